@@ -1,0 +1,39 @@
+"""Fast, exact non-negative matrix factorization of sparse matrices.
+
+    >>> import sparsenmf
+    >>> model = sparsenmf.factorize(X, 20)          # any scipy.sparse matrix
+    >>> model.W, model.H                            # X is about W @ H
+
+Importing this package loads neither numba nor scikit-learn; they come with the
+first call that needs them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = ["Factorization", "estimate_memory", "factorize"]
+
+_HOMES = {
+    "Factorization": "factorization",
+    "estimate_memory": "memory",
+    "factorize": "_factorize",
+}
+
+if TYPE_CHECKING:
+    from .factorization import Factorization
+    from ._factorize import factorize
+    from .memory import estimate_memory
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

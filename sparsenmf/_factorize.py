@@ -1,0 +1,322 @@
+"""The story of the package on one page: check, initialize, alternate, stop."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .factorization import Factorization
+from .initialization import INITS, initialize
+from .kernels.threads import resolve_threads
+from .penalties import make_penalties
+from .progress import open_progress
+from .rows import make_rows
+from .solvers.coordinate_descent import CoordinateDescent
+from .stopping import Stopping
+from .validation import (
+    check_choice,
+    check_factor,
+    check_flag,
+    check_integer,
+    check_matrix,
+    check_n_components,
+    check_number,
+    check_random_state,
+)
+
+SOLVERS = ("cd",)
+LOSSES = ("frobenius",)
+
+
+def factorize(
+    X: Any,
+    n_components: int,
+    *,
+    init: str | None = None,
+    W: Any = None,
+    H: Any = None,
+    solver: str = "cd",
+    loss: str = "frobenius",
+    alpha_W: float = 0.0,
+    alpha_H: float | str = "same",
+    l1_ratio: float = 0.0,
+    tol: float = 1e-5,
+    max_iter: int = 200,
+    max_sweeps: int = 2,
+    extrapolate: bool = True,
+    time_limit: float | None = None,
+    n_threads: int | None = None,
+    random_state: Any = None,
+    callback: Any = None,
+    progress: bool = False,
+) -> Factorization:
+    """Factorize a non-negative sparse matrix: X is about W @ H, with W and H >= 0.
+
+    Minimises, by coordinate descent,
+
+    ``1/2 ||X - W H||_F^2
+    + alpha_W * n_features * (l1_ratio * sum(W) + (1 - l1_ratio) / 2 * ||W||_F^2)
+    + alpha_H * n_samples * (l1_ratio * sum(H) + (1 - l1_ratio) / 2 * ||H||_F^2)``
+
+    which is scikit-learn's objective: the same alpha means the same.
+
+    Parameters
+    ----------
+    X : scipy.sparse matrix or array, ndarray, or pandas DataFrame, \
+of shape (n_samples, n_features)
+        Non-negative and finite: documents x terms, cells x genes, users x items.
+        Any format, index type and order; duplicates are summed, explicit zeros are
+        harmless. Never densified, never written to. float32 and float64 keep their
+        precision; integers and booleans become float32 where that is exact (below
+        2**24), else float64.
+    n_components : int
+        Number of components, at most min(n_samples, n_features).
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Where to start. Default: "custom" if W or H is given, else "random".
+    W : ndarray of shape (n_samples, n_components), optional
+        The start of W for ``init="custom"``. Copied.
+    H : ndarray of shape (n_components, n_features), optional
+        The start of H for ``init="custom"``. Copied. Either may be left out, and is
+        then drawn at random.
+    solver : {"cd"}
+        Coordinate descent.
+    loss : {"frobenius"}
+    alpha_W : float, default 0
+        Weight of the penalty on W.
+    alpha_H : float or "same", default "same"
+        Weight of the penalty on H; "same" means alpha_W.
+    l1_ratio : float between 0 and 1, default 0
+        Share of L1 in the penalties; the rest is L2.
+    tol : float, default 1e-5
+        Stop when the objective fell by less than ``tol`` times itself over the last
+        five iterations. 0 goes on until rounding is all that is left.
+    max_iter : int, default 200
+    max_sweeps : int, default 2
+        Coordinate descent sweeps over a row in each iteration, while its columns are
+        in cache.
+    extrapolate : bool, default True
+        Momentum between iterations (Ang & Gillis 2019); an iteration that does not
+        lower the objective is rolled back. With False and ``max_sweeps=1`` the
+        iterates are those of scikit-learn's coordinate descent.
+    time_limit : float, optional
+        Seconds; checked after each iteration.
+    n_threads : int, optional
+        Default: the environment variable ``SPARSENMF_NUM_THREADS`` if set, else all
+        cores the process may use, but 1 outside the main thread and in child
+        processes. The result does not depend on it.
+    random_state : int, numpy.random.Generator or RandomState, optional
+    callback : callable, optional
+        Called after each iteration with an `IterationState`; a true return value stops.
+    progress : bool, default False
+        Show a progress bar (tqdm's, if installed).
+
+    Returns
+    -------
+    Factorization
+        With W, H, the objective after each iteration and why it stopped. Ctrl-C ends
+        the run after the iteration's current half and returns what has been reached,
+        with ``stop_reason == "interrupted"``; before the first iteration has ended
+        there is nothing to return and KeyboardInterrupt is raised.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it should be; the message names it.
+
+    Notes
+    -----
+    An iteration costs about ``4 * nnz * n_components`` multiply-adds. Memory beyond X:
+    its transpose, and twice the factors (see `estimate_memory`).
+
+    The same input and seed give the same bits at any number of threads on the same
+    kind of machine.
+
+    References
+    ----------
+    Cichocki & Phan 2009, "Fast local algorithms for large scale nonnegative matrix and
+    tensor factorizations", IEICE Trans. Fundamentals E92-A(3), algorithm 2.
+    Ang & Gillis 2019, "Accelerating nonnegative matrix factorization algorithms using
+    extrapolation", Neural Computation 31(2).
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize
+    >>> X = sp.random_array((100, 80), density=0.1, rng=0)
+    >>> model = factorize(X, 5, random_state=0)
+    >>> model.W.shape, model.H.shape
+    ((100, 5), (5, 80))
+    """
+    started = time.perf_counter()
+    X = check_matrix(X)
+    n_components = check_n_components(n_components, X.shape)
+    init, W, H = _check_start(init, W, H, X, n_components)
+    check_choice(solver, "solver", SOLVERS)
+    check_choice(loss, "loss", LOSSES)
+    alpha_W = check_number(alpha_W, "alpha_W")
+    alpha_H = (
+        alpha_H
+        if isinstance(alpha_H, str) and alpha_H == "same"
+        else check_number(alpha_H, "alpha_H")
+    )
+    l1_ratio = check_number(l1_ratio, "l1_ratio", most=1.0)
+    stopping = Stopping(
+        check_number(tol, "tol"),
+        check_integer(max_iter, "max_iter", least=1),
+        None if time_limit is None else check_number(time_limit, "time_limit", open_below=True),
+        started,
+    )
+    max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
+    extrapolate = check_flag(extrapolate, "extrapolate")
+    if n_threads is not None:
+        n_threads = check_integer(n_threads, "n_threads", least=1)
+    n_threads = resolve_threads(n_threads)
+    rng = check_random_state(random_state)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, not {callback!r}")
+    progress = check_flag(progress, "progress")
+
+    rows = make_rows(X, n_components)
+    columns = make_rows(X.T.tocsr(), n_components)
+    half_norm = 0.5 * float(np.einsum("p,p->", X.data, X.data, dtype=np.float64))
+    penalty_W, penalty_H = make_penalties(X.shape, alpha_W, alpha_H, l1_ratio)
+    start_W, start_Ht = initialize(
+        rows, columns, n_components, init, rng, W=W, H=H, n_threads=n_threads
+    )
+    run = CoordinateDescent(
+        rows,
+        columns,
+        start_W,
+        start_Ht,
+        penalty_W,
+        penalty_H,
+        half_norm,
+        max_sweeps=max_sweeps,
+        extrapolate=extrapolate,
+        n_threads=n_threads,
+    )
+    del start_W, start_Ht
+    stop_reason = _alternate(run, stopping, n_components, callback, progress)
+
+    norm = float(np.sqrt(2 * half_norm))
+    optimality = float(np.sqrt(run.optimality())) / norm if norm else 0.0
+    current = run.current
+    fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
+    del run, rows, columns
+    W, H = _ordered(current.W, current.Ht, n_components)
+    return Factorization(
+        W=W,
+        H=H,
+        objective_history=np.array(stopping.objective),
+        time_history=np.array(stopping.seconds),
+        stop_reason=stop_reason,
+        optimality=optimality,
+        x_norm=norm,
+        error=float(np.sqrt(max(2 * fit, 0.0))),
+        options={
+            "solver": solver,
+            "loss": loss,
+            "init": init,
+            "alpha_W": alpha_W,
+            "alpha_H": alpha_H,
+            "l1_ratio": l1_ratio,
+            "tol": stopping.tol,
+            "max_iter": stopping.max_iter,
+            "max_sweeps": max_sweeps,
+            "extrapolate": extrapolate,
+            "sparsenmf": __version__,
+        },
+    )
+
+
+class IterationState:
+    """What a callback sees after an iteration.
+
+    Attributes
+    ----------
+    n_iter : int
+        Iterations done.
+    objective : float
+        Of the factors reached so far, penalties included.
+    relative_error : float
+        sqrt(2 * objective) / ||X||_F.
+    seconds : float
+        Since the beginning of `factorize`.
+    W, H : ndarray
+        Copies of the factors, components in their working order.
+    """
+
+    def __init__(self, run, stopping, n_components):
+        self._current, self._n_components = run.current, n_components
+        self.n_iter = len(stopping.objective)
+        self.objective = stopping.objective[-1]
+        self.seconds = stopping.seconds[-1]
+        self.relative_error = _relative(self.objective, run.half_norm)
+
+    @property
+    def W(self):
+        """The current W, of shape (n_samples, n_components)."""
+        return self._current.W[:, : self._n_components].copy()
+
+    @property
+    def H(self):
+        """The current H, of shape (n_components, n_features)."""
+        return self._current.Ht[:, : self._n_components].T.copy()
+
+
+def _alternate(run, stopping, n_components, callback, progress):
+    """Iterate until there is a reason to stop, and return it."""
+    display = open_progress(progress, stopping.max_iter)
+    try:
+        while True:
+            run.iterate()
+            stopping.record(run.current.objective)
+            n_iter = len(stopping.objective)
+            display.update(n_iter, _relative(stopping.objective[-1], run.half_norm))
+            if callback is not None and callback(IterationState(run, stopping, n_components)):
+                return "callback"
+            reason = stopping.reason(run.stalled)
+            if reason:
+                return reason
+    except KeyboardInterrupt:
+        if not stopping.objective:
+            raise
+        # The iterate may be newer than the last record: the two must agree.
+        stopping.objective[-1] = run.current.objective
+        return "interrupted"
+    finally:
+        display.close()
+
+
+def _relative(objective, half_norm):
+    return float(np.sqrt(objective / half_norm)) if half_norm else 0.0
+
+
+def _check_start(init, W, H, X, n_components):
+    given = W is not None or H is not None
+    if init is None:
+        init = "custom" if given else "random"
+    check_choice(init, "init", INITS)
+    if given and init != "custom":
+        raise ValueError(f'W and H are only used with init="custom", not with init={init!r}')
+    if init == "custom" and not given:
+        raise ValueError('init="custom" needs W or H, or both')
+    if W is not None:
+        shape = (X.shape[0], n_components)
+        W = check_factor(W, "W", shape, "n_samples x n_components", X.dtype)
+    if H is not None:
+        shape = (n_components, X.shape[1])
+        H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
+    return init, W, H
+
+
+def _ordered(W, Ht, n_components):
+    """Return W and H without padding, the heaviest component first."""
+    squares = [np.einsum("ir,ir->r", F, F, dtype=np.float64) for F in (W, Ht)]
+    weights = np.prod(squares, axis=0)[:n_components]
+    order = np.argsort(-weights, kind="stable")
+    H = np.empty((n_components, len(Ht)), Ht.dtype)
+    for r, component in enumerate(order):  # row by row: no second copy of H
+        H[r] = Ht[:, component]
+    return np.take(W, order, axis=1), H

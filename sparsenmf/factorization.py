@@ -1,0 +1,286 @@
+"""The result of a factorization: factors, history, and what one does with them."""
+
+import json
+import os
+import secrets
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .penalties import make_penalties
+from .rows import empty_factor, make_rows, pad_factor
+from .stopping import REASONS
+from .validation import check_integer, check_matrix, check_number
+
+FORMAT = 1  # of saved files
+
+ARRAYS = ("W", "H", "objective_history", "time_history")
+
+METADATA = "factorization.json"
+
+
+@dataclass(repr=False, eq=False)
+class Factorization:
+    """X is about W @ H, with W and H >= 0, and how that came about.
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_samples, n_components), float32 or float64
+        How much of each component is in a sample.
+    H : ndarray of shape (n_components, n_features), float32 or float64
+        How much of each feature is in a component. Components are ordered by weight,
+        ``norm(W[:, r]) * norm(H[r])``, heaviest first.
+    objective_history : ndarray of shape (n_iter,), float64
+        Objective after each iteration, penalties included, of the factors reached;
+        it never rises, and the last one is that of W and H.
+    time_history : ndarray of shape (n_iter,), float64
+        Seconds from the beginning of the run to the end of each iteration.
+    stop_reason : str
+        "converged", "precision", "max_iter", "time_limit", "callback" or "interrupted".
+    optimality : float
+        KKT residual of (W, H), dimensionless: the length, relative to ||X||_F, of the
+        steps that single coordinates would take on their own. 0 at a stationary point;
+        unchanged by the scale of X and of the components.
+    x_norm : float
+        ||X||_F.
+    error : float
+        ||X - W H||_F.
+    options : dict
+        Loss, penalties and settings of the run.
+    """
+
+    W: np.ndarray
+    H: np.ndarray
+    objective_history: np.ndarray
+    time_history: np.ndarray
+    stop_reason: str
+    optimality: float
+    x_norm: float
+    error: float
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._frozen = None
+
+    @property
+    def n_samples(self) -> int:
+        """Rows of X."""
+        return self.W.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X."""
+        return self.H.shape[1]
+
+    @property
+    def n_components(self) -> int:
+        """Rows of H."""
+        return self.H.shape[0]
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done."""
+        return len(self.objective_history)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the run ended because there was no more to gain."""
+        return self.stop_reason in ("converged", "precision")
+
+    @property
+    def objective(self) -> float:
+        """Objective of W and H, penalties included."""
+        return float(self.objective_history[-1])
+
+    @property
+    def relative_error(self) -> float:
+        """||X - W H||_F / ||X||_F; 0 if X is zero."""
+        return self.error / self.x_norm if self.x_norm else 0.0
+
+    def __repr__(self):
+        n, m, k = self.n_samples, self.n_features, self.n_components
+        kind = f"{self.options.get('loss')}, {self.options.get('solver')}, {self.H.dtype}"
+        return (
+            f"Factorization of {n:,} x {m:,} into {k} components ({kind})\n"
+            f"  relative error {self.relative_error:.4f}, optimality {self.optimality:.1e}\n"
+            f"  {self.n_iter} iterations in {self.time_history[-1]:.2f} s, then stopped: "
+            f"{REASONS.get(self.stop_reason, self.stop_reason)}"
+        )
+
+    def transform(
+        self, X: Any, *, tol: float = 1e-5, max_sweeps: int = 1000, n_threads: int | None = None
+    ) -> np.ndarray:
+        """Return the W of new samples: the same objective, H held fixed.
+
+        Parameters
+        ----------
+        X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+        tol : float, default 1e-5
+            A row is done when a sweep moved it less than this fraction of its first
+            sweep, measured in the fit.
+        max_sweeps : int, default 1000
+            Limit for each row.
+        n_threads : int, optional
+            As in `factorize`. Small inputs run on one.
+
+        Returns
+        -------
+        ndarray of shape (any, n_components), dtype of H
+            Each row's non-negative least squares solution, on its own: the result for
+            a row does not depend on the others.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as in `factorize`, or has not n_features columns.
+        """
+        from .kernels.coordinate_descent import update_rows
+        from .kernels.threads import resolve_threads, threads_for
+
+        X = check_matrix(X)
+        if X.shape[1] != self.n_features:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
+                f"use the same vocabulary (vectorizer) as for the fit"
+            )
+        tol = check_number(tol, "tol")
+        max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
+        if n_threads is not None:
+            n_threads = check_integer(n_threads, "n_threads", least=1)
+        dtype = self.H.dtype
+        rows = make_rows(X.astype(dtype, copy=False), self.n_components)
+        Ht, gram, penalty = self._freeze()
+        W = empty_factor(X.shape[0], self.n_components, dtype)
+        update_rows(
+            threads_for(resolve_threads(n_threads), X.nnz * self.n_components),
+            rows,
+            Ht,
+            gram,
+            dtype.type(penalty.l1),
+            W,
+            W,
+            max_sweeps,
+            dtype.type(tol),
+            np.empty((0, *gram.shape)),
+            np.empty((rows.n_blocks, 3)),
+        )
+        return np.ascontiguousarray(W[:, : self.n_components])
+
+    def _freeze(self):
+        """Return padded Ht, its penalized gram matrix and W's penalty, made once."""
+        if self._frozen is None:
+            Ht = pad_factor(self.H.T, self.H.dtype)
+            wide = Ht.T.astype(np.float64)
+            options = self.options
+            penalty, _ = make_penalties(
+                (self.n_samples, self.n_features),
+                options.get("alpha_W", 0.0),
+                options.get("alpha_H", "same"),
+                options.get("l1_ratio", 0.0),
+            )
+            gram = penalty.fold_into(wide @ wide.T).astype(self.H.dtype)
+            self._frozen = (Ht, gram, penalty)
+        return self._frozen
+
+    def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
+        """Return the n heaviest terms of each component, heaviest first.
+
+        Parameters
+        ----------
+        vocabulary : sequence of n_features str, or dict of term -> column
+            Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
+        n : int, default 10
+            Terms with weight zero are left out, so a component may have fewer.
+
+        Returns
+        -------
+        list of n_components lists of str
+
+        Raises
+        ------
+        ValueError
+            If the vocabulary does not have n_features terms.
+        """
+        n = check_integer(n, "n", least=1)
+        if isinstance(vocabulary, dict):
+            vocabulary = sorted(vocabulary, key=vocabulary.__getitem__)
+        if len(vocabulary) != self.n_features:
+            raise ValueError(
+                f"vocabulary has {len(vocabulary)} terms, but H has {self.n_features} features"
+            )
+        topics = []
+        for weights in self.H:
+            order = np.argsort(-weights, kind="stable")[:n]
+            topics.append([str(vocabulary[j]) for j in order if weights[j] > 0])
+        return topics
+
+    def save(self, path: Any) -> None:
+        """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
+
+        The file is an uncompressed .npz archive with one .npy member for each array
+        and the rest as JSON: no pickle. It is written under a temporary name beside
+        `path` and renamed at the end, so a file that was there stays whole until the
+        new one is.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Used as it is: no suffix is added.
+        """
+        path = Path(path)
+        record = {
+            "format": FORMAT,
+            "stop_reason": self.stop_reason,
+            "optimality": self.optimality,
+            "x_norm": self.x_norm,
+            "error": self.error,
+            "options": self.options,
+        }
+        # Opened by name, not by mkstemp, so that the file gets the usual permissions.
+        temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            with open(temporary, "xb") as file:
+                with zipfile.ZipFile(file, "w") as archive:
+                    archive.writestr(METADATA, json.dumps(record, indent=1))
+                    for name in ARRAYS:
+                        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                            np.lib.format.write_array(
+                                member, np.asarray(getattr(self, name)), allow_pickle=False
+                            )
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: Any) -> "Factorization":
+        """Read a factorization that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is not a saved factorization, is damaged, or is of a newer format.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                record = json.loads(archive.read(METADATA))
+                arrays = {}
+                for name in ARRAYS:
+                    with archive.open(f"{name}.npy") as member:
+                        arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+        except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+            raise ValueError(f"{path} is not a whole saved Factorization: {error}") from error
+        written = record.pop("format", None)
+        if written != FORMAT:
+            raise ValueError(
+                f"{path} has format {written}, and this sparsenmf reads format {FORMAT}: "
+                f"upgrade sparsenmf"
+            )
+        return cls(**arrays, **record)

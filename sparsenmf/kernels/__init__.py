@@ -1,0 +1,1 @@
+"""Compiled kernels. Nothing here checks its input: `sparsenmf.validation` has."""

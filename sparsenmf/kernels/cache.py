@@ -1,0 +1,159 @@
+"""A disk cache for compiled kernels that can fail only by compiling again.
+
+numba's own cache can make an import or a call raise (read-only or full disk,
+truncated file), keeps its index in a file that two processes may overwrite, and
+does not notice edits in the other files a kernel is made of. Here each compiled
+signature is one file, written to a temporary name and renamed; its name is a hash
+of everything the code depends on (all kernel sources, versions, processor,
+signature); its first bytes are a digest of the rest. Whatever is wrong with it,
+the kernel is compiled instead.
+
+Environment
+-----------
+SPARSENMF_CACHE : "0" switches the cache off.
+SPARSENMF_CACHE_DIR : folder to use instead of the user's cache folder.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import pickle
+import sys
+import tempfile
+from pathlib import Path
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core.caching import CompileResultCacheImpl, NullCache
+from numba.core.serialize import dumps
+
+DIGEST_SIZE = 32
+
+
+def attach_cache(dispatcher, name):
+    """Let a numba dispatcher load and store its compilations on disk.
+
+    Uses numba's private cache protocol; where a version of numba lacks it, the
+    kernel simply is not cached.
+    """
+    if os.environ.get("SPARSENMF_CACHE") == "0" or not hasattr(dispatcher, "_cache"):
+        return
+    with contextlib.suppress(AttributeError, TypeError):
+        dispatcher._cache = KernelCache(dispatcher.py_func, name)
+
+
+class KernelCache(NullCache):
+    """numba's cache protocol (load_overload, save_overload) on plain files."""
+
+    def __init__(self, py_func, name):
+        self.name = name
+        self._impl = CompileResultCacheImpl(py_func)
+
+    @property
+    def cache_path(self):
+        return str(cache_folder() or "")
+
+    def load_overload(self, sig, target_context):
+        """Return the stored compilation of `sig`, or None."""
+        folder = cache_folder()
+        if folder is None:
+            return None
+        # numba's registries must be loaded before stored code can be linked.
+        target_context.refresh()
+        try:
+            stored = self._path(folder, sig, target_context).read_bytes()
+            digest, payload = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
+            if hashlib.sha256(payload).digest() != digest:
+                return None
+            result = self._impl.rebuild(target_context, pickle.loads(payload))
+        except Exception:  # any failure here means: compile
+            return None
+        return (
+            result
+            if tuple(result.signature.args) == tuple(sig.args if hasattr(sig, "args") else sig)
+            else None
+        )
+
+    def save_overload(self, sig, data):
+        """Store a compilation; a failure to do so is of no consequence."""
+        folder = cache_folder()
+        if folder is None:
+            return
+        temporary = None
+        try:
+            if not self._impl.check_cachable(data):
+                return
+            payload = dumps(self._impl.reduce(data))
+            path = self._path(folder, sig, data.target_context)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
+            os.replace(temporary, path)
+        except Exception:  # full or read-only disk, unpicklable code: stay uncached
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+
+    def _path(self, folder, sig, target_context):
+        key = (self.name, str(sig), str(target_context.codegen().magic_tuple()), source_digest())
+        return folder / f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.kernel"
+
+
+@functools.cache
+def source_digest():
+    """Return a hash of all kernel sources and of the versions they are compiled with."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
+    # These settings change the machine code, but are not part of a signature.
+    settings = sorted(
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith("NUMBA_") and name not in ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR")
+    )
+    digest.update(repr((versions, settings)).encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def cache_folder():
+    """Return the first usable cache folder, or None.
+
+    The stored files are unpickled, which can run code, so a folder that others
+    could write to is refused.
+    """
+    for candidate in _candidates():
+        try:
+            candidate.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if _is_private(candidate):
+                return candidate
+        except OSError:
+            continue
+    return None
+
+
+def _candidates():
+    chosen = os.environ.get("SPARSENMF_CACHE_DIR")
+    if chosen:
+        yield Path(chosen).expanduser()
+        return
+    with contextlib.suppress(RuntimeError):  # no home directory
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
+        elif sys.platform == "darwin":
+            base = Path("~/Library/Caches").expanduser()
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        yield base / "sparsenmf"
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"
+
+
+def _is_private(folder):
+    if not hasattr(os, "getuid"):
+        return True
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022

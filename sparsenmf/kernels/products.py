@@ -1,0 +1,42 @@
+"""Products of sparse rows with a dense factor."""
+
+import numpy as np
+from numba import prange
+
+from .jit import kernel
+from .simd import gather_rows
+
+
+@kernel
+def multiply_rows(rows, other, out):
+    """out[i] = x_i other for each sparse row x_i.
+
+    `other` (n_columns, width) and `out` (n_rows, width) have padded rows; `out` is
+    overwritten. Each turn of the parallel loop writes to its own rows.
+    """
+    for block in prange(rows.bounds.shape[0] - 1):
+        total = np.empty(out.shape[1], out.dtype)
+        for i in range(rows.bounds[block], rows.bounds[block + 1]):
+            gather_rows(total, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other)
+            for r in range(out.shape[1]):
+                out[i, r] = total[r]
+
+
+@kernel
+def measure_rows(rows, factor, other, sums):
+    """sums[block] = sum over the stored entries of (x - y)^2 - y^2, y = factor[i] . other[j].
+
+    All in float64. Together with the sum of y^2 over all entries, which the gram
+    matrices give, this is the squared error without the cancellation of
+    ||x||^2 - 2 <x, y> + ||y||^2 in single precision. Stored entries must be unique.
+    """
+    for block in prange(rows.bounds.shape[0] - 1):
+        total = 0.0
+        for i in range(rows.bounds[block], rows.bounds[block + 1]):
+            for p in range(rows.indptr[i], rows.indptr[i + 1]):
+                y = 0.0
+                for r in range(factor.shape[1]):
+                    y += np.float64(factor[i, r]) * np.float64(other[rows.indices[p], r])
+                x = np.float64(rows.data[p])
+                total += (x - y) * (x - y) - y * y
+        sums[block] = total

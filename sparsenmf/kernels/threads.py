@@ -1,0 +1,114 @@
+"""How many threads, and whether a parallel region is safe where we are.
+
+numba's threading layers end the process (they do not raise) when a parallel region
+runs in a forked child (GNU OpenMP) or in two threads at once (workqueue). So a
+kernel runs its serial twin, which gives the same bits, wherever that could happen.
+"""
+
+import functools
+import math
+import multiprocessing
+import os
+import threading
+from pathlib import Path
+
+import numba
+from numba.core import config
+from numba.np.ufunc import parallel as numba_parallel
+
+_process = os.getpid()
+
+MIN_PARALLEL_WORK = 200_000
+"""Multiply-adds below which waking the threads costs more than it saves
+(a region costs 10 to 40 microseconds, 200,000 multiply-adds about 30)."""
+
+
+def threads_for(n_threads, work):
+    """Return how many threads to give a kernel.
+
+    Parameters
+    ----------
+    n_threads : int
+        What `resolve_threads` returned.
+    work : int
+        Multiply-adds of the call, about ``nnz * n_components``.
+
+    Returns
+    -------
+    int
+        1 means: run the serial twin.
+    """
+    if n_threads == 1 or work < MIN_PARALLEL_WORK or not _parallel_is_safe():
+        return 1
+    return n_threads
+
+
+def resolve_threads(n_threads=None):
+    """Return the number of threads to use.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        The user's wish. Without one: ``SPARSENMF_NUM_THREADS`` if set, else all
+        cores this process may use (`available_cores`) in the main thread of a
+        main process, and 1 in other threads and in child processes, where a pool
+        of workers is likely to own the cores already.
+    """
+    if n_threads is None:
+        n_threads = _from_environment("SPARSENMF_NUM_THREADS")
+    if n_threads is None:
+        alone = (
+            threading.current_thread() is threading.main_thread()
+            and multiprocessing.parent_process() is None
+        )
+        n_threads = available_cores() if alone else 1
+    return max(1, min(n_threads, config.NUMBA_NUM_THREADS))
+
+
+def available_cores():
+    """Return the cores that affinity, cgroup quota and ``OMP_NUM_THREADS`` leave us."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    limits = [cores, _cgroup_quota(), _from_environment("OMP_NUM_THREADS")]
+    return max(1, min(limit for limit in limits if limit is not None))
+
+
+def _from_environment(name):
+    # OMP_NUM_THREADS may be a list for nested regions: the first counts.
+    text = os.environ.get(name, "").split(",")[0].strip()
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
+@functools.cache
+def _cgroup_quota():
+    """Return the CPU quota of this container, rounded down, or None."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            folder = Path("/sys/fs/cgroup/cpu")
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    if not quota.isdecimal() or not period.isdecimal() or int(period) == 0:
+        return None
+    return max(1, math.floor(int(quota) / int(period)))
+
+
+def _parallel_is_safe():
+    if os.getpid() != _process or _forked_by_multiprocessing():
+        return False
+    if threading.current_thread() is threading.main_thread():
+        return True
+    # Only a layer that is thread-safe may be entered from more than one thread.
+    numba.get_num_threads()  # launches the layer, so that its name is known
+    return numba.threading_layer() in ("omp", "tbb")
+
+
+@functools.cache
+def _forked_by_multiprocessing():
+    """Tell whether this process is a fork of one in which numba's threads had started."""
+    return multiprocessing.parent_process() is not None and numba_parallel._is_initialized

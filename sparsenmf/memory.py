@@ -1,0 +1,107 @@
+"""How much memory a factorization will need, before it runs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .rows import count_blocks, padded_width
+from .validation import INT32_MAX, check_integer
+
+RUNTIME = 25 * 2**20
+"""What the compiled kernels and the thread pool add to a process in which numba is
+already imported (measured)."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Peak memory of a `factorize` call beyond X itself, in bytes.
+
+    Attributes
+    ----------
+    conversion : int
+        A canonical CSR copy of X, where X is not one already.
+    transpose : int
+        The transpose of X.
+    factors : int
+        W and H, twice: a run keeps the last accepted pair beside the one in work.
+    workspace : int
+        Gram matrices of the blocks of rows, and the compiled code.
+    """
+
+    conversion: int
+    transpose: int
+    factors: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """The sum of all parts, in bytes."""
+        return self.conversion + self.transpose + self.factors + self.workspace
+
+    def __str__(self):
+        parts = ("conversion", "transpose", "factors", "workspace")
+        listed = ", ".join(f"{part} {getattr(self, part) / 2**20:,.0f}" for part in parts)
+        return f"{self.total / 2**20:,.0f} MiB beyond X ({listed})"
+
+
+def estimate_memory(
+    X: Any = None,
+    n_components: int = 10,
+    *,
+    shape: tuple[int, int] | None = None,
+    nnz: int | None = None,
+    dtype: Any = None,
+) -> MemoryEstimate:
+    """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
+
+    Parameters
+    ----------
+    X : scipy.sparse matrix or array, optional
+        Only its shape, number of entries, format and types are looked at.
+    n_components : int
+    shape : (n_samples, n_features), optional
+        Instead of X, together with `nnz`.
+    nnz : int, optional
+        Stored entries.
+    dtype : {"float32", "float64"}, optional
+        Precision of the computation. Default: that of X, else float32.
+
+    Returns
+    -------
+    MemoryEstimate
+        In bytes; ``str`` of it is readable, ``.total`` is the sum.
+
+    Raises
+    ------
+    ValueError
+        If neither X nor both shape and nnz are given.
+
+    Examples
+    --------
+    >>> from sparsenmf import estimate_memory
+    >>> print(estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000))
+    876 MiB beyond X (conversion 0, transpose 458, factors 385, workspace 33)
+    """
+    n_components = check_integer(n_components, "n_components", least=1)
+    conversion = False
+    if X is not None:
+        if not sp.issparse(X):
+            raise TypeError("X must be a scipy.sparse matrix; for others pass shape and nnz")
+        shape, nnz = X.shape, X.nnz
+        if dtype is None:
+            dtype = X.dtype if X.dtype.kind == "f" and X.dtype.itemsize >= 4 else np.float32
+        conversion = X.format != "csr" or X.dtype != dtype
+    if shape is None or nnz is None:
+        raise ValueError("pass X, or both shape and nnz")
+    dtype = np.dtype(np.float32 if dtype is None else dtype)
+    n_samples, n_features = shape
+    entry = dtype.itemsize + (4 if max(shape) <= INT32_MAX else 8)
+    width = padded_width(n_components, dtype)
+    return MemoryEstimate(
+        conversion=nnz * entry + 8 * (n_samples + 1) if conversion else 0,
+        transpose=nnz * entry + 8 * (n_features + 1),
+        factors=2 * (n_samples + n_features) * width * dtype.itemsize,
+        workspace=count_blocks(n_components) * width**2 * 8 + RUNTIME,
+    )

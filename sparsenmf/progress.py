@@ -1,0 +1,62 @@
+"""A progress display for long runs; tqdm's where it is installed."""
+
+import sys
+import time
+
+EVERY = 0.5  # seconds between lines of the plain display
+
+
+def open_progress(show, total):
+    """Return a display with `update(n_iter, relative_error)` and `close()`."""
+    if not show:
+        return Silent()
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return Plain(total)
+    return Bar(tqdm(total=total, desc="factorize", unit="it"))
+
+
+class Silent:
+    """No display."""
+
+    def update(self, n_iter, relative_error):
+        """Show nothing."""
+
+    def close(self):
+        """End the display."""
+
+
+class Bar(Silent):
+    """A tqdm bar, in a terminal or a notebook."""
+
+    def __init__(self, bar):
+        self._bar = bar
+
+    def update(self, n_iter, relative_error):
+        """Move the bar."""
+        self._bar.set_postfix_str(f"relative error {relative_error:.5f}", refresh=False)
+        self._bar.update(n_iter - self._bar.n)
+
+    def close(self):
+        """End the bar where it is."""
+        self._bar.close()
+
+
+class Plain(Silent):
+    """One line on stderr, rewritten in place."""
+
+    def __init__(self, total):
+        self._total, self._shown = total, 0.0
+
+    def update(self, n_iter, relative_error):
+        """Rewrite the line, at most every `EVERY` seconds."""
+        if time.monotonic() - self._shown >= EVERY:
+            self._shown = time.monotonic()
+            line = f"\rfactorize: {n_iter}/{self._total} relative error {relative_error:.5f}"
+            sys.stderr.write(line)
+            sys.stderr.flush()
+
+    def close(self):
+        """Leave the line."""
+        sys.stderr.write("\n")

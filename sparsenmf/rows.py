@@ -1,0 +1,97 @@
+"""The two things every kernel works on: sparse rows cut into blocks, and padded factors."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+VECTOR_BYTES = 32  # checked against `kernels.simd` by the tests; importing that loads numba
+
+MAX_BLOCKS = 64
+MIN_BLOCKS = 32
+GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
+
+
+class Rows(NamedTuple):
+    """CSR arrays of one side of X, cut into blocks of about equal work.
+
+    Attributes
+    ----------
+    data : ndarray of shape (nnz,), float32 or float64, read-only
+    indices : ndarray of shape (nnz,), int32 or int64, read-only
+    indptr : ndarray of shape (n_rows + 1,), int64, read-only
+    bounds : ndarray of shape (n_blocks + 1,), int64, read-only
+        First row of each block, and the end.
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    bounds: np.ndarray
+
+    @property
+    def n_rows(self):
+        return len(self.indptr) - 1
+
+    @property
+    def n_blocks(self):
+        return len(self.bounds) - 1
+
+
+def make_rows(X, n_components):
+    """View a checked CSR matrix as `Rows`.
+
+    The arrays are marked read-only (in views: the caller's arrays keep their flags),
+    so that writeable, read-only and memory-mapped input share one compiled kernel.
+    """
+    indptr = X.indptr.astype(np.int64, copy=False)
+    arrays = (X.data, X.indices, indptr, block_bounds(indptr, n_components))
+    return Rows(*map(_read_only, arrays))
+
+
+def _read_only(array):
+    # np.asarray: a memmap is an ndarray subclass with a slower dispatch.
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def block_bounds(indptr, n_components):
+    """Cut rows into blocks of about equal work.
+
+    Work of a row: its nonzeros, and a share for the sweep. The blocks depend on the
+    data alone, never on the number of threads: sums over blocks are added in block
+    order, which makes results independent of it.
+    """
+    n_rows = len(indptr) - 1
+    n_blocks = min(n_rows, count_blocks(n_components))
+    work = indptr + np.arange(n_rows + 1) * max(8, n_components // 4)
+    bounds = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
+    bounds[0], bounds[-1] = 0, n_rows
+    return bounds.astype(np.int64)
+
+
+def count_blocks(n_components):
+    """Return the number of blocks of a side with many rows."""
+    return int(np.clip(GRAM_BUDGET // n_components**2, MIN_BLOCKS, MAX_BLOCKS))
+
+
+def padded_width(n_components, dtype):
+    """Return the row length of a factor: n_components, rounded up to whole vectors."""
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    return -(-n_components // lanes) * lanes
+
+
+def empty_factor(n_rows, n_components, dtype):
+    """Return a zero factor with padded rows, aligned to cache lines."""
+    width = padded_width(n_components, dtype)
+    itemsize = np.dtype(dtype).itemsize
+    buffer = np.zeros(n_rows * width + 64 // itemsize, dtype)
+    start = (-buffer.ctypes.data % 64) // itemsize
+    return buffer[start : start + n_rows * width].reshape(n_rows, width)
+
+
+def pad_factor(factor, dtype):
+    """Copy a (n_rows, n_components) array into a padded factor."""
+    padded = empty_factor(*factor.shape, dtype)
+    padded[:, : factor.shape[1]] = factor
+    return padded

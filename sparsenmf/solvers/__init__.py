@@ -1,0 +1,1 @@
+"""Solvers: each allocates its workspace, improves both factors, and reports the objective."""

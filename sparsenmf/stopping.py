@@ -1,0 +1,58 @@
+"""When to stop, and why it stopped."""
+
+import time
+
+WINDOW = 5
+"""Iterations over which the decrease is judged: with momentum one iteration may gain
+little and the next one much."""
+
+REASONS = {
+    "converged": "the objective fell by less than tol over the last iterations",
+    "precision": "the objective can no longer be lowered at this precision",
+    "max_iter": "the iteration limit was reached",
+    "time_limit": "the time limit was reached",
+    "callback": "the callback asked to stop",
+    "interrupted": "it was interrupted (Ctrl-C)",
+}
+
+
+class Stopping:
+    """The stopping rule and the history it is applied to.
+
+    A run has converged when the objective f fell over the last `WINDOW` iterations
+    by no more than ``tol * f``. That ratio does not change when X is multiplied by a
+    number, nor with the start.
+
+    Parameters
+    ----------
+    tol : float
+    max_iter : int
+    time_limit : float or None
+        Seconds, from the beginning of `factorize` (initialization included).
+    started : float
+        `time.perf_counter` at the beginning.
+    """
+
+    def __init__(self, tol, max_iter, time_limit, started):
+        self.tol, self.max_iter, self.time_limit = tol, max_iter, time_limit
+        self._started = started
+        self.objective: list[float] = []
+        self.seconds: list[float] = []
+
+    def record(self, objective):
+        """Note the objective after an iteration."""
+        self.objective.append(objective)
+        self.seconds.append(time.perf_counter() - self._started)
+
+    def reason(self, stalled):
+        """Return why to stop now, or None to go on."""
+        history = self.objective
+        if stalled:
+            return "precision"
+        if len(history) > WINDOW and history[-1 - WINDOW] - history[-1] <= self.tol * history[-1]:
+            return "converged"
+        if len(history) >= self.max_iter:
+            return "max_iter"
+        if self.time_limit is not None and self.seconds[-1] >= self.time_limit:
+            return "time_limit"
+        return None

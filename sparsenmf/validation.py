@@ -1,0 +1,279 @@
+"""The one gate: every cast and every error about what a user passed in.
+
+Kernels check nothing, so nothing reaches them but through here. Each error names
+the argument, says what was found and where, and what to do.
+"""
+
+import math
+import numbers
+
+import numpy as np
+import scipy.sparse as sp
+
+FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
+
+INT32_MAX = 2**31 - 1
+
+
+def check_matrix(X, name="X"):
+    """Return X as a canonical CSR array of float32 or float64, never densified.
+
+    Parameters
+    ----------
+    X : scipy.sparse matrix or array, ndarray, or pandas DataFrame
+        Non-negative and finite. Any format and index order; duplicates are summed
+        in a copy, explicit zeros are kept. Never written to.
+    name : str
+        The argument's name, for the errors.
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        Sorted, without duplicates; data float32 (also for float16, and for integers
+        and booleans below 2**24) or float64. Shares X's arrays where it can.
+
+    Raises
+    ------
+    TypeError
+        If X is not a real numeric matrix.
+    ValueError
+        If X is not two-dimensional, is empty, has corrupt index arrays, or holds a
+        negative, infinite or missing value.
+    """
+    X = _as_sparse(X, name)
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have two dimensions, not {X.ndim}")
+    if 0 in X.shape:
+        raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
+    X = _as_csr(X, name)
+    _check_values(X, name)
+    data = X.data.astype(_float_type(X.data, name), copy=False)
+    X = sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+        _check_values(X, name)  # two large values may add up to infinity
+    return X
+
+
+def _as_sparse(X, name):
+    if sp.issparse(X):
+        return X
+    if hasattr(X, "dtypes") and hasattr(X, "to_numpy"):  # a pandas DataFrame
+        if hasattr(X, "sparse"):
+            try:
+                return X.sparse.to_coo()
+            except AttributeError:  # the accessor exists, but not all columns are sparse
+                pass
+        X = X.to_numpy()
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, and missing entries are not supported: "
+            f"fill them ({name}.filled(0)) if they mean zero"
+        )
+    try:
+        X = np.asarray(X)
+    except ValueError as error:
+        raise TypeError(f"{name} cannot be read as a matrix: {error}") from None
+    _float_type(X, name)
+    if X.ndim != 2:
+        raise ValueError(
+            f"{name} must have two dimensions (n_samples, n_features), but its shape is {X.shape}"
+        )
+    _check_dense(X, name)
+    return sp.csr_array(X.astype(np.float32) if X.dtype == np.float16 else X)
+
+
+def _check_dense(X, name):
+    # A NaN would survive in a sparse copy, but report it with its place in the array.
+    for i in range(len(X)):
+        bad = ~(np.isfinite(X[i]) & (X[i] >= 0))
+        if bad.any():
+            _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
+
+
+def _as_csr(X, name):
+    """Convert to CSR, after making sure that scipy's compiled code may read X."""
+    if X.format in ("csr", "csc"):
+        major, minor = X.shape if X.format == "csr" else X.shape[::-1]
+        indptr, indices = _check_compressed(X, major, minor, name)
+        stored = int(indptr[-1])
+        # A matrix of our own on the same arrays: scipy notes facts on its objects.
+        kind = sp.csr_array if X.format == "csr" else sp.csc_array
+        arrays = (_native(X.data[:stored]), indices[:stored], indptr)
+        X = kind(arrays, shape=X.shape, copy=False)
+    elif X.format == "coo":
+        for axis, (index, size) in enumerate(zip((X.row, X.col), X.shape, strict=True)):
+            if len(index) and (index.min() < 0 or index.max() >= size):
+                raise ValueError(
+                    f"{name} is corrupt: its {('row', 'column')[axis]} indices must lie in "
+                    f"[0, {size}), but span [{index.min()}, {index.max()}]"
+                )
+    elif X.format == "bsr":
+        try:
+            X.check_format(full_check=True)
+        except ValueError as error:
+            raise ValueError(f"{name} is corrupt: {error}") from None
+    if X.dtype == np.float16:  # scipy cannot convert the format of half-precision data
+        X = X.astype(np.float32)
+    _float_type(X, name)
+    return X.tocsr()
+
+
+def _check_compressed(X, n_major, n_minor, name):
+    indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
+    problem = None
+    if indptr.dtype.kind != "i" or indices.dtype.kind != "i":
+        problem = f"indptr and indices must be integers, not {indptr.dtype} and {indices.dtype}"
+    elif indptr.shape != (n_major + 1,):
+        problem = f"indptr has shape {indptr.shape} instead of ({n_major + 1},)"
+    elif indptr[0] != 0:
+        problem = f"indptr[0] is {indptr[0]} instead of 0"
+    elif (falls := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
+        problem = f"indptr falls from {indptr[falls[0]]} to {indptr[falls[0] + 1]} at {falls[0]}"
+    elif (least := min(len(X.data), len(indices))) < indptr[-1]:
+        problem = f"indptr ends at {indptr[-1]}, but only {least} entries are stored"
+    elif indptr[-1] and not (
+        0 <= (low := indices[: indptr[-1]].min())
+        and (high := indices[: indptr[-1]].max()) < n_minor
+    ):
+        high = indices[: indptr[-1]].max()
+        problem = f"indices must lie in [0, {n_minor}), but span [{low}, {high}]"
+    if problem:
+        raise ValueError(f"{name} is corrupt ({X.format} format): {problem}")
+    small = max(n_minor, 1) <= INT32_MAX
+    return (
+        _native(indptr),
+        indices.astype(np.int32, copy=False)
+        if small
+        else _native(indices).astype(np.int64, copy=False),
+    )
+
+
+def _native(array):
+    """Return the array in this machine's byte order, aligned and contiguous."""
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+
+
+def _float_type(X, name):
+    """Return the precision to compute in, or raise for what is not a real number."""
+    dtype = X.dtype
+    if dtype in (np.float32, np.float16):
+        return np.dtype(np.float32)
+    if dtype.kind == "f":
+        return np.dtype(np.float64)
+    if dtype.kind == "b":
+        return np.dtype(np.float32)
+    if dtype.kind in "iu":
+        data = X.data if sp.issparse(X) else X
+        exact = data.size == 0 or data.max() < FLOAT32_EXACT
+        return np.dtype(np.float32 if exact else np.float64)
+    raise TypeError(
+        f"{name} must hold real numbers (floats, integers or booleans), not {dtype}: "
+        f"convert it with {name}.astype(float)"
+    )
+
+
+def _check_values(X, name):
+    if X.data.dtype.kind == "b" or X.nnz == 0:
+        return
+    # min and max need no temporary, and a NaN passes through both.
+    low, high = X.data.min(), X.data.max()
+    if low >= 0 and high < np.inf:
+        return
+    p = int(np.argmin(np.isfinite(X.data) & (X.data >= 0)))
+    row = int(np.searchsorted(X.indptr, p, side="right")) - 1
+    _raise_bad_value(name, row, int(X.indices[p]), X.data[p])
+
+
+def _raise_bad_value(name, row, column, value):
+    if np.isnan(value):
+        found, advice = "a missing value (NaN)", "drop or fill missing values first"
+    elif np.isinf(value):
+        found, advice = "an infinite value", "replace infinite values first"
+    else:
+        found = f"a negative value ({value:.6g})"
+        advice = "a non-negative factorization needs data >= 0; shift, clip or split it first"
+    raise ValueError(f"{name} has {found} at row {row}, column {column}: {advice}")
+
+
+def check_factor(factor, name, shape, shape_words, dtype):
+    """Return a start for W or H as a C-ordered array of X's precision (a copy if need be).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a finite non-negative matrix of the shape.
+    """
+    if sp.issparse(factor):
+        raise TypeError(f"{name} must be a dense array: pass {name}.toarray()")
+    factor = np.asarray(factor)
+    _float_type(factor, name)
+    if factor.shape != shape:
+        raise ValueError(
+            f"{name} has shape {factor.shape}, but {shape_words} is {shape[0]} x {shape[1]}"
+        )
+    _check_dense(factor, name)
+    return np.ascontiguousarray(factor, dtype=dtype)
+
+
+def check_n_components(n_components, shape):
+    """Return n_components as an int between 1 and min(shape)."""
+    n_components = check_integer(n_components, "n_components", least=1)
+    most = min(shape)
+    if n_components > most:
+        raise ValueError(
+            f"n_components is {n_components}, but X is {shape[0]} x {shape[1]}: "
+            f"with min(n_samples, n_features) = {most} components W H can already equal X; "
+            f"choose fewer"
+        )
+    return n_components
+
+
+def check_integer(value, name, least):
+    """Return an integer argument that is at least `least`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
+    """Return a finite real argument within [least, most] as a float."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    value = float(value)
+    if not (math.isfinite(value) and least <= value <= most) or (open_below and value == least):
+        bounds = f"> {least:g}" if open_below else f">= {least:g}"
+        bounds += f" and <= {most:g}" if most < math.inf else " and finite"
+        raise ValueError(f"{name} must be {bounds}, not {value:g}")
+    return value
+
+
+def check_choice(value, name, choices):
+    """Return an argument that must be one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
+    return value
+
+
+def check_flag(value, name):
+    """Return a boolean argument."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def check_random_state(random_state):
+    """Return a random generator of the caller's own; the global state is left alone.
+
+    An integer or None makes a new `numpy.random.Generator`; a Generator or a
+    RandomState is used (and advanced) as it is.
+    """
+    if isinstance(random_state, np.random.Generator | np.random.RandomState):
+        return random_state
+    if random_state is None:
+        return np.random.default_rng()
+    return np.random.default_rng(check_integer(random_state, "random_state", least=0))
