@@ -22,8 +22,8 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
-    from .factorization import Factorization
     from ._factorize import factorize
+    from .factorization import Factorization
     from .memory import estimate_memory
 
 

@@ -153,7 +153,7 @@ class Factorization:
         dtype = self.H.dtype
         rows = make_rows(X.astype(dtype, copy=False), self.n_components)
         Ht, gram, penalty = self._freeze()
-        W = empty_factor(X.shape[0], self.n_components, dtype)
+        W = empty_factor((X.shape[0], self.n_components), dtype)
         update_rows(
             threads_for(resolve_threads(n_threads), X.nnz * self.n_components),
             rows,
@@ -271,7 +271,7 @@ class Factorization:
         try:
             with zipfile.ZipFile(path) as archive:
                 record = json.loads(archive.read(METADATA))
-                arrays = {}
+                arrays: dict[str, Any] = {}
                 for name in ARRAYS:
                     with archive.open(f"{name}.npy") as member:
                         arrays[name] = np.lib.format.read_array(member, allow_pickle=False)

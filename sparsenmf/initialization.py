@@ -51,7 +51,7 @@ def initialize(rows, columns, n_components, init, rng, *, W=None, H=None, n_thre
 
 
 def _random(n_rows, n_components, scale, dtype, rng):
-    factor = empty_factor(n_rows, n_components, dtype)
+    factor = empty_factor((n_rows, n_components), dtype)
     chunk = max(1, DRAW // n_components)
     for start in range(0, n_rows, chunk):
         part = factor[start : start + chunk, :n_components]
@@ -74,8 +74,8 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
     dtype = rows.data.dtype
     size = min(n_components + oversample, rows.n_rows, columns.n_rows)
     threads = threads_for(n_threads, len(rows.data) * size)
-    wide = empty_factor(columns.n_rows, size, dtype)
-    tall = empty_factor(rows.n_rows, size, dtype)
+    wide = empty_factor((columns.n_rows, size), dtype)
+    tall = empty_factor((rows.n_rows, size), dtype)
     wide[:, :size] = rng.standard_normal((columns.n_rows, size))
     for _ in range(n_iter + 1):
         wide[:, :size] = np.linalg.qr(wide[:, :size])[0]
@@ -92,7 +92,7 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
 
 def _nndsvd(U, S, V):
     """Return padded non-negative parts of the singular pairs, scaled by sqrt(S)."""
-    W, Ht = (empty_factor(*factor.shape, factor.dtype) for factor in (U, V))
+    W, Ht = (empty_factor(factor.shape, factor.dtype) for factor in (U, V))
     for r, s in enumerate(S):
         u, v = U[:, r], V[:, r]
         if r == 0:  # the leading pair of a non-negative matrix has one sign (Perron)

@@ -3,8 +3,8 @@
 The objective of a factorization of X (n_samples x n_features) is
 
     1/2 ||X - W H||_F^2
-      + alpha_W * l1_ratio * n_features * sum(W) + alpha_W * (1 - l1_ratio) / 2 * n_features * ||W||_F^2
-      + alpha_H * l1_ratio * n_samples * sum(H) + alpha_H * (1 - l1_ratio) / 2 * n_samples * ||H||_F^2
+      + alpha_W n_features (l1_ratio sum(W) + (1 - l1_ratio) / 2 ||W||_F^2)
+      + alpha_H n_samples  (l1_ratio sum(H) + (1 - l1_ratio) / 2 ||H||_F^2)
 
 so the same alpha means the same for matrices of any size.
 """

@@ -81,8 +81,9 @@ def padded_width(n_components, dtype):
     return -(-n_components // lanes) * lanes
 
 
-def empty_factor(n_rows, n_components, dtype):
-    """Return a zero factor with padded rows, aligned to cache lines."""
+def empty_factor(shape, dtype):
+    """Return a zero factor of (n_rows, n_components) with padded rows, aligned to cache lines."""
+    n_rows, n_components = shape
     width = padded_width(n_components, dtype)
     itemsize = np.dtype(dtype).itemsize
     buffer = np.zeros(n_rows * width + 64 // itemsize, dtype)
@@ -92,6 +93,6 @@ def empty_factor(n_rows, n_components, dtype):
 
 def pad_factor(factor, dtype):
     """Copy a (n_rows, n_components) array into a padded factor."""
-    padded = empty_factor(*factor.shape, dtype)
+    padded = empty_factor(factor.shape, dtype)
     padded[:, : factor.shape[1]] = factor
     return padded

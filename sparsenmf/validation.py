@@ -134,7 +134,7 @@ def _check_compressed(X, n_major, n_minor, name):
     elif (least := min(len(X.data), len(indices))) < indptr[-1]:
         problem = f"indptr ends at {indptr[-1]}, but only {least} entries are stored"
     elif indptr[-1] and not (
-        0 <= (low := indices[: indptr[-1]].min())
+        (low := indices[: indptr[-1]].min()) >= 0
         and (high := indices[: indptr[-1]].max()) < n_minor
     ):
         high = indices[: indptr[-1]].max()

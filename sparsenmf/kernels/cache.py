@@ -125,14 +125,7 @@ def cache_folder():
     The stored files are unpickled, which can run code, so a folder that others
     could write to is refused.
     """
-    for candidate in _candidates():
-        try:
-            candidate.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if _is_private(candidate):
-                return candidate
-        except OSError:
-            continue
-    return None
+    return next(filter(_make_private, _candidates()), None)
 
 
 def _candidates():
@@ -152,8 +145,13 @@ def _candidates():
     yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"
 
 
-def _is_private(folder):
-    if not hasattr(os, "getuid"):
-        return True
-    status = folder.stat()
-    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+def _make_private(folder):
+    """Make the folder; tell whether it exists now and only its owner can write to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = folder.stat()
+    except OSError:
+        return False
+    return not hasattr(os, "getuid") or (
+        status.st_uid == os.getuid() and not status.st_mode & 0o022
+    )

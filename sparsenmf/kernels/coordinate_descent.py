@@ -95,7 +95,7 @@ def update_rows(
 
 @kernel
 def extrapolate_rows(current, previous, beta, bounds, gram_partials):
-    """previous <- max(0, current + beta * (current - previous)), with its gram matrix.
+    """Set previous <- max(0, current + beta * (current - previous)) and sum its gram matrix.
 
     The momentum step of Ang & Gillis 2019 ("Accelerating nonnegative matrix
     factorization algorithms using extrapolation", equation 7), projected. With

@@ -74,7 +74,7 @@ def vector_code(returns_scalar=False):
         typer.__doc__ = emit.__doc__
         # numba matches call arguments by name: those of the emitter, of which the first
         # stands where numba expects its typing context.
-        typer.__signature__ = inspect.signature(emit)
+        typer.__signature__ = inspect.signature(emit)  # type: ignore[attr-defined]
         return intrinsic(typer)
 
     return decorate
@@ -124,14 +124,14 @@ class VectorBuilder:
         instruction.align = self.itemsize
 
     def splat(self, scalar):
-        """A vector whose lanes all hold `scalar`."""
+        """Return a vector whose lanes all hold `scalar`."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         one = self.b.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
         mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.b.shuffle_vector(one, undefined, mask)
 
     def add_product(self, x, y, total):
-        """total + x * y, one fused instruction where the machine has it."""
+        """Return total + x * y: one fused instruction where the machine has it."""
         product = self.b.fmul(x, y, flags=("contract",))
         return self.b.fadd(product, total, flags=("contract",))
 

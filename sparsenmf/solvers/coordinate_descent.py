@@ -46,8 +46,8 @@ class Iterate(NamedTuple):
 class Momentum:
     """The schedule of beta (Ang & Gillis 2019, section 3.2)."""
 
-    def __init__(self):
-        self.beta, self.cap = FIRST_BETA, 1.0
+    def __init__(self, cap):
+        self.beta, self.cap = min(FIRST_BETA, cap), cap
 
     def grow(self):
         self.beta = min(self.cap, GROWTH * self.beta)
@@ -104,14 +104,14 @@ class CoordinateDescent:
         self.half_norm = half_norm
         self.max_sweeps = max_sweeps
         self.n_threads = threads_for(n_threads, len(rows.data) * W.shape[1])
-        self.momentum = Momentum() if extrapolate else None
+        self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
         self.stalled = False
         width = W.shape[1]
         most = max(rows.n_blocks, columns.n_blocks)
         self._partials = np.zeros((most, width, width))
         self._statistics = np.zeros((most, 3))
         self.current = Iterate(W, Ht, np.inf, np.inf)
-        self._spare = (empty_factor(*W.shape, W.dtype), empty_factor(*Ht.shape, Ht.dtype))
+        self._spare = (empty_factor(W.shape, W.dtype), empty_factor(Ht.shape, Ht.dtype))
         self._beta = 0.0
         self._extrapolate()
 
@@ -154,10 +154,9 @@ class CoordinateDescent:
         return residual_W + residual_Ht
 
     def _accelerate(self):
-        if self.momentum is not None:
-            if self._beta > 0:
-                self.momentum.grow()
-            self._beta = self.momentum.beta
+        if self._beta > 0:
+            self.momentum.grow()
+        self._beta = self.momentum.beta
 
     def _extrapolate(self):
         """Make the spare Ht the extrapolated current one, with its gram matrix."""
