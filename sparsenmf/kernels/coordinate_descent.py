@@ -145,15 +145,18 @@ def sweep_row(row, gradient, gram, inverse, moving, max_sweeps, tolerance):
     """Run coordinate descent sweeps on one row, keeping its gradient up to date.
 
     Most coordinates are zero and stay zero. Those that can move are listed first,
-    without a branch: mispredicted branches cost more than the arithmetic.
+    without a branch: mispredicted branches cost more than the arithmetic. One that is
+    not listed because only the sweep itself makes its gradient negative is taken up by
+    the next sweep; where there is none, all are listed, as in the textbook.
     """
     zero = row.dtype.type(0)
+    list_all = max_sweeps == 1
     first = zero
     for sweep in range(max_sweeps):
         n_moving = 0
         for r in range(row.shape[0]):
             moving[n_moving] = r
-            n_moving += (row[r] > 0) | (gradient[r] < 0)
+            n_moving += (row[r] > 0) | (gradient[r] < 0) | list_all
         change = zero
         for t in range(n_moving):
             r = moving[t]

@@ -1,0 +1,35 @@
+"""Shared fixtures, and where the real data lie."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+DATA = Path(os.environ.get("SPARSENMF_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def real_matrix():
+    """A function that loads a real data set as tf-idf, or skips where there is none."""
+
+    def load(name, dtype=np.float32, min_df=3):
+        path = DATA / name / "matrix.npz"
+        if not path.exists():
+            pytest.skip(f"real data set {name} not found: set SPARSENMF_DATA")
+        X = sp.csr_array(sp.load_npz(path), dtype=float)
+        frequency = np.bincount(X.indices, minlength=X.shape[1])
+        X = X[:, np.flatnonzero(frequency >= min_df)]
+        frequency = frequency[frequency >= min_df]
+        idf = np.log((1 + X.shape[0]) / (1 + frequency)) + 1
+        X = X @ sp.diags_array(idf)
+        norms = np.sqrt(X.multiply(X).sum(axis=1))
+        return sp.csr_array(sp.diags_array(1 / np.maximum(norms, 1e-30)) @ X, dtype=dtype)
+
+    return load

@@ -1,0 +1,67 @@
+"""Planted problems: matrices of which the factorization is known."""
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def planted(n_samples=300, n_features=200, n_components=5, *, noise=0.0, dtype=float, seed=0):
+    """A sparse low-rank matrix with separable topics; returns X, W, H.
+
+    Each component has a feature and a sample of its own, so that the exact
+    factorization is unique up to order and scale (Donoho & Stodden 2003).
+    """
+    rng = np.random.default_rng(seed)
+    W = rng.gamma(1.0, size=(n_samples, n_components))
+    W *= rng.random((n_samples, n_components)) < 0.3
+    H = rng.gamma(1.0, size=(n_components, n_features))
+    H *= rng.random((n_components, n_features)) < 0.3
+    W[:n_components] = np.eye(n_components)
+    H[:, :n_components] = np.eye(n_components)
+    X = W @ H
+    if noise:
+        X = X + noise * X.std() * rng.random(X.shape) * (X > 0)
+    return sp.csr_array(X.astype(dtype)), W, H
+
+
+def laurberg():
+    """The 6 x 3 problem of Laurberg et al. 2008, unique for 0 < a < 1/2."""
+    a = 0.3
+    W = np.array([[a, 1, 0], [1, a, 0], [1, 0, a], [a, 0, 1], [0, a, 1], [0, 1, a]], float)
+    return sp.csr_array(W @ W.T), W, W.T.copy()
+
+
+def documents(n_samples=2000, n_features=1500, mean_length=40, *, dtype=np.float32, seed=0):
+    """A document-word matrix: Zipf terms, log-normal lengths, a few topics, rows of norm 1."""
+    rng = np.random.default_rng(seed)
+    lengths = np.maximum(1, rng.lognormal(np.log(mean_length), 0.7, n_samples)).astype(int)
+    zipf = 1 / np.arange(1, n_features + 1) ** 1.05
+    topics = zipf * rng.gamma(0.1, size=(8, n_features))
+    topics /= topics.sum(axis=1, keepdims=True)
+    blocks = []
+    for topic in range(8):
+        part = lengths[topic::8]
+        terms = rng.choice(n_features, size=part.sum(), p=topics[topic])
+        rows = np.repeat(np.arange(topic, n_samples, 8), part)
+        blocks.append((rows, terms))
+    rows, columns = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    counts = np.ones(len(rows), dtype)
+    X = sp.coo_array((counts, (rows, columns)), shape=(n_samples, n_features)).tocsr()
+    norms = np.sqrt(X.multiply(X).sum(axis=1))
+    return sp.csr_array(sp.diags_array(1 / np.maximum(norms, 1e-30)) @ X, dtype=dtype)
+
+
+def odd_matrices():
+    """Legal matrices at the edge, by name."""
+    rng = np.random.default_rng(1)
+    holes = sp.random_array((40, 30), density=0.2, rng=rng).toarray()
+    holes[[0, 7, 39]] = 0
+    holes[:, [0, 11, 29]] = 0
+    return {
+        "empty rows and columns": sp.csr_array(holes),
+        "all zero": sp.csr_array((8, 6)),
+        "one row": sp.csr_array([[1.0, 0.0, 2.0]]),
+        "one column": sp.csr_array([[1.0], [0.0], [2.0]]),
+        "one entry": sp.csr_array(([3.0], ([4], [2])), shape=(9, 7)),
+        "equal rows": sp.csr_array(np.tile([[1.0, 0.0, 2.0, 0.5]], (6, 1))),
+        "full": sp.csr_array(rng.random((12, 9))),
+    }

@@ -1,0 +1,117 @@
+"""Literal NumPy twins of the kernels and of the solver: slow, dense, float64.
+
+Imports numpy only, never sparsenmf: the truth must not lean on the code under test.
+"""
+
+import numpy as np
+
+
+def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
+    """Coordinate descent on the rows of `factor`; see kernels.coordinate_descent.
+
+    Returns the new factor, and the three sums of its statistics.
+    """
+    factor = factor.astype(float)
+    objective = before = after = 0.0
+    for i, x in enumerate(X):
+        cross = x @ other - l1
+        row = factor[i].copy()
+        before += step_length(row, gram @ row - cross, gram)
+        first = None
+        for _ in range(max_sweeps):
+            change = 0.0
+            # Which coordinates may move is decided before the sweep.
+            moving = np.flatnonzero((row > 0) | (gram @ row - cross < 0))
+            if max_sweeps == 1:  # the textbook's sweep
+                moving = range(len(row))
+            for r in moving:
+                if gram[r, r] == 0:
+                    continue
+                old = row[r]
+                row[r] = max(0.0, old - (gram[r] @ row - cross[r]) / gram[r, r])
+                change += gram[r, r] * (row[r] - old) ** 2
+            first = change if first is None else first
+            if change <= tolerance**2 * first:
+                break
+        after += step_length(row, gram @ row - cross, gram)
+        objective += 0.5 * row @ gram @ row - cross @ row
+        factor[i] = row
+    return factor, objective, before, after
+
+
+def step_length(row, gradient, gram):
+    """Squared length, in the fit, of the steps that single coordinates would take."""
+    total = 0.0
+    for r, g in enumerate(gradient):
+        if gram[r, r] > 0:
+            step = max(0.0, row[r] - g / gram[r, r]) - row[r]
+            total += gram[r, r] * step**2
+    return total
+
+
+def hals(X, W, H, n_iter, l1_W=0.0, l2_W=0.0, l1_H=0.0, l2_H=0.0):
+    """Plain cyclic coordinate descent; yields (W, H) after each iteration."""
+    W, H = W.astype(float), H.astype(float)
+    for _ in range(n_iter):
+        for factor, data, other, l1, l2 in ((W, X, H.T, l1_W, l2_W), (H.T, X.T, W, l1_H, l2_H)):
+            gram = other.T @ other + l2 * np.eye(other.shape[1])
+            cross = data @ other - l1
+            for i in range(len(factor)):
+                for r in range(factor.shape[1]):
+                    if gram[r, r] > 0:
+                        gradient = gram[r] @ factor[i] - cross[i, r]
+                        factor[i, r] = max(0.0, factor[i, r] - gradient / gram[r, r])
+        yield W.copy(), H.copy()
+
+
+def objective(X, W, H, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
+    """scikit-learn's objective, as its documentation writes it."""
+    X, W, H = (np.asarray(A, dtype=float) for A in (X, W, H))
+    n_samples, n_features = X.shape
+    return (
+        0.5 * np.linalg.norm(X - W @ H) ** 2
+        + alpha_W * l1_ratio * n_features * np.abs(W).sum()
+        + alpha_H * l1_ratio * n_samples * np.abs(H).sum()
+        + 0.5 * alpha_W * (1 - l1_ratio) * n_features * np.linalg.norm(W) ** 2
+        + 0.5 * alpha_H * (1 - l1_ratio) * n_samples * np.linalg.norm(H) ** 2
+    )
+
+
+def optimality(X, W, H):
+    """The KKT residual of both factors relative to ||X||, from its definition."""
+    X, W, H = (np.asarray(A, dtype=float) for A in (X, W, H))
+    total = 0.0
+    for data, factor, other in ((X, W, H.T), (X.T, H.T, W)):
+        gram = other.T @ other
+        for x, row in zip(data, factor, strict=True):
+            total += step_length(row, gram @ row - x @ other, gram)
+    return np.sqrt(total) / np.linalg.norm(X)
+
+
+def sparse_objective(X, W, H):
+    """1/2 ||X - W H||^2 for a scipy matrix too large for a dense array, in float64."""
+    W, H = W.astype(float), H.astype(float)
+    X = X.tocsr()
+    squared = 0.0
+    for start in range(0, X.shape[0], 256):
+        dense = X[start : start + 256].toarray().astype(float)
+        squared += np.linalg.norm(dense - W[start : start + 256] @ H) ** 2
+    return 0.5 * squared
+
+
+def nndsvd(X, n_components):
+    """Boutsidis & Gallopoulos 2008, on the full singular value decomposition."""
+    U, S, Vt = np.linalg.svd(X.astype(float), full_matrices=False)
+    W = np.zeros((X.shape[0], n_components))
+    H = np.zeros((n_components, X.shape[1]))
+    W[:, 0] = np.sqrt(S[0]) * np.abs(U[:, 0])
+    H[0] = np.sqrt(S[0]) * np.abs(Vt[0])
+    for r in range(1, n_components):
+        pairs = []
+        for sign in (1, -1):
+            u, v = np.maximum(sign * U[:, r], 0), np.maximum(sign * Vt[r], 0)
+            pairs.append((np.linalg.norm(u) * np.linalg.norm(v), u, v))
+        product, u, v = max(pairs, key=lambda pair: pair[0])
+        W[:, r] = np.sqrt(S[r] * product) * u / np.linalg.norm(u)
+        H[r] = np.sqrt(S[r] * product) * v / np.linalg.norm(v)
+    return W, H

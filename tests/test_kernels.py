@@ -1,0 +1,190 @@
+"""Each kernel against its literal NumPy twin, and bit equality of all its compilations."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf import rows as rows_module
+from sparsenmf.kernels import coordinate_descent, products, simd
+from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
+from sparsenmf.solvers.coordinate_descent import exact_gram, sum_partials
+
+from . import reference
+
+# Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
+
+
+def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
+    X = sp.random_array((n_rows, n_columns), density=0.15, rng=rng, dtype=float).toarray()
+    X[[0, 13]] = 0
+    X[:, 5] = 0
+    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.6)
+    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.5)
+    return X.astype(dtype), other.astype(dtype), factor.astype(dtype)
+
+
+def run_update(
+    X, other, factor, *, l1=0.0, l2=0.0, max_sweeps=2, tolerance=0.1, n_threads=1, want_gram=True
+):
+    dtype = X.dtype.type
+    rows = make_rows(sp.csr_array(X), other.shape[1])
+    padded = pad_factor(other, dtype)
+    gram = exact_gram(padded) + l2 * np.eye(padded.shape[1])
+    out = empty_factor(factor.shape, dtype)
+    partials = np.full((rows.n_blocks if want_gram else 0, *gram.shape), np.nan)
+    statistics = np.full((rows.n_blocks, 3), np.nan)
+    start = pad_factor(factor, dtype)
+    coordinate_descent.update_rows(
+        n_threads,
+        rows,
+        padded,
+        gram.astype(dtype),
+        dtype(l1),
+        start,
+        out,
+        max_sweeps,
+        dtype(tolerance),
+        partials,
+        statistics,
+    )
+    np.testing.assert_array_equal(start[:, : factor.shape[1]], factor)
+    return out, statistics.sum(axis=0), partials
+
+
+@DTYPES
+@WIDTHS
+@pytest.mark.parametrize("max_sweeps", [0, 1, 4])
+def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps):
+    X, other, factor = make_problem(rng, n_components, dtype)
+    l1, l2 = 0.05, 0.3
+    out, statistics, _ = run_update(X, other, factor, l1=l1, l2=l2, max_sweeps=max_sweeps)
+    wide = other.astype(float)
+    gram = wide.T @ wide + l2 * np.eye(n_components)
+    expected, *sums = reference.update_rows(
+        X.astype(float), wide, gram, l1, factor, max_sweeps, 0.1
+    )
+    scale = max(1.0, np.abs(expected).max())
+    # Rounding may decide whether a row gets one more sweep: compare where both agree.
+    close = np.isclose(out[:, :n_components], expected, atol=50 * TOLERANCE[dtype] * scale)
+    assert close.all(axis=1).mean() >= (0.95 if max_sweeps == 4 and dtype == np.float32 else 1)
+    rtol = 5e-3 if dtype == np.float32 else 1e-9
+    np.testing.assert_allclose(statistics, sums, rtol=rtol, atol=1e-9 * sums[1])
+    assert not out[:, n_components:].any()
+
+
+@DTYPES
+@WIDTHS
+def test_update_rows_sums_the_gram_matrix(rng, dtype, n_components):
+    X, other, factor = make_problem(rng, n_components, dtype, n_rows=700)
+    out, _, partials = run_update(X, other, factor)
+    expected = out.astype(float).T @ out.astype(float)
+    np.testing.assert_allclose(
+        sum_partials(partials), expected, rtol=TOLERANCE[dtype], atol=1e-6 * expected.max()
+    )
+
+
+@DTYPES
+def test_update_rows_reports_the_objective_of_what_it_wrote(rng, dtype):
+    X, other, factor = make_problem(rng, 6, dtype)
+    out, statistics, _ = run_update(X, other, factor)
+    W, H = out[:, :6].astype(float), other.T.astype(float)
+    fit = statistics[0] + 0.5 * np.linalg.norm(X.astype(float)) ** 2
+    assert fit == pytest.approx(reference.objective(X, W, H), rel=TOLERANCE[dtype])
+
+
+def test_update_rows_leaves_a_component_that_is_zero_in_the_other_factor(rng):
+    X, other, factor = make_problem(rng, 5, np.float64)
+    other[:, 2] = 0
+    out, statistics, _ = run_update(X, other, factor)
+    np.testing.assert_array_equal(out[:, 2], factor[:, 2])
+    assert np.isfinite(statistics).all()
+
+
+@DTYPES
+@pytest.mark.parametrize("n_components", [3, 20, 50])
+def test_update_rows_gives_the_same_bits_in_every_compilation(rng, dtype, n_components):
+    X, other, factor = make_problem(rng, n_components, dtype, n_rows=500, n_columns=400)
+    runs = [run_update(X, other, factor, l1=0.01, n_threads=n) for n in (1, 2, 3)]
+    for out, statistics, partials in runs[1:]:
+        np.testing.assert_array_equal(out, runs[0][0])
+        np.testing.assert_array_equal(statistics, runs[0][1])
+        np.testing.assert_array_equal(np.triu(partials), np.triu(runs[0][2]))
+
+
+@DTYPES
+@pytest.mark.parametrize("beta", [0.0, 0.7])
+def test_extrapolate_rows_equals_definition(rng, dtype, beta):
+    current, previous = (pad_factor(rng.random((300, 11)), dtype) for _ in range(2))
+    expected = np.maximum(0, current + dtype(beta) * (current - previous))
+    bounds = np.array([0, 10, 10, 155, 300])
+    runs = []
+    for n_threads in (1, 2, 3):
+        partials, result = np.full((4, *2 * current.shape[1:]), np.nan), previous.copy()
+        coordinate_descent.extrapolate_rows(
+            n_threads, current, result, dtype(beta), bounds, partials
+        )
+        runs.append((result, sum_partials(partials)))
+    result, gram = runs[0]
+    np.testing.assert_allclose(result, expected, atol=1e-6 if dtype == np.float32 else 1e-15)
+    assert (result[:, :11] == 0).any() == (beta > 0)
+    np.testing.assert_allclose(gram, exact_gram(result), rtol=TOLERANCE[dtype])
+    for other_result, other_gram in runs[1:]:
+        np.testing.assert_array_equal(other_result, result)
+        np.testing.assert_array_equal(other_gram, gram)
+
+
+@DTYPES
+@WIDTHS
+def test_multiply_rows_equals_the_product(rng, dtype, n_components):
+    X, other, _ = make_problem(rng, n_components, dtype)
+    rows, padded = make_rows(sp.csr_array(X), n_components), pad_factor(other, dtype)
+    for n_threads in (1, 2):
+        out = np.full((len(X), padded.shape[1]), np.nan, dtype)
+        products.multiply_rows(n_threads, rows, padded, out)
+        np.testing.assert_allclose(out[:, :n_components], X @ other, rtol=TOLERANCE[dtype])
+        assert not out[:, n_components:].any()
+
+
+@DTYPES
+def test_measure_rows_gives_the_exact_residual(rng, dtype):
+    X, other, factor = make_problem(rng, 7, dtype)
+    rows = make_rows(sp.csr_array(X), 7)
+    W, Ht = pad_factor(factor, dtype), pad_factor(other, dtype)
+    sums = np.full(rows.n_blocks, np.nan)
+    products.measure_rows(2, rows, W, Ht, sums)
+    total = sums.sum() + (exact_gram(W) * exact_gram(Ht)).sum()
+    expected = 2 * reference.objective(X, factor, other.T)
+    assert total == pytest.approx(expected, rel=1e-12)
+
+
+def test_python_meaning_of_the_vector_code(rng):
+    """With the JIT off these bodies run; they must say what the LLVM code does."""
+    row, left, right = rng.random((3, 16))
+    assert simd._dot_difference(row, left, right) == pytest.approx(row @ (left - right))
+    gram = np.diag(rng.random(16))
+    gradient = gram @ row - left
+    assert simd._step_length(row, gradient, 1 / np.diag(gram), np.diag(gram)) == pytest.approx(
+        reference.step_length(row, gradient, gram)
+    )
+
+
+def test_padding_is_whole_vectors():
+    assert rows_module.VECTOR_BYTES == simd.VECTOR_BYTES
+    assert padded_width(20, np.float32) == 24
+    assert padded_width(20, np.float64) == 20
+    assert empty_factor((10, 20), np.float32).ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("n_components", [2, 200])
+def test_blocks_cover_all_rows_in_order_and_share_the_work(rng, n_components):
+    counts = rng.zipf(1.3, 5000).clip(max=2000)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    bounds = rows_module.block_bounds(indptr, n_components)
+    assert bounds[0] == 0
+    assert bounds[-1] == 5000
+    assert (np.diff(bounds) >= 0).all()
+    work = np.diff(indptr[bounds])
+    assert work.max() <= 2 * work.mean() + counts.max()
