@@ -9,6 +9,7 @@ the mean of X, or with small random values, for solvers that cannot leave zero.
 
 import numpy as np
 
+from .kernels.gram import sum_partials
 from .kernels.products import multiply_rows
 from .kernels.threads import threads_for
 from .rows import empty_factor, pad_factor
@@ -44,7 +45,10 @@ def initialize(rows, columns, n_components, init, rng, *, W=None, H=None, n_thre
             else _random(shape[1], n_components, scale, dtype, rng),
         )
     U, S, V = truncated_svd(rows, columns, n_components, rng, n_threads=n_threads)
-    W, Ht = _nndsvd(U, S, V)
+    _nndsvd(U, S, V)
+    W = pad_factor(U, dtype)
+    del U  # the two factors one after the other: the SVD's arrays are larger
+    Ht = pad_factor(V, dtype)
     for factor in (W, Ht):
         _fill_zeros(factor[:, :n_components], init, mean, rng)
     return W, Ht
@@ -63,38 +67,59 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
     """Return the leading singular triplets of X by randomized subspace iteration.
 
     Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
-    53(2), algorithm 4.4), on the parallel sparse products; X is never densified.
+    53(2), section 4.5), on the parallel sparse products: X is never densified. Only
+    the shorter side is orthonormalized; the longer one follows from its gram matrix,
+    summed in float64, which is exact enough down to singular values of about 1e-4 of
+    the first in single precision, and spares copies of the longer side.
 
     Returns
     -------
     U : ndarray of shape (n_samples, n_components)
     S : ndarray of shape (n_components,), float64
+        Values that rounding cannot tell from zero are zero, with zero vectors.
     V : ndarray of shape (n_features, n_components)
     """
+    if rows.n_rows < columns.n_rows:
+        options = {"oversample": oversample, "n_iter": n_iter, "n_threads": n_threads}
+        V, S, U = truncated_svd(columns, rows, n_components, rng, **options)
+        return U, S, V
     dtype = rows.data.dtype
-    size = min(n_components + oversample, rows.n_rows, columns.n_rows)
+    size = min(n_components + oversample, columns.n_rows)
     threads = threads_for(n_threads, len(rows.data) * size)
-    wide = empty_factor((columns.n_rows, size), dtype)
-    tall = empty_factor((rows.n_rows, size), dtype)
-    wide[:, :size] = rng.standard_normal((columns.n_rows, size))
-    for _ in range(n_iter + 1):
-        wide[:, :size] = np.linalg.qr(wide[:, :size])[0]
-        multiply_rows(threads, rows, wide, tall)
-        tall[:, :size] = np.linalg.qr(tall[:, :size])[0]
-        multiply_rows(threads, columns, tall, wide)
-    # X ~ tall tall' X = tall wide', so the SVD of the small triangular factor is all.
-    Q, R = np.linalg.qr(wide[:, :size])
-    left, S, right = np.linalg.svd(R.T.astype(np.float64))
-    U = tall[:, :size] @ left[:, :n_components].astype(dtype)
-    V = Q @ right[:n_components].T.astype(dtype)
-    return U, S[:n_components], V
+    short = empty_factor((columns.n_rows, size), dtype)
+    long = empty_factor((rows.n_rows, size), dtype)
+    width = short.shape[1]
+    no_gram, gram = np.empty((0, width, width)), np.empty((rows.n_blocks, width, width))
+    short[:, :size] = rng.standard_normal((columns.n_rows, size))
+    for _ in range(n_iter):
+        short[:, :size] = np.linalg.qr(short[:, :size])[0]
+        multiply_rows(threads, rows, short, long, no_gram)
+        multiply_rows(threads, columns, long, short, no_gram)
+    short[:, :size] = np.linalg.qr(short[:, :size])[0]
+    multiply_rows(threads, rows, short, long, gram)
+    squares, basis = np.linalg.eigh(sum_partials(gram)[:size, :size])
+    squares, basis = squares[::-1][:n_components], basis[:, ::-1][:, :n_components]
+    safe = squares > 10 * np.finfo(dtype).eps * squares[0]
+    S = np.sqrt(np.where(safe, squares, 0.0))
+    inverse = np.divide(1.0, S, out=np.zeros_like(S), where=safe)
+    _multiply_inplace(long, basis * inverse)
+    _multiply_inplace(short, basis * safe)
+    return long[:, :n_components], S, short[:, :n_components]
+
+
+def _multiply_inplace(factor, matrix, chunk=4096):
+    """Set the first columns of `factor` to factor @ matrix, without a copy of it."""
+    size, n_components = matrix.shape
+    matrix = matrix.astype(factor.dtype)
+    for start in range(0, len(factor), chunk):
+        part = factor[start : start + chunk]
+        part[:, :n_components] = part[:, :size] @ matrix
 
 
 def _nndsvd(U, S, V):
-    """Return padded non-negative parts of the singular pairs, scaled by sqrt(S)."""
-    W, Ht = (empty_factor(factor.shape, factor.dtype) for factor in (U, V))
+    """Turn singular vectors into non-negative parts scaled by sqrt(S), in place."""
     for r, s in enumerate(S):
-        u, v = U[:, r], V[:, r]
+        u, v = U[:, r].copy(), V[:, r].copy()
         if r == 0:  # the leading pair of a non-negative matrix has one sign (Perron)
             u, v = np.abs(u), np.abs(v)
         else:
@@ -102,21 +127,20 @@ def _nndsvd(U, S, V):
             negative = _norm((-u).clip(0)) * _norm((-v).clip(0))
             u, v = (u.clip(0), v.clip(0)) if positive >= negative else ((-u).clip(0), (-v).clip(0))
         norm_u, norm_v = _norm(u), _norm(v)
-        if norm_u == 0 or norm_v == 0:  # rank below n_components: nothing to start from
-            continue
         scale = np.sqrt(s * norm_u * norm_v)
-        W[:, r] = u * (scale / norm_u)
-        Ht[:, r] = v * (scale / norm_v)
-    return W, Ht
+        U[:, r] = u * (scale / norm_u) if norm_u else 0
+        V[:, r] = v * (scale / norm_v) if norm_v else 0
 
 
 def _norm(x):
     return float(np.sqrt(np.einsum("i,i->", x, x, dtype=np.float64)))
 
 
-def _fill_zeros(factor, init, mean, rng):
-    if init == "nndsvda":
-        factor[factor == 0] = mean
-    elif init == "nndsvdar":
-        zeros = factor == 0
-        factor[zeros] = np.abs(rng.standard_normal(int(zeros.sum())) * mean / 100)
+def _fill_zeros(factor, init, mean, rng, chunk=4096):
+    for start in range(0, len(factor) if init != "nndsvd" else 0, chunk):
+        part = factor[start : start + chunk]
+        zeros = part == 0
+        if init == "nndsvda":
+            part[zeros] = mean
+        else:
+            part[zeros] = np.abs(rng.standard_normal(int(zeros.sum())) * mean / 100)

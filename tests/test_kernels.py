@@ -6,8 +6,9 @@ import scipy.sparse as sp
 
 from sparsenmf import rows as rows_module
 from sparsenmf.kernels import coordinate_descent, products, simd
+from sparsenmf.kernels.gram import sum_partials
 from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
-from sparsenmf.solvers.coordinate_descent import exact_gram, sum_partials
+from sparsenmf.solvers.coordinate_descent import exact_gram
 
 from . import reference
 
@@ -140,11 +141,18 @@ def test_extrapolate_rows_equals_definition(rng, dtype, beta):
 @WIDTHS
 def test_multiply_rows_equals_the_product(rng, dtype, n_components):
     X, other, _ = make_problem(rng, n_components, dtype)
+    other -= dtype(0.2)  # singular vectors have both signs
     rows, padded = make_rows(sp.csr_array(X), n_components), pad_factor(other, dtype)
     for n_threads in (1, 2):
         out = np.full((len(X), padded.shape[1]), np.nan, dtype)
-        products.multiply_rows(n_threads, rows, padded, out)
-        np.testing.assert_allclose(out[:, :n_components], X @ other, rtol=TOLERANCE[dtype])
+        partials = np.full((rows.n_blocks, *2 * out.shape[1:]), np.nan)
+        products.multiply_rows(n_threads, rows, padded, out, partials)
+        expected = X.astype(float) @ other
+        atol = TOLERANCE[dtype] * np.abs(expected).max()
+        np.testing.assert_allclose(out[:, :n_components], expected, atol=atol)
+        gram = exact_gram(out)
+        atol = TOLERANCE[dtype] * gram.max()
+        np.testing.assert_allclose(sum_partials(partials), gram, atol=atol)
         assert not out[:, n_components:].any()
 
 

@@ -157,7 +157,7 @@ def test_optimality_vanishes_at_a_stationary_point():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_planted_factorization_is_recovered(dtype):
-    X, W, H = problems.planted(dtype=dtype)
+    X, _, H = problems.planted(dtype=dtype)
     best = min(
         (factorize(X, 5, tol=0, max_iter=1500, random_state=seed) for seed in range(5)),
         key=lambda model: model.objective,

@@ -24,12 +24,9 @@ gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
 import numpy as np
 from numba import prange
 
+from .gram import add_gram, clear_gram, move_gram
 from .jit import inner, kernel
-from .simd import add_outer_row, add_row, dot_difference, gather_rows, step_length
-
-GRAM_CHUNK = 128
-"""Rows whose products are summed in the factor's own precision before they are added
-to the float64 gram matrix: float32 sums this short lose less than the data's rounding."""
+from .simd import add_row, dot_difference, gather_rows, step_length
 
 
 @kernel
@@ -170,30 +167,3 @@ def sweep_row(row, gradient, gram, inverse, moving, max_sweeps, tolerance):
             first = change
         if change <= tolerance * tolerance * first:
             break
-
-
-@inner
-def add_gram(row, i, gram_sum, gram_partial):
-    """Add row' row to the block's gram matrix, upper triangle."""
-    for r in range(row.shape[0]):
-        if row[r] > 0:
-            add_outer_row(gram_sum, r, row[r], row)
-    if i % GRAM_CHUNK == GRAM_CHUNK - 1:
-        move_gram(gram_sum, gram_partial)
-
-
-@inner
-def clear_gram(gram_partial):
-    """Set a block's gram matrix to zero."""
-    for r in range(gram_partial.shape[0]):
-        for s in range(gram_partial.shape[1]):
-            gram_partial[r, s] = 0
-
-
-@inner
-def move_gram(gram_sum, gram_partial):
-    """Add the short sums to the float64 ones and start them anew."""
-    for r in range(gram_sum.shape[0]):
-        for s in range(gram_sum.shape[1]):
-            gram_partial[r, s] += gram_sum[r, s]
-            gram_sum[r, s] = 0

@@ -3,23 +3,33 @@
 import numpy as np
 from numba import prange
 
+from .gram import add_gram, clear_gram, move_gram
 from .jit import kernel
 from .simd import gather_rows
 
 
 @kernel
-def multiply_rows(rows, other, out):
-    """out[i] = x_i other for each sparse row x_i.
+def multiply_rows(rows, other, out, gram_partials):
+    """Set out[i] = x_i other for each sparse row x_i, and sum the gram matrix of out.
 
     `other` (n_columns, width) and `out` (n_rows, width) have padded rows; `out` is
-    overwritten. Each turn of the parallel loop writes to its own rows.
+    overwritten. `gram_partials` is as in `kernels.coordinate_descent`. Each turn of
+    the parallel loop writes to its own rows and its own gram partial.
     """
+    width = out.shape[1]
     for block in prange(rows.bounds.shape[0] - 1):
-        total = np.empty(out.shape[1], out.dtype)
+        total = np.empty(width, out.dtype)
+        gram_sum = np.zeros((width, width), out.dtype)
+        if gram_partials.shape[0] > 0:
+            clear_gram(gram_partials[block])
         for i in range(rows.bounds[block], rows.bounds[block + 1]):
             gather_rows(total, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other)
-            for r in range(out.shape[1]):
+            for r in range(width):
                 out[i, r] = total[r]
+            if gram_partials.shape[0] > 0:
+                add_gram(total, i, gram_sum, gram_partials[block])
+        if gram_partials.shape[0] > 0:
+            move_gram(gram_sum, gram_partials[block])
 
 
 @kernel

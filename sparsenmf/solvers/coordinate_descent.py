@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.coordinate_descent import extrapolate_rows, update_rows
+from ..kernels.gram import sum_partials
 from ..kernels.products import measure_rows
 from ..kernels.threads import threads_for
 from ..rows import empty_factor
@@ -197,12 +198,6 @@ class CoordinateDescent:
         measure_rows(self.n_threads, self.rows, W, Ht, sums)
         everywhere = np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))
         return max(0.5 * float(sums.sum() + everywhere), 0.0) + penalty
-
-
-def sum_partials(partials):
-    """Add the blocks' upper triangles in block order and mirror the sum."""
-    upper = np.triu(partials.sum(axis=0))
-    return upper + np.triu(upper, 1).T
 
 
 def exact_gram(factor, chunk=4096):

@@ -1,0 +1,92 @@
+"""Never dense: peak memory of whole factorizations, measured in processes of their own."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf import estimate_memory
+
+MIB = 2**20
+
+# VmHWM can be reset through /proc on Linux only; elsewhere there is no such measure.
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+
+SCRIPT = """
+import json, sys
+import numpy as np, scipy.sparse as sp
+from sparsenmf import estimate_memory, factorize
+
+def status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(key))
+
+def reset_peak():
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+n, m, nnz, k, options = json.loads(sys.argv[1])
+rng = np.random.default_rng(0)
+rows, columns = rng.integers(n, size=nnz, dtype=np.int32), rng.integers(m, size=nnz, dtype=np.int32)
+X = sp.csr_array((rng.random(nnz, dtype=np.float32), (rows, columns)), shape=(n, m))
+X.sum_duplicates()
+del rows, columns
+small = sp.random_array((300, 200), density=0.2, dtype=np.float32, rng=rng)
+factorize(small, 3, n_threads=1, max_iter=2, init=options.get("init"))  # numba itself
+reset_peak()
+before = status("VmRSS")
+model = factorize(X, k, max_iter=3, random_state=0, n_threads=2, **options)
+used = status("VmHWM") - before
+print(json.dumps([used, estimate_memory(X, k).total, model.relative_error]))
+"""
+
+
+def measure(n, m, nnz, k, **options):
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps([n, m, nnz, k, options])],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    used, forecast, relative_error = json.loads(result.stdout)
+    assert 0 < relative_error <= 1
+    return used, forecast
+
+
+def test_a_huge_shape_needs_memory_for_its_factors_only():
+    """A dense 200,000 x 200,000 float32 array would be 149 GiB."""
+    used, _ = measure(200_000, 200_000, 2_000_000, 10)
+    assert used < 200 * MIB
+
+
+@pytest.mark.parametrize("init", ["random", "nndsvd", "nndsvda", "nndsvdar"])
+def test_forecast_is_within_a_fifth_of_the_measured_peak(init):
+    used, forecast = measure(300_000, 60_000, 6_000_000, 30, init=init)
+    if init == "random":
+        assert forecast == pytest.approx(used, rel=0.2)
+    else:  # the SVD works in arrays of its own, before the solver's
+        assert used <= 1.2 * forecast
+
+
+def test_forecast_counts_its_parts():
+    X = sp.random_array((1000, 800), density=0.05, rng=np.random.default_rng(0), dtype=np.float32)
+    estimate = estimate_memory(X.tocsr(), 20)
+    assert estimate.conversion == 0
+    assert estimate.transpose == X.nnz * 8 + 801 * 8
+    assert estimate.factors == 2 * 1800 * 24 * 4
+    assert estimate_memory(X.tocsc(), 20).conversion > 0
+    by_shape = estimate_memory(n_components=20, shape=X.shape, nnz=X.nnz)
+    assert by_shape == estimate
+    assert "MiB beyond X" in str(estimate)
+    assert estimate_memory(X.tocsr(), 20, dtype="float64").factors == 2 * 1800 * 20 * 8
+
+
+def test_forecast_needs_to_know_the_size():
+    with pytest.raises(ValueError, match="pass X, or both shape and nnz"):
+        estimate_memory(n_components=5)
+    with pytest.raises(TypeError, match=r"X must be a scipy\.sparse matrix"):
+        estimate_memory(np.ones((3, 3)), 2)
