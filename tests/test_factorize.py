@@ -17,7 +17,7 @@ def X():
 
 
 def test_stops_when_converged(X):
-    model = factorize(X, 5, random_state=0, max_iter=1000)
+    model = factorize(X.astype(float), 5, random_state=0, max_iter=1000)
     assert model.stop_reason == "converged"
     assert model.converged
     history = model.objective_history

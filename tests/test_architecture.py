@@ -1,0 +1,142 @@
+"""The house plan, checked from the source: who imports whom, and that it is documented."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sparsenmf
+
+PACKAGE = Path(sparsenmf.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = [
+    {"rows", "validation", "stopping", "progress", "penalties", "__version__"},
+    {"kernels"},
+    {"solvers", "initialization", "memory"},
+    {"factorization"},
+    {"_factorize"},
+]
+"""Rooms from the ground up. A module imports from its own layer or from below."""
+
+
+def room(path):
+    """The first name of a module below the package: "kernels", "rows", …"""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path):
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            if node.level < depth:  # within its own room
+                continue
+            for name in [node.module] if node.module else [alias.name for alias in node.names]:
+                yield name.split(".")[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path):
+    if room(path) == "__init__":
+        return
+    height = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+    for name in imported_rooms(path):
+        assert height[name] <= height[room(path)], f"{path.name} imports {name} from above"
+
+
+def test_every_room_has_a_floor():
+    named = set().union(*LAYERS) | {"__init__"}
+    assert {room(path) for path in MODULES} <= named
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_stay_short(path):
+    assert len(path.read_text().splitlines()) <= 350
+
+
+def functions_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def decorators(node):
+    return {ast.unparse(decorator).split("(")[0] for decorator in node.decorator_list}
+
+
+def test_every_compiled_function_is_documented_and_short():
+    found = 0
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        for node in functions_of(path):
+            if decorators(node) & {"kernel", "inner", "vector_code"}:
+                found += 1
+                assert ast.get_docstring(node), f"{path.name}: {node.name} has no docstring"
+                body = node.end_lineno - node.body[1].lineno + 1
+                assert body <= 40, f"{path.name}: {node.name} has {body} lines"
+    assert found >= 15
+
+
+def documented_parameters(text):
+    """Names at the left margin of the Parameters section of a numpydoc docstring."""
+    section = inspect.cleandoc(text).split("Parameters\n----------\n")[1].split("\n\n")[0]
+    lines = [line for line in section.splitlines() if line and not line[0].isspace()]
+    return [
+        name.strip() for line in lines for name in line.split(" : ")[0].split(",") if " : " in line
+    ]
+
+
+PUBLIC = [
+    sparsenmf.factorize,
+    sparsenmf.estimate_memory,
+    sparsenmf.Factorization.transform,
+    sparsenmf.Factorization.top_terms,
+    sparsenmf.Factorization.save,
+]
+
+
+@pytest.mark.parametrize("function", PUBLIC, ids=lambda function: function.__name__)
+def test_docstring_lists_exactly_the_parameters(function):
+    parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+    assert documented_parameters(function.__doc__) == parameters
+
+
+def test_docstring_defaults_are_the_real_ones():
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(sparsenmf.factorize).parameters.items()
+    }
+    text = sparsenmf.factorize.__doc__
+    for name in ("tol", "max_iter", "max_sweeps", "alpha_W", "l1_ratio", "extrapolate"):
+        documented = text.split(f"\n    {name} : ")[1].split("\n")[0].rsplit("default ", 1)[1]
+        assert ast.literal_eval(documented) == defaults[name]
+
+
+def test_public_names_are_all_there():
+    assert set(sparsenmf.__all__) <= set(dir(sparsenmf))
+    for name in sparsenmf.__all__:
+        assert getattr(sparsenmf, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        sparsenmf.nothing  # noqa: B018
+
+
+def test_import_is_light():
+    code = (
+        "import sys, sparsenmf\n"
+        "loaded = {'numba', 'scipy', 'sklearn', 'pandas', 'tqdm'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_factorization_loads_no_optional_package():
+    code = (
+        "import sys, scipy.sparse as sp, sparsenmf\n"
+        "X = sp.random_array((50, 40), density=0.3)\n"
+        "sparsenmf.factorize(X, 3, max_iter=3)\n"
+        "loaded = {'sklearn', 'pandas', 'tqdm', 'joblib'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
