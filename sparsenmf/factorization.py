@@ -37,7 +37,8 @@ class Factorization:
         Objective after each iteration, penalties included, of the factors reached;
         it never rises, and the last one is that of W and H.
     time_history : ndarray of shape (n_iter,), float64
-        Seconds from the beginning of the run to the end of each iteration.
+        Seconds from the beginning of the run to the end of each iteration. The first run
+        on a machine includes compiling the kernels.
     stop_reason : str
         "converged", "precision", "max_iter", "time_limit", "callback" or "interrupted".
     optimality : float
@@ -201,12 +202,18 @@ class Factorization:
 
         Raises
         ------
-        ValueError
-            If the vocabulary does not have n_features terms.
+        TypeError, ValueError
+            If the vocabulary is not one of n_features terms.
         """
         n = check_integer(n, "n", least=1)
         if isinstance(vocabulary, dict):
+            if sorted(vocabulary.values()) != list(range(self.n_features)):
+                raise ValueError(
+                    f"vocabulary must map its terms to the columns 0 to {self.n_features - 1}"
+                )
             vocabulary = sorted(vocabulary, key=vocabulary.__getitem__)
+        if not hasattr(vocabulary, "__len__") or isinstance(vocabulary, str):
+            raise TypeError(f"vocabulary must be a sequence of terms or a dict, not {vocabulary!r}")
         if len(vocabulary) != self.n_features:
             raise ValueError(
                 f"vocabulary has {len(vocabulary)} terms, but H has {self.n_features} features"
@@ -229,8 +236,15 @@ class Factorization:
         ----------
         path : str or path-like
             Used as it is: no suffix is added.
+
+        Raises
+        ------
+        OSError
+            If the folder does not exist or cannot be written to.
         """
         path = Path(path)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot save {path}: there is no folder {path.parent}")
         record = {
             "format": FORMAT,
             "stop_reason": self.stop_reason,

@@ -39,7 +39,9 @@ class Bar(Silent):
         self._bar.update(n_iter - self._bar.n)
 
     def close(self):
-        """End the bar where it is."""
+        """End the bar; the iterations done are all that were needed."""
+        self._bar.total = self._bar.n
+        self._bar.refresh()
         self._bar.close()
 
 

@@ -7,8 +7,8 @@ WINDOW = 5
 little and the next one much."""
 
 REASONS = {
-    "converged": "the objective fell by less than tol over the last iterations",
-    "precision": "the objective can no longer be lowered at this precision",
+    "converged": "it has converged",
+    "precision": "rounding is all that is left",
     "max_iter": "the iteration limit was reached",
     "time_limit": "the time limit was reached",
     "callback": "the callback asked to stop",
