@@ -12,7 +12,9 @@ README = Path(__file__).parents[1] / "README.md"
 
 @pytest.mark.parametrize("name", ["sparsenmf._factorize", "sparsenmf.memory"])
 def test_docstring_examples_give_what_they_show(name):
-    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    result = doctest.testmod(
+        importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE
+    )
     assert result.attempted > 0
     assert result.failed == 0
 

@@ -105,9 +105,7 @@ def test_transform_satisfies_the_kkt_conditions(problem):
     gram = model.H @ model.H.T
     cross = X.toarray() @ model.H.T
     scale = np.linalg.norm(X.toarray()) ** 2 + 1e-30
-    left = sum(
-        reference.step_length(w, gram @ w - c, gram) for w, c in zip(W, cross, strict=True)
-    )
+    left = sum(reference.step_length(w, gram @ w - c, gram) for w, c in zip(W, cross, strict=True))
     assert left <= 1e-10 * scale
 
 

@@ -1,151 +1,18 @@
 """Vector primitives: what the kernels do to a whole row of a factor at once.
 
 A factor is kept as a C-ordered array whose row length is a multiple of
-``lanes(dtype)``, the padding being zero, so that a row is a whole number of
-vectors and no scalar remainder is ever run. Each primitive below is a plain
-Python function that says what it means; compiled callers get explicit LLVM
-vector code instead (`vector_code`), because numba runs LLVM without the SLP
-vectoriser and drops to scalar code where a length is not a multiple of its
-unrolled width. With the JIT switched off the Python bodies run.
+``lanes(itemsize)``, the padding being zero, so that a row is a whole number of vectors
+and no scalar remainder is ever run.
 
-The order of every sum is fixed by the code, not by the compiler (no
-reassociation), so the parallel and the serial twin of a kernel give the same bits.
+The order of every sum is fixed by the code, not by the compiler (no reassociation), so
+the parallel and the serial twin of a kernel give the same bits.
 """
 
-import inspect
-
+import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils, config
-from numba.extending import intrinsic
+from numba.core import cgutils
 
-VECTOR_BYTES = 32
-"""Width of a vector. 64 was no faster on AVX-512, and pads k = 20 to 32 instead of 24."""
-
-PANEL = 8
-"""Vectors of a row whose sums stay in registers together: 8 of AVX2's 16 registers
-leave room for the loads; 13 was no faster."""
-
-I64 = ir.IntType(64)
-
-
-def lanes(itemsize):
-    """Return how many items of `itemsize` bytes fill one vector."""
-    return VECTOR_BYTES // itemsize
-
-
-def vector_code(returns_scalar=False):
-    """Replace a Python function by LLVM code inside jitted callers.
-
-    The decorated function takes a `VectorBuilder`, then the arrays and scalars, and
-    emits LLVM code; its Python meaning is attached to it by `meaning`.
-    """
-
-    def decorate(emit):
-        meaning = emit.meaning
-        meaning.__doc__ = emit.__doc__
-        if config.DISABLE_JIT:
-            return meaning
-
-        def typer(typing_context, *args):
-            dtype = next(arg.dtype for arg in args if isinstance(arg, types.Array))
-            kinds = [
-                arg
-                if isinstance(arg, types.Array)
-                else (types.int64 if isinstance(arg, types.Integer) else dtype)
-                for arg in args
-            ]
-            signature = (dtype if returns_scalar else types.void)(*kinds)
-
-            def codegen(context, builder, signature, values):
-                code = VectorBuilder(context, builder, dtype)
-                operands = [
-                    context.make_array(kind)(context, builder, value)
-                    if isinstance(kind, types.Array)
-                    else value
-                    for kind, value in zip(signature.args, values, strict=True)
-                ]
-                result = emit(code, *operands)
-                return result if returns_scalar else context.get_dummy_value()
-
-            return signature, codegen
-
-        typer.__name__ = emit.__name__
-        typer.__doc__ = emit.__doc__
-        # numba matches call arguments by name: those of the emitter, of which the first
-        # stands where numba expects its typing context.
-        typer.__signature__ = inspect.signature(emit)  # type: ignore[attr-defined]
-        return intrinsic(typer)
-
-    return decorate
-
-
-def meaning(python_body):
-    """Attach the Python body that an LLVM emitter stands for."""
-
-    def decorate(emit):
-        emit.meaning = python_body
-        return emit
-
-    return decorate
-
-
-class VectorBuilder:
-    """The few LLVM phrases that the emitters below are written in."""
-
-    def __init__(self, context, builder, dtype):
-        self.context, self.b = context, builder
-        self.scalar = context.get_value_type(dtype)
-        self.itemsize = dtype.bitwidth // 8
-        self.lanes = lanes(self.itemsize)
-        self.vector = ir.VectorType(self.scalar, self.lanes)
-        self.zeros = ir.Constant(self.vector, None)
-
-    def index(self, value):
-        return ir.Constant(I64, value)
-
-    def length(self, array, axis=0):
-        return self.b.extract_value(array.shape, axis)
-
-    def row(self, matrix, i):
-        """Address of row i of a C-ordered matrix."""
-        return self.b.gep(matrix.data, [self.b.mul(i, self.length(matrix, 1))])
-
-    def at(self, pointer, offset):
-        return self.b.gep(pointer, [offset])
-
-    def load(self, pointer):
-        value = self.b.load(self.b.bitcast(pointer, self.vector.as_pointer()))
-        value.align = self.itemsize  # rows need no alignment beyond the item's
-        return value
-
-    def store(self, value, pointer):
-        instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
-        instruction.align = self.itemsize
-
-    def splat(self, scalar):
-        """Return a vector whose lanes all hold `scalar`."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        one = self.b.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.b.shuffle_vector(one, undefined, mask)
-
-    def add_product(self, x, y, total):
-        """Return total + x * y: one fused instruction where the machine has it."""
-        product = self.b.fmul(x, y, flags=("contract",))
-        return self.b.fadd(product, total, flags=("contract",))
-
-    def offsets(self, start, stop):
-        """Loop over the offsets of the vectors in [start, stop)."""
-        return cgutils.for_range_slice(self.b, start, stop, self.index(self.lanes), intp=I64)
-
-    def sum_lanes(self, vector):
-        """Add the lanes of a vector, first to last."""
-        total = self.b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-        for lane in range(1, self.lanes):
-            item = self.b.extract_element(vector, ir.Constant(ir.IntType(32), lane))
-            total = self.b.fadd(total, item)
-        return total
+from .vector_code import I64, PANEL, lanes, meaning, vector_code
 
 
 def _gather_rows(total, data, indices, start, stop, other):
