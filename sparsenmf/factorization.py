@@ -166,7 +166,7 @@ class Factorization:
             max_sweeps,
             dtype.type(tol),
             np.empty((0, *gram.shape)),
-            np.empty((rows.n_blocks, 3)),
+            np.empty((rows.n_blocks, 2)),
         )
         return np.ascontiguousarray(W[:, : self.n_components])
 

@@ -120,12 +120,12 @@ def test_update_rows_gives_the_same_bits_in_every_compilation(rng, dtype, n_comp
 def test_extrapolate_rows_equals_definition(rng, dtype, beta):
     current, previous = (pad_factor(rng.random((300, 11)), dtype) for _ in range(2))
     expected = np.maximum(0, current + dtype(beta) * (current - previous))
-    bounds = np.array([0, 10, 10, 155, 300])
+    blocks = np.array([[0, 10], [10, 10], [155, 300], [10, 155]])
     runs = []
     for n_threads in (1, 2, 3):
         partials, result = np.full((4, *2 * current.shape[1:]), np.nan), previous.copy()
         coordinate_descent.extrapolate_rows(
-            n_threads, current, result, dtype(beta), bounds, partials
+            n_threads, current, result, dtype(beta), blocks, partials
         )
         runs.append((result, sum_partials(partials)))
     result, gram = runs[0]
@@ -187,12 +187,20 @@ def test_padding_is_whole_vectors():
 
 
 @pytest.mark.parametrize("n_components", [2, 200])
-def test_blocks_cover_all_rows_in_order_and_share_the_work(rng, n_components):
+def test_blocks_cover_all_rows_once_and_share_the_work(rng, n_components):
     counts = rng.zipf(1.3, 5000).clip(max=2000)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    bounds = rows_module.block_bounds(indptr, n_components)
-    assert bounds[0] == 0
-    assert bounds[-1] == 5000
-    assert (np.diff(bounds) >= 0).all()
-    work = np.diff(indptr[bounds])
-    assert work.max() <= 2 * work.mean() + counts.max()
+    blocks = rows_module.make_blocks(indptr, n_components)
+    covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
+    np.testing.assert_array_equal(np.sort(covered), np.arange(5000))
+    work = [(counts[start:stop] + rows_module.ROW_WORK).sum() for start, stop in blocks]
+    assert max(work) <= np.mean(work) + 2 * (counts.max() + rows_module.ROW_WORK)
+    # Neighbours in the list lie apart in the rows, so that threads share all kinds.
+    assert (np.abs(np.diff(blocks[:, 0])) > 500).all()
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65])
+def test_blocks_of_few_rows(n_rows):
+    blocks = rows_module.make_blocks(np.arange(n_rows + 1) * 3, 4)
+    covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
+    np.testing.assert_array_equal(np.sort(covered), np.arange(n_rows))

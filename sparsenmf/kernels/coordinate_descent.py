@@ -26,7 +26,7 @@ from numba import prange
 
 from .gram import add_gram, clear_gram, move_gram
 from .jit import inner, kernel
-from .simd import add_row, dot_difference, gather_rows, step_length
+from .simd import add_row, dot_difference, gather_rows, list_moving, list_nonzero, step_length
 
 
 @kernel
@@ -47,10 +47,10 @@ def update_rows(
     tolerance : float, dtype of the factors
         A row is done when a sweep moved it less than this fraction of its first
         sweep, in the metric of the gram diagonal.
-    statistics : ndarray of shape (n_blocks, 3), float64
-        Overwritten with each block's sum of: the row objectives without their
-        constant 1/2 ||x_i||^2; the squared step lengths (`simd.step_length`) of
-        the rows as they came; those of the rows as they are now.
+    statistics : ndarray of shape (n_blocks, 2), float64
+        Overwritten with each block's sum of the row objectives without their constant
+        1/2 ||x_i||^2 and, with max_sweeps = 0, of the rows' squared step lengths
+        (`simd.step_length`).
 
     Notes
     -----
@@ -59,39 +59,38 @@ def update_rows(
     gram partial and its own statistics.
     """
     width = other.shape[1]
-    for block in prange(rows.bounds.shape[0] - 1):
+    for block in prange(rows.blocks.shape[0]):
         cross = np.empty(width, other.dtype)
         gradient = np.empty(width, other.dtype)
         row = np.empty(width, other.dtype)
-        moving = np.empty(width + 1, np.int64)
+        listed = np.empty(2 * width, np.int32)
         diagonal = np.empty(width, other.dtype)
         inverse = np.empty(width, other.dtype)
         invert_diagonal(gram, diagonal, inverse)
         gram_sum = np.zeros((width, width), other.dtype)
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
-        objective, before, after = 0.0, 0.0, 0.0
-        for i in range(rows.bounds[block], rows.bounds[block + 1]):
+        objective, residual = 0.0, 0.0
+        for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
             gather_rows(cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other)
-            start_row(factor, i, cross, l1, gram, row, gradient)
-            before += step_length(row, gradient, inverse, diagonal)
+            start_row(factor, i, cross, l1, gram, row, gradient, listed)
             if max_sweeps > 0:
-                sweep_row(row, gradient, gram, inverse, moving, max_sweeps, tolerance)
-            after += step_length(row, gradient, inverse, diagonal)
+                sweep_row(row, gradient, gram, inverse, listed, max_sweeps, tolerance)
+            else:
+                residual += step_length(row, gradient, inverse, diagonal)
             objective += 0.5 * dot_difference(row, gradient, cross)
             for r in range(width):
                 out[i, r] = row[r]
             if gram_partials.shape[0] > 0:
-                add_gram(row, i, gram_sum, gram_partials[block])
+                add_gram(row, i, gram_sum, gram_partials[block], listed)
         if gram_partials.shape[0] > 0:
             move_gram(gram_sum, gram_partials[block])
         statistics[block, 0] = objective
-        statistics[block, 1] = before
-        statistics[block, 2] = after
+        statistics[block, 1] = residual
 
 
 @kernel
-def extrapolate_rows(current, previous, beta, bounds, gram_partials):
+def extrapolate_rows(current, previous, beta, blocks, gram_partials):
     """Set previous <- max(0, current + beta * (current - previous)) and sum its gram matrix.
 
     The momentum step of Ang & Gillis 2019 ("Accelerating nonnegative matrix
@@ -99,16 +98,17 @@ def extrapolate_rows(current, previous, beta, bounds, gram_partials):
     beta = 0 it copies. `gram_partials` must have one entry for each block.
     """
     width = current.shape[1]
-    for block in prange(bounds.shape[0] - 1):
+    for block in prange(blocks.shape[0]):
         row = np.empty(width, current.dtype)
+        listed = np.empty(2 * width, np.int32)
         gram_sum = np.zeros((width, width), current.dtype)
         clear_gram(gram_partials[block])
-        for i in range(bounds[block], bounds[block + 1]):
+        for i in range(blocks[block, 0], blocks[block, 1]):
             for r in range(width):
                 value = current[i, r] + beta * (current[i, r] - previous[i, r])
                 row[r] = max(value, row.dtype.type(0))
                 previous[i, r] = row[r]
-            add_gram(row, i, gram_sum, gram_partials[block])
+            add_gram(row, i, gram_sum, gram_partials[block], listed)
         move_gram(gram_sum, gram_partials[block])
 
 
@@ -126,43 +126,43 @@ def invert_diagonal(gram, diagonal, inverse):
 
 
 @inner
-def start_row(factor, i, cross, l1, gram, row, gradient):
+def start_row(factor, i, cross, l1, gram, row, gradient, listed):
     """Copy row i, fold the L1 penalty into cross, and set gradient = gram row - cross."""
     for r in range(row.shape[0]):
         row[r] = factor[i, r]
         cross[r] -= l1
         gradient[r] = -cross[r]
-    for r in range(row.shape[0]):
-        if row[r] > 0:
-            add_row(gradient, row[r], gram, r)
+    for t in range(list_nonzero(row, listed)):
+        add_row(gradient, row[listed[t]], gram, listed[t])
 
 
 @inner
-def sweep_row(row, gradient, gram, inverse, moving, max_sweeps, tolerance):
+def sweep_row(row, gradient, gram, inverse, listed, max_sweeps, tolerance):
     """Run coordinate descent sweeps on one row, keeping its gradient up to date.
 
     Most coordinates are zero and stay zero. Those that can move are listed first,
-    without a branch: mispredicted branches cost more than the arithmetic. One that is
-    not listed because only the sweep itself makes its gradient negative is taken up by
-    the next sweep; where there is none, all are listed, as in the textbook.
+    without a branch, and then all of them are moved, without a branch: mispredicted
+    branches cost more than the arithmetic. A coordinate that is not listed because only
+    the sweep itself makes its gradient negative is taken up by the next sweep; where
+    there is none, all are listed, as in the textbook.
     """
     zero = row.dtype.type(0)
-    list_all = max_sweeps == 1
     first = zero
     for sweep in range(max_sweeps):
-        n_moving = 0
-        for r in range(row.shape[0]):
-            moving[n_moving] = r
-            n_moving += (row[r] > 0) | (gradient[r] < 0) | list_all
+        if max_sweeps > 1:
+            n_listed = list_moving(row, gradient, listed)
+        else:
+            n_listed = row.shape[0]
+            for r in range(n_listed):
+                listed[r] = r
         change = zero
-        for t in range(n_moving):
-            r = moving[t]
+        for t in range(n_listed):
+            r = listed[t]
             value = max(row[r] - gradient[r] * inverse[r], zero)
             step = value - row[r]
-            if step != 0:
-                row[r] = value
-                change += step * step * gram[r, r]
-                add_row(gradient, step, gram, r)
+            row[r] = value
+            change += step * step * gram[r, r]
+            add_row(gradient, step, gram, r)
         if sweep == 0:
             first = change
         if change <= tolerance * tolerance * first:

@@ -6,7 +6,7 @@ Only the upper triangle is meant to be read: `sum_partials` mirrors it.
 import numpy as np
 
 from .jit import inner
-from .simd import add_outer_row
+from .simd import add_outer_row, list_nonzero
 
 GRAM_CHUNK = 128
 """Rows whose products are summed in the factor's own precision before they are added
@@ -20,11 +20,10 @@ def sum_partials(partials):
 
 
 @inner
-def add_gram(row, i, gram_sum, gram_partial):
-    """Add row' row to the block's gram matrix, upper triangle."""
-    for r in range(row.shape[0]):
-        if row[r] != 0:
-            add_outer_row(gram_sum, r, row[r], row)
+def add_gram(row, i, gram_sum, gram_partial, listed):
+    """Add row' row to the block's gram matrix, upper triangle; `listed` is scratch."""
+    for t in range(list_nonzero(row, listed)):
+        add_outer_row(gram_sum, listed[t], row[listed[t]], row)
     if i % GRAM_CHUNK == GRAM_CHUNK - 1:
         move_gram(gram_sum, gram_partial)
 

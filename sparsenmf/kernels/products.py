@@ -17,17 +17,18 @@ def multiply_rows(rows, other, out, gram_partials):
     the parallel loop writes to its own rows and its own gram partial.
     """
     width = out.shape[1]
-    for block in prange(rows.bounds.shape[0] - 1):
+    for block in prange(rows.blocks.shape[0]):
         total = np.empty(width, out.dtype)
+        listed = np.empty(2 * width, np.int32)
         gram_sum = np.zeros((width, width), out.dtype)
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
-        for i in range(rows.bounds[block], rows.bounds[block + 1]):
+        for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
             gather_rows(total, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other)
             for r in range(width):
                 out[i, r] = total[r]
             if gram_partials.shape[0] > 0:
-                add_gram(total, i, gram_sum, gram_partials[block])
+                add_gram(total, i, gram_sum, gram_partials[block], listed)
         if gram_partials.shape[0] > 0:
             move_gram(gram_sum, gram_partials[block])
 
@@ -40,9 +41,9 @@ def measure_rows(rows, factor, other, sums):
     matrices give, this is the squared error without the cancellation of
     ||x||^2 - 2 <x, y> + ||y||^2 in single precision. Stored entries must be unique.
     """
-    for block in prange(rows.bounds.shape[0] - 1):
+    for block in prange(rows.blocks.shape[0]):
         total = 0.0
-        for i in range(rows.bounds[block], rows.bounds[block + 1]):
+        for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
             for p in range(rows.indptr[i], rows.indptr[i + 1]):
                 y = 0.0
                 for r in range(factor.shape[1]):

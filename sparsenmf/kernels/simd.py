@@ -9,7 +9,6 @@ the parallel and the serial twin of a kernel give the same bits.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba.core import cgutils
 
 from .vector_code import I64, PANEL, lanes, meaning, vector_code
@@ -127,7 +126,7 @@ def _dot_difference(row, left, right):
     return (row * (left - right)).sum(dtype=row.dtype)
 
 
-@vector_code(returns_scalar=True)
+@vector_code(returns="item")
 @meaning(_dot_difference)
 def dot_difference(code, row, left, right):
     """Return sum of row * (left - right)."""
@@ -145,7 +144,7 @@ def _step_length(row, gradient, inverse, diagonal):
     return (step * step * diagonal).sum(dtype=row.dtype)
 
 
-@vector_code(returns_scalar=True)
+@vector_code(returns="item")
 @meaning(_step_length)
 def step_length(code, row, gradient, inverse, diagonal):
     """Return sum of diagonal * step**2, step = max(0, row - gradient * inverse) - row.
@@ -164,3 +163,49 @@ def step_length(code, row, gradient, inverse, diagonal):
         step = b.fsub(target, w)
         b.store(code.add_product(b.fmul(step, step), d, b.load(total)), total)
     return code.sum_lanes(b.load(total))
+
+
+def _list_nonzero(row, listed):
+    places = np.flatnonzero(row != 0)
+    listed[: len(places)] = places
+    return len(places)
+
+
+@vector_code(returns="count")
+@meaning(_list_nonzero)
+def list_nonzero(code, row, listed):
+    """Write the places where row != 0 to `listed`, in order; return how many.
+
+    `listed` is int32 and one vector longer than the row: what lies behind the places
+    is overwritten.
+    """
+    b = code.b
+    count = cgutils.alloca_once_value(b, code.index(0))
+    with code.offsets(code.index(0), code.length(row)) as (offset, _):
+        value = code.load(code.at(row.data, offset))
+        condition = b.fcmp_unordered("!=", value, code.zeros)
+        b.store(code.list_lanes(condition, offset, listed, b.load(count)), count)
+    return b.load(count)
+
+
+def _list_moving(row, gradient, listed):
+    places = np.flatnonzero((row > 0) | (gradient < 0))
+    listed[: len(places)] = places
+    return len(places)
+
+
+@vector_code(returns="count")
+@meaning(_list_moving)
+def list_moving(code, row, gradient, listed):
+    """Write the places where row > 0 or gradient < 0 to `listed`; return how many.
+
+    As `list_nonzero`: the coordinates that a descent step could move.
+    """
+    b = code.b
+    count = cgutils.alloca_once_value(b, code.index(0))
+    with code.offsets(code.index(0), code.length(row)) as (offset, _):
+        w, g = (code.load(code.at(a.data, offset)) for a in (row, gradient))
+        positive = b.fcmp_ordered(">", w, code.zeros)
+        condition = b.or_(positive, b.fcmp_ordered("<", g, code.zeros))
+        b.store(code.list_lanes(condition, offset, listed, b.load(count)), count)
+    return b.load(count)

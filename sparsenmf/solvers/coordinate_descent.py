@@ -41,7 +41,6 @@ class Iterate(NamedTuple):
     W: np.ndarray
     Ht: np.ndarray
     objective: float
-    residual_Ht: float  # squared step lengths of the rows of Ht, given W
 
 
 class Momentum:
@@ -110,24 +109,22 @@ class CoordinateDescent:
         width = W.shape[1]
         most = max(rows.n_blocks, columns.n_blocks)
         self._partials = np.zeros((most, width, width))
-        self._statistics = np.zeros((most, 3))
-        self.current = Iterate(W, Ht, np.inf, np.inf)
+        self._statistics = np.zeros((most, 2))
+        self.current = Iterate(W, Ht, np.inf)
         self._spare = (empty_factor(W.shape, W.dtype), empty_factor(Ht.shape, Ht.dtype))
         self._beta = 0.0
         self._extrapolate()
 
     def iterate(self):
-        """Run one iteration; return the squared optimality residual it started from."""
-        W, Ht, objective, _ = self.current
+        """Run one iteration."""
+        W, Ht, objective = self.current
         W_new, Ht_new = self._spare
-        fit, residual_W, _, gram_W = self._update(
+        _, _, gram_W = self._update(
             self.rows, Ht_new, self._gram_Ht, self.penalty_W, W, W_new, want_gram=True
         )
-        fit, residual_Ht, left_Ht, _ = self._update(
-            self.columns, W_new, gram_W, self.penalty_H, Ht_new, Ht_new
-        )
+        fit, _, _ = self._update(self.columns, W_new, gram_W, self.penalty_H, Ht_new, Ht_new)
         fit = self._resolve(self.half_norm + fit, W_new, Ht_new)
-        new = Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new), left_Ht)
+        new = Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
         if new.objective < objective:
             self._spare = (W, Ht)
             self.current = new
@@ -138,19 +135,28 @@ class CoordinateDescent:
             self.momentum.shrink()
             self._beta = 0.0
         self._extrapolate()
-        return residual_W + residual_Ht
 
     def optimality(self):
         """Return the squared optimality residual of the current iterate.
 
         The squared length, in units of X, of the steps that all coordinates of
-        both factors would take on their own.
+        both factors would take on their own. Costs two products.
         """
-        W, Ht, _, residual_Ht = self.current
+        W, Ht, _ = self.current
         self._beta = 0.0
         self._extrapolate()
-        _, residual_W, _, _ = self._update(
-            self.rows, Ht, self._gram_Ht, self.penalty_W, W, self._spare[0], max_sweeps=0
+        _, residual_W, gram_W = self._update(
+            self.rows,
+            Ht,
+            self._gram_Ht,
+            self.penalty_W,
+            W,
+            self._spare[0],
+            max_sweeps=0,
+            want_gram=True,
+        )
+        _, residual_Ht, _ = self._update(
+            self.columns, W, gram_W, self.penalty_H, Ht, self._spare[1], max_sweeps=0
         )
         return residual_W + residual_Ht
 
@@ -164,11 +170,11 @@ class CoordinateDescent:
         Ht, spare = self.current.Ht, self._spare[1]
         partials = self._partials[: self.columns.n_blocks]
         beta = Ht.dtype.type(self._beta)
-        extrapolate_rows(self.n_threads, Ht, spare, beta, self.columns.bounds, partials)
+        extrapolate_rows(self.n_threads, Ht, spare, beta, self.columns.blocks, partials)
         self._gram_Ht = sum_partials(partials)
 
     def _update(self, rows, other, gram, penalty, factor, out, *, want_gram=False, max_sweeps=None):
-        """Update one factor; return its objective, residuals before and after, and gram."""
+        """Update one factor; return its objective, its residual, and its gram matrix."""
         dtype = factor.dtype
         partials = self._partials[: rows.n_blocks if want_gram else 0]
         statistics = self._statistics[: rows.n_blocks]
@@ -185,8 +191,8 @@ class CoordinateDescent:
             partials,
             statistics,
         )
-        fit, before, after = statistics.sum(axis=0).tolist()
-        return fit, before, after, sum_partials(partials) if want_gram else None
+        fit, residual = statistics.sum(axis=0).tolist()
+        return fit, residual, sum_partials(partials) if want_gram else None
 
     def _resolve(self, fit, W, Ht):
         """Return the fit of (W, Ht), from residuals where the fast one is all rounding."""
