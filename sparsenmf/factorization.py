@@ -1,11 +1,6 @@
 """The result of a factorization: factors, history, and what one does with them."""
 
-import json
-import os
-import secrets
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +8,10 @@ import numpy as np
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, pad_factor
 from .stopping import REASONS
+from .storage import read_archive, write_archive
 from .validation import check_integer, check_matrix, check_number
 
-FORMAT = 1  # of saved files
-
 ARRAYS = ("W", "H", "objective_history", "time_history")
-
-METADATA = "factorization.json"
 
 
 @dataclass(repr=False, eq=False)
@@ -141,7 +133,7 @@ class Factorization:
         from .kernels.coordinate_descent import update_rows
         from .kernels.threads import resolve_threads, threads_for
 
-        X = check_matrix(X)
+        X = check_matrix(X, dtype=self.H.dtype)
         if X.shape[1] != self.n_features:
             raise ValueError(
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
@@ -152,7 +144,7 @@ class Factorization:
         if n_threads is not None:
             n_threads = check_integer(n_threads, "n_threads", least=1)
         dtype = self.H.dtype
-        rows = make_rows(X.astype(dtype, copy=False), self.n_components)
+        rows = make_rows(X, self.n_components)
         Ht, gram, penalty = self._freeze()
         W = empty_factor((X.shape[0], self.n_components), dtype)
         update_rows(
@@ -242,34 +234,14 @@ class Factorization:
         OSError
             If the folder does not exist or cannot be written to.
         """
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot save {path}: there is no folder {path.parent}")
         record = {
-            "format": FORMAT,
             "stop_reason": self.stop_reason,
             "optimality": self.optimality,
             "x_norm": self.x_norm,
             "error": self.error,
             "options": self.options,
         }
-        # Opened by name, not by mkstemp, so that the file gets the usual permissions.
-        temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            with open(temporary, "xb") as file:
-                with zipfile.ZipFile(file, "w") as archive:
-                    archive.writestr(METADATA, json.dumps(record, indent=1))
-                    for name in ARRAYS:
-                        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                            np.lib.format.write_array(
-                                member, np.asarray(getattr(self, name)), allow_pickle=False
-                            )
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_archive(path, record, {name: getattr(self, name) for name in ARRAYS})
 
     @classmethod
     def load(cls, path: Any) -> "Factorization":
@@ -282,19 +254,23 @@ class Factorization:
         ValueError
             If it is not a saved factorization, is damaged, or is of a newer format.
         """
-        try:
-            with zipfile.ZipFile(path) as archive:
-                record = json.loads(archive.read(METADATA))
-                arrays: dict[str, Any] = {}
-                for name in ARRAYS:
-                    with archive.open(f"{name}.npy") as member:
-                        arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise ValueError(f"{path} is not a whole saved Factorization: {error}") from error
-        written = record.pop("format", None)
-        if written != FORMAT:
-            raise ValueError(
-                f"{path} has format {written}, and this sparsenmf reads format {FORMAT}: "
-                f"upgrade sparsenmf"
-            )
-        return cls(**arrays, **record)
+        return read_archive(path, ARRAYS, cls._restore)
+
+    @classmethod
+    def _restore(cls, record, arrays):
+        loaded = cls(**arrays, **record)
+        loaded._check_shapes()
+        return loaded
+
+    def _check_shapes(self):
+        history, times = self.objective_history, self.time_history
+        if (
+            self.W.ndim != 2
+            or self.H.ndim != 2
+            or self.W.shape[1] != self.H.shape[0]
+            or self.W.dtype != self.H.dtype
+            or self.W.dtype not in (np.float32, np.float64)
+            or history.ndim != 1
+            or history.shape != times.shape
+        ):
+            raise ValueError("its arrays do not belong together")

@@ -15,21 +15,23 @@ FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 INT32_MAX = 2**31 - 1
 
 
-def check_matrix(X, name="X"):
+def check_matrix(X, name="X", dtype=None):
     """Return X as a canonical CSR array of float32 or float64, never densified.
 
     Parameters
     ----------
     X : scipy.sparse matrix or array, ndarray, or pandas DataFrame
-        Non-negative and finite. Any format and index order; duplicates are summed
-        in a copy, explicit zeros are kept. Never written to.
+        Non-negative and finite. Any format and index order; duplicates are summed and
+        explicit zeros dropped, in a copy. Never written to.
     name : str
         The argument's name, for the errors.
+    dtype : dtype, optional
+        Precision to convert to, instead of X's own.
 
     Returns
     -------
     scipy.sparse.csr_array
-        Sorted, without duplicates; data float32 (also for float16, and for integers
+        Sorted, without duplicates and zeros; data float32 (also for float16, and for integers
         and booleans below 2**24) or float64. Shares X's arrays where it can.
 
     Raises
@@ -45,15 +47,34 @@ def check_matrix(X, name="X"):
         raise ValueError(f"{name} must have two dimensions, not {X.ndim}")
     if 0 in X.shape:
         raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
+    counts = X.dtype.kind in "biu"
     X = _as_csr(X, name)
     _check_values(X, name)
-    data = X.data.astype(_float_type(X.data, name), copy=False)
-    X = sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
-    if not X.has_canonical_format:
-        X = X.copy()
+    if not X.has_canonical_format or np.count_nonzero(X.data) < X.nnz:
+        # Integers are summed in float64: small types would overflow.
+        data = X.data.astype(np.float64 if counts else X.dtype)
+        arrays = (data, X.indices.copy(), X.indptr.copy())
+        X = sp.csr_array(arrays, shape=X.shape, copy=False)
         X.sum_duplicates()
+        X.eliminate_zeros()
         _check_values(X, name)  # two large values may add up to infinity
+    if dtype is None:
+        exact = X.nnz == 0 or X.data.max() < FLOAT32_EXACT
+        dtype = (np.float32 if exact else np.float64) if counts else X.dtype
+    data = _cast(X.data, np.dtype(dtype), name)
+    indices = X.indices.astype(_index_type(X.shape[1]), copy=False)
+    X = sp.csr_array((data, indices, X.indptr), shape=X.shape, copy=False)
+    X.indices = indices  # scipy gives an empty matrix wider ones
     return X
+
+
+def _cast(data, dtype, name):
+    """Convert finite values, or raise if the type cannot hold them."""
+    with np.errstate(over="ignore"):
+        cast = data.astype(dtype, copy=False)
+    if cast is not data and cast.size and not np.isfinite(cast.max()):
+        raise ValueError(f"{name} has values up to {data.max():.3g}, too large for {dtype}")
+    return cast
 
 
 def _as_sparse(X, name):
@@ -65,6 +86,8 @@ def _as_sparse(X, name):
                 return X.sparse.to_coo()
             except AttributeError:  # the accessor exists, but not all columns are sparse
                 pass
+            except ValueError as error:
+                raise ValueError(f"{name} cannot be read as a sparse matrix: {error}") from None
         X = X.to_numpy()
     if isinstance(X, np.ma.MaskedArray):
         raise TypeError(
@@ -75,13 +98,13 @@ def _as_sparse(X, name):
         X = np.asarray(X)
     except ValueError as error:
         raise TypeError(f"{name} cannot be read as a matrix: {error}") from None
-    _float_type(X, name)
+    X = _real(X, name)
     if X.ndim != 2:
         raise ValueError(
             f"{name} must have two dimensions (n_samples, n_features), but its shape is {X.shape}"
         )
     _check_dense(X, name)
-    return sp.csr_array(X.astype(np.float32) if X.dtype == np.float16 else X)
+    return sp.csr_array(X)
 
 
 def _check_dense(X, name):
@@ -95,31 +118,51 @@ def _check_dense(X, name):
 
 
 def _as_csr(X, name):
-    """Convert to CSR, after making sure that scipy's compiled code may read X."""
-    if X.format in ("csr", "csc"):
-        major, minor = X.shape if X.format == "csr" else X.shape[::-1]
-        indptr, indices = _check_compressed(X, major, minor, name)
-        stored = int(indptr[-1])
-        # A matrix of our own on the same arrays: scipy notes facts on its objects.
-        kind = sp.csr_array if X.format == "csr" else sp.csc_array
-        arrays = (_native(X.data[:stored]), indices[:stored], indptr)
-        X = kind(arrays, shape=X.shape, copy=False)
-    elif X.format == "coo":
-        for axis, (index, size) in enumerate(zip((X.row, X.col), X.shape, strict=True)):
-            if len(index) and (index.min() < 0 or index.max() >= size):
-                raise ValueError(
-                    f"{name} is corrupt: its {('row', 'column')[axis]} indices must lie in "
-                    f"[0, {size}), but span [{index.min()}, {index.max()}]"
-                )
-    elif X.format == "bsr":
+    """Return a CSR array of our own, after making sure that scipy may read X.
+
+    scipy's compiled code does not check index arrays, and notes facts on its objects:
+    so they are checked first, and X itself is not used but for its arrays.
+    """
+    if X.format == "bsr":
         try:
+            X = sp.bsr_array((X.data, X.indices, X.indptr), shape=X.shape, copy=False)
             X.check_format(full_check=True)
         except ValueError as error:
-            raise ValueError(f"{name} is corrupt: {error}") from None
-    if X.dtype == np.float16:  # scipy cannot convert the format of half-precision data
-        X = X.astype(np.float32)
-    _float_type(X, name)
-    return X.tocsr()
+            raise ValueError(f"{name} is corrupt (bsr format): {error}") from None
+    elif X.format == "lil":
+        if any(len(row) != len(values) for row, values in zip(X.rows, X.data, strict=True)):
+            raise ValueError(f"{name} is corrupt (lil format): a row has not one index a value")
+    elif X.format == "dok":
+        try:
+            X = X.tocoo()
+        except ValueError as error:
+            raise ValueError(f"{name} is corrupt (dok format): {error}") from None
+    if X.format == "coo":
+        data = _real(X.data, name)
+        data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
+        _check_coordinates(X, len(data), name)
+        return sp.coo_array((data, (X.row, X.col)), shape=X.shape, copy=False).tocsr()
+    if X.format not in ("csr", "csc"):
+        X = X.tocsr()
+    major, minor = X.shape if X.format == "csr" else X.shape[::-1]
+    indptr, indices = _check_compressed(X, major, minor, name)
+    stored = int(indptr[-1])
+    kind = sp.csr_array if X.format == "csr" else sp.csc_array
+    arrays = (_real(X.data[:stored], name), indices[:stored], indptr)
+    return kind(arrays, shape=X.shape, copy=False).tocsr()
+
+
+def _check_coordinates(X, n_values, name):
+    for axis, index, size in zip(("row", "column"), (X.row, X.col), X.shape, strict=True):
+        if len(index) != n_values:
+            raise ValueError(
+                f"{name} is corrupt (coo format): {len(index)} {axis} indices, {n_values} values"
+            )
+        if n_values and (index.min() < 0 or index.max() >= size):
+            raise ValueError(
+                f"{name} is corrupt (coo format): its {axis} indices must lie in "
+                f"[0, {size}), but span [{index.min()}, {index.max()}]"
+            )
 
 
 def _check_compressed(X, n_major, n_minor, name):
@@ -143,13 +186,11 @@ def _check_compressed(X, n_major, n_minor, name):
         problem = f"indices must lie in [0, {n_minor}), but span [{low}, {high}]"
     if problem:
         raise ValueError(f"{name} is corrupt ({X.format} format): {problem}")
-    small = max(n_minor, 1) <= INT32_MAX
-    return (
-        _native(indptr),
-        indices.astype(np.int32, copy=False)
-        if small
-        else _native(indices).astype(np.int64, copy=False),
-    )
+    return _native(indptr), _native(indices).astype(_index_type(n_minor), copy=False)
+
+
+def _index_type(size):
+    return np.int32 if size <= INT32_MAX else np.int64
 
 
 def _native(array):
@@ -157,23 +198,22 @@ def _native(array):
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
 
 
-def _float_type(X, name):
-    """Return the precision to compute in, or raise for what is not a real number."""
-    dtype = X.dtype
-    if dtype in (np.float32, np.float16):
-        return np.dtype(np.float32)
-    if dtype.kind == "f":
-        return np.dtype(np.float64)
-    if dtype.kind == "b":
-        return np.dtype(np.float32)
-    if dtype.kind in "iu":
-        data = X.data if sp.issparse(X) else X
-        exact = data.size == 0 or data.max() < FLOAT32_EXACT
-        return np.dtype(np.float32 if exact else np.float64)
-    raise TypeError(
-        f"{name} must hold real numbers (floats, integers or booleans), not {dtype}: "
-        f"convert it with {name}.astype(float)"
-    )
+def _real(data, name):
+    """Return data that scipy and the kernels can work with, or raise if it is not real.
+
+    Half precision becomes single, extended becomes double; integers stay.
+    """
+    kind, size = data.dtype.kind, data.dtype.itemsize
+    if kind not in "fbiu":
+        raise TypeError(
+            f"{name} must hold real numbers (floats, integers or booleans), not {data.dtype}: "
+            f"convert it with {name}.astype(float)"
+        )
+    data = _native(data)
+    if kind == "f" and size not in (4, 8):
+        with np.errstate(over="ignore"):  # what is too large is reported as infinite
+            data = data.astype(np.float32 if size < 4 else np.float64)
+    return data
 
 
 def _check_values(X, name):
@@ -209,14 +249,15 @@ def check_factor(factor, name, shape, shape_words, dtype):
     """
     if sp.issparse(factor):
         raise TypeError(f"{name} must be a dense array: pass {name}.toarray()")
-    factor = np.asarray(factor)
-    _float_type(factor, name)
+    if isinstance(factor, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill its missing entries")
+    factor = _real(np.asarray(factor), name)
     if factor.shape != shape:
         raise ValueError(
             f"{name} has shape {factor.shape}, but {shape_words} is {shape[0]} x {shape[1]}"
         )
     _check_dense(factor, name)
-    return np.ascontiguousarray(factor, dtype=dtype)
+    return np.ascontiguousarray(_cast(factor, dtype, name))
 
 
 def check_n_components(n_components, shape):

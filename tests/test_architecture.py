@@ -14,7 +14,7 @@ PACKAGE = Path(sparsenmf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"rows", "validation", "stopping", "progress", "penalties", "__version__"},
+    {"rows", "validation", "stopping", "progress", "penalties", "storage", "__version__"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
     {"factorization"},

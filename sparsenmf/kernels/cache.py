@@ -63,18 +63,14 @@ class KernelCache(NullCache):
         # numba's registries must be loaded before stored code can be linked.
         target_context.refresh()
         try:
-            stored = self._path(folder, sig, target_context).read_bytes()
+            path, key = self._place(folder, sig, target_context)
+            stored = path.read_bytes()
             digest, payload = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
-            if hashlib.sha256(payload).digest() != digest:
+            if hashlib.sha256(key + payload).digest() != digest:
                 return None
-            result = self._impl.rebuild(target_context, pickle.loads(payload))
+            return self._impl.rebuild(target_context, pickle.loads(payload))
         except Exception:  # any failure here means: compile
             return None
-        return (
-            result
-            if tuple(result.signature.args) == tuple(sig.args if hasattr(sig, "args") else sig)
-            else None
-        )
 
     def save_overload(self, sig, data):
         """Store a compilation; a failure to do so is of no consequence."""
@@ -86,22 +82,23 @@ class KernelCache(NullCache):
             if not self._impl.check_cachable(data):
                 return
             payload = dumps(self._impl.reduce(data))
-            path = self._path(folder, sig, data.target_context)
+            path, key = self._place(folder, sig, data.target_context)
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
             with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
+                file.write(hashlib.sha256(key + payload).digest() + payload)
             os.replace(temporary, path)
         except Exception:  # full or read-only disk, unpicklable code: stay uncached
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
 
-    def _path(self, folder, sig, target_context):
-        key = (self.name, str(sig), str(target_context.codegen().magic_tuple()), source_digest())
-        return folder / f"{self.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.kernel"
+    def _place(self, folder, sig, target_context):
+        """Return the file of a signature, and the key that its digest must include."""
+        magic = target_context.codegen().magic_tuple()
+        key = repr((self.name, str(sig), str(magic), SOURCES)).encode()
+        return folder / f"{self.name}-{hashlib.sha256(key).hexdigest()[:24]}.kernel", key
 
 
-@functools.cache
 def source_digest():
     """Return a hash of all kernel sources and of the versions they are compiled with."""
     digest = hashlib.sha256()
@@ -118,6 +115,10 @@ def source_digest():
     return digest.hexdigest()
 
 
+SOURCES = source_digest()
+"""Taken when the kernels are loaded: a file that is edited later is not what runs here."""
+
+
 @functools.cache
 def cache_folder():
     """Return the first usable cache folder, or None.
@@ -131,7 +132,8 @@ def cache_folder():
 def _candidates():
     chosen = os.environ.get("SPARSENMF_CACHE_DIR")
     if chosen:
-        yield Path(chosen).expanduser()
+        with contextlib.suppress(RuntimeError):  # "~name" of nobody
+            yield Path(chosen).expanduser()
         return
     with contextlib.suppress(RuntimeError):  # no home directory
         if sys.platform == "win32":
@@ -142,7 +144,8 @@ def _candidates():
             base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
         yield base / "sparsenmf"
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"
+    with contextlib.suppress(OSError):  # nowhere to write at all
+        yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"
 
 
 def _make_private(folder):

@@ -165,7 +165,7 @@ class VectorBuilder:
         return b.add(count, b.ctpop(mask))
 
     def _lane_table(self):
-        """The numbers of the lanes that are set in each mask, packed to the front."""
+        """Return a table of the lanes that are set in each mask, packed to the front."""
         rows = []
         for mask in range(2**self.lanes):
             chosen = [lane for lane in range(self.lanes) if mask >> lane & 1]

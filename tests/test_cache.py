@@ -1,0 +1,261 @@
+"""The disk cache of compiled kernels: whatever happens to it, it costs time and nothing else.
+
+Each test but the last runs in fresh interpreters with a cache folder of its own, by the
+means of test_processes.
+"""
+
+import errno
+import json
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sparsenmf
+
+from .test_processes import expected, finish_child, posix, run_child, solve, start_child
+
+
+def child_solve(n_threads):
+    """Solve; print the digest, and how often each kernel was loaded or compiled."""
+    digest = solve(n_threads)
+    from sparsenmf.kernels import coordinate_descent, gram, jit, products
+
+    modules = (coordinate_descent, gram, products)
+    kernels = {k for m in modules for k in vars(m).values() if isinstance(k, jit.Kernel)}
+    twins = [twin for kernel in kernels for twin in (kernel._serial, kernel._parallel)]
+    count = {twin.__name__: [twin.stats.cache_hits.total(), len(twin.signatures)] for twin in twins}
+    print(json.dumps([digest, {name: both for name, both in count.items() if both[1]}]))
+
+
+def solve_with(folder, n_threads=1, **env):
+    """Return the names of the kernels that were loaded, and of those that were compiled."""
+    env = {"SPARSENMF_CACHE_DIR": folder if folder is None else str(folder), **env}
+    return check(run_child(child_solve, n_threads, env=env))
+
+
+def check(out):
+    digest, count = json.loads(out)
+    assert digest == expected()
+    loaded = {name for name, (hits, _) in count.items() if hits}
+    return loaded, set(count) - loaded
+
+
+def files(folder):
+    return {path.name: path.stat().st_mtime_ns for path in Path(folder).iterdir()}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with both twins of some kernels, and the names of the twins."""
+    folder = tmp_path_factory.mktemp("filled") / "cache"
+    twins = set()
+    for n_threads in (1, 2):
+        loaded, compiled = solve_with(folder, n_threads)
+        assert not loaded
+        assert compiled
+        twins |= compiled
+    assert len(files(folder)) == len(twins)
+    return folder, twins
+
+
+@pytest.fixture
+def warm(filled, tmp_path):
+    """A copy of it to do harm to."""
+    folder = tmp_path / "warm"
+    shutil.copytree(filled[0], folder)
+    folder.chmod(0o700)
+    return folder
+
+
+def test_second_process_compiles_nothing_and_writes_nothing(filled):
+    folder, twins = filled
+    before = files(folder)
+    loaded = set()
+    for n_threads in (1, 2):
+        found, compiled = solve_with(folder, n_threads)
+        assert not compiled
+        loaded |= found
+    assert loaded == twins
+    assert files(folder) == before
+
+
+HARM = {
+    "cut within the digest": lambda content: content[:20],
+    "cut in the middle": lambda content: content[: len(content) // 2],
+    "one bit": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "garbage": lambda content: bytes(range(256)) * 100,
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_damaged_files_are_ignored_and_replaced(warm, harm):
+    for path in warm.iterdir():
+        path.write_bytes(HARM[harm](path.read_bytes()))
+    loaded, compiled = solve_with(warm)
+    assert not loaded
+    if harm == "garbage":  # replaced, all of it
+        assert solve_with(warm) == (compiled, set())
+
+
+def test_files_under_each_others_names_are_ignored(warm):
+    paths = sorted(warm.iterdir())  # the twins of a kernel side by side
+    for one, other in zip(paths[::2], paths[1::2], strict=True):
+        assert one.name.split("_parallel")[0] == other.name.split("_serial")[0]
+        one.rename(warm / "aside")
+        other.rename(one)
+        (warm / "aside").rename(other)
+    for n_threads in (1, 2):
+        loaded, _ = solve_with(warm, n_threads)
+        assert not loaded
+
+
+def child_of_copy(package, edit):
+    """Solve with a copy of the package; edit a source file after it has been loaded."""
+    sparsenmf.__path__[:] = [package]
+    import sparsenmf.kernels.coordinate_descent as loaded
+
+    assert loaded.__file__.startswith(package)
+    if edit:
+        with open(Path(package, "kernels", "simd.py"), "a") as file:
+            file.write("# a new version\n")
+    child_solve(1)
+
+
+def test_code_of_older_sources_is_ignored(tmp_path):
+    """Also that of a process which had loaded them before they changed."""
+    package = str(shutil.copytree(sparsenmf.__path__[0], tmp_path / "sparsenmf"))
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    _, old = check(run_child(child_of_copy, package, True, env=env))
+    loaded, new = check(run_child(child_of_copy, package, False, env=env))
+    assert not loaded
+    assert check(run_child(child_of_copy, package, False, env=env)) == (new, set())
+    assert old == new
+
+
+@pytest.mark.parametrize("place", ["below a file", "no such user", "/proc/nowhere"])
+def test_unusable_folder_means_no_cache(tmp_path, place):
+    (tmp_path / "file").touch()
+    folder = {
+        "below a file": tmp_path / "file" / "cache",
+        "no such user": "~nobody-of-this-name/cache",
+        "/proc/nowhere": "/proc/nowhere",  # not even root can make it
+    }[place]
+    loaded, _ = solve_with(folder)
+    assert not loaded
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o777, 0o720])
+def test_folder_that_others_can_write_to_is_neither_read_nor_written(warm, mode):
+    warm.chmod(mode)
+    before = files(warm)
+    loaded, _ = solve_with(warm)
+    assert not loaded
+    assert files(warm) == before
+
+
+@posix
+def test_new_folder_is_for_its_owner_alone(filled):
+    assert stat.S_IMODE(filled[0].stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in filled[0].iterdir()} == {0o600}
+
+
+def test_cache_can_be_switched_off(tmp_path):
+    loaded, _ = solve_with(tmp_path, SPARSENMF_CACHE="0")
+    assert not loaded
+    assert files(tmp_path) == {}
+
+
+def test_two_processes_fill_a_cold_cache_at_once(tmp_path):
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    children = [start_child(child_solve, 2, env=env) for _ in range(2)]
+    for child in children:
+        check(finish_child(child))
+    loaded, compiled = solve_with(tmp_path / "cache", 2)
+    assert not compiled
+    assert len(files(tmp_path / "cache")) == len(loaded)  # and nothing unfinished
+
+
+def child_on_full_disk():
+    """No file may grow beyond a few bytes, as on a disk that is full."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    child_solve(1)
+
+
+@posix
+def test_full_disk_leaves_nothing_behind(tmp_path):
+    check(run_child(child_on_full_disk, env={"SPARSENMF_CACHE_DIR": str(tmp_path)}))
+    assert files(tmp_path) == {}
+
+
+def child_homeless(temporary):
+    """A user without a home directory, and perhaps without a temporary one."""
+
+    def nobody(*_):
+        raise KeyError("uid not found")
+
+    import pwd
+
+    pwd.getpwuid = nobody
+    if not temporary:
+        tempfile.gettempdir = lambda: os.stat("/nowhere to write")
+    child_solve(1)
+
+
+@posix
+@pytest.mark.parametrize("temporary", [True, False])
+def test_no_home_directory_means_the_temporary_one_or_no_cache(tmp_path, temporary):
+    env = {name: None for name in ("HOME", "XDG_CACHE_HOME", "SPARSENMF_CACHE_DIR")}
+    env["TMPDIR"] = str(tmp_path)
+    loaded, compiled = check(run_child(child_homeless, temporary, env=env))
+    assert not loaded
+    folder = tmp_path / f"sparsenmf-{os.getuid()}"
+    if temporary:
+        assert len(files(folder)) == len(compiled)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    else:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_user_cache_folder_follows_the_environment(tmp_path):
+    if sys.platform in ("win32", "darwin"):
+        pytest.skip("XDG is for the other systems")
+    loaded, _ = solve_with(None, XDG_CACHE_HOME=str(tmp_path))
+    assert not loaded
+    loaded, compiled = solve_with(None, XDG_CACHE_HOME=str(tmp_path))
+    assert loaded
+    assert not compiled
+    assert len(files(tmp_path / "sparsenmf")) == len(loaded)
+
+
+def double(x, out):
+    for i in range(len(x)):
+        out[i] = 2 * x[i]
+
+
+@pytest.mark.parametrize("broken", ["os.replace", "tempfile.mkstemp"])
+def test_failing_disk_operation_is_of_no_consequence(broken, tmp_path, monkeypatch):
+    from sparsenmf.kernels import cache, jit
+
+    calls = []
+
+    def fail(*args, **kwargs):
+        calls.append(args)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(f"{cache.__name__}.{broken}", fail)
+    out = np.zeros(3)
+    jit.Kernel(double)(1, np.array([1.0, 2.0, 3.0]), out)
+    assert out.tolist() == [2, 4, 6]
+    assert calls
+    assert files(tmp_path) == {}
