@@ -205,11 +205,12 @@ of shape (n_samples, n_features)
     fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
     del run, rows, columns
     W, H = _ordered(current.W, current.Ht, n_components)
+    history = np.array(stopping.history)
     return Factorization(
         W=W,
         H=H,
-        objective_history=np.array(stopping.objective),
-        time_history=np.array(stopping.seconds),
+        objective_history=history[:, 0].copy(),
+        time_history=history[:, 1].copy(),
         stop_reason=stop_reason,
         optimality=optimality,
         x_norm=norm,
@@ -249,9 +250,8 @@ class IterationState:
 
     def __init__(self, run, stopping, n_components):
         self._current, self._n_components = run.current, n_components
-        self.n_iter = len(stopping.objective)
-        self.objective = stopping.objective[-1]
-        self.seconds = stopping.seconds[-1]
+        self.n_iter = len(stopping.history)
+        self.objective, self.seconds = stopping.history[-1]
         self.relative_error = _relative(self.objective, run.half_norm)
 
     @property
@@ -272,18 +272,18 @@ def _alternate(run, stopping, n_components, callback, progress):
         while True:
             run.iterate()
             stopping.record(run.current.objective)
-            n_iter = len(stopping.objective)
-            display.update(n_iter, _relative(stopping.objective[-1], run.half_norm))
+            n_iter = len(stopping.history)
+            display.update(n_iter, _relative(run.current.objective, run.half_norm))
             if callback is not None and callback(IterationState(run, stopping, n_components)):
                 return "callback"
             reason = stopping.reason(run.stalled)
             if reason:
                 return reason
     except KeyboardInterrupt:
-        if not stopping.objective:
+        if not stopping.history:
             raise
         # The iterate may be newer than the last record: the two must agree.
-        stopping.objective[-1] = run.current.objective
+        stopping.history[-1] = (run.current.objective, stopping.history[-1][1])
         return "interrupted"
     finally:
         display.close()

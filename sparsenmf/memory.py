@@ -82,7 +82,7 @@ def estimate_memory(
     --------
     >>> from sparsenmf import estimate_memory
     >>> print(estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000))
-    876 MiB beyond X (conversion 0, transpose 458, factors 385, workspace 33)
+    676 MiB beyond X (conversion 0, transpose 458, factors 192, workspace 25)
     """
     n_components = check_integer(n_components, "n_components", least=1)
     conversion = False

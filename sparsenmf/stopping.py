@@ -36,23 +36,24 @@ class Stopping:
     def __init__(self, tol, max_iter, time_limit, started):
         self.tol, self.max_iter, self.time_limit = tol, max_iter, time_limit
         self._started = started
-        self.objective: list[float] = []
-        self.seconds: list[float] = []
+        self.history: list[tuple[float, float]] = []
 
     def record(self, objective):
-        """Note the objective after an iteration."""
-        self.objective.append(objective)
-        self.seconds.append(time.perf_counter() - self._started)
+        """Note the objective after an iteration, and the seconds since the beginning."""
+        # One append: an interrupt falls before it or after it.
+        self.history.append((objective, time.perf_counter() - self._started))
 
     def reason(self, stalled):
         """Return why to stop now, or None to go on."""
-        history = self.objective
+        objective, seconds = self.history[-1]
         if stalled:
             return "precision"
-        if len(history) > WINDOW and history[-1 - WINDOW] - history[-1] <= self.tol * history[-1]:
-            return "converged"
-        if len(history) >= self.max_iter:
+        if len(self.history) > WINDOW:
+            before, _ = self.history[-1 - WINDOW]
+            if before - objective <= self.tol * objective:
+                return "converged"
+        if len(self.history) >= self.max_iter:
             return "max_iter"
-        if self.time_limit is not None and self.seconds[-1] >= self.time_limit:
+        if self.time_limit is not None and seconds >= self.time_limit:
             return "time_limit"
         return None

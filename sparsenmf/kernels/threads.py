@@ -99,7 +99,7 @@ def _cgroup_quota():
 
 
 def _parallel_is_safe():
-    if os.getpid() != _process or _forked_by_multiprocessing():
+    if os.getpid() != _process or _inherited:
         return False
     if threading.current_thread() is threading.main_thread():
         return True
@@ -108,7 +108,24 @@ def _parallel_is_safe():
     return numba.threading_layer() in ("omp", "tbb")
 
 
-@functools.cache
-def _forked_by_multiprocessing():
-    """Tell whether this process is a fork of one in which numba's threads had started."""
-    return multiprocessing.parent_process() is not None and numba_parallel._is_initialized
+def _inherits_threads():
+    """Tell whether numba's threads may have been started by a parent we are a fork of.
+
+    Asked once, at import: a fork after that is seen by its process number. A fork before
+    it, whose parent had run another library's kernels, shows only in that the threads
+    count as started and the parent has our command line (no exec in between).
+    """
+    if not numba_parallel._is_initialized:
+        return False
+    if multiprocessing.parent_process() is not None:
+        return True
+    try:
+        own, parents = (
+            Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (os.getpid(), os.getppid())
+        )
+    except OSError:
+        return False
+    return own == parents
+
+
+_inherited = _inherits_threads()

@@ -1,0 +1,1 @@
+"""The airspeed-velocity suite of sparsenmf; see the README beside this folder."""

@@ -1,0 +1,32 @@
+"""What the benchmarks share.
+
+No benchmark module imports sparsenmf at its top: where a commit lacks something, only
+the benchmarks of that thing fail.
+"""
+
+import os
+
+from . import datasets
+
+THREADS = [1, 2]
+
+
+class Benchmark:
+    """Limits, and the first calls, made before the clock starts."""
+
+    timeout = 300
+
+    def warm_up(self, n_threads=None):
+        """Load the kernels (compile them, if need be) and wake the threads."""
+        from sparsenmf import factorize
+
+        # Small, but with enough work for the parallel kernels.
+        X = datasets.load("small")
+        factorize(X, 20, max_iter=2, tol=0, random_state=0, n_threads=n_threads)
+
+    @staticmethod
+    def require_cores(n_threads):
+        """Skip a benchmark that wants more threads than there are cores."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        if n_threads > cores:
+            raise NotImplementedError(f"{n_threads} threads on {cores} cores")

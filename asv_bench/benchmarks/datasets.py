@@ -1,0 +1,103 @@
+"""Matrices and starts by name: seeded, the same on every machine, built once a process.
+
+Results are compared over years, so what a name means is never changed: a new matrix
+gets a new name.
+"""
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+# documents, terms, mean words in a document (repeated words included), seed
+SYNTHETIC = {
+    "small": (1_000, 2_000, 90, 1),  # 62 different words in a document
+    "medium": (10_000, 20_000, 75, 2),  # 60
+    "tall": (100_000, 10_000, 9, 3),  # 8: titles
+    "huge": (200_000, 200_000, 11, 4),  # 2 million entries
+}
+
+REAL = ("20newsgroups", "tdt2_top30")
+
+ZIPF_EXPONENT = 1.07
+LENGTH_SPREAD = 0.6  # of the logarithm of document lengths
+N_TOPICS = 50
+TOPICS_PER_DOCUMENT = 2
+TOPICAL = 0.5  # share of the words that come from a topic
+
+
+@functools.cache
+def load(name, dtype="float32"):
+    """Return the tf-idf matrix of a data set, CSR.
+
+    Raises
+    ------
+    NotImplementedError
+        If it is a real data set that is not on this machine: asv then shows n/a.
+    """
+    if name in SYNTHETIC:
+        return tfidf(zipf_documents(*SYNTHETIC[name])).astype(dtype)
+    path = data_folder() / name / "matrix.npz"
+    if not path.is_file():
+        raise NotImplementedError(f"{name} is not here; see the README for SPARSENMF_DATA")
+    return tfidf(sp.load_npz(path), min_documents=3).astype(dtype)
+
+
+def start(X, n_components):
+    """Return a random W and H for X, at the scale that scikit-learn draws them."""
+    rng = np.random.default_rng(0)
+    scale = np.sqrt(X.mean() / n_components)
+    W, H = (
+        np.abs(rng.standard_normal(shape)) * scale
+        for shape in ((X.shape[0], n_components), (n_components, X.shape[1]))
+    )
+    return W.astype(X.dtype), H.astype(X.dtype)
+
+
+def data_folder():
+    """Return SPARSENMF_DATA, or shared/data in the folder that holds the checkout."""
+    chosen = os.environ.get("SPARSENMF_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    checkout = Path(__file__).resolve().parents[2]
+    return checkout.parent / "shared" / "data"
+
+
+def zipf_documents(n_documents, n_terms, mean_length, seed):
+    """Return word counts of documents: log-normal lengths, Zipf terms, planted topics.
+
+    Half of the words come from the whole language, half from one of the document's
+    topics, which is the same Zipf law over the vocabulary in an order of its own.
+    """
+    rng = np.random.default_rng(seed)
+    center = np.log(mean_length) - LENGTH_SPREAD**2 / 2
+    lengths = rng.lognormal(center, LENGTH_SPREAD, n_documents).round().clip(1).astype(int)
+    documents = np.repeat(np.arange(n_documents, dtype=np.int32), lengths)
+    weights = np.cumsum(np.arange(1, n_terms + 1) ** -ZIPF_EXPONENT)
+    ranks = np.searchsorted(weights, rng.random(len(documents)) * weights[-1]).astype(np.int32)
+    orders = rng.permuted(np.tile(np.arange(n_terms, dtype=np.int32), (N_TOPICS, 1)), axis=1)
+    chosen = rng.integers(N_TOPICS, size=(n_documents, TOPICS_PER_DOCUMENT))
+    topics = chosen[documents, rng.integers(TOPICS_PER_DOCUMENT, size=len(documents))]
+    topical = rng.random(len(documents)) < TOPICAL
+    terms = np.where(topical, orders[topics, ranks], ranks)
+    ones = np.ones(len(documents))
+    return sp.coo_array((ones, (documents, terms)), shape=(n_documents, n_terms)).tocsr()
+
+
+def tfidf(counts, min_documents=0):
+    """Weigh counts as scikit-learn's TfidfTransformer does; drop terms in few documents."""
+    counts = sp.csr_array(counts)
+    n_documents = counts.shape[0]
+    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+    kept = frequency >= min_documents
+    counts, frequency = counts[:, kept], frequency[kept]
+    idf = np.log((1 + n_documents) / (1 + frequency)) + 1
+    X = sp.csr_array(
+        (counts.data * idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape
+    )
+    norms = np.sqrt(X.power(2).sum(axis=1))
+    X.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(X.indptr))
+    X.sort_indices()
+    return X

@@ -1,0 +1,139 @@
+"""Whole factorizations: seconds for fixed iterations, and the way to a fixed objective."""
+
+import functools
+import math
+
+from . import datasets
+from .common import THREADS, Benchmark
+
+DATA = ["medium", "tall", *datasets.REAL]
+
+
+class FixedIterations(Benchmark):
+    """Ten iterations from a random start, whatever they reach."""
+
+    params = (DATA, [20, 50], THREADS)
+    param_names = ("data", "n_components", "n_threads")
+
+    def setup(self, data, n_components, n_threads):
+        self.require_cores(n_threads)
+        self.X = datasets.load(data)
+        self.warm_up(n_threads)
+
+    def time_factorize(self, data, n_components, n_threads):
+        from sparsenmf import factorize
+
+        factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
+
+
+class Accuracy(Benchmark):
+    """The error after fifty iterations: a change that is faster by doing less shows here."""
+
+    params = (DATA,)
+    param_names = ("data",)
+
+    def setup(self, data):
+        self.X = datasets.load(data)
+
+    def track_relative_error(self, data):
+        from sparsenmf import factorize
+
+        return factorize(self.X, 20, max_iter=50, tol=0, random_state=0).relative_error
+
+    track_relative_error.unit = "||X - W H|| / ||X||"
+
+
+class FixedObjective(Benchmark):
+    """The way to 99.5 % of what 100 plain iterations explain of ||X||^2, from the same start."""
+
+    params = (["medium", *datasets.REAL],)
+    param_names = ("data",)
+    n_components = 20
+
+    def setup_cache(self):
+        """Return the target objectives of the data sets that are here.
+
+        Plain coordinate descent (one sweep, no momentum) sets them, so that they stay where
+        they are when the solver gets better.
+        """
+        from sparsenmf import factorize
+
+        targets = {}
+        for data in self.params[0]:
+            try:
+                X = datasets.load(data)
+            except NotImplementedError:
+                continue
+            W, H = datasets.start(X, self.n_components)
+            model = factorize(
+                X, self.n_components, W=W, H=H, max_iter=100, tol=0, max_sweeps=1, extrapolate=False
+            )
+            half_norm = model.x_norm**2 / 2
+            targets[data] = half_norm - 0.995 * (half_norm - model.objective)
+        return targets
+
+    def setup(self, targets, data):
+        self.X = datasets.load(data)
+        self.start = datasets.start(self.X, self.n_components)
+        self.target = targets[data]
+        self.warm_up()
+
+    def reach(self):
+        """Return the run to the target, or None where it ended before."""
+        from sparsenmf import factorize
+
+        W, H = self.start
+        model = factorize(
+            self.X,
+            self.n_components,
+            W=W,
+            H=H,
+            max_iter=500,
+            tol=0,
+            callback=lambda state: state.objective <= self.target,
+        )
+        return model if model.stop_reason == "callback" else None
+
+    def track_seconds(self, targets, data):
+        """Best of three: asv does not repeat what it tracks."""
+        runs = [self.reach() for _ in range(3)]
+        return math.nan if None in runs else min(run.time_history[-1] for run in runs)
+
+    track_seconds.unit = "s"
+
+    def track_iterations(self, targets, data):
+        run = self.reach()
+        return math.nan if run is None else run.n_iter
+
+    track_iterations.unit = "iterations"
+
+
+class Transform(Benchmark):
+    """The W of new documents, H held fixed: one (latency), and ten thousand (throughput)."""
+
+    params = ([20, 100],)
+    param_names = ("n_components",)
+
+    def setup(self, n_components):
+        self.model = fitted(n_components)
+        self.documents = datasets.load("medium")
+        self.document = self.documents[[0]]
+        self.time_one_row()
+        self.time_10_000_rows()
+
+    def time_one_row(self, *_):
+        self.model.transform(self.document)
+
+    time_one_row.repeat = (20, 100, 5.0)
+
+    def time_10_000_rows(self, *_):
+        self.model.transform(self.documents)
+
+
+@functools.cache
+def fitted(n_components):
+    """Return a model of the medium documents."""
+    from sparsenmf import factorize
+
+    X = datasets.load("medium")
+    return factorize(X, n_components, max_iter=10, tol=0, random_state=0)

@@ -1,0 +1,124 @@
+"""One call of each kernel, on the factors of a run that has found its topics.
+
+Outputs are separate from inputs or equal to them (`ExtrapolateRows`), so that every
+call does the same work.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+from . import datasets
+from .common import THREADS, Benchmark
+
+DATA = "medium"
+COMPONENTS = [20, 50, 100, 200]
+DTYPES = ["float32", "float64"]
+
+
+class KernelBenchmark(Benchmark):
+    """What kernels take: rows of both sides, padded factors, gram matrices."""
+
+    params = (COMPONENTS, THREADS)
+    param_names = ("n_components", "n_threads")
+
+    def setup_cache(self):
+        """Leave X and its factors after five iterations in the working folder."""
+        from sparsenmf import factorize
+
+        X = datasets.load(DATA)
+        sp.save_npz("X.npz", X, compressed=False)
+        for n_components in COMPONENTS:
+            model = factorize(X, n_components, max_iter=5, tol=0, random_state=0)
+            np.savez(f"factors-{n_components}.npz", W=model.W, H=model.H)
+
+    def prepare(self, n_components, n_threads, dtype="float32"):
+        from sparsenmf.rows import make_rows, pad_factor
+
+        self.require_cores(n_threads)
+        self.n_threads, self.dtype = n_threads, np.dtype(dtype)
+        X = sp.load_npz("X.npz").astype(dtype)
+        self.rows = make_rows(X, n_components)
+        self.columns = make_rows(X.T.tocsr(), n_components)
+        with np.load(f"factors-{n_components}.npz") as factors:
+            self.W, self.new_W = (pad_factor(factors["W"], self.dtype) for _ in range(2))
+            self.Ht, self.new_Ht = (pad_factor(factors["H"].T, self.dtype) for _ in range(2))
+
+    def block_grams(self, rows):
+        width = self.W.shape[1]
+        return np.zeros((rows.n_blocks, width, width))
+
+
+class UpdateRows(KernelBenchmark):
+    """update_rows: each half of an iteration, two sweeps a row, W's with its gram matrix."""
+
+    params = (COMPONENTS, DTYPES, THREADS)
+    param_names = ("n_components", "dtype", "n_threads")
+
+    def setup(self, n_components, dtype, n_threads):
+        from sparsenmf.kernels.coordinate_descent import update_rows
+
+        self.prepare(n_components, n_threads, dtype)
+        self.kernel = update_rows
+        self.gram_W, self.gram_Ht = self.W.T @ self.W, self.Ht.T @ self.Ht
+        self.grams, self.no_grams = self.block_grams(self.rows), self.block_grams(self.rows)[:0]
+        self.time_rows_of_W()
+        self.time_rows_of_H()
+
+    def update(self, rows, other, gram, factor, out, grams):
+        statistics = np.zeros((rows.n_blocks, 3))
+        l1, tolerance = self.dtype.type(0), self.dtype.type(0.1)
+        self.kernel(
+            self.n_threads, rows, other, gram, l1, factor, out, 2, tolerance, grams, statistics
+        )
+
+    def time_rows_of_W(self, *_):
+        self.update(self.rows, self.Ht, self.gram_Ht, self.W, self.new_W, self.grams)
+
+    def time_rows_of_H(self, *_):
+        self.update(self.columns, self.W, self.gram_W, self.Ht, self.new_Ht, self.no_grams)
+
+
+class ExtrapolateRows(KernelBenchmark):
+    """extrapolate_rows: the momentum step on H, with its gram matrix."""
+
+    def setup(self, n_components, n_threads):
+        from sparsenmf.kernels.coordinate_descent import extrapolate_rows
+
+        self.prepare(n_components, n_threads)
+        self.kernel = extrapolate_rows
+        self.grams = self.block_grams(self.columns)
+        self.time_rows_of_H()
+
+    def time_rows_of_H(self, *_):
+        beta = self.dtype.type(0.5)  # of no step, since new_Ht equals Ht, however often
+        self.kernel(self.n_threads, self.Ht, self.new_Ht, beta, self.columns.blocks, self.grams)
+
+
+class MultiplyRows(KernelBenchmark):
+    """multiply_rows: the sparse product X H', which the NNDSVD start is made of."""
+
+    def setup(self, n_components, n_threads):
+        from sparsenmf.kernels.products import multiply_rows
+
+        self.prepare(n_components, n_threads)
+        self.kernel = multiply_rows
+        self.no_grams = self.block_grams(self.rows)[:0]
+        self.time_rows_of_W()
+
+    def time_rows_of_W(self, *_):
+        self.kernel(self.n_threads, self.rows, self.Ht, self.new_W, self.no_grams)
+
+
+class MeasureRows(KernelBenchmark):
+    """measure_rows: the squared error from the residuals, in float64."""
+
+    def setup(self, n_components, n_threads):
+        from sparsenmf.kernels.products import measure_rows
+
+        self.prepare(n_components, n_threads)
+        self.kernel = measure_rows
+        self.sums = np.zeros(self.rows.n_blocks)
+        self.time_rows_of_W()
+
+    def time_rows_of_W(self, *_):
+        self.kernel(self.n_threads, self.rows, self.W, self.Ht, self.sums)
