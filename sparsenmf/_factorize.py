@@ -23,6 +23,7 @@ from .validation import (
     check_n_components,
     check_number,
     check_random_state,
+    check_scale,
 )
 
 SOLVERS = ("cd",)
@@ -150,6 +151,7 @@ of shape (n_samples, n_features)
     """
     started = time.perf_counter()
     X = check_matrix(X)
+    check_scale(X)
     n_components = check_n_components(n_components, X.shape)
     init, W, H = _check_start(init, W, H, X, n_components)
     check_choice(solver, "solver", SOLVERS)
@@ -200,7 +202,10 @@ of shape (n_samples, n_features)
     stop_reason = _alternate(run, stopping, n_components, callback, progress)
 
     norm = float(np.sqrt(2 * half_norm))
-    optimality = float(np.sqrt(run.optimality())) / norm if norm else 0.0
+    try:
+        optimality = float(np.sqrt(run.optimality())) / norm if norm else 0.0
+    except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
+        optimality, stop_reason = float("nan"), "interrupted"
     current = run.current
     fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
     del run, rows, columns

@@ -58,6 +58,9 @@ class Factorization:
     def __post_init__(self):
         self._frozen = None
 
+    def __getstate__(self):
+        return {**self.__dict__, "_frozen": None}  # made anew where it is needed
+
     @property
     def n_samples(self) -> int:
         """Rows of X."""
@@ -164,7 +167,7 @@ class Factorization:
 
     def _freeze(self):
         """Return padded Ht, its penalized gram matrix and W's penalty, made once."""
-        if self._frozen is None:
+        if self._frozen is None or self._frozen[0] is not self.H:
             Ht = pad_factor(self.H.T, self.H.dtype)
             wide = Ht.T.astype(np.float64)
             options = self.options
@@ -175,8 +178,8 @@ class Factorization:
                 options.get("l1_ratio", 0.0),
             )
             gram = penalty.fold_into(wide @ wide.T).astype(self.H.dtype)
-            self._frozen = (Ht, gram, penalty)
-        return self._frozen
+            self._frozen = (self.H, Ht, gram, penalty)
+        return self._frozen[1:]
 
     def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.

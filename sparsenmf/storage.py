@@ -1,5 +1,6 @@
 """Arrays and a JSON record in one file, without pickle: an .npz that any tool can open."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -64,7 +65,8 @@ def write_archive(path, record, arrays):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise
 
 

@@ -14,6 +14,10 @@ FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 
 INT32_MAX = 2**31 - 1
 
+SCALES = {np.dtype(np.float32): (1e-15, 1e15), np.dtype(np.float64): (1e-100, 1e100)}
+"""Range of the largest value of X: beyond it, cubes of its square root, times long sums,
+come near the limits of the type."""
+
 
 def check_matrix(X, name="X", dtype=None):
     """Return X as a canonical CSR array of float32 or float64, never densified.
@@ -62,10 +66,23 @@ def check_matrix(X, name="X", dtype=None):
         exact = X.nnz == 0 or X.data.max() < FLOAT32_EXACT
         dtype = (np.float32 if exact else np.float64) if counts else X.dtype
     data = _cast(X.data, np.dtype(dtype), name)
-    indices = X.indices.astype(_index_type(X.shape[1]), copy=False)
-    X = sp.csr_array((data, indices, X.indptr), shape=X.shape, copy=False)
-    X.indices = indices  # scipy gives an empty matrix wider ones
+    kind = _index_type(max(X.nnz, *X.shape))
+    indices, indptr = (index.astype(kind, copy=False) for index in (X.indices, X.indptr))
+    X = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
+    X.indices, X.indptr = indices, indptr  # scipy widens them where it need not
     return X
+
+
+def check_scale(X):
+    """Raise if sums of products of X's values would overflow or vanish in its precision."""
+    low, high = SCALES[X.dtype]
+    top = X.data.max() if X.nnz else 0
+    if top and not low <= top <= high:
+        raise ValueError(
+            f"X has values up to {top:.3g}, and products of factors of that size do not fit "
+            f"into {X.dtype}: multiply X by a constant so that its largest value lies between "
+            f"{low:g} and {high:g}"
+        )
 
 
 def _cast(data, dtype, name):

@@ -9,14 +9,15 @@ import numpy as np
 def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
     """Coordinate descent on the rows of `factor`; see kernels.coordinate_descent.
 
-    Returns the new factor, and the three sums of its statistics.
+    Returns the new factor, and the two sums of its statistics.
     """
     factor = factor.astype(float)
-    objective = before = after = 0.0
+    objective = residual = 0.0
     for i, x in enumerate(X):
         cross = x @ other - l1
         row = factor[i].copy()
-        before += step_length(row, gram @ row - cross, gram)
+        if max_sweeps == 0:
+            residual += step_length(row, gram @ row - cross, gram)
         first = None
         for _ in range(max_sweeps):
             change = 0.0
@@ -33,10 +34,9 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
             first = change if first is None else first
             if change <= tolerance**2 * first:
                 break
-        after += step_length(row, gram @ row - cross, gram)
         objective += 0.5 * row @ gram @ row - cross @ row
         factor[i] = row
-    return factor, objective, before, after
+    return factor, objective, residual
 
 
 def step_length(row, gradient, gram):

@@ -72,6 +72,19 @@ def test_interrupt_returns_what_has_been_reached(X):
     np.testing.assert_array_equal(model.W, same.W)
 
 
+def test_a_second_interrupt_does_not_lose_the_result(X, monkeypatch):
+    from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CoordinateDescent, "optimality", interrupt)
+    model = factorize(X, 5, max_iter=3)
+    assert model.stop_reason == "interrupted"
+    assert np.isnan(model.optimality)
+    assert model.n_iter == 3
+
+
 def test_interrupt_before_the_first_iteration_is_raised(X, monkeypatch):
     from sparsenmf.solvers.coordinate_descent import CoordinateDescent
 

@@ -195,26 +195,28 @@ def child_forks(run):
     print(globals()[run](), solve(2))
 
 
+WAYS_TO_FORK = [solve_in_fork, solve_in_fork_of_thread, solve_in_grandchild, solve_in_orphan]
+
+
 @posix
-@pytest.mark.parametrize(
-    "run", [solve_in_fork, solve_in_fork_of_thread, solve_in_grandchild, solve_in_orphan]
-)
+@pytest.mark.parametrize("run", WAYS_TO_FORK)
 def test_fork_after_a_parallel_run(run):
     assert_all_expected(run_child(child_forks, run.__name__), 2)
 
 
-def child_forks_after_another_library():
+def child_forks_after_another_library(run):
     """Our kernels are loaded in the child, numba's threads were started in the parent."""
     import numba
 
     numba.njit(parallel=True)(lambda x: x + 1)(np.zeros(1000))
     assert "sparsenmf.kernels" not in sys.modules
-    print(solve_in_fork(), solve(2))
+    print(globals()[run](), solve(2))
 
 
 @posix
-def test_fork_after_a_parallel_run_of_another_library():
-    assert_all_expected(run_child(child_forks_after_another_library), 2)
+@pytest.mark.parametrize("run", WAYS_TO_FORK)
+def test_fork_after_a_parallel_run_of_another_library(run):
+    assert_all_expected(run_child(child_forks_after_another_library, run.__name__), 2)
 
 
 # Pools of processes and threads.

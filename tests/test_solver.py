@@ -201,6 +201,20 @@ def test_scale_of_the_data_changes_nothing(scale, init):
     assert scaled.relative_error == pytest.approx(model.relative_error, rel=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e25, 1e-25])
+def test_scales_that_overflow_or_vanish_are_refused(scale):
+    X = problems.documents(60, 50)
+    with pytest.raises(ValueError, match=r"X has values up to .* do not fit into float32"):
+        factorize(X * np.float32(scale), 3)
+    assert factorize(X.astype(float) * scale, 3).relative_error < 1
+
+
+def test_a_start_that_overflows_is_reported():
+    X = problems.documents(60, 50)
+    with pytest.raises(OverflowError, match="the factors overflow float32"):
+        factorize(X, 3, H=np.full((3, 50), 1e30))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_components", [3, 20])
 def test_same_bits_at_any_thread_count(dtype, n_components):

@@ -87,7 +87,10 @@ class KernelCache(NullCache):
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(key + payload).digest() + payload)
             os.replace(temporary, path)
+            temporary = None
         except Exception:  # full or read-only disk, unpicklable code: stay uncached
+            return
+        finally:
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)

@@ -108,24 +108,15 @@ def _parallel_is_safe():
     return numba.threading_layer() in ("omp", "tbb")
 
 
-def _inherits_threads():
-    """Tell whether numba's threads may have been started by a parent we are a fork of.
-
-    Asked once, at import: a fork after that is seen by its process number. A fork before
-    it, whose parent had run another library's kernels, shows only in that the threads
-    count as started and the parent has our command line (no exec in between).
-    """
-    if not numba_parallel._is_initialized:
-        return False
-    if multiprocessing.parent_process() is not None:
-        return True
+def _is_a_fork():
+    """Tell whether this process was forked and has not started a new program since."""
     try:
-        own, parents = (
-            Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (os.getpid(), os.getppid())
-        )
-    except OSError:
-        return False
-    return own == parents
+        flags = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[6]
+        return bool(int(flags) & 0x40)  # Linux: PF_FORKNOEXEC
+    except (OSError, ValueError, IndexError):
+        return multiprocessing.parent_process() is not None
 
 
-_inherited = _inherits_threads()
+# A fork after this import is seen by its process number. One before it, whose parent had
+# run another library's kernels, shows in that numba's threads count as started here.
+_inherited = numba_parallel._is_initialized and _is_a_fork()

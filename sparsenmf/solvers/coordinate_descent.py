@@ -125,6 +125,10 @@ class CoordinateDescent:
         fit, _, _ = self._update(self.columns, W_new, gram_W, self.penalty_H, Ht_new, Ht_new)
         fit = self._resolve(self.half_norm + fit, W_new, Ht_new)
         new = Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
+        if not np.isfinite(new.objective):
+            raise OverflowError(
+                f"the factors overflow {W.dtype}: start from smaller W and H, or use float64"
+            )
         if new.objective < objective:
             self._spare = (W, Ht)
             self.current = new
