@@ -1,5 +1,10 @@
 """Coordinate descent against scikit-learn, planted truths, and its own promises."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -228,6 +233,33 @@ def test_same_bits_at_any_thread_count(dtype, n_components):
         np.testing.assert_array_equal(run.H, runs[0].H)
         np.testing.assert_array_equal(run.objective_history, runs[0].objective_history)
         assert run.optimality == runs[0].optimality
+
+
+def test_same_bits_with_more_threads_than_cores():
+    """numba starts one thread a core: only another process can have more."""
+    code = (
+        "import hashlib\n"
+        "import numba\n"
+        "from sparsenmf import factorize\n"
+        "from tests.problems import documents\n"
+        "X = documents(1500, 900)\n"
+        "for n in (1, 2, 3, 4):\n"
+        "    model = factorize(X, 20, n_threads=n, max_iter=15, tol=0, random_state=0)\n"
+        "    print(hashlib.sha256(model.W.tobytes() + model.H.tobytes()).hexdigest())\n"
+        "assert numba.config.NUMBA_NUM_THREADS == 4\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_NUM_THREADS": "4"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    digests = result.stdout.split()
+    assert len(digests) == 4
+    assert len(set(digests)) == 1
 
 
 def test_extrapolation_needs_fewer_iterations():
