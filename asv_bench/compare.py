@@ -93,10 +93,9 @@ def run_gensim(X, k, W, H, n_iter, threads):
     """gensim's online NMF, one pass an iteration, on the documents as columns."""
     from gensim.models.nmf import Nmf
 
-    corpus = sp.csc_matrix(X.T)
-    model = Nmf(
-        corpus, num_topics=k, passes=n_iter, chunksize=2000, random_state=0, eval_every=None
-    )
+    names = dict(enumerate(map(str, range(X.shape[1]))))
+    options = {"passes": n_iter, "chunksize": 2000, "random_state": 0, "eval_every": None}
+    model = Nmf(sp.csc_matrix(X.T), num_topics=k, id2word=names, **options)
     H = model.get_topics()
     from sparsenmf import factorize
 
