@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+SPARSE = ("csr", "csc", "coo", "lil", "dok", "dia", "bsr")
+
 
 def planted(n_samples=300, n_features=200, n_components=5, *, noise=0.0, dtype=float, seed=0):
     """A sparse low-rank matrix with separable topics; returns X, W, H.
@@ -65,3 +67,32 @@ def odd_matrices():
         "equal rows": sp.csr_array(np.tile([[1.0, 0.0, 2.0, 0.5]], (6, 1))),
         "full": sp.csr_array(rng.random((12, 9))),
     }
+
+
+def small_integers():
+    """A matrix that every data type holds exactly."""
+    return np.random.default_rng(0).integers(0, 4, (12, 9)) * (np.eye(12, 9) < 1)
+
+
+def dense_of(X):
+    """A dense matrix, read entry by entry; IndexError where that cannot be done."""
+    dense = np.zeros(X.shape, X.dtype)
+    if X.format == "coo":
+        if not len(X.row) == len(X.col) == len(X.data):
+            raise IndexError
+        entries = list(zip(X.row.tolist(), X.col.tolist(), X.data, strict=True))
+    else:
+        n_major, pointers = X.shape[X.format == "csc"], X.indptr.tolist()
+        if len(pointers) != n_major + 1 or pointers[0] != 0 or pointers != sorted(pointers):
+            raise IndexError
+        if pointers[-1] > min(len(X.indices), len(X.data)):
+            raise IndexError
+        spots = [(i, p) for i in range(n_major) for p in range(pointers[i], pointers[i + 1])]
+        entries = [(i, X.indices[p], X.data[p]) for i, p in spots]
+        if X.format == "csc":
+            entries = [(i, j, x) for j, i, x in entries]
+    for i, j, x in entries:
+        if min(i, j) < 0:
+            raise IndexError
+        dense[i, j] += x
+    return dense

@@ -1,7 +1,7 @@
 """The disk cache of compiled kernels: whatever happens to it, it costs time and nothing else.
 
 Each test but the last runs in fresh interpreters with a cache folder of its own, by the
-means of test_processes.
+means of `children`.
 """
 
 import errno
@@ -18,7 +18,7 @@ import pytest
 
 import sparsenmf
 
-from .test_processes import expected, finish_child, posix, run_child, solve, start_child
+from .children import expected, finish_child, posix, run_child, solve, start_child
 
 
 def child_solve(n_threads):

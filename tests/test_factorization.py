@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from sparsenmf import Factorization, factorize
 
 from . import problems
-from .test_processes import posix, start_child
+from .children import posix, start_child
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 

@@ -6,93 +6,31 @@ the main thread on one thread.
 """
 
 import concurrent.futures
-import functools
-import hashlib
-import itertools
 import json
 import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
 import traceback
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 import sparsenmf
 
-ROOT = Path(__file__).parents[1]
-
-TIMEOUT = 60  # seconds for a child: about ten times what it needs with a cold cache
-
-posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-# What parent and children have in common.
-
-
-def make_matrix():
-    """Large enough for a parallel region in each kernel call, and quick all the same."""
-    return sp.random_array((600, 400), density=0.1, rng=0, dtype=np.float32, format="csr")
-
-
-def solve(n_threads, X=None):
-    """Factorize and transform; return a digest of all the bits."""
-    X = make_matrix() if X is None else X
-    model = sparsenmf.factorize(X, 20, random_state=0, max_iter=3, tol=0, n_threads=n_threads)
-    new = model.transform(X, n_threads=n_threads)
-    return hashlib.sha256(b"".join(F.tobytes() for F in (model.W, model.H, new))).hexdigest()
-
-
-def solve_in_parallel():
-    """Solve on two threads in the main thread, and make sure that they were started."""
-    from numba.np.ufunc import parallel
-
-    digest = solve(2)
-    assert parallel._is_initialized, "no parallel region was entered: this would test nothing"
-    return digest
-
-
-@functools.cache
-def expected():
-    return solve(1)
-
-
-def start_child(function, *args, env=None):
-    """Start a new interpreter that calls a function of a test module."""
-    code = f"from {function.__module__} import {function.__name__} as f; f(*{args!r})"
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_NUM_THREADS": "2", **(env or {})}
-    env = {name: value for name, value in env.items() if value is not None}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, **pipes)
-
-
-def finish_child(child, timeout=TIMEOUT):
-    """Return what a child printed; fail if it did not end well."""
-    try:
-        out, err = child.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        out, err = child.communicate()
-        pytest.fail(f"the child hangs\n{out}\n{err}")
-    assert child.returncode == 0, f"exit code {child.returncode}\n{out}\n{err}"
-    return out
-
-
-def run_child(function, *args, env=None):
-    return finish_child(start_child(function, *args, env=env))
-
-
-def assert_all_expected(out, count):
-    assert out.split() == [expected()] * count
-
+from .children import (
+    TIMEOUT,
+    assert_all_expected,
+    make_matrix,
+    posix,
+    run_child,
+    solve,
+    solve_in_parallel,
+)
 
 # Threads.
 
@@ -266,96 +204,6 @@ def test_joblib_backends_after_a_parallel_run(backend):
     # workqueue: the layer that ends the process when two threads enter it.
     env = {"NUMBA_THREADING_LAYER": "workqueue"} if backend == "threading" else {}
     assert_all_expected(run_child(child_joblib, backend, env=env), 3)
-
-
-# Ctrl-C.
-
-
-def report_interrupted(X, callback):
-    """Run until Ctrl-C comes; print what was returned and what it should be."""
-    model = sparsenmf.factorize(
-        X, 20, random_state=0, tol=0, max_iter=10**9, callback=callback, n_threads=2
-    )
-    residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
-    objective = 0.5 * (residual**2).sum()
-    same_length = len(model.objective_history) == len(model.time_history)
-    print(json.dumps([model.stop_reason, model.objective, objective, same_length]), flush=True)
-
-
-def child_interrupted(delays):
-    # A shell may have started us with Ctrl-C switched off.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    X = make_matrix().astype(float)
-    announced = []
-
-    def announce(state):
-        if state.n_iter == 3 and not announced:
-            announced.append(print("ready", flush=True))
-
-    report_interrupted(X, announce)
-    for delay in delays:  # at other points of an iteration
-        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-        report_interrupted(X, lambda state, timer=timer: state.n_iter == 1 and timer.start())
-    print(solve(2))
-
-
-@posix
-def test_interrupt_returns_the_factors_reached_and_the_process_goes_on():
-    rng = random.Random(0)
-    delays = [0.02 + 0.05 * rng.random() for _ in range(20)]
-    child = start_child(child_interrupted, delays)
-    watchdog = threading.Timer(TIMEOUT, child.kill)
-    watchdog.start()
-    assert child.stdout.readline() == "ready\n", child.communicate(timeout=TIMEOUT)
-    sent = time.monotonic()
-    child.send_signal(signal.SIGINT)
-    first = child.stdout.readline()
-    assert time.monotonic() - sent < 10
-    watchdog.cancel()
-    *others, digest = finish_child(child).splitlines()
-    assert len(others) == len(delays)
-    for line in (first, *others):
-        reason, reported, actual, same_length = json.loads(line)
-        assert reason == "interrupted"
-        assert reported == pytest.approx(actual, rel=1e-9)
-        assert same_length
-    assert digest == expected()
-
-
-def interrupt_at_line(X, n):
-    """Factorize; Ctrl-C comes at the n-th line run between the second and third callback."""
-    lines, tracer = 0, sys.gettrace()
-
-    def count(frame, event, _):
-        nonlocal lines
-        lines += event == "line"
-        if event == "line" and lines == n:
-            raise KeyboardInterrupt
-        return count
-
-    def enter(frame, *_):
-        return count if frame.f_code.co_filename.startswith(sparsenmf.__path__[0]) else None
-
-    def switch(state):
-        sys.settrace(enter if state.n_iter == 2 else tracer)
-        sys._getframe(1).f_trace = count if state.n_iter == 2 else tracer
-
-    try:
-        return sparsenmf.factorize(X, 3, random_state=0, max_iter=4, tol=0, callback=switch)
-    finally:
-        sys.settrace(tracer)
-
-
-def test_interrupt_at_any_line_leaves_a_consistent_result():
-    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
-    for n in itertools.count(1):
-        model = interrupt_at_line(X, n)
-        assert len(model.time_history) == len(model.objective_history), n
-        actual = 0.5 * ((X.toarray() - model.W @ model.H) ** 2).sum()
-        assert model.objective == pytest.approx(actual, rel=1e-9), n
-        if model.stop_reason != "interrupted":  # all lines of an iteration have been seen
-            break
-    assert n > 50
 
 
 # The number of threads, and what is left as it was.

@@ -17,6 +17,7 @@ SPARSENMF_CACHE_DIR : folder to use instead of the user's cache folder.
 import contextlib
 import functools
 import hashlib
+import logging
 import os
 import pickle
 import sys
@@ -30,6 +31,9 @@ from numba.core.caching import CompileResultCacheImpl, NullCache
 from numba.core.serialize import dumps
 
 DIGEST_SIZE = 32
+
+log = logging.getLogger(__name__)
+"""Says at level DEBUG why a kernel was compiled although it might have been stored."""
 
 
 def attach_cache(dispatcher, name):
@@ -69,7 +73,10 @@ class KernelCache(NullCache):
             if hashlib.sha256(key + payload).digest() != digest:
                 return None
             return self._impl.rebuild(target_context, pickle.loads(payload))
-        except Exception:  # any failure here means: compile
+        except FileNotFoundError:
+            return None
+        except Exception:  # whatever is wrong with the file, the kernel can be compiled
+            log.debug("%s: stored kernel not usable", self.name, exc_info=True)
             return None
 
     def save_overload(self, sig, data):
@@ -88,8 +95,8 @@ class KernelCache(NullCache):
                 file.write(hashlib.sha256(key + payload).digest() + payload)
             os.replace(temporary, path)
             temporary = None
-        except Exception:  # full or read-only disk, unpicklable code: stay uncached
-            return
+        except Exception:  # full or read-only disk, unpicklable code: it works uncached
+            log.debug("%s: kernel not stored", self.name, exc_info=True)
         finally:
             if temporary is not None:
                 with contextlib.suppress(OSError):

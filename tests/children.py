@@ -1,0 +1,76 @@
+"""Fresh interpreters for tests that could kill or hang the one they run in."""
+
+import functools
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import sparsenmf
+
+ROOT = Path(__file__).parents[1]
+
+TIMEOUT = 60  # seconds for a child: about ten times what it needs with a cold cache
+
+posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def make_matrix():
+    """Large enough for a parallel region in each kernel call, and quick all the same."""
+    return sp.random_array((600, 400), density=0.1, rng=0, dtype=np.float32, format="csr")
+
+
+def solve(n_threads, X=None):
+    """Factorize and transform; return a digest of all the bits."""
+    X = make_matrix() if X is None else X
+    model = sparsenmf.factorize(X, 20, random_state=0, max_iter=3, tol=0, n_threads=n_threads)
+    new = model.transform(X, n_threads=n_threads)
+    return hashlib.sha256(b"".join(F.tobytes() for F in (model.W, model.H, new))).hexdigest()
+
+
+def solve_in_parallel():
+    """Solve on two threads in the main thread, and make sure that they were started."""
+    from numba.np.ufunc import parallel
+
+    digest = solve(2)
+    assert parallel._is_initialized, "no parallel region was entered: this would test nothing"
+    return digest
+
+
+@functools.cache
+def expected():
+    return solve(1)
+
+
+def start_child(function, *args, env=None):
+    """Start a new interpreter that calls a function of a test module."""
+    code = f"from {function.__module__} import {function.__name__} as f; f(*{args!r})"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_NUM_THREADS": "2", **(env or {})}
+    env = {name: value for name, value in env.items() if value is not None}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, **pipes)
+
+
+def finish_child(child, timeout=TIMEOUT):
+    """Return what a child printed; fail if it did not end well."""
+    try:
+        out, err = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        out, err = child.communicate()
+        pytest.fail(f"the child hangs\n{out}\n{err}")
+    assert child.returncode == 0, f"exit code {child.returncode}\n{out}\n{err}"
+    return out
+
+
+def run_child(function, *args, env=None):
+    return finish_child(start_child(function, *args, env=env))
+
+
+def assert_all_expected(out, count):
+    assert out.split() == [expected()] * count

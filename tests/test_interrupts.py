@@ -1,0 +1,104 @@
+"""Ctrl-C at any moment: what has been reached comes back, and it is consistent."""
+
+import itertools
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import pytest
+import scipy.sparse as sp
+
+import sparsenmf
+
+from .children import TIMEOUT, expected, finish_child, make_matrix, posix, solve, start_child
+
+
+def report_interrupted(X, callback):
+    """Run until Ctrl-C comes; print what was returned and what it should be."""
+    model = sparsenmf.factorize(
+        X, 20, random_state=0, tol=0, max_iter=10**9, callback=callback, n_threads=2
+    )
+    residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
+    objective = 0.5 * (residual**2).sum()
+    same_length = len(model.objective_history) == len(model.time_history)
+    print(json.dumps([model.stop_reason, model.objective, objective, same_length]), flush=True)
+
+
+def child_interrupted(delays):
+    # A shell may have started us with Ctrl-C switched off.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    X = make_matrix().astype(float)
+    announced = []
+
+    def announce(state):
+        if state.n_iter == 3 and not announced:
+            announced.append(print("ready", flush=True))
+
+    report_interrupted(X, announce)
+    for delay in delays:  # at other points of an iteration
+        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+        report_interrupted(X, lambda state, timer=timer: state.n_iter == 1 and timer.start())
+    print(solve(2))
+
+
+@posix
+def test_interrupt_returns_the_factors_reached_and_the_process_goes_on():
+    rng = random.Random(0)
+    delays = [0.02 + 0.05 * rng.random() for _ in range(20)]
+    child = start_child(child_interrupted, delays)
+    watchdog = threading.Timer(TIMEOUT, child.kill)
+    watchdog.start()
+    assert child.stdout.readline() == "ready\n", child.communicate(timeout=TIMEOUT)
+    sent = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    first = child.stdout.readline()
+    assert time.monotonic() - sent < 10
+    watchdog.cancel()
+    *others, digest = finish_child(child).splitlines()
+    assert len(others) == len(delays)
+    for line in (first, *others):
+        reason, reported, actual, same_length = json.loads(line)
+        assert reason == "interrupted"
+        assert reported == pytest.approx(actual, rel=1e-9)
+        assert same_length
+    assert digest == expected()
+
+
+def interrupt_at_line(X, n):
+    """Factorize; Ctrl-C comes at the n-th line run between the second and third callback."""
+    lines, tracer = 0, sys.gettrace()
+
+    def count(frame, event, _):
+        nonlocal lines
+        lines += event == "line"
+        if event == "line" and lines == n:
+            raise KeyboardInterrupt
+        return count
+
+    def enter(frame, *_):
+        return count if frame.f_code.co_filename.startswith(sparsenmf.__path__[0]) else None
+
+    def switch(state):
+        sys.settrace(enter if state.n_iter == 2 else tracer)
+        sys._getframe(1).f_trace = count if state.n_iter == 2 else tracer
+
+    try:
+        return sparsenmf.factorize(X, 3, random_state=0, max_iter=4, tol=0, callback=switch)
+    finally:
+        sys.settrace(tracer)
+
+
+def test_interrupt_at_any_line_leaves_a_consistent_result():
+    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
+    for n in itertools.count(1):
+        model = interrupt_at_line(X, n)
+        assert len(model.time_history) == len(model.objective_history), n
+        actual = 0.5 * ((X.toarray() - model.W @ model.H) ** 2).sum()
+        assert model.objective == pytest.approx(actual, rel=1e-9), n
+        if model.stop_reason != "interrupted":  # all lines of an iteration have been seen
+            break
+    assert n > 50

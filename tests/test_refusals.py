@@ -1,0 +1,235 @@
+"""The gate: what is not accepted gets an error that says what, where, and what to do."""
+
+import re
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sparsenmf import factorize
+from sparsenmf.validation import INT32_MAX, check_matrix
+
+from .problems import SPARSE, dense_of, small_integers
+from .strategies import csr_matrices
+
+# Refused: what the index arrays of a sparse matrix must not be.
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), form=st.sampled_from(["csr", "csc", "coo"]))
+def test_corrupt_index_arrays_are_refused_or_harmless(data, form):
+    X = data.draw(csr_matrices(dtypes=(np.float64,))).asformat(form)
+    if form == "coo":
+        X.coords = tuple(index.copy() for index in X.coords)
+    arrays = {"row": X.row, "col": X.col} if form == "coo" else vars(X)
+    name = data.draw(st.sampled_from(["row", "col"] if form == "coo" else ["indices", "indptr"]))
+    array = arrays[name]
+    how = data.draw(st.sampled_from(["change", "swap", "cut", "extend"]))
+    where = data.draw(st.integers(0, max(len(array) - 1, 0)))
+    wrong = st.one_of(st.integers(-3, 40), st.sampled_from([-(2**31), INT32_MAX, X.nnz, X.nnz + 1]))
+    if how in ("change", "swap"):
+        assume(len(array))
+        array[where] = data.draw(wrong) if how == "change" else array[-1 - where]
+    else:
+        array = array[:where] if how == "cut" else np.append(array, array[:1] + array[-1:])
+        if form == "coo":
+            X.coords = (array, X.col) if name == "row" else (X.row, array)
+        else:
+            setattr(X, name, array)
+    try:
+        expected = dense_of(X)
+    except IndexError:
+        with pytest.raises(ValueError, match="X is corrupt"):
+            check_matrix(X)
+    else:
+        np.testing.assert_array_equal(check_matrix(X).toarray(), expected)
+
+
+CORRUPTIONS = {
+    "index too large": ("indices", lambda a: a + 9, "indices must lie in .* but span"),
+    "negative index": ("indices", lambda a: a - 5, "indices must lie in .* but span"),
+    "hump": ("indptr", lambda a: a + (np.arange(len(a)) == 2) * 1000, "indptr falls from"),
+    "first not zero": ("indptr", lambda a: a + 1, r"indptr\[0\] is 1"),
+    "indptr too short": ("indptr", lambda a: a[:-1], "indptr has shape"),
+    "indptr too long": ("indptr", lambda a: np.append(a, a[-1]), "indptr has shape"),
+    "negative indptr": ("indptr", lambda a: -a, "indptr falls from"),
+    "floats": ("indices", lambda a: a + 0.5, "indptr and indices must be integers"),
+    "too few indices": (
+        "indices",
+        lambda a: a[:3],
+        "indptr ends at 56, but only 3 entries are stored",
+    ),
+    "too few data": ("data", lambda a: a[:3], "indptr ends at 56, but only 3 entries are stored"),
+}
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+@pytest.mark.parametrize("case", CORRUPTIONS)
+def test_corrupt_compressed_matrix_is_refused(case, form):
+    name, change, message = CORRUPTIONS[case]
+    X = getattr(sp, f"{form}_array")(small_integers()[:9].astype(float))
+    setattr(X, name, change(getattr(X, name)))
+    with pytest.raises(ValueError, match=re.escape(f"X is corrupt ({form} format): ") + message):
+        factorize(X, 2)
+
+
+def corrupt(form, change):
+    X = getattr(sp, f"{form}_array")(np.eye(6))
+    change(X)
+    return X
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        corrupt("coo", lambda X: setattr(X, "coords", (X.row + 1, X.col))),
+        corrupt("coo", lambda X: setattr(X, "coords", (X.row, X.col - 1))),
+        corrupt("coo", lambda X: setattr(X, "data", X.data[:2])),
+        corrupt("lil", lambda X: X.rows.__setitem__(1, [100_000])),
+        corrupt("lil", lambda X: X.rows.__setitem__(1, [-2])),
+        corrupt("lil", lambda X: X.data.__setitem__(1, [1.0] * 1000)),
+        corrupt("dok", lambda X: X._dict.__setitem__((1, 1000), 2.0)),
+        corrupt("bsr", lambda X: X.indices.__setitem__(1, 9)),
+        corrupt("bsr", lambda X: X.indptr.__setitem__(1, 1000)),
+    ],
+    ids=lambda X: X.format,
+)
+def test_corrupt_matrix_of_another_format_is_refused(X):
+    with pytest.raises(ValueError, match="X is corrupt"):
+        factorize(X, 2)
+
+
+# Refused: values, shapes and types.
+
+BAD_VALUES = [
+    (np.nan, r"X has a missing value \(NaN\) at row 7, column 4"),
+    (np.inf, "X has an infinite value at row 7, column 4"),
+    (-0.5, r"X has a negative value \(-0.5\) at row 7, column 4"),
+    (-np.inf, "X has an infinite value at row 7, column 4"),
+]
+
+
+@pytest.mark.parametrize("form", ["dense", "DataFrame", *SPARSE])
+@pytest.mark.parametrize(("value", "message"), BAD_VALUES)
+def test_bad_value_is_refused_with_its_place(form, value, message):
+    dense = small_integers().astype(float)
+    dense[7, 4] = value
+    if form == "DataFrame":
+        X = pytest.importorskip("pandas").DataFrame(dense)
+    else:
+        X = dense if form == "dense" else getattr(sp, f"{form}_array")(dense)
+    with pytest.raises(ValueError, match=message):
+        factorize(X, 2)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.zeros((0, 3)), ValueError, "X is empty: its shape is 0 x 3"),
+        (sp.csr_array((3, 0)), ValueError, "X is empty: its shape is 3 x 0"),
+        (np.ones(3), ValueError, "X must have two dimensions"),
+        ([1, 2, 3], ValueError, "X must have two dimensions"),
+        (np.ones((2, 2, 2)), ValueError, "X must have two dimensions"),
+        (sp.coo_array(np.ones(3)), ValueError, "X must have two dimensions"),
+        (np.ones((3, 3)) * 1j, TypeError, "X must hold real numbers .* not complex128"),
+        (sp.csr_array(np.ones((3, 3)) * 1j), TypeError, "X must hold real numbers .* complex128"),
+        (np.array([[1, None]]), TypeError, "X must hold real numbers .* not object"),
+        (np.array([["a", "b"]]), TypeError, "X must hold real numbers .* not <U1"),
+        ("matrix.npz", TypeError, "X must hold real numbers"),
+        (None, TypeError, "X must hold real numbers"),
+        ([[1, 2], [3]], TypeError, "X cannot be read as a matrix"),
+        (np.ma.array(np.ones((3, 3)), mask=np.eye(3)), TypeError, "X is a masked array"),
+        (np.array([["1e400", "1"]], np.longdouble), ValueError, "X has an infinite value at row 0"),
+    ],
+    ids=repr,
+)
+def test_what_is_not_a_matrix_of_numbers_is_refused(X, error, message):
+    with pytest.raises(error, match=message):
+        factorize(X, 1)
+
+
+@pytest.mark.parametrize("form", ["csr", "coo"])
+def test_duplicates_that_add_up_to_infinity_are_refused(form):
+    data = np.full(2, 3e38, np.float32)
+    place = ([0, 0], [0, 0]) if form == "coo" else None
+    X = sp.csr_array((data, [1, 1], [0, 2, 2])) if place is None else sp.coo_array((data, place))
+    with pytest.raises(ValueError, match="X has an infinite value at row 0"):
+        factorize(X, 1)
+
+
+def test_data_frame_with_missing_or_no_values_is_refused():
+    pd = pytest.importorskip("pandas")
+    sparse = pd.DataFrame({"a": [1.0, np.nan], "b": [np.nan, 2.0]}).astype(pd.SparseDtype(float))
+    for X in (sparse, pd.DataFrame({"a": ["x", "y"]}), pd.DataFrame()):
+        with pytest.raises((TypeError, ValueError), match=r"X (is empty|cannot|must hold)"):
+            factorize(X, 1)
+
+
+def start(shape, value=1.0, place=None, dtype=float):
+    factor = np.ones(shape, dtype)
+    if place is not None:
+        factor[place] = value
+    return factor
+
+
+OPTIONS = [
+    ({"n_components": 0}, ValueError, "n_components must be at least 1, not 0"),
+    ({"n_components": -1}, ValueError, "n_components must be at least 1, not -1"),
+    ({"n_components": 2.5}, TypeError, "n_components must be an integer, not 2.5"),
+    ({"n_components": True}, TypeError, "n_components must be an integer, not True"),
+    ({"n_components": "3"}, TypeError, "n_components must be an integer, not '3'"),
+    ({"n_components": 6}, ValueError, "n_components is 6, but X is 7 x 5"),
+    ({"init": "svd"}, ValueError, "init must be one of 'random', .* not 'svd'"),
+    ({"solver": "als"}, ValueError, "solver must be one of 'cd'.* not 'als'"),
+    ({"loss": "poisson"}, ValueError, "loss must be one of 'frobenius'.* not 'poisson'"),
+    ({"init": "random", "W": start((7, 2))}, ValueError, 'only used with init="custom"'),
+    ({"init": "nndsvd", "H": start((2, 5))}, ValueError, "not with init='nndsvd'"),
+    ({"init": "custom"}, ValueError, 'init="custom" needs W or H'),
+    ({"W": start((2, 7))}, ValueError, r"W has shape \(2, 7\), but .* is 7 x 2"),
+    ({"W": start(7)}, ValueError, r"W has shape \(7,\), but .* is 7 x 2"),
+    ({"H": start((5, 2))}, ValueError, r"H has shape \(5, 2\), but .* is 2 x 5"),
+    ({"W": start((7, 2), -1, (3, 1))}, ValueError, "W has a negative value .* row 3, column 1"),
+    ({"H": start((2, 5), np.nan, (1, 4))}, ValueError, "H has a missing value .* row 1, column 4"),
+    (
+        {"W": start((7, 2), np.inf, (0, 1))},
+        ValueError,
+        "W has an infinite value at row 0, column 1",
+    ),
+    ({"W": start((7, 2), 1e300, (0, 1))}, ValueError, "W .*float32"),
+    ({"W": sp.csr_array((7, 2))}, TypeError, r"W must be a dense array: pass W.toarray\(\)"),
+    ({"H": sp.csr_array((2, 5))}, TypeError, r"H must be a dense array: pass H.toarray\(\)"),
+    ({"W": start((7, 2), dtype=complex)}, TypeError, "W must hold real numbers"),
+    ({"H": start((2, 5), dtype=object)}, TypeError, "H must hold real numbers"),
+    ({"W": np.ma.array(start((7, 2)), mask=True)}, TypeError, "W is a masked array"),
+    ({"tol": -1e-3}, ValueError, "tol must be >= 0 and finite, not -0.001"),
+    ({"tol": np.nan}, ValueError, "tol must be .* not nan"),
+    ({"tol": "low"}, TypeError, "tol must be a number, not 'low'"),
+    ({"max_iter": 0}, ValueError, "max_iter must be at least 1, not 0"),
+    ({"max_iter": 10.0}, TypeError, "max_iter must be an integer, not 10.0"),
+    ({"max_sweeps": 0}, ValueError, "max_sweeps must be at least 1, not 0"),
+    ({"time_limit": 0}, ValueError, "time_limit must be > 0 and finite, not 0"),
+    ({"time_limit": np.inf}, ValueError, "time_limit must be > 0 and finite, not inf"),
+    ({"alpha_W": -0.1}, ValueError, "alpha_W must be >= 0 and finite, not -0.1"),
+    ({"alpha_H": -0.1}, ValueError, "alpha_H must be >= 0 and finite, not -0.1"),
+    ({"alpha_H": "equal"}, TypeError, "alpha_H must be a number.* not 'equal'"),
+    ({"l1_ratio": 1.5}, ValueError, "l1_ratio must be >= 0 and <= 1, not 1.5"),
+    ({"extrapolate": 1}, TypeError, "extrapolate must be True or False, not 1"),
+    ({"n_threads": 0}, ValueError, "n_threads must be at least 1, not 0"),
+    ({"n_threads": 1.0}, TypeError, "n_threads must be an integer, not 1.0"),
+    ({"callback": "print"}, TypeError, "callback must be callable, not 'print'"),
+    ({"progress": "yes"}, TypeError, "progress must be True or False, not 'yes'"),
+    ({"random_state": -1}, ValueError, "random_state must be at least 0, not -1"),
+    ({"random_state": "x"}, TypeError, "random_state must be an integer, not 'x'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    OPTIONS,
+    ids=[" ".join(o) + f" {m[:24]}" for o, _, m in OPTIONS],
+)
+def test_wrong_option_is_refused_by_name(options, error, message):
+    with pytest.raises(error, match=message):
+        factorize(np.ones((7, 5), np.float32), **{"n_components": 2, **options})
