@@ -196,6 +196,7 @@ of shape (n_samples, n_features)
         penalty_W,
         penalty_H,
         half_norm,
+        n_components,
         max_sweeps=max_sweeps,
         extrapolate=extrapolate,
         n_threads=n_threads,

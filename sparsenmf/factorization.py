@@ -167,6 +167,8 @@ class Factorization:
 
     def _freeze(self):
         """Return padded Ht, its penalized gram matrix and W's penalty, made once."""
+        from .kernels.tiles import sweep_depth
+
         if self._frozen is None or self._frozen[0] is not self.H:
             Ht = pad_factor(self.H.T, self.H.dtype)
             wide = Ht.T.astype(np.float64)
@@ -177,7 +179,9 @@ class Factorization:
                 options.get("alpha_H", "same"),
                 options.get("l1_ratio", 0.0),
             )
-            gram = penalty.fold_into(wide @ wide.T).astype(self.H.dtype)
+            depth = sweep_depth(self.n_components)
+            gram = penalty.fold_into(wide @ wide.T)[:depth, :depth]
+            gram = gram.astype(self.H.dtype, order="C")
             self._frozen = (self.H, Ht, gram, penalty)
         return self._frozen[1:]
 

@@ -54,7 +54,7 @@ def check_matrix(X, name="X", dtype=None):
     counts = X.dtype.kind in "biu"
     X = _as_csr(X, name)
     _check_values(X, name)
-    if not X.has_canonical_format or np.count_nonzero(X.data) < X.nnz:
+    if not X.has_canonical_format or (X.nnz and X.data.min() == 0):
         # Integers are summed in float64: small types would overflow.
         data = X.data.astype(np.float64 if counts else X.dtype)
         arrays = (data, X.indices.copy(), X.indptr.copy())

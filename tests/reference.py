@@ -21,11 +21,7 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
         first = None
         for _ in range(max_sweeps):
             change = 0.0
-            # Which coordinates may move is decided before the sweep.
-            moving = np.flatnonzero((row > 0) | (gram @ row - cross < 0))
-            if max_sweeps == 1:  # the textbook's sweep
-                moving = range(len(row))
-            for r in moving:
+            for r in range(len(row)):
                 if gram[r, r] == 0:
                     continue
                 old = row[r]
@@ -37,6 +33,28 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
         objective += 0.5 * row @ gram @ row - cross @ row
         factor[i] = row
     return factor, objective, residual
+
+
+def sweep_tile(tile, cross, gram, active, move=True):
+    """One sweep over rows that stand in the columns of `tile`; see kernels.tiles.
+
+    Returns the moved tile, and for each row the squared steps and the objective.
+    """
+    tile = tile.copy()
+    change, objective = np.zeros(tile.shape[1]), np.zeros(tile.shape[1])
+    for t in np.flatnonzero(active):
+        row = tile[:, t].copy()
+        for r in range(len(row)):
+            if gram[r, r] > 0:
+                gradient = gram[r] @ row - cross[r, t]
+                new = max(0.0, row[r] - gradient / gram[r, r])
+                change[t] += gram[r, r] * (new - row[r]) ** 2
+                row[r] = new if move else row[r]
+        tile[:, t] = row
+    for t in range(tile.shape[1]):
+        row = tile[:, t]
+        objective[t] = 0.5 * row @ gram @ row - cross[:, t] @ row
+    return tile, change, objective
 
 
 def step_length(row, gradient, gram):

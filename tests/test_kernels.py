@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import rows as rows_module
-from sparsenmf.kernels import coordinate_descent, jit, products, simd, vector_code
+from sparsenmf.kernels import coordinate_descent, jit, products, simd, tiles, vector_code
 from sparsenmf.kernels.gram import sum_partials
 from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
 from sparsenmf.solvers.coordinate_descent import exact_gram
@@ -33,9 +33,10 @@ def run_update(
     dtype = X.dtype.type
     rows = make_rows(sp.csr_array(X), other.shape[1])
     padded = pad_factor(other, dtype)
-    gram = exact_gram(padded) + l2 * np.eye(padded.shape[1])
+    depth = tiles.sweep_depth(other.shape[1])
+    gram = (exact_gram(padded) + l2 * np.eye(padded.shape[1]))[:depth, :depth].copy()
     out = empty_factor(factor.shape, dtype)
-    partials = np.full((rows.n_blocks if want_gram else 0, *gram.shape), np.nan)
+    partials = np.full((rows.n_blocks if want_gram else 0, *2 * padded.shape[1:]), np.nan)
     statistics = np.full((rows.n_blocks, 2), np.nan)
     start = pad_factor(factor, dtype)
     coordinate_descent.update_rows(
@@ -168,37 +169,113 @@ def test_measure_rows_gives_the_exact_residual(rng, dtype):
     assert total == pytest.approx(expected, rel=1e-12)
 
 
-def test_python_meaning_of_the_vector_code(rng):
-    """With the JIT off these bodies run; they must say what the LLVM code does."""
-    row, left, right = rng.random((3, 16))
-    assert simd._dot_difference(row, left, right) == pytest.approx(row @ (left - right))
-    gram = np.diag(rng.random(16))
-    gradient = gram @ row - left
-    assert simd._step_length(row, gradient, 1 / np.diag(gram), np.diag(gram)) == pytest.approx(
-        reference.step_length(row, gradient, gram)
-    )
+# Each vector primitive, compiled, against its Python meaning (which runs with the JIT off).
+
+
+def compiled(primitive, n_arguments):
+    """The LLVM code behind a primitive, as a function that Python can call."""
+    names = ", ".join("abcdefgh"[:n_arguments])
+    scope = {"primitive": primitive}
+    exec(f"def call({names}):\n    primitive({names})", scope)
+    return jit.inner(scope["call"])
+
+
+@DTYPES
+@pytest.mark.parametrize("nnz", [0, 1, 2, 7, 40])
+@WIDTHS
+def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
+    other = pad_factor(rng.random((30, n_components)), dtype)
+    data, indices = rng.random(nnz + 3).astype(dtype), rng.integers(30, size=nnz + 3)
+    total = np.full(other.shape[1], np.nan, dtype)
+    for kind in (np.int32, np.int64):
+        compiled(simd.gather_rows, 6)(total, data, indices.astype(kind), 2, 2 + nnz, other)
+        expected = data[2 : 2 + nnz].astype(float) @ other[indices[2 : 2 + nnz]]
+        np.testing.assert_allclose(total, expected, rtol=TOLERANCE[dtype])
+    again = np.full_like(total, np.nan)
+    simd._gather_rows(again, data, indices, 2, 2 + nnz, other)
+    np.testing.assert_allclose(again, total, rtol=TOLERANCE[dtype])
 
 
 @DTYPES
 @WIDTHS
-def test_listed_places_are_those_that_numpy_finds(rng, dtype, n_components):
-    @jit.inner
-    def compiled(row, gradient, listed, moving):
-        return simd.list_nonzero(row, listed), simd.list_moving(row, gradient, moving)
+def test_add_gram_equals_its_meaning(rng, dtype, n_components):
+    rows = pad_factor(rng.random((50, n_components)), dtype)
+    width = rows.shape[1]
+    total, again = np.ones((2, width, width))
+    compiled(simd.add_gram, 4)(rows, 3, 47, total)
+    simd._add_gram(rows, 3, 47, again)
+    wide = rows[3:47].astype(float)
+    for result in (total, again):
+        np.testing.assert_allclose(
+            np.triu(result), np.triu(1 + wide.T @ wide), rtol=TOLERANCE[dtype]
+        )
 
-    width = padded_width(n_components, dtype)
-    for _ in range(20):
-        row = (rng.random(width) * (rng.random(width) < 0.5)).astype(dtype)
-        gradient = rng.normal(size=width).astype(dtype)
-        listed, moving = np.zeros((2, 2 * width), np.int32)
-        n_listed, n_moving = compiled(row, gradient, listed, moving)
-        np.testing.assert_array_equal(listed[:n_listed], np.flatnonzero(row))
-        expected = np.flatnonzero((row > 0) | (gradient < 0))
-        np.testing.assert_array_equal(moving[:n_moving], expected)
-        again = np.zeros(2 * width, np.int32)
-        assert simd._list_moving(row, gradient, again) == n_moving
-        np.testing.assert_array_equal(again[:n_moving], expected)
-        assert simd._list_nonzero(row, again) == n_listed
+
+@DTYPES
+def test_copy_rows_copies_just_these(rng, dtype):
+    source = pad_factor(rng.random((9, 20)), dtype)
+    target, again = np.zeros((2, 12, source.shape[1]), dtype)
+    compiled(simd.copy_rows, 5)(target, 4, source, 2, 5)
+    simd._copy_rows(again, 4, source, 2, 5)
+    np.testing.assert_array_equal(target[4:9], source[2:7])
+    assert not target[:4].any()
+    assert not target[9:].any()
+    np.testing.assert_array_equal(again, target)
+
+
+@DTYPES
+@pytest.mark.parametrize("n_components", [3, 8, 20])
+def test_transpose_equals_its_meaning(rng, dtype, n_components):
+    n_tile, width = tiles.tile_rows(dtype), padded_width(n_components, dtype)
+    source = rng.random((n_tile, width)).astype(dtype)
+    target, again = np.zeros((2, width, n_tile), dtype)
+    compiled(tiles.transpose, 3)(target, source, dtype(-0.5))
+    tiles._transpose(again, source, dtype(-0.5))
+    np.testing.assert_array_equal(target, source.T - dtype(0.5))
+    np.testing.assert_array_equal(again, target)
+
+
+@DTYPES
+@pytest.mark.parametrize("depth", [4, 20, 52])
+@pytest.mark.parametrize("primitive", ["sweep_tile", "measure_tile"])
+def test_sweep_of_a_tile_equals_reference(rng, dtype, depth, primitive):
+    n_tile, width = tiles.tile_rows(dtype), padded_width(depth, dtype)
+    other = rng.random((90, depth)) * (rng.random((90, depth)) < 0.5)
+    other[:, 2] = 0  # the diagonal vanishes: this coordinate stays
+    gram = other.T @ other
+    inverse = np.divide(1, np.diag(gram), out=np.zeros(depth), where=np.diag(gram) > 0)
+    tile = rng.random((width, n_tile)) * (rng.random((width, n_tile)) < 0.5)
+    cross = rng.normal(size=(width, n_tile)) * depth
+    active = np.arange(n_tile) % 3 > 0
+    moved, change, objective = reference.sweep_tile(tile[:depth], cross[:depth], gram, active)
+    if primitive == "measure_tile":
+        moved = tile[:depth]
+        objective = (0.5 * moved * (gram @ moved) - cross[:depth] * moved).sum(axis=0)
+        change = reference.sweep_tile(moved, cross[:depth], gram, active, move=False)[1]
+    function = getattr(tiles, primitive)
+    for run in (compiled(function, 7), getattr(tiles, f"_{primitive}")):
+        result = tile.astype(dtype)
+        sums = np.full((2, n_tile), np.nan, dtype)
+        arrays = (cross, gram, inverse, active)
+        run(result, *(array.astype(dtype) for array in arrays), *sums)
+        scale = max(1, np.abs(moved).max())
+        np.testing.assert_allclose(result[:depth], moved, atol=TOLERANCE[dtype] * scale)
+        np.testing.assert_array_equal(result[depth:], tile[depth:].astype(dtype))
+        still = result[:depth, ~active]
+        np.testing.assert_array_equal(still, tile[:depth, ~active].astype(dtype))
+        rtol = 50 * TOLERANCE[dtype]
+        for values, expected in zip(sums, (change, objective), strict=True):
+            np.testing.assert_allclose(values, expected, rtol, rtol * np.abs(expected).max())
+
+
+@DTYPES
+def test_a_row_does_not_depend_on_its_tile(rng, dtype):
+    """Bit for bit: rows that need more sweeps never move their neighbours."""
+    X, other, factor = make_problem(rng, 7, dtype, n_rows=40)
+    together, _, _ = run_update(X, other, factor, max_sweeps=50, tolerance=1e-3)
+    for i in range(len(X)):
+        alone, _, _ = run_update(X[[i]], other, factor[[i]], max_sweeps=50, tolerance=1e-3)
+        np.testing.assert_array_equal(alone[0], together[i])
 
 
 def test_padding_is_whole_vectors():
@@ -215,8 +292,10 @@ def test_blocks_cover_all_rows_once_and_share_the_work(rng, n_components):
     blocks = rows_module.make_blocks(indptr, n_components)
     covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
     np.testing.assert_array_equal(np.sort(covered), np.arange(5000))
-    work = [(counts[start:stop] + rows_module.ROW_WORK).sum() for start, stop in blocks]
-    assert max(work) <= np.mean(work) + 2 * (counts.max() + rows_module.ROW_WORK)
+    work = [
+        (counts[start:stop] + rows_module.row_work(n_components)).sum() for start, stop in blocks
+    ]
+    assert max(work) <= np.mean(work) + 2 * (counts.max() + rows_module.row_work(n_components))
     # Neighbours in the list lie apart in the rows, so that threads share all kinds.
     assert (np.abs(np.diff(blocks[:, 0])) > 500).all()
 

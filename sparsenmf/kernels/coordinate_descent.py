@@ -7,7 +7,8 @@ Given sparse rows x_i and the other factor B, each row w of this factor minimise
 one coordinate at a time (Cichocki & Phan 2009, "Fast local algorithms for large
 scale nonnegative matrix and tensor factorizations", algorithm 2), with several
 sweeps over a row while it is in cache (Gillis & Glineur 2012, "Accelerated
-multiplicative updates and hierarchical ALS algorithms for NMF", section 4).
+multiplicative updates and hierarchical ALS algorithms for NMF", section 4). Rows are
+taken a tile at a time (see `kernels.tiles`), each stopping on its own.
 
 Arrays shared by the kernels
 ----------------------------
@@ -24,9 +25,10 @@ gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
 import numpy as np
 from numba import prange
 
-from .gram import add_gram, clear_gram, move_gram
+from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
-from .simd import add_row, dot_difference, gather_rows, list_moving, list_nonzero, step_length
+from .simd import add_gram, copy_rows, gather_rows
+from .tiles import TILE_BYTES, measure_tile, sweep_tile, transpose
 
 
 @kernel
@@ -37,8 +39,9 @@ def update_rows(
 
     Parameters
     ----------
-    gram : ndarray of shape (width, width), dtype of the factors
-        other' other, with l2 added on the diagonal.
+    gram : ndarray of shape (depth, depth), dtype of the factors
+        other' other, with l2 added on the diagonal. The first depth columns of the
+        factor are updated; depth is `tiles.sweep_depth` of n_components.
     l1 : float, dtype of the factors
     out : ndarray like `factor`
         May be `factor` itself.
@@ -49,44 +52,41 @@ def update_rows(
         sweep, in the metric of the gram diagonal.
     statistics : ndarray of shape (n_blocks, 2), float64
         Overwritten with each block's sum of the row objectives without their constant
-        1/2 ||x_i||^2 and, with max_sweeps = 0, of the rows' squared step lengths
-        (`simd.step_length`).
+        1/2 ||x_i||^2 and, with max_sweeps = 0, of the squared KKT residuals: of
+        gram[r, r] * step**2 over the steps that each coordinate would take on its own.
 
     Notes
     -----
-    Cost: nnz * width for the gather, then the number of coordinates that move
-    times width. Each turn of the parallel loop writes to its own rows, its own
-    gram partial and its own statistics.
+    Cost: nnz * width for the gather, then n_rows * depth**2 for each sweep, and half of
+    that for the gram matrix. Each turn of the parallel loop writes to its own rows, its
+    own gram partial and its own statistics.
     """
-    width = other.shape[1]
     for block in prange(rows.blocks.shape[0]):
-        cross = np.empty(width, other.dtype)
-        gradient = np.empty(width, other.dtype)
-        row = np.empty(width, other.dtype)
-        listed = np.empty(2 * width, np.int32)
-        diagonal = np.empty(width, other.dtype)
-        inverse = np.empty(width, other.dtype)
-        invert_diagonal(gram, diagonal, inverse)
-        gram_sum = np.zeros((width, width), other.dtype)
+        n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
+        buffer = aligned((n_tile, width), other)
+        tile, cross = aligned((width, n_tile), other), aligned((width, n_tile), other)
+        lanes, inverse = aligned((4, n_tile), other), invert_diagonal(gram)
+        objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
+        first, last = rows.blocks[block, 0], rows.blocks[block, 1]
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
-        objective, residual = 0.0, 0.0
-        for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
-            gather_rows(cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other)
-            start_row(factor, i, cross, l1, gram, row, gradient, listed)
-            if max_sweeps > 0:
-                sweep_row(row, gradient, gram, inverse, listed, max_sweeps, tolerance)
-            else:
-                residual += step_length(row, gradient, inverse, diagonal)
-            objective += 0.5 * dot_difference(row, gradient, cross)
-            for r in range(width):
-                out[i, r] = row[r]
+        for chunk in range(first, last, GRAM_CHUNK):
+            chunk_end = min(chunk + GRAM_CHUNK, last)
+            for i in range(chunk, chunk_end, n_tile):
+                n = min(n_tile, chunk_end - i)
+                gather_tile(rows, i, n, other, buffer)
+                transpose(cross, buffer, -l1)
+                copy_rows(buffer, 0, factor, i, n)
+                transpose(tile, buffer, zero)
+                settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes)
+                transpose(buffer, tile, zero)
+                copy_rows(out, i, buffer, 0, n)
+                for t in range(n):
+                    objective += lanes[OBJECTIVE, t]
+                    residual += lanes[CHANGE, t] if max_sweeps == 0 else zero
             if gram_partials.shape[0] > 0:
-                add_gram(row, i, gram_sum, gram_partials[block], listed)
-        if gram_partials.shape[0] > 0:
-            move_gram(gram_sum, gram_partials[block])
-        statistics[block, 0] = objective
-        statistics[block, 1] = residual
+                add_gram(out, chunk, chunk_end, gram_partials[block])
+        statistics[block, 0], statistics[block, 1] = objective, residual
 
 
 @kernel
@@ -97,73 +97,72 @@ def extrapolate_rows(current, previous, beta, blocks, gram_partials):
     factorization algorithms using extrapolation", equation 7), projected. With
     beta = 0 it copies. `gram_partials` must have one entry for each block.
     """
-    width = current.shape[1]
     for block in prange(blocks.shape[0]):
-        row = np.empty(width, current.dtype)
-        listed = np.empty(2 * width, np.int32)
-        gram_sum = np.zeros((width, width), current.dtype)
+        first, last = blocks[block, 0], blocks[block, 1]
         clear_gram(gram_partials[block])
-        for i in range(blocks[block, 0], blocks[block, 1]):
-            for r in range(width):
-                value = current[i, r] + beta * (current[i, r] - previous[i, r])
-                row[r] = max(value, row.dtype.type(0))
-                previous[i, r] = row[r]
-            add_gram(row, i, gram_sum, gram_partials[block], listed)
-        move_gram(gram_sum, gram_partials[block])
+        for chunk in range(first, last, GRAM_CHUNK):
+            chunk_end = min(chunk + GRAM_CHUNK, last)
+            now, before = current[chunk:chunk_end].ravel(), previous[chunk:chunk_end].ravel()
+            for p in range(now.shape[0]):
+                value = now[p] + beta * (now[p] - before[p])
+                before[p] = max(value, now.dtype.type(0))
+            add_gram(previous, chunk, chunk_end, gram_partials[block])
+
+
+# Rows of the scratch array with one value for each lane of a tile.
+ACTIVE, CHANGE, OBJECTIVE, LIMIT = range(4)
 
 
 @inner
-def invert_diagonal(gram, diagonal, inverse):
-    """Split the gram diagonal into values and inverses; a vanishing one counts as zero.
+def aligned(shape, like):
+    """Return an array of zeros that starts on a cache line."""
+    size, step = shape[0] * shape[1], 64 // like.itemsize
+    buffer = np.zeros(size + step, like.dtype)
+    start = (-buffer.ctypes.data % 64) // like.itemsize
+    return buffer[start : start + size].reshape(shape)
+
+
+@inner
+def gather_tile(rows, i, n, other, crosses):
+    """Set crosses[t] = x_(i + t) other for t < n, and the rest to zero."""
+    for t in range(crosses.shape[0]):
+        start = rows.indptr[i + t] if t < n else 0
+        stop = rows.indptr[i + t + 1] if t < n else 0
+        gather_rows(crosses[t], rows.data, rows.indices, start, stop, other)
+
+
+@inner
+def settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes):
+    """Sweep over the n rows of a tile until none is active, or only measure them.
+
+    A row stays active while its sweeps move it by more than `tolerance` of the first.
+    """
+    active, change, objective = lanes[ACTIVE], lanes[CHANGE], lanes[OBJECTIVE]
+    for t in range(tile.shape[1]):
+        active[t] = t < n
+    if max_sweeps == 0:
+        measure_tile(tile, cross, gram, inverse, active, change, objective)
+    for sweep in range(max_sweeps):
+        sweep_tile(tile, cross, gram, inverse, active, change, objective)
+        n_active = 0
+        for t in range(n):
+            if sweep == 0:
+                lanes[LIMIT, t] = tolerance * tolerance * change[t]
+            active[t] = change[t] > lanes[LIMIT, t]
+            n_active += change[t] > lanes[LIMIT, t]
+        if n_active == 0:
+            break
+
+
+@inner
+def invert_diagonal(gram):
+    """Return the inverses of the gram diagonal; that of a vanishing entry is zero.
 
     The coordinate of a component that is zero in the other factor has no effect
     on the fit: an inverse of zero keeps it where it is.
     """
     tiny = np.finfo(gram.dtype).tiny
+    inverse = np.zeros(gram.shape[0], gram.dtype)
     for r in range(gram.shape[0]):
-        diagonal[r] = gram[r, r]
         inverse[r] = 1 / gram[r, r] if gram[r, r] > tiny else 0
-
-
-@inner
-def start_row(factor, i, cross, l1, gram, row, gradient, listed):
-    """Copy row i, fold the L1 penalty into cross, and set gradient = gram row - cross."""
-    for r in range(row.shape[0]):
-        row[r] = factor[i, r]
-        cross[r] -= l1
-        gradient[r] = -cross[r]
-    for t in range(list_nonzero(row, listed)):
-        add_row(gradient, row[listed[t]], gram, listed[t])
-
-
-@inner
-def sweep_row(row, gradient, gram, inverse, listed, max_sweeps, tolerance):
-    """Run coordinate descent sweeps on one row, keeping its gradient up to date.
-
-    Most coordinates are zero and stay zero. Those that can move are listed first,
-    without a branch, and then all of them are moved, without a branch: mispredicted
-    branches cost more than the arithmetic. A coordinate that is not listed because only
-    the sweep itself makes its gradient negative is taken up by the next sweep; where
-    there is none, all are listed, as in the textbook.
-    """
-    zero = row.dtype.type(0)
-    first = zero
-    for sweep in range(max_sweeps):
-        if max_sweeps > 1:
-            n_listed = list_moving(row, gradient, listed)
-        else:
-            n_listed = row.shape[0]
-            for r in range(n_listed):
-                listed[r] = r
-        change = zero
-        for t in range(n_listed):
-            r = listed[t]
-            value = max(row[r] - gradient[r] * inverse[r], zero)
-            step = value - row[r]
-            row[r] = value
-            change += step * step * gram[r, r]
-            add_row(gradient, step, gram, r)
-        if sweep == 0:
-            first = change
-        if change <= tolerance * tolerance * first:
-            break
+    return inverse

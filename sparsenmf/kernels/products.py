@@ -3,9 +3,9 @@
 import numpy as np
 from numba import prange
 
-from .gram import add_gram, clear_gram, move_gram
+from .gram import GRAM_CHUNK, clear_gram
 from .jit import kernel
-from .simd import gather_rows
+from .simd import add_gram, gather_rows
 
 
 @kernel
@@ -16,21 +16,17 @@ def multiply_rows(rows, other, out, gram_partials):
     overwritten. `gram_partials` is as in `kernels.coordinate_descent`. Each turn of
     the parallel loop writes to its own rows and its own gram partial.
     """
-    width = out.shape[1]
     for block in prange(rows.blocks.shape[0]):
-        total = np.empty(width, out.dtype)
-        listed = np.empty(2 * width, np.int32)
-        gram_sum = np.zeros((width, width), out.dtype)
+        first, last = rows.blocks[block, 0], rows.blocks[block, 1]
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
-        for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
-            gather_rows(total, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other)
-            for r in range(width):
-                out[i, r] = total[r]
+        for chunk in range(first, last, GRAM_CHUNK):
+            chunk_end = min(chunk + GRAM_CHUNK, last)
+            for i in range(chunk, chunk_end):
+                start, stop = rows.indptr[i], rows.indptr[i + 1]
+                gather_rows(out[i], rows.data, rows.indices, start, stop, other)
             if gram_partials.shape[0] > 0:
-                add_gram(total, i, gram_sum, gram_partials[block], listed)
-        if gram_partials.shape[0] > 0:
-            move_gram(gram_sum, gram_partials[block])
+                add_gram(out, chunk, chunk_end, gram_partials[block])
 
 
 @kernel

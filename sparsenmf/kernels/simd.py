@@ -1,4 +1,4 @@
-"""Vector primitives: what the kernels do to a whole row of a factor at once.
+"""Vector primitives on whole rows of a factor: gather, copy, sum of outer products.
 
 A factor is kept as a C-ordered array whose row length is a multiple of
 ``lanes(itemsize)``, the padding being zero, so that a row is a whole number of vectors
@@ -8,10 +8,17 @@ The order of every sum is fixed by the code, not by the compiler (no reassociati
 the parallel and the serial twin of a kernel give the same bits.
 """
 
-import numpy as np
+from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import I64, PANEL, lanes, meaning, vector_code
+from .vector_code import I64, PANEL, VectorBuilder, meaning, vector_code
+
+CHAINS = 8
+"""Sums that run side by side in a gather: fewer would wait for each other's additions."""
+
+PREFETCH = 16
+"""Nonzeros by which a gather asks for coming rows ahead: halves its time where the other
+factor does not fit in the cache, and costs nothing where it does."""
 
 
 def _gather_rows(total, data, indices, start, stop, other):
@@ -54,158 +61,104 @@ def gather_rows(code, total, data, indices, start, stop, other):
 
 
 def _gather_panel(code, width, data, indices, start, stop, other, offset):
-    """Sum `width` vectors of the gathered rows from column `offset` on, in registers."""
-    b, before = code.b, code.b.block
-    loop, after = b.append_basic_block("nonzeros"), b.append_basic_block("nonzeros_end")
-    b.cbranch(b.icmp_signed("<", start, stop), loop, after)
-    b.position_at_end(loop)
-    p = b.phi(I64)
-    p.add_incoming(start, before)
-    sums = [b.phi(code.vector) for _ in range(width)]
-    j = b.load(code.at(indices.data, p))
-    j = j if j.type == I64 else b.sext(j, I64)
-    row = code.at(code.row(other, j), offset)
-    x = code.splat(b.load(code.at(data.data, p)))
-    added = [
-        code.add_product(x, code.load(code.at(row, code.index(q * code.lanes))), sums[q])
-        for q in range(width)
-    ]
-    following = b.add(p, code.index(1))
-    p.add_incoming(following, loop)
-    b.cbranch(b.icmp_signed("<", following, stop), loop, after)
-    b.position_at_end(after)
-    results = []
-    for total, new in zip(sums, added, strict=True):
-        total.add_incoming(code.zeros, before)
-        total.add_incoming(new, loop)
-        result = b.phi(code.vector)
-        result.add_incoming(code.zeros, before)
-        result.add_incoming(new, loop)
-        results.append(result)
-    return results
+    """Sum `width` vectors of the gathered rows from column `offset` on, in registers.
+
+    A narrow panel is summed in several chains, by turns, which are added at the end.
+    """
+    b = code.b
+    n_chains = max(1, CHAINS // width)
+    # Near the end of the matrix there is nothing ahead: ask for what is read at once.
+    inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
+    distance = b.select(inside, code.index(PREFETCH), code.index(0))
+
+    def panel(p):
+        j = b.load(code.at(indices.data, p))
+        row = code.row(other, j if j.type == I64 else b.sext(j, I64))
+        return code.at(row, offset)
+
+    def add(p, totals):
+        code.prefetch(panel(b.add(p, distance)), width)
+        x, row = code.splat(b.load(code.at(data.data, p))), panel(p)
+        return [
+            code.add_product(x, code.load(code.at(row, code.index(q * code.lanes))), total)
+            for q, total in enumerate(totals)
+        ]
+
+    def add_by_turns(p, chains):
+        return [
+            total
+            for c in range(n_chains)
+            for total in add(b.add(p, code.index(c)), chains[c * width : (c + 1) * width])
+        ]
+
+    turns = b.sdiv(b.sub(stop, start), code.index(n_chains))
+    whole = b.add(start, b.mul(turns, code.index(n_chains)))
+    nothing = [code.zeros] * (n_chains * width)
+    chains = code.accumulate(start, whole, nothing, add_by_turns, step=n_chains)
+    sums = code.accumulate(whole, stop, chains[:width], add)
+    for c in range(1, n_chains):
+        part = chains[c * width : (c + 1) * width]
+        sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]
+    return sums
 
 
-def _add_row(total, scale, matrix, r):
-    total += scale * matrix[r]
+def _copy_rows(target, first, source, start, n):
+    target[first : first + n] = source[start : start + n]
 
 
 @vector_code()
-@meaning(_add_row)
-def add_row(code, total, scale, matrix, r):
-    """total[:] += scale * matrix[r, :]."""
-    row, factor = code.row(matrix, r), code.splat(scale)
-    with code.offsets(code.index(0), code.length(total)) as (offset, _):
-        place = code.at(total.data, offset)
-        value = code.add_product(factor, code.load(code.at(row, offset)), code.load(place))
-        code.store(value, place)
+@meaning(_copy_rows)
+def copy_rows(code, target, first, source, start, n):
+    """target[first : first + n] = source[start : start + n], rows of the same width."""
+    width = code.length(source, 1)
+    read, write = code.row(source, start), code.row(target, first)
+    with code.offsets(code.index(0), code.b.mul(n, width)) as (offset, _):
+        code.store(code.load(code.at(read, offset)), code.at(write, offset))
 
 
-def _add_outer_row(matrix, r, scale, row):
-    start = r - r % lanes(row.itemsize)
-    matrix[r, start:] += scale * row[start:]
+def _add_gram(rows, start, stop, total):
+    part = rows[start:stop]
+    for r in range(part.shape[1]):
+        for s in range(r, part.shape[1]):
+            total[r, s] += (part[:, r] * part[:, s]).sum(dtype=part.dtype)
 
 
 @vector_code()
-@meaning(_add_outer_row)
-def add_outer_row(code, matrix, r, scale, row):
-    """matrix[r, s] += scale * row[s] for s >= r (and a few s < r that share r's vector).
+@meaning(_add_gram)
+def add_gram(code, rows, start, stop, total):
+    """Add rows[start:stop]' rows[start:stop] to a float64 matrix, upper triangle.
 
-    One row of a rank-one update of a symmetric matrix, of which only the upper
-    triangle is meant to be read.
+    (And entries just below the diagonal that share its vectors.) Sums run in the
+    precision of the rows: [start, stop) must be short.
     """
+    b, lanes = code.b, code.lanes
+    width = code.length(rows, 1)
+    double = VectorBuilder(code.context, b, code.dtype, 2 * code.vector_bytes)
+    with code.offsets(code.index(0), width) as (r0, _):
+        pairs = b.and_(b.sub(width, r0), code.index(-double.lanes))
+        with double.offsets(r0, b.add(r0, pairs)) as (s0, _):
+            _add_gram_block(double, rows, start, stop, total, r0, s0, lanes)
+        with code.offsets(b.add(r0, pairs), width) as (s0, _):
+            _add_gram_block(code, rows, start, stop, total, r0, s0, lanes)
+
+
+def _add_gram_block(code, rows, start, stop, total, r0, s0, n):
+    """Add rows r0 to r0 + n, and the columns of one vector from s0 on."""
     b = code.b
-    target, factor = code.row(matrix, r), code.splat(scale)
-    start = b.mul(b.udiv(r, code.index(code.lanes)), code.index(code.lanes))
-    with code.offsets(start, code.length(row)) as (offset, _):
-        place = code.at(target, offset)
-        value = code.add_product(factor, code.load(code.at(row.data, offset)), code.load(place))
-        code.store(value, place)
 
+    def add(i, totals):
+        row = code.row(rows, i)
+        right = code.load(code.at(row, s0))
+        left = [b.load(code.at(row, b.add(r0, code.index(q)))) for q in range(n)]
+        return [
+            code.add_product(code.splat(x), right, total)
+            for x, total in zip(left, totals, strict=True)
+        ]
 
-def _dot_difference(row, left, right):
-    return (row * (left - right)).sum(dtype=row.dtype)
-
-
-@vector_code(returns="item")
-@meaning(_dot_difference)
-def dot_difference(code, row, left, right):
-    """Return sum of row * (left - right)."""
-    b = code.b
-    total = cgutils.alloca_once_value(b, code.zeros)
-    with code.offsets(code.index(0), code.length(row)) as (offset, _):
-        x, y, z = (code.load(code.at(a.data, offset)) for a in (row, left, right))
-        b.store(code.add_product(x, b.fsub(y, z), b.load(total)), total)
-    return code.sum_lanes(b.load(total))
-
-
-def _step_length(row, gradient, inverse, diagonal):
-    zero = row.dtype.type(0)
-    step = (row - gradient * inverse).clip(zero) - row
-    return (step * step * diagonal).sum(dtype=row.dtype)
-
-
-@vector_code(returns="item")
-@meaning(_step_length)
-def step_length(code, row, gradient, inverse, diagonal):
-    """Return sum of diagonal * step**2, step = max(0, row - gradient * inverse) - row.
-
-    The squared length, in units of the data, of the step that every coordinate
-    would take on its own; zero exactly where the KKT conditions hold.
-    """
-    b = code.b
-    total = cgutils.alloca_once_value(b, code.zeros)
-    with code.offsets(code.index(0), code.length(row)) as (offset, _):
-        w, g, i, d = (
-            code.load(code.at(a.data, offset)) for a in (row, gradient, inverse, diagonal)
-        )
-        target = b.fsub(w, b.fmul(g, i))
-        target = b.select(b.fcmp_ordered(">", target, code.zeros), target, code.zeros)
-        step = b.fsub(target, w)
-        b.store(code.add_product(b.fmul(step, step), d, b.load(total)), total)
-    return code.sum_lanes(b.load(total))
-
-
-def _list_nonzero(row, listed):
-    places = np.flatnonzero(row != 0)
-    listed[: len(places)] = places
-    return len(places)
-
-
-@vector_code(returns="count")
-@meaning(_list_nonzero)
-def list_nonzero(code, row, listed):
-    """Write the places where row != 0 to `listed`, in order; return how many.
-
-    `listed` is int32 and one vector longer than the row: what lies behind the places
-    is overwritten.
-    """
-    b = code.b
-    count = cgutils.alloca_once_value(b, code.index(0))
-    with code.offsets(code.index(0), code.length(row)) as (offset, _):
-        value = code.load(code.at(row.data, offset))
-        condition = b.fcmp_unordered("!=", value, code.zeros)
-        b.store(code.list_lanes(condition, offset, listed, b.load(count)), count)
-    return b.load(count)
-
-
-def _list_moving(row, gradient, listed):
-    places = np.flatnonzero((row > 0) | (gradient < 0))
-    listed[: len(places)] = places
-    return len(places)
-
-
-@vector_code(returns="count")
-@meaning(_list_moving)
-def list_moving(code, row, gradient, listed):
-    """Write the places where row > 0 or gradient < 0 to `listed`; return how many.
-
-    As `list_nonzero`: the coordinates that a descent step could move.
-    """
-    b = code.b
-    count = cgutils.alloca_once_value(b, code.index(0))
-    with code.offsets(code.index(0), code.length(row)) as (offset, _):
-        w, g = (code.load(code.at(a.data, offset)) for a in (row, gradient))
-        positive = b.fcmp_ordered(">", w, code.zeros)
-        condition = b.or_(positive, b.fcmp_ordered("<", g, code.zeros))
-        b.store(code.list_lanes(condition, offset, listed, b.load(count)), count)
-    return b.load(count)
+    wide = ir.VectorType(ir.DoubleType(), code.lanes)
+    for q, sums in enumerate(code.accumulate(start, stop, [code.zeros] * n, add)):
+        pointer = code.at(code.row(total, b.add(r0, code.index(q))), s0)
+        pointer = b.bitcast(pointer, wide.as_pointer())
+        old = b.load(pointer)
+        old.align = 8
+        b.store(b.fadd(old, b.fpext(sums, wide) if code.itemsize < 8 else sums), pointer).align = 8

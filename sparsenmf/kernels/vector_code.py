@@ -20,6 +20,8 @@ PANEL = 8
 """Vectors of a row whose sums stay in registers together: 8 of AVX2's 16 registers
 leave room for the loads; 13 was no faster."""
 
+CACHE_LINE = 64
+
 I64 = ir.IntType(64)
 
 
@@ -28,12 +30,12 @@ def lanes(itemsize):
     return VECTOR_BYTES // itemsize
 
 
-def vector_code(returns=None):
+def vector_code():
     """Replace a Python function by LLVM code inside jitted callers.
 
     The decorated function takes a `VectorBuilder`, then the arrays and scalars, and
-    emits LLVM code; its Python meaning is attached to it by `meaning`. `returns` is None,
-    "item" (a scalar of the first array's type) or "count" (an int64).
+    emits LLVM code that returns nothing; its Python meaning is attached to it by
+    `meaning`. Vectors are of the first array's type.
     """
 
     def decorate(emit):
@@ -50,8 +52,7 @@ def vector_code(returns=None):
                 else (types.int64 if isinstance(arg, types.Integer) else dtype)
                 for arg in args
             ]
-            result_type = {None: types.void, "item": dtype, "count": types.int64}[returns]
-            signature = result_type(*kinds)
+            signature = types.void(*kinds)
 
             def codegen(context, builder, signature, values):
                 code = VectorBuilder(context, builder, dtype)
@@ -61,8 +62,8 @@ def vector_code(returns=None):
                     else value
                     for kind, value in zip(signature.args, values, strict=True)
                 ]
-                result = emit(code, *operands)
-                return context.get_dummy_value() if returns is None else result
+                emit(code, *operands)
+                return context.get_dummy_value()
 
             return signature, codegen
 
@@ -89,11 +90,11 @@ def meaning(python_body):
 class VectorBuilder:
     """The few LLVM phrases that the emitters below are written in."""
 
-    def __init__(self, context, builder, dtype):
-        self.context, self.b = context, builder
+    def __init__(self, context, builder, dtype, vector_bytes=VECTOR_BYTES):
+        self.context, self.b, self.dtype = context, builder, dtype
         self.scalar = context.get_value_type(dtype)
         self.itemsize = dtype.bitwidth // 8
-        self.lanes = lanes(self.itemsize)
+        self.vector_bytes, self.lanes = vector_bytes, vector_bytes // self.itemsize
         self.vector = ir.VectorType(self.scalar, self.lanes)
         self.zeros = ir.Constant(self.vector, None)
 
@@ -119,6 +120,17 @@ class VectorBuilder:
         instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
         instruction.align = self.itemsize
 
+    def prefetch(self, pointer, n_vectors):
+        """Ask for the cache lines of `n_vectors` vectors that will soon be read."""
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        # The name has carried the pointer's type since LLVM spells all of them alike.
+        call = self.b.module.declare_intrinsic("llvm.prefetch.p0", (), kind)
+        address = self.b.bitcast(pointer, byte)
+        read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
+        for line in range(0, n_vectors * self.lanes * self.itemsize, CACHE_LINE):
+            self.b.call(call, [self.b.gep(address, [self.index(line)]), read, keep, data])
+
     def splat(self, scalar):
         """Return a vector whose lanes all hold `scalar`."""
         undefined = ir.Constant(self.vector, ir.Undefined)
@@ -135,40 +147,51 @@ class VectorBuilder:
         """Loop over the offsets of the vectors in [start, stop)."""
         return cgutils.for_range_slice(self.b, start, stop, self.index(self.lanes), intp=I64)
 
-    def sum_lanes(self, vector):
-        """Add the lanes of a vector, first to last."""
-        total = self.b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-        for lane in range(1, self.lanes):
-            item = self.b.extract_element(vector, ir.Constant(ir.IntType(32), lane))
-            total = self.b.fadd(total, item)
-        return total
+    def accumulate(self, start, stop, totals, add, step=1):
+        """Return the totals, kept in registers, after `totals = add(p, totals)` for each p.
 
-    def list_lanes(self, condition, offset, target, count):
-        """Write offset + lane to target[count...] for each lane that is true; return the new count.
-
-        No branch: the mask of the lanes picks a row of a table of their numbers, of which
-        a whole vector is stored and then overwritten from the first unused place on.
+        p = start, start + step, ... below stop.
         """
-        b, lanes = self.b, self.lanes
-        mask = b.zext(b.bitcast(condition, ir.IntType(lanes)), I64)
-        numbers = ir.VectorType(ir.IntType(32), lanes)
-        bytes_ = ir.VectorType(ir.IntType(8), lanes)
-        entry = b.gep(self._lane_table(), [self.index(0), mask])
-        chosen = b.load(b.bitcast(entry, bytes_.as_pointer()))
-        chosen.align = 1
-        start = b.trunc(offset, ir.IntType(32))
-        base = ir.Constant(numbers, ir.Undefined)
-        for lane in range(lanes):
-            base = b.insert_element(base, start, ir.Constant(ir.IntType(32), lane))
-        place = b.bitcast(self.at(target.data, count), numbers.as_pointer())
-        b.store(b.add(b.zext(chosen, numbers), base), place).align = 4
-        return b.add(count, b.ctpop(mask))
+        b, before = self.b, self.b.block
+        loop, after = b.append_basic_block("accumulate"), b.append_basic_block("accumulated")
+        b.cbranch(b.icmp_signed("<", start, stop), loop, after)
+        b.position_at_end(loop)
+        p = b.phi(I64)
+        running = [b.phi(self.vector) for _ in totals]
+        added = add(p, running)
+        following = b.add(p, self.index(step))
+        loop_end = b.block
+        b.cbranch(b.icmp_signed("<", following, stop), loop, after)
+        p.add_incoming(start, before)
+        p.add_incoming(following, loop_end)
+        b.position_at_end(after)
+        results = [b.phi(self.vector) for _ in totals]
+        for start_value, value, phi, result in zip(totals, added, running, results, strict=True):
+            phi.add_incoming(start_value, before)
+            phi.add_incoming(value, loop_end)
+            result.add_incoming(start_value, before)
+            result.add_incoming(value, loop_end)
+        return results
 
-    def _lane_table(self):
-        """Return a table of the lanes that are set in each mask, packed to the front."""
-        rows = []
-        for mask in range(2**self.lanes):
-            chosen = [lane for lane in range(self.lanes) if mask >> lane & 1]
-            rows.append(chosen + [0] * (self.lanes - len(chosen)))
-        kind = ir.ArrayType(ir.ArrayType(ir.IntType(8), self.lanes), len(rows))
-        return cgutils.global_constant(self.b.module, "lane_table", ir.Constant(kind, rows))
+    def transposed(self, rows):
+        """Return the columns of a square of vectors: swap off-diagonal quarters, then theirs."""
+        number = ir.IntType(32)
+        kind = ir.VectorType(number, self.lanes)
+        half = self.lanes // 2
+        while half:
+            for upper in (q for q in range(self.lanes) if not q & half):
+                lower = upper + half
+                # Lanes of the first vector count from 0, of the second from `lanes` on.
+                left = [
+                    lane if not lane & half else self.lanes + lane - half
+                    for lane in range(self.lanes)
+                ]
+                right = [
+                    lane + half if not lane & half else self.lanes + lane
+                    for lane in range(self.lanes)
+                ]
+                pair = rows[upper], rows[lower]
+                rows[upper] = self.b.shuffle_vector(*pair, ir.Constant(kind, left))
+                rows[lower] = self.b.shuffle_vector(*pair, ir.Constant(kind, right))
+            half //= 2
+        return rows

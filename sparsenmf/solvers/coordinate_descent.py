@@ -23,6 +23,7 @@ from ..kernels.coordinate_descent import extrapolate_rows, update_rows
 from ..kernels.gram import sum_partials
 from ..kernels.products import measure_rows
 from ..kernels.threads import threads_for
+from ..kernels.tiles import sweep_depth
 from ..rows import empty_factor
 
 FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
@@ -69,6 +70,8 @@ class CoordinateDescent:
     penalty_W, penalty_H : Penalty
     half_norm : float
         ||X||^2 / 2, in float64.
+    n_components : int
+        Columns of the factors that are not padding.
     max_sweeps : int
         Inner sweeps over a row in each iteration.
     extrapolate : bool
@@ -94,6 +97,7 @@ class CoordinateDescent:
         penalty_W,
         penalty_H,
         half_norm,
+        n_components,
         *,
         max_sweeps=2,
         extrapolate=True,
@@ -107,6 +111,7 @@ class CoordinateDescent:
         self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
         self.stalled = False
         width = W.shape[1]
+        self._depth = sweep_depth(n_components)
         most = max(rows.n_blocks, columns.n_blocks)
         self._partials = np.zeros((most, width, width))
         self._statistics = np.zeros((most, 2))
@@ -125,10 +130,7 @@ class CoordinateDescent:
         fit, _, _ = self._update(self.columns, W_new, gram_W, self.penalty_H, Ht_new, Ht_new)
         fit = self._resolve(self.half_norm + fit, W_new, Ht_new)
         new = Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
-        if not np.isfinite(new.objective):
-            raise OverflowError(
-                f"the factors overflow {W.dtype}: start from smaller W and H, or use float64"
-            )
+        _check_overflow(new.objective, W.dtype)
         if new.objective < objective:
             self._spare = (W, Ht)
             self.current = new
@@ -180,13 +182,17 @@ class CoordinateDescent:
     def _update(self, rows, other, gram, penalty, factor, out, *, want_gram=False, max_sweeps=None):
         """Update one factor; return its objective, its residual, and its gram matrix."""
         dtype = factor.dtype
+        gram = penalty.fold_into(gram[: self._depth, : self._depth])
+        with np.errstate(over="ignore"):
+            gram = gram.astype(dtype, order="C")
+        _check_overflow(gram.max(), dtype)
         partials = self._partials[: rows.n_blocks if want_gram else 0]
         statistics = self._statistics[: rows.n_blocks]
         update_rows(
             self.n_threads,
             rows,
             other,
-            penalty.fold_into(gram).astype(dtype),
+            gram,
             dtype.type(penalty.l1),
             factor,
             out,
@@ -208,6 +214,13 @@ class CoordinateDescent:
         measure_rows(self.n_threads, self.rows, W, Ht, sums)
         everywhere = np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))
         return max(0.5 * float(sums.sum() + everywhere), 0.0) + penalty
+
+
+def _check_overflow(value, dtype):
+    if not np.isfinite(value):
+        raise OverflowError(
+            f"the factors overflow {dtype}: start from smaller W and H, or use float64"
+        )
 
 
 def exact_gram(factor, chunk=4096):
