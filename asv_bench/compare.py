@@ -8,6 +8,7 @@ for 200 iterations. The objective to reach has 99.5% of the explained norm
 whose *returned* factors reach it is found, judged by one float64 function that belongs to
 none of them; then all solvers are timed in turn, doing just that many from the same start,
 and the median of the repetitions is reported. Peers that take no start use their own.
+The 200 iterations take most of the time: --references keeps what they found in a file.
 
 Writes comparison.json, comparison.csv, and comparison.png (with matplotlib).
 """
@@ -15,21 +16,19 @@ Writes comparison.json, comparison.csv, and comparison.png (with matplotlib).
 import argparse
 import csv
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
 import statistics
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from benchmarks import datasets
+from peers import PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
 
-REFERENCE = "scikit-learn"
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 
@@ -44,84 +43,6 @@ def objective(X, W, H, chunk=8192):
     return 0.5 * total
 
 
-def run_sparsenmf(X, k, W, H, n_iter, threads):
-    """All of `factorize`: checks, transpose, iterations, optimality, order."""
-    import sparsenmf
-
-    # A start of zeros means: none was asked for.
-    start = {"W": W, "H": H} if W is not None else {"random_state": 0}
-    model = sparsenmf.factorize(X, k, **start, tol=0, max_iter=n_iter, n_threads=threads)
-    return model.W, model.H
-
-
-def run_sklearn(X, k, W, H, n_iter, threads):
-    """scikit-learn's coordinate descent."""
-    from sklearn.decomposition import non_negative_factorization
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns whenever it stops at max_iter
-        W, H, _ = non_negative_factorization(
-            X, W=W.copy(), H=H.copy(), n_components=k, init="custom", tol=0, max_iter=n_iter
-        )
-    return W, H
-
-
-def run_cmfrec(X, k, W, H, n_iter, threads):
-    """cmfrec's alternating least squares with non-negativity, zeros as zeros."""
-    from cmfrec import CMF
-
-    model = CMF(
-        k=k,
-        lambda_=1e-6,
-        nonneg=True,
-        NA_as_zero=True,
-        center=False,
-        user_bias=False,
-        item_bias=False,
-        scale_lam=False,
-        niter=n_iter,
-        use_float=X.dtype == np.float32,
-        nthreads=threads,
-        random_state=0,
-        verbose=False,
-    )
-    model.fit(sp.coo_matrix(X))
-    return model.A_, model.B_.T
-
-
-def run_gensim(X, k, W, H, n_iter, threads):
-    """gensim's online NMF, one pass an iteration, on the documents as columns."""
-    from gensim.models.nmf import Nmf
-
-    names = dict(enumerate(map(str, range(X.shape[1]))))
-    options = {"passes": n_iter, "chunksize": 2000, "random_state": 0, "eval_every": None}
-    model = Nmf(sp.csc_matrix(X.T), num_topics=k, id2word=names, **options)
-    H = model.get_topics()
-    from sparsenmf import factorize
-
-    # Its documents' weights come from the same least squares as ours, given its topics.
-    fitted = factorize(X, k, H=H.astype(X.dtype), max_iter=1, tol=0)
-    return fitted.transform(X), fitted.H
-
-
-PEERS = {
-    "sparsenmf": run_sparsenmf,
-    REFERENCE: run_sklearn,
-    "cmfrec": run_cmfrec,
-    "gensim": run_gensim,
-}
-MODULES = {"sparsenmf": "sparsenmf", REFERENCE: "sklearn", "cmfrec": "cmfrec", "gensim": "gensim"}
-PACKAGES = {"sparsenmf": "sparsenmf", REFERENCE: "scikit-learn"}
-
-
-def available(peers):
-    """Keep the peers that can be imported; say which cannot."""
-    missing = [peer for peer in peers if importlib.util.find_spec(MODULES[peer]) is None]
-    for peer in missing:
-        print(f"left out: {peer} is not installed; the 'peers' extra has it", file=sys.stderr)
-    return [peer for peer in peers if peer not in missing]
-
-
 def trace(peer, X, k, W, H, threads, target, limit):
     """Return the objectives by number of iterations, as far as they were looked at."""
     seen = {}
@@ -134,15 +55,20 @@ def trace(peer, X, k, W, H, threads, target, limit):
 
         start = {"W": W, "H": H} if W is not None else {"random_state": 0}
         sparsenmf.factorize(X, k, **start, tol=0, max_iter=limit, n_threads=threads, callback=look)
-    elif peer == REFERENCE:
-        seen = resume(X, k, W, H, target, limit)
     else:
-        n_iter = 1
-        while n_iter <= limit:
+        # Those that cannot go on from where they were: double, then halve the bracket.
+        def reaches(n_iter):
             seen[n_iter] = objective(X, *PEERS[peer](X, k, W, H, n_iter, threads))
-            if seen[n_iter] <= target:
-                break
-            n_iter = n_iter + max(1, n_iter // 3)
+            return seen[n_iter] <= target
+
+        below, n_iter = 0, 1
+        while not reaches(n_iter):
+            if n_iter >= limit:
+                return seen
+            below, n_iter = n_iter, min(2 * n_iter, limit)
+        while n_iter - below > 1:
+            middle = (below + n_iter) // 2
+            below, n_iter = (below, middle) if reaches(middle) else (middle, n_iter)
     return seen
 
 
@@ -176,19 +102,40 @@ def make_start(X, k, init, seed):
     return _initialize_nmf(sp.csr_matrix(X), k, init=init, random_state=seed)
 
 
-def compare(X, name, k, init, seed, peers, threads, limit, repeats):
+class References:
+    """What 200 iterations of the reference came to, kept in a file (or not, without one)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.known = json.loads(path.read_text()) if path and path.exists() else {}
+
+    def find(self, key, X, k, W, H, limit):
+        """Return the final objective, the target, and the curve of objectives to it."""
+        name = " ".join(map(str, (*key, limit, importlib.metadata.version(REFERENCE))))
+        if name not in self.known:
+            half = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
+            final = objective(X, *run_sklearn(X, k, W, H, limit, None))
+            target = half - 0.995 * (half - final)
+            curve = resume(X, k, W, H, target, limit)
+            self.known[name] = {"half": half, "final": final, "target": target, "curve": curve}
+            if self.path:
+                self.path.write_text(json.dumps(self.known))
+        found = self.known[name]
+        return {**found, "curve": {int(n): value for n, value in found["curve"].items()}}
+
+
+def compare(X, name, k, init, seed, peers, threads, limit, repeats, references):
     """Return one record for each peer, with its time to the common objective."""
     W, H = make_start(X, k, init, seed)
-    half = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
-    started = time.perf_counter()
-    final = objective(X, *run_sklearn(X, k, W, H, limit, threads))
-    per_iteration = (time.perf_counter() - started) / limit
-    target = half - 0.995 * (half - final)
+    reference = references.find((name, k, init, seed, X.dtype), X, k, W, H, limit)
+    half, final, target = (reference[word] for word in ("half", "final", "target"))
     ours_final = objective(X, *run_sparsenmf(X, k, W, H, limit, threads))
     needed, curves = {}, {}
     for peer in peers:
-        curves[peer] = trace(peer, X, k, W, H, threads, target, limit)
-        reached = [n for n, value in curves[peer].items() if value <= target]
+        known = peer == REFERENCE
+        curve = reference["curve"] if known else trace(peer, X, k, W, H, threads, target, limit)
+        curves[peer] = curve
+        reached = [n for n, value in curve.items() if value <= target]
         needed[peer] = min(reached) if reached else None
     seconds = {peer: [] for peer in peers}
     for _ in range(repeats):
@@ -210,7 +157,6 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats):
             "seconds": statistics.median(seconds[peer]) if seconds[peer] else None,
             "target": target,
             "final_relative_to_reference": ours_final / final if peer == "sparsenmf" else None,
-            "reference_seconds_per_iteration": per_iteration,
             "curve": {str(n): value / half for n, value in curves[peer].items()},
         }
         for peer in peers
@@ -304,10 +250,11 @@ def main():
     parser.add_argument("--peers", nargs="*", default=[REFERENCE], choices=list(PEERS))
     parser.add_argument("--limit", type=int, default=200, help="iterations of the reference")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--references", type=Path, help="file to keep the reference's ends in")
     parser.add_argument("--out", type=Path, help="folder for the json, csv and png")
     options = parser.parse_args()
     peers = available(["sparsenmf", *(p for p in options.peers if p != "sparsenmf")])
-    records = []
+    records, references = [], References(options.references)
     for name in options.data:
         X = datasets.load(name, options.dtype)
         # First calls compile; that is measured elsewhere (benchmarks/startup.py).
@@ -325,6 +272,7 @@ def main():
                     options.threads,
                     options.limit,
                     options.repeats,
+                    references,
                 )
                 shown = {r["peer"]: (r["iterations"], r["seconds"]) for r in records[-len(peers) :]}
                 print(f"  k = {k}, start {seed}: {shown}", file=sys.stderr)

@@ -17,7 +17,11 @@ SYNTHETIC = {
     "medium": (10_000, 20_000, 75, 2),  # 60
     "tall": (100_000, 10_000, 9, 3),  # 8: titles
     "huge": (200_000, 200_000, 11, 4),  # 2 million entries
+    "million": (860_000, 20_000, 8, 5),  # 6 million: stands in for "texts"
 }
+
+TEXTS = "texts"
+"""The file that SPARSENMF_TEXTS names, a document a line: its 20,000 most frequent words."""
 
 REAL = ("20newsgroups", "tdt2_top30")
 
@@ -39,6 +43,8 @@ def load(name, dtype="float32"):
     """
     if name in SYNTHETIC:
         return tfidf(zipf_documents(*SYNTHETIC[name])).astype(dtype)
+    if name == TEXTS:
+        return tfidf(count_words()).astype(dtype)
     path = data_folder() / name / "matrix.npz"
     if not path.is_file():
         raise NotImplementedError(f"{name} is not here; see the README for SPARSENMF_DATA")
@@ -63,6 +69,19 @@ def data_folder():
         return Path(chosen).expanduser()
     checkout = Path(__file__).resolve().parents[2]
     return checkout.parent / "shared" / "data"
+
+
+def count_words():
+    """Return the word counts of the file of texts, without documents that are empty."""
+    path = os.environ.get("SPARSENMF_TEXTS")
+    if not path:
+        raise NotImplementedError("set SPARSENMF_TEXTS to a text file with a document a line")
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(max_features=20_000, stop_words="english", dtype=np.float32)
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        counts = sp.csr_array(vectorizer.fit_transform(lines))
+    return counts[np.diff(counts.indptr) > 0]
 
 
 def zipf_documents(n_documents, n_terms, mean_length, seed):

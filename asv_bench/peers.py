@@ -1,0 +1,106 @@
+"""The peers of `compare.py`: each runs a number of iterations and returns W and H.
+
+    run(X, k, W, H, n_iter, threads) -> (W, H)
+
+W and H are the start, for those who take one; they are not written to.
+"""
+
+import importlib.util
+import sys
+import warnings
+
+import numpy as np
+import scipy.sparse as sp
+
+REFERENCE = "scikit-learn"
+
+
+def run_sparsenmf(X, k, W, H, n_iter, threads):
+    """All of `factorize`: checks, transpose, iterations, optimality, order."""
+    import sparsenmf
+
+    # A start of zeros means: none was asked for.
+    start = {"W": W, "H": H} if W is not None else {"random_state": 0}
+    model = sparsenmf.factorize(X, k, **start, tol=0, max_iter=n_iter, n_threads=threads)
+    return model.W, model.H
+
+
+def run_sklearn(X, k, W, H, n_iter, threads):
+    """scikit-learn's coordinate descent."""
+    from sklearn.decomposition import non_negative_factorization
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns whenever it stops at max_iter
+        W, H, _ = non_negative_factorization(
+            X, W=W.copy(), H=H.copy(), n_components=k, init="custom", tol=0, max_iter=n_iter
+        )
+    return W, H
+
+
+def run_cmfrec(X, k, W, H, n_iter, threads):
+    """cmfrec's alternating least squares with non-negativity, zeros as zeros."""
+    from cmfrec import CMF
+
+    model = CMF(
+        k=k,
+        lambda_=1e-6,
+        nonneg=True,
+        NA_as_zero=True,
+        center=False,
+        user_bias=False,
+        item_bias=False,
+        scale_lam=False,
+        niter=n_iter,
+        use_float=X.dtype == np.float32,
+        nthreads=threads,
+        random_state=0,
+        verbose=False,
+    )
+    model.fit(sp.coo_matrix(X))
+    return model.A_, model.B_.T
+
+
+def run_gensim(X, k, W, H, n_iter, threads):
+    """gensim's online NMF, one pass an iteration, on the documents as columns."""
+    from gensim.models.nmf import Nmf
+
+    names = dict(enumerate(map(str, range(X.shape[1]))))
+    options = {"passes": n_iter, "chunksize": 2000, "random_state": 0, "eval_every": None}
+    model = Nmf(sp.csc_matrix(X.T), num_topics=k, id2word=names, **options)
+    H = model.get_topics()
+    from sparsenmf import factorize
+
+    # Its documents' weights come from the same least squares as ours, given its topics.
+    fitted = factorize(X, k, H=H.astype(X.dtype), max_iter=1, tol=0)
+    return fitted.transform(X), fitted.H
+
+
+def run_minibatch(X, k, W, H, n_iter, threads):
+    """scikit-learn's online multiplicative updates, one pass over the rows an iteration."""
+    from sklearn.decomposition import MiniBatchNMF
+
+    options = {"init": "custom", "tol": 0, "max_no_improvement": None, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MiniBatchNMF(k, max_iter=n_iter, **options)
+        W = model.fit_transform(X, W=W.copy(), H=H.copy())
+    return W, model.components_
+
+
+PEERS = {
+    "sparsenmf": run_sparsenmf,
+    REFERENCE: run_sklearn,
+    "minibatch": run_minibatch,
+    "cmfrec": run_cmfrec,
+    "gensim": run_gensim,
+}
+MODULES = {REFERENCE: "sklearn", "minibatch": "sklearn"}
+PACKAGES = {"minibatch": REFERENCE}
+
+
+def available(peers):
+    """Keep the peers that can be imported; say which cannot."""
+    missing = [peer for peer in peers if importlib.util.find_spec(MODULES.get(peer, peer)) is None]
+    for peer in missing:
+        print(f"left out: {peer} is not installed; the 'peers' extra has it", file=sys.stderr)
+    return [peer for peer in peers if peer not in missing]
