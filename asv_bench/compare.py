@@ -29,6 +29,7 @@ import scipy.sparse as sp
 from benchmarks import datasets
 from peers import PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
 
+REST = 0.05  # seconds before a clock starts: the threads of whoever ran before spin for a while
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 
@@ -141,6 +142,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references):
     for _ in range(repeats):
         for peer in peers:  # in turn, so that a slow moment of the machine hits all
             if needed[peer] is not None:
+                time.sleep(REST)
                 started = time.perf_counter()
                 PEERS[peer](X, k, W, H, needed[peer], threads)
                 seconds[peer].append(time.perf_counter() - started)

@@ -9,7 +9,7 @@ the mean of X, or with small random values, for solvers that cannot leave zero.
 
 import numpy as np
 
-from .kernels.gram import sum_partials
+from .kernels.gram import sum_grams
 from .kernels.products import multiply_rows
 from .kernels.threads import threads_for
 from .rows import empty_factor, pad_factor
@@ -97,7 +97,9 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
         multiply_rows(threads, columns, long, short, no_gram)
     short[:, :size] = np.linalg.qr(short[:, :size])[0]
     multiply_rows(threads, rows, short, long, gram)
-    squares, basis = np.linalg.eigh(sum_partials(gram)[:size, :size])
+    total = np.empty((width, width))
+    sum_grams(1, gram, total)
+    squares, basis = np.linalg.eigh(total[:size, :size])
     squares, basis = squares[::-1][:n_components], basis[:, ::-1][:, :n_components]
     safe = squares > 10 * np.finfo(dtype).eps * squares[0]
     S = np.sqrt(np.where(safe, squares, 0.0))

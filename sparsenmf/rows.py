@@ -10,6 +10,9 @@ VECTOR_BYTES = 32  # checked against `kernels.simd` by the tests; importing that
 
 MAX_BLOCKS = 64
 MIN_BLOCKS = 32
+FEW_BLOCKS = 8  # even of short matrices, for the threads
+BLOCK_ROWS = 128  # of taller ones, at least: a block has costs of its own, its gram matrix first
+TILE_ROWS = 32  # rows that a sweep takes at once; blocks begin at multiples of it
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
 
 
@@ -68,10 +71,16 @@ def make_blocks(indptr, n_components):
     every thread.
     """
     n_rows = len(indptr) - 1
-    n_blocks = min(n_rows, count_blocks(n_components))
+    wanted = max(-(-n_rows // BLOCK_ROWS), FEW_BLOCKS)
+    n_blocks = min(n_rows, wanted, count_blocks(n_components))
     work = indptr + np.arange(n_rows + 1) * row_work(n_components)
     bounds = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
     bounds[0], bounds[-1] = 0, n_rows
+    # Whole tiles, but for blocks of few heavy rows, and at the end.
+    small = np.diff(bounds) < BLOCK_ROWS
+    fixed = np.append(True, small) | np.append(small, True)
+    tiles = (bounds + TILE_ROWS // 2) // TILE_ROWS * TILE_ROWS
+    bounds = np.where(fixed, bounds, tiles)
     stride = next(s for s in range(round(0.618 * n_blocks) or 1, 0, -1) if gcd(s, n_blocks) == 1)
     order = np.arange(n_blocks) * stride % n_blocks
     return np.column_stack([bounds[:-1], bounds[1:]])[order]

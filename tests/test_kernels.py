@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparsenmf import rows as rows_module
 from sparsenmf.kernels import coordinate_descent, jit, products, simd, tiles, vector_code
-from sparsenmf.kernels.gram import sum_partials
+from sparsenmf.kernels.gram import GRAM_CHUNK, sum_grams
 from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
 from sparsenmf.solvers.coordinate_descent import exact_gram
 
@@ -56,6 +56,21 @@ def run_update(
     return out, statistics.sum(axis=0), partials
 
 
+def summed(partials, n_threads=1):
+    gram = np.full(partials.shape[1:], np.nan)
+    sum_grams(n_threads, partials, gram)
+    return gram
+
+
+def test_sum_grams_adds_the_upper_triangles(rng):
+    partials = rng.random((5, 12, 12))
+    expected = np.triu(partials.sum(axis=0))
+    expected += np.triu(expected, 1).T
+    np.testing.assert_allclose(summed(partials), expected, rtol=1e-15)
+    np.testing.assert_array_equal(summed(partials, n_threads=3), summed(partials))
+    assert not summed(partials[:0]).any()
+
+
 @DTYPES
 @WIDTHS
 @pytest.mark.parametrize("max_sweeps", [0, 1, 4])
@@ -84,7 +99,7 @@ def test_update_rows_sums_the_gram_matrix(rng, dtype, n_components):
     out, _, partials = run_update(X, other, factor)
     expected = out.astype(float).T @ out.astype(float)
     np.testing.assert_allclose(
-        sum_partials(partials), expected, rtol=TOLERANCE[dtype], atol=1e-6 * expected.max()
+        summed(partials), expected, rtol=TOLERANCE[dtype], atol=1e-6 * expected.max()
     )
 
 
@@ -128,7 +143,7 @@ def test_extrapolate_rows_equals_definition(rng, dtype, beta):
         coordinate_descent.extrapolate_rows(
             n_threads, current, result, dtype(beta), blocks, partials
         )
-        runs.append((result, sum_partials(partials)))
+        runs.append((result, summed(partials)))
     result, gram = runs[0]
     np.testing.assert_allclose(result, expected, atol=1e-6 if dtype == np.float32 else 1e-15)
     assert (result[:, :11] == 0).any() == (beta > 0)
@@ -153,7 +168,7 @@ def test_multiply_rows_equals_the_product(rng, dtype, n_components):
         np.testing.assert_allclose(out[:, :n_components], expected, atol=atol)
         gram = exact_gram(out)
         atol = TOLERANCE[dtype] * gram.max()
-        np.testing.assert_allclose(sum_partials(partials), gram, atol=atol)
+        np.testing.assert_allclose(summed(partials), gram, atol=atol)
         assert not out[:, n_components:].any()
 
 
@@ -280,6 +295,8 @@ def test_a_row_does_not_depend_on_its_tile(rng, dtype):
 
 def test_padding_is_whole_vectors():
     assert rows_module.VECTOR_BYTES == vector_code.VECTOR_BYTES
+    assert rows_module.TILE_ROWS % tiles.tile_rows(np.float32) == 0
+    assert rows_module.BLOCK_ROWS % rows_module.TILE_ROWS == GRAM_CHUNK % rows_module.TILE_ROWS == 0
     assert padded_width(20, np.float32) == 24
     assert padded_width(20, np.float64) == 20
     assert empty_factor((10, 20), np.float32).ctypes.data % 64 == 0
@@ -292,12 +309,19 @@ def test_blocks_cover_all_rows_once_and_share_the_work(rng, n_components):
     blocks = rows_module.make_blocks(indptr, n_components)
     covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
     np.testing.assert_array_equal(np.sort(covered), np.arange(5000))
-    work = [
-        (counts[start:stop] + rows_module.row_work(n_components)).sum() for start, stop in blocks
-    ]
-    assert max(work) <= np.mean(work) + 2 * (counts.max() + rows_module.row_work(n_components))
+    costs = counts + rows_module.row_work(n_components)
+    work = [costs[start:stop].sum() for start, stop in blocks]
+    uneven = counts.max() + rows_module.TILE_ROWS * np.mean(costs)
+    assert max(work) <= np.mean(work) + 2 * uneven
     # Neighbours in the list lie apart in the rows, so that threads share all kinds.
     assert (np.abs(np.diff(blocks[:, 0])) > 500).all()
+
+
+def test_blocks_are_whole_tiles_where_rows_are_many():
+    blocks = rows_module.make_blocks(np.arange(20_001) * 50, 20)
+    starts = np.sort(blocks[:, 0])
+    assert len(blocks) == 64
+    assert (starts[1:-1] % rows_module.TILE_ROWS == 0).all()
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65])

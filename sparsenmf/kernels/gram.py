@@ -1,21 +1,31 @@
 """Gram matrices, summed chunk by chunk while the rows are in cache.
 
-Only the upper triangle is meant to be read: `sum_partials` mirrors it.
+Only the upper triangle of a block's sum is meant to be read: `sum_grams` mirrors it.
 """
 
 import numpy as np
+from numba import prange
 
-from .jit import inner
+from .jit import inner, kernel
 
 GRAM_CHUNK = 128
 """Rows whose products are summed in the factor's own precision before they are added
 to the float64 gram matrix: float32 sums this short lose less than the data's rounding."""
 
 
-def sum_partials(partials):
-    """Add the blocks' upper triangles in block order and mirror the sum."""
-    upper = np.triu(partials.sum(axis=0))
-    return upper + np.triu(upper, 1).T
+@kernel
+def sum_grams(partials, gram):
+    """Set gram to the sum of the blocks' upper triangles, in block order, mirrored.
+
+    Each turn of the parallel loop writes one row's part of the triangle and its image.
+    """
+    for r in prange(gram.shape[0]):
+        total = np.zeros(gram.shape[0])
+        for block in range(partials.shape[0]):
+            for s in range(r, gram.shape[0]):
+                total[s] += partials[block, r, s]
+        for s in range(r, gram.shape[0]):
+            gram[r, s] = gram[s, r] = total[s]
 
 
 @inner

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.coordinate_descent import extrapolate_rows, update_rows
-from ..kernels.gram import sum_partials
+from ..kernels.gram import sum_grams
 from ..kernels.products import measure_rows
 from ..kernels.threads import threads_for
 from ..kernels.tiles import sweep_depth
@@ -177,7 +177,7 @@ class CoordinateDescent:
         partials = self._partials[: self.columns.n_blocks]
         beta = Ht.dtype.type(self._beta)
         extrapolate_rows(self.n_threads, Ht, spare, beta, self.columns.blocks, partials)
-        self._gram_Ht = sum_partials(partials)
+        self._gram_Ht = self._sum(partials)
 
     def _update(self, rows, other, gram, penalty, factor, out, *, want_gram=False, max_sweeps=None):
         """Update one factor; return its objective, its residual, and its gram matrix."""
@@ -202,7 +202,13 @@ class CoordinateDescent:
             statistics,
         )
         fit, residual = statistics.sum(axis=0).tolist()
-        return fit, residual, sum_partials(partials) if want_gram else None
+        return fit, residual, self._sum(partials) if want_gram else None
+
+    def _sum(self, partials):
+        """Add the blocks' gram matrices; on several threads where there is enough to add."""
+        gram = np.empty(partials.shape[1:])
+        sum_grams(threads_for(self.n_threads, partials.size), partials, gram)
+        return gram
 
     def _resolve(self, fit, W, Ht):
         """Return the fit of (W, Ht), from residuals where the fast one is all rounding."""
