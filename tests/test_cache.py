@@ -57,7 +57,7 @@ def filled(tmp_path_factory):
     twins = set()
     for n_threads in (1, 2):
         loaded, compiled = solve_with(folder, n_threads)
-        assert not loaded
+        assert loaded <= twins  # even with two threads, what is small runs on one
         assert compiled
         twins |= compiled
     assert len(files(folder)) == len(twins)
@@ -104,15 +104,16 @@ def test_damaged_files_are_ignored_and_replaced(warm, harm):
 
 
 def test_files_under_each_others_names_are_ignored(warm):
-    paths = sorted(warm.iterdir())  # the twins of a kernel side by side
-    for one, other in zip(paths[::2], paths[1::2], strict=True):
-        assert one.name.split("_parallel")[0] == other.name.split("_serial")[0]
-        one.rename(warm / "aside")
-        other.rename(one)
-        (warm / "aside").rename(other)
+    paths = sorted(warm.iterdir())
+    contents = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(content)
+    replaced = set()
     for n_threads in (1, 2):
-        loaded, _ = solve_with(warm, n_threads)
-        assert not loaded
+        loaded, compiled = solve_with(warm, n_threads)
+        assert loaded <= replaced
+        replaced |= compiled
+    assert len(replaced) == len(paths)
 
 
 def child_of_copy(package, edit):
