@@ -9,6 +9,7 @@ from . import __version__
 from .factorization import Factorization
 from .initialization import INITS, initialize
 from .kernels.threads import resolve_threads
+from .kernels.transpose import transpose_rows
 from .penalties import make_penalties
 from .progress import open_progress
 from .rows import make_rows
@@ -28,6 +29,8 @@ from .validation import (
 
 SOLVERS = ("cd",)
 LOSSES = ("frobenius",)
+
+CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 
 def factorize(
@@ -182,7 +185,7 @@ of shape (n_samples, n_features)
     progress = check_flag(progress, "progress")
 
     rows = make_rows(X, n_components)
-    columns = make_rows(X.T.tocsr(), n_components)
+    columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
     half_norm = 0.5 * float(np.einsum("p,p->", X.data, X.data, dtype=np.float64))
     penalty_W, penalty_H = make_penalties(X.shape, alpha_W, alpha_H, l1_ratio)
     start_W, start_Ht = initialize(
@@ -325,6 +328,6 @@ def _ordered(W, Ht, n_components):
     weights = np.prod(squares, axis=0)[:n_components]
     order = np.argsort(-weights, kind="stable")
     H = np.empty((n_components, len(Ht)), Ht.dtype)
-    for r, component in enumerate(order):  # row by row: no second copy of H
-        H[r] = Ht[:, component]
+    for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
+        H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]
     return np.take(W, order, axis=1), H

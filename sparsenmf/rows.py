@@ -48,8 +48,12 @@ def make_rows(X, n_components):
     The arrays are marked read-only (in views: the caller's arrays keep their flags),
     so that writeable, read-only and memory-mapped input share one compiled kernel.
     """
-    indptr = X.indptr.astype(np.int64, copy=False)
-    arrays = (X.data, X.indices, indptr, make_blocks(indptr, n_components))
+    return freeze_rows(X.data, X.indices, X.indptr.astype(np.int64, copy=False), n_components)
+
+
+def freeze_rows(data, indices, indptr, n_components):
+    """Return `Rows` of CSR arrays, cut into blocks."""
+    arrays = (data, indices, indptr, make_blocks(indptr, n_components))
     return Rows(*map(_read_only, arrays))
 
 

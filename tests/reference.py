@@ -106,6 +106,19 @@ def optimality(X, W, H):
     return np.sqrt(total) / np.linalg.norm(X)
 
 
+def transpose(data, indices, indptr, n_columns):
+    """CSR arrays of the transpose, found by looking for each column in all rows."""
+    found = [
+        (data[p], i)
+        for j in range(n_columns)
+        for i in range(len(indptr) - 1)
+        for p in range(indptr[i], indptr[i + 1])
+        if indices[p] == j
+    ]
+    counts = [sum(indices == j) for j in range(n_columns)]
+    return (*np.array(found).reshape(-1, 2).T, np.cumsum([0, *counts]))
+
+
 def sparse_objective(X, W, H):
     """1/2 ||X - W H||^2 for a scipy matrix too large for a dense array, in float64."""
     W, H = W.astype(float), H.astype(float)

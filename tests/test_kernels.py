@@ -5,7 +5,15 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import rows as rows_module
-from sparsenmf.kernels import coordinate_descent, jit, products, simd, tiles, vector_code
+from sparsenmf.kernels import (
+    coordinate_descent,
+    jit,
+    products,
+    simd,
+    tiles,
+    transpose,
+    vector_code,
+)
 from sparsenmf.kernels.gram import GRAM_CHUNK, sum_grams
 from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
 from sparsenmf.solvers.coordinate_descent import exact_gram
@@ -182,6 +190,33 @@ def test_measure_rows_gives_the_exact_residual(rng, dtype):
     total = sums.sum() + (exact_gram(W) * exact_gram(Ht)).sum()
     expected = 2 * reference.objective(X, factor, other.T)
     assert total == pytest.approx(expected, rel=1e-12)
+
+
+@DTYPES
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize("cuts", [[0, 70], [0, 30, 70], [0, 0, 1, 69, 70]])
+def test_move_entries_equals_reference(rng, dtype, kind, cuts):
+    X = sp.csr_array(make_problem(rng, 3, dtype)[0])
+    X.indices = X.indices.astype(kind)
+    rows = make_rows(X, 3)
+    data, indices = np.full(X.nnz, np.nan, dtype), np.full(X.nnz, -1, kind)
+    indptr = np.append(0, np.full(X.shape[1], -1))
+    heads = np.zeros((len(cuts) - 1, X.shape[1]), np.int64)
+    transpose.move_entries(2, rows, np.array(cuts), heads, data, indices, indptr)
+    expected = reference.transpose(X.data, X.indices, X.indptr, X.shape[1])
+    for array, wanted in zip((data, indices, indptr), expected, strict=True):
+        np.testing.assert_array_equal(array, wanted)
+
+
+@pytest.mark.parametrize("shape", [(3000, 400), (400, 3000), (1, 50), (50, 1), (1, 1)])
+def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
+    X = sp.csr_array(sp.random_array(shape, density=0.3, rng=rng))
+    expected = make_rows(X.T.tocsr(), 4)
+    for n_threads in (1, 2, 3):
+        columns = transpose.transpose_rows(make_rows(X, 4), shape[1], 4, n_threads)
+        for array, wanted in zip(columns, expected, strict=True):
+            np.testing.assert_array_equal(array, wanted)
+            assert array.dtype == wanted.dtype and not array.flags.writeable
 
 
 # Each vector primitive, compiled, against its Python meaning (which runs with the JIT off).
