@@ -10,11 +10,13 @@ the mean of X, or with small random values, for solvers that cannot leave zero.
 import numpy as np
 
 from .kernels.gram import sum_grams
-from .kernels.products import multiply_rows
+from .kernels.products import multiply_rows, rotate_rows
 from .kernels.threads import threads_for
 from .rows import empty_factor, pad_factor
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
+
+DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
@@ -49,8 +51,9 @@ def initialize(rows, columns, n_components, init, rng, *, W=None, H=None, n_thre
     W = pad_factor(U, dtype)
     del U  # the two factors one after the other: the SVD's arrays are larger
     Ht = pad_factor(V, dtype)
-    for factor in (W, Ht):
-        _fill_zeros(factor[:, :n_components], init, mean, rng)
+    if init != "nndsvd":
+        for factor in (W, Ht):
+            _fill_zeros(factor[:, :n_components], init, mean, rng)
     return W, Ht
 
 
@@ -67,10 +70,10 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
     """Return the leading singular triplets of X by randomized subspace iteration.
 
     Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
-    53(2), section 4.5), on the parallel sparse products: X is never densified. Only
-    the shorter side is orthonormalized; the longer one follows from its gram matrix,
-    summed in float64, which is exact enough down to singular values of about 1e-4 of
-    the first in single precision, and spares copies of the longer side.
+    53(2), section 4.4), on the parallel sparse products: X is never densified. After
+    each product the basis is made orthonormal from its gram matrix, which the product
+    has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
+    together, and left BLAS threads spinning in the way of ours for 0.1 s.
 
     Returns
     -------
@@ -83,64 +86,95 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
         options = {"oversample": oversample, "n_iter": n_iter, "n_threads": n_threads}
         V, S, U = truncated_svd(columns, rows, n_components, rng, **options)
         return U, S, V
+    from scipy import linalg  # here: it takes longer to import than the rest of us
+
     dtype = rows.data.dtype
     size = min(n_components + oversample, columns.n_rows)
     threads = threads_for(n_threads, len(rows.data) * size)
     short = empty_factor((columns.n_rows, size), dtype)
     long = empty_factor((rows.n_rows, size), dtype)
-    width = short.shape[1]
-    no_gram, gram = np.empty((0, width, width)), np.empty((rows.n_blocks, width, width))
     short[:, :size] = rng.standard_normal((columns.n_rows, size))
     for _ in range(n_iter):
-        short[:, :size] = np.linalg.qr(short[:, :size])[0]
-        multiply_rows(threads, rows, short, long, no_gram)
-        multiply_rows(threads, columns, long, short, no_gram)
-    short[:, :size] = np.linalg.qr(short[:, :size])[0]
-    multiply_rows(threads, rows, short, long, gram)
-    total = np.empty((width, width))
-    sum_grams(1, gram, total)
-    squares, basis = np.linalg.eigh(total[:size, :size])
-    squares, basis = squares[::-1][:n_components], basis[:, ::-1][:, :n_components]
+        gram = _multiply(threads, rows, short, long, size)
+        _rotate(threads, long, rows.blocks, orthonormalizer(gram))
+        gram = _multiply(threads, columns, long, short, size)
+        _rotate(threads, short, columns.blocks, orthonormalizer(gram))
+    gram = _multiply(threads, rows, short, long, size)
+    squares, basis = linalg.eigh(gram)
+    squares, basis = squares[::-1], basis[:, ::-1]
     safe = squares > 10 * np.finfo(dtype).eps * squares[0]
     S = np.sqrt(np.where(safe, squares, 0.0))
     inverse = np.divide(1.0, S, out=np.zeros_like(S), where=safe)
-    _multiply_inplace(long, basis * inverse)
-    _multiply_inplace(short, basis * safe)
-    return long[:, :n_components], S, short[:, :n_components]
+    _rotate(threads, long, rows.blocks, basis * inverse)
+    _rotate(threads, short, columns.blocks, basis * safe)
+    return long[:, :n_components], S[:n_components], short[:, :n_components]
 
 
-def _multiply_inplace(factor, matrix, chunk=4096):
-    """Set the first columns of `factor` to factor @ matrix, without a copy of it."""
-    size, n_components = matrix.shape
-    matrix = matrix.astype(factor.dtype)
-    for start in range(0, len(factor), chunk):
-        part = factor[start : start + chunk]
-        part[:, :n_components] = part[:, :size] @ matrix
+def orthonormalizer(gram):
+    """Return the upper triangular T with T' gram T = 1: factor @ T has orthonormal columns.
+
+    The inverse of the Cholesky factor, a column at a time. Columns that depend on those
+    before them, up to rounding, become zero. Without BLAS, for its threads.
+    """
+    T = np.zeros_like(gram)
+    for j in range(len(gram)):
+        along = np.einsum("ir,i->r", T[:j, :j], gram[:j, j])
+        rest = gram[j, j] - float(np.einsum("r,r->", along, along))
+        if rest > DEPENDENT * gram[j, j]:
+            T[:j, j] = np.einsum("ir,r->i", T[:j, :j], along) / -np.sqrt(rest)
+            T[j, j] = 1 / np.sqrt(rest)
+    return T
+
+
+def _multiply(threads, rows, factor, out, size):
+    """Set out to X factor and return its gram matrix."""
+    width = out.shape[1]
+    partials, gram = np.empty((rows.n_blocks, width, width)), np.empty((width, width))
+    multiply_rows(threads, rows, factor, out, partials)
+    sum_grams(1, partials, gram)
+    return gram[:size, :size]
+
+
+def _rotate(threads, factor, blocks, matrix):
+    """Set factor to factor @ matrix, in place."""
+    size, width = len(matrix), factor.shape[1]
+    padded = empty_factor((width, width), factor.dtype)
+    padded[:size, :size] = matrix
+    rotate_rows(threads, factor, blocks, padded, np.arange(width, dtype=np.int32))
 
 
 def _nndsvd(U, S, V):
     """Turn singular vectors into non-negative parts scaled by sqrt(S), in place."""
-    for r, s in enumerate(S):
-        u, v = U[:, r].copy(), V[:, r].copy()
-        if r == 0:  # the leading pair of a non-negative matrix has one sign (Perron)
-            u, v = np.abs(u), np.abs(v)
-        else:
-            positive = _norm(u.clip(0)) * _norm(v.clip(0))
-            negative = _norm((-u).clip(0)) * _norm((-v).clip(0))
-            u, v = (u.clip(0), v.clip(0)) if positive >= negative else ((-u).clip(0), (-v).clip(0))
-        norm_u, norm_v = _norm(u), _norm(v)
-        scale = np.sqrt(s * norm_u * norm_v)
-        U[:, r] = u * (scale / norm_u) if norm_u else 0
-        V[:, r] = v * (scale / norm_v) if norm_v else 0
+    for factor in (U, V):  # the leading pair of a non-negative matrix has one sign (Perron)
+        np.abs(factor[:, 0], out=factor[:, 0])
+    norms = {sign: (_norms(U, sign), _norms(V, sign)) for sign in (1, -1)}
+    positive = np.prod(norms[1], axis=0) >= np.prod(norms[-1], axis=0)
+    sign = np.where(positive, 1, -1)
+    norm_U, norm_V = (np.where(positive, *pair) for pair in zip(*norms.values(), strict=True))
+    for factor, norm in ((U, norm_U), (V, norm_V)):
+        scale = np.sqrt(S * norm_U * norm_V)
+        scale = sign * np.divide(scale, norm, out=np.zeros_like(norm), where=norm > 0)
+        for part in _chunks(factor):
+            part *= scale.astype(factor.dtype)
+            np.maximum(part, 0, out=part)
 
 
-def _norm(x):
-    return float(np.sqrt(np.einsum("i,i->", x, x, dtype=np.float64)))
+def _norms(factor, sign):
+    """Return the lengths of the columns' positive (sign 1) or negative (-1) parts."""
+    squares = np.zeros(factor.shape[1])
+    for part in _chunks(factor):
+        squares += np.square(np.maximum(sign * part, 0), dtype=np.float64).sum(axis=0)
+    return np.sqrt(squares)
 
 
-def _fill_zeros(factor, init, mean, rng, chunk=4096):
-    for start in range(0, len(factor) if init != "nndsvd" else 0, chunk):
-        part = factor[start : start + chunk]
+def _chunks(factor, size=1024):
+    """Yield views of some rows each, for temporaries that fit in cache."""
+    for start in range(0, len(factor), size):
+        yield factor[start : start + size]
+
+
+def _fill_zeros(factor, init, mean, rng):
+    for part in _chunks(factor):
         zeros = part == 0
         if init == "nndsvda":
             part[zeros] = mean

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparsenmf import factorize
-from sparsenmf.initialization import initialize, truncated_svd
+from sparsenmf.initialization import initialize, orthonormalizer, truncated_svd
 from sparsenmf.rows import make_rows
 
 from . import problems, reference
@@ -30,6 +30,15 @@ def test_truncated_svd_equals_lapack(X, rng, dtype, tolerance):
     np.testing.assert_allclose(np.abs(np.sum(U * expected.U[:, :6], axis=0)), 1, atol=tolerance)
     np.testing.assert_allclose(np.abs(np.sum(V.T * expected.Vh[:6], axis=1)), 1, atol=tolerance)
     assert U.dtype == V.dtype == dtype
+
+
+def test_orthonormalizer_makes_columns_orthonormal_and_drops_dependent_ones(rng):
+    factor = rng.standard_normal((50, 6)) * [1, 10, 1e3, 1, 0, 1]
+    factor[:, 3] = factor[:, 0] - 2 * factor[:, 2]
+    T = orthonormalizer(factor.T @ factor)
+    np.testing.assert_array_equal(T, np.triu(T))
+    kept = np.diag([1, 1, 1, 0, 0, 1])
+    np.testing.assert_allclose((factor @ T).T @ (factor @ T), kept, atol=1e-9)
 
 
 def test_svd_explains_as_much_as_scikit_learns(rng):

@@ -181,6 +181,24 @@ def test_multiply_rows_equals_the_product(rng, dtype, n_components):
 
 
 @DTYPES
+@WIDTHS
+def test_rotate_rows_equals_the_product(rng, dtype, n_components):
+    X, _, factor = make_problem(rng, n_components, dtype)
+    blocks = make_rows(sp.csr_array(X), n_components).blocks
+    matrix = rng.standard_normal((n_components, n_components)).astype(dtype)
+    width = padded_width(n_components, dtype)
+    padded = np.pad(matrix, (0, width - n_components))
+    for n_threads in (1, 2):
+        out = pad_factor(factor, dtype)
+        places = np.arange(width, dtype=np.int32)
+        products.rotate_rows(n_threads, out, blocks, padded, places)
+        expected = factor.astype(float) @ matrix
+        atol = TOLERANCE[dtype] * np.abs(expected).max()
+        np.testing.assert_allclose(out[:, :n_components], expected, atol=atol)
+        assert not out[:, n_components:].any()
+
+
+@DTYPES
 def test_measure_rows_gives_the_exact_residual(rng, dtype):
     X, other, factor = make_problem(rng, 7, dtype)
     rows = make_rows(sp.csr_array(X), 7)
@@ -216,7 +234,8 @@ def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
         columns = transpose.transpose_rows(make_rows(X, 4), shape[1], 4, n_threads)
         for array, wanted in zip(columns, expected, strict=True):
             np.testing.assert_array_equal(array, wanted)
-            assert array.dtype == wanted.dtype and not array.flags.writeable
+            assert array.dtype == wanted.dtype
+            assert not array.flags.writeable
 
 
 # Each vector primitive, compiled, against its Python meaning (which runs with the JIT off).

@@ -1,8 +1,14 @@
-"""scikit-learn beside us, at equal iterations from the same start.
+"""Peers beside us, doing the same: iterations, sparse products, the NNDSVD start.
 
-For the ratio within one run: scikit-learn is no part of our history.
+For the ratio within one run: peers are no part of our history.
 """
 
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
 from scipy.sparse.linalg import norm
 
 from . import datasets
@@ -60,5 +66,108 @@ class EqualIterations(Benchmark):
 
     def track_relative_error(self, solver, data):
         return float(self.fit(solver))
+
+    track_relative_error.unit = "||X - W H|| / ||X||"
+
+
+OURS, MKL, SCIPY = "sparsenmf", "MKL", "scipy"
+
+
+class Products(Benchmark):
+    """The two sparse products of an iteration, X H' and X' W, on two threads."""
+
+    params = ([OURS, MKL, SCIPY], ["medium", "20newsgroups"], [20, 50, 100])
+    param_names = ("library", "data", "n_components")
+
+    def setup(self, library, data, n_components):
+        self.require_cores(2)
+        X = datasets.load(data)
+        W, H = datasets.start(X, n_components)
+        sides = ((X, np.ascontiguousarray(H.T)), (sp.csr_array(X.T), W))
+        prepare = {OURS: self.prepare_ours, MKL: self.prepare_mkl, SCIPY: self.prepare_scipy}
+        self.products = [prepare[library](side, factor) for side, factor in sides]
+        for product, (side, factor) in zip(self.products, sides, strict=True):
+            result = product()[:, :n_components]
+            np.testing.assert_allclose(result, side @ factor, rtol=1e-3, atol=1e-4)
+
+    @staticmethod
+    def prepare_ours(X, factor):
+        from sparsenmf.kernels.products import multiply_rows
+        from sparsenmf.rows import empty_factor, make_rows, pad_factor
+
+        n_components = factor.shape[1]
+        rows, padded = make_rows(X, n_components), pad_factor(factor, X.dtype)
+        out = empty_factor((X.shape[0], n_components), X.dtype)
+        no_grams = np.empty((0, *2 * out.shape[1:]))
+
+        def product():
+            multiply_rows(2, rows, padded, out, no_grams)
+            return out
+
+        return product
+
+    @staticmethod
+    def prepare_mkl(X, factor):
+        # MKL's package does not tell where it puts the library.
+        found = sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*"))
+        if found:
+            os.environ.setdefault("MKL_RT", str(found[-1]))
+        try:
+            import sparse_dot_mkl
+        except ImportError as error:
+            raise NotImplementedError(f"sparse_dot_mkl: {error}") from None
+        sparse_dot_mkl.mkl_set_num_threads(2)
+        X, out = sp.csr_matrix(X), np.zeros((X.shape[0], factor.shape[1]), X.dtype)
+        return lambda: sparse_dot_mkl.dot_product_mkl(X, factor, out=out, out_scalar=0.0)
+
+    @staticmethod
+    def prepare_scipy(X, factor):
+        return lambda: X @ factor
+
+    def time_both_sides(self, *_):
+        for product in self.products:
+            product()
+
+
+class Nndsvd(Benchmark):
+    """The NNDSVD start, the transpose included: scikit-learn's and ours."""
+
+    params = ([OURS, SCIKIT_LEARN], ["medium", "20newsgroups"], [20, 50])
+    param_names = ("library", "data", "n_components")
+
+    def setup(self, library, data, n_components):
+        self.X = sp.csr_matrix(datasets.load(data))
+        if library == SCIKIT_LEARN:
+            try:
+                import sklearn.decomposition._nmf  # noqa: F401
+            except ImportError:
+                raise NotImplementedError("scikit-learn is not installed") from None
+        self.start(library, n_components)
+
+    def start(self, library, n_components):
+        if library == SCIKIT_LEARN:
+            from sklearn.decomposition._nmf import _initialize_nmf
+
+            return _initialize_nmf(self.X, n_components, init="nndsvd", random_state=0)
+        from sparsenmf.initialization import initialize
+        from sparsenmf.kernels.threads import resolve_threads
+        from sparsenmf.kernels.transpose import transpose_rows
+        from sparsenmf.rows import make_rows
+
+        n_threads = resolve_threads()
+        rows = make_rows(self.X, n_components)
+        columns = transpose_rows(rows, self.X.shape[1], n_components, n_threads)
+        rng = np.random.default_rng(0)
+        W, Ht = initialize(rows, columns, n_components, "nndsvd", rng, n_threads=n_threads)
+        return W[:, :n_components], Ht[:, :n_components].T
+
+    def time_start(self, library, data, n_components):
+        self.start(library, n_components)
+
+    def track_relative_error(self, library, data, n_components):
+        W, H = self.start(library, n_components)
+        cross = float(np.sum((self.X @ np.ascontiguousarray(H.T)) * W, dtype=float))
+        everywhere = float(np.sum((W.T @ W) * (H @ H.T), dtype=float))
+        return float(np.sqrt(1 + (everywhere - 2 * cross) / norm(self.X) ** 2))
 
     track_relative_error.unit = "||X - W H|| / ||X||"

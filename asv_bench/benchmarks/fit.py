@@ -26,6 +26,23 @@ class FixedIterations(Benchmark):
         factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
 
 
+class Growth(Benchmark):
+    """Ten iterations on more and more of the same documents: time should grow as they do."""
+
+    params = ([12_500, 25_000, 50_000, 100_000], THREADS)
+    param_names = ("documents", "n_threads")
+
+    def setup(self, documents, n_threads):
+        self.require_cores(n_threads)
+        self.X = datasets.load("tall")[:documents]
+        self.warm_up(n_threads)
+
+    def time_factorize(self, documents, n_threads):
+        from sparsenmf import factorize
+
+        factorize(self.X, 20, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
+
+
 class Accuracy(Benchmark):
     """The error after fifty iterations: a change that is faster by doing less shows here."""
 

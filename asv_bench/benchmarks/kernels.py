@@ -109,6 +109,23 @@ class MultiplyRows(KernelBenchmark):
         self.kernel(self.n_threads, self.rows, self.Ht, self.new_W, self.no_grams)
 
 
+class TransposeRows(KernelBenchmark):
+    """transpose_rows: what a factorization does first."""
+
+    params = (THREADS,)
+    param_names = ("n_threads",)
+
+    def setup(self, n_threads):
+        from sparsenmf.kernels.transpose import transpose_rows
+
+        self.prepare(20, n_threads)
+        self.transpose_rows = transpose_rows
+        self.time_rows(n_threads)
+
+    def time_rows(self, n_threads):
+        self.transpose_rows(self.rows, self.columns.n_rows, 20, n_threads)
+
+
 class MeasureRows(KernelBenchmark):
     """measure_rows: the squared error from the residuals, in float64."""
 

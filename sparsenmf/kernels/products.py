@@ -30,6 +30,21 @@ def multiply_rows(rows, other, out, gram_partials):
 
 
 @kernel
+def rotate_rows(factor, blocks, matrix, places):
+    """Set factor[i] <- factor[i] matrix, in place.
+
+    `matrix` (width, width) is of the factor's type, zero in the padding; `places` is
+    arange(width). A dense row is a sparse one that has all its columns, so that this
+    is `gather_rows` again, and no BLAS, whose threads would go on spinning beside ours.
+    """
+    for block in prange(blocks.shape[0]):
+        row = np.empty(factor.shape[1], factor.dtype)
+        for i in range(blocks[block, 0], blocks[block, 1]):
+            row[:] = factor[i]
+            gather_rows(factor[i], row, places, 0, row.shape[0], matrix)
+
+
+@kernel
 def measure_rows(rows, factor, other, sums):
     """sums[block] = sum over the stored entries of (x - y)^2 - y^2, y = factor[i] . other[j].
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ..rows import Rows, freeze_rows
+from ..rows import freeze_rows
 from .jit import kernel
 from .threads import threads_for
 
