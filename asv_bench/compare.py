@@ -4,11 +4,13 @@
 
 For each matrix, number of components and start, scikit-learn's coordinate descent runs
 for 200 iterations. The objective to reach has 99.5% of the explained norm
-(1 - ||X - WH||^2 / ||X||^2) it then has. For every solver the first number of iterations
-whose *returned* factors reach it is found, judged by one float64 function that belongs to
-none of them; then all solvers are timed in turn, doing just that many from the same start,
-and the median of the repetitions is reported. Peers that take no start use their own.
-The 200 iterations take most of the time: --references keeps what they found in a file.
+(1 - ||X - WH||^2 / ||X||^2) it then has. With --loss kullback-leibler, on counts, it is the
+divergence that scikit-learn's multiplicative updates have after 200 iterations. For every
+solver the first number of iterations whose *returned* factors reach it is found, judged by
+one float64 function that belongs to none of them; then all solvers are timed in turn, doing
+just that many from the same start, and the median of the repetitions is reported. Peers that
+take no start use their own. The 200 iterations take most of the time: --references keeps
+what they found in a file.
 
 Writes comparison.json, comparison.csv, and comparison.png (with matplotlib).
 """
@@ -27,15 +29,17 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 from benchmarks import datasets
-from peers import PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
+from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
 
 REST = 0.05  # seconds before a clock starts: the threads of whoever ran before spin for a while
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 
-def objective(X, W, H, chunk=8192):
-    """1/2 ||X - W H||^2 in float64, by the entries of X; belongs to no solver."""
+def objective(X, W, H, loss, chunk=8192):
+    """The loss in float64, by the entries of X; belongs to no solver."""
     W, H = W.astype(np.float64), H.astype(np.float64)
+    if loss == "kullback-leibler":
+        return divergence(X, W, H)
     total = float(np.sum(X.data.astype(np.float64) ** 2)) + np.sum((W.T @ W) * (H @ H.T))
     Ht = np.ascontiguousarray(H.T)
     for start in range(0, X.shape[0], chunk):
@@ -44,22 +48,35 @@ def objective(X, W, H, chunk=8192):
     return 0.5 * total
 
 
-def trace(peer, X, k, W, H, threads, target, limit):
+def divergence(X, W, H, chunk=2**16):
+    """Sum of x log(x / y) - x + y over all entries; y counts as 1e-10 x where it is less."""
+    Ht, coordinates = np.ascontiguousarray(H.T), sp.coo_array(X)
+    total = float(W.sum(axis=0) @ Ht.sum(axis=0))
+    for start in range(0, X.nnz, chunk):
+        part = slice(start, start + chunk)
+        x = coordinates.data[part].astype(np.float64)
+        y = np.einsum("pr,pr->p", W[coordinates.row[part]], Ht[coordinates.col[part]])
+        total += float(np.sum(x * np.log(x / np.maximum(y, 1e-10 * x)) - x))
+    return total
+
+
+def trace(peer, X, k, W, H, threads, target, limit, loss):
     """Return the objectives by number of iterations, as far as they were looked at."""
     seen = {}
     if peer == "sparsenmf":
         import sparsenmf
 
         def look(state):
-            seen[state.n_iter] = objective(X, state.W, state.H)
+            seen[state.n_iter] = objective(X, state.W, state.H, loss)
             return seen[state.n_iter] <= target
 
         start = {"W": W, "H": H} if W is not None else {"random_state": 0}
-        sparsenmf.factorize(X, k, **start, tol=0, max_iter=limit, n_threads=threads, callback=look)
+        options = {"tol": 0, "max_iter": limit, "n_threads": threads, "loss": loss}
+        sparsenmf.factorize(X, k, **start, **options, callback=look)
     else:
         # Those that cannot go on from where they were: double, then halve the bracket.
         def reaches(n_iter):
-            seen[n_iter] = objective(X, *PEERS[peer](X, k, W, H, n_iter, threads))
+            seen[n_iter] = objective(X, *PEERS[peer](X, k, W, H, n_iter, threads, loss), loss)
             return seen[n_iter] <= target
 
         below, n_iter = 0, 1
@@ -73,21 +90,21 @@ def trace(peer, X, k, W, H, threads, target, limit):
     return seen
 
 
-def resume(X, k, W, H, target, limit):
+def resume(X, k, W, H, target, limit, loss):
     """Trace scikit-learn by starting it from its own last result."""
     seen, done = {}, 0
     while done < limit:
         before = W, H
-        W, H = run_sklearn(X, k, W, H, STEP, None)
-        if objective(X, W, H) <= target:
+        W, H = run_sklearn(X, k, W, H, STEP, None, loss)
+        if objective(X, W, H, loss) <= target:
             W, H = before
             for n_iter in range(done + 1, done + STEP + 1):
-                W, H = run_sklearn(X, k, W, H, 1, None)
-                seen[n_iter] = objective(X, W, H)
+                W, H = run_sklearn(X, k, W, H, 1, None, loss)
+                seen[n_iter] = objective(X, W, H, loss)
                 if seen[n_iter] <= target:
                     return seen
         done += STEP
-        seen[done] = objective(X, W, H)
+        seen[done] = objective(X, W, H, loss)
     return seen
 
 
@@ -110,14 +127,16 @@ class References:
         self.path = path
         self.known = json.loads(path.read_text()) if path and path.exists() else {}
 
-    def find(self, key, X, k, W, H, limit):
+    def find(self, key, X, k, W, H, limit, loss):
         """Return the final objective, the target, and the curve of objectives to it."""
         name = " ".join(map(str, (*key, limit, importlib.metadata.version(REFERENCE))))
         if name not in self.known:
-            half = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
-            final = objective(X, *run_sklearn(X, k, W, H, limit, None))
-            target = half - 0.995 * (half - final)
-            curve = resume(X, k, W, H, target, limit)
+            squares = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
+            half = squares if loss == "frobenius" else float(X.sum(dtype=np.float64))
+            final = objective(X, *run_sklearn(X, k, W, H, limit, None, loss), loss)
+            # Divergences have no explained norm: what the reference ends with is the target.
+            target = half - 0.995 * (half - final) if loss == "frobenius" else final
+            curve = resume(X, k, W, H, target, limit, loss)
             self.known[name] = {"half": half, "final": final, "target": target, "curve": curve}
             if self.path:
                 self.path.write_text(json.dumps(self.known))
@@ -125,16 +144,19 @@ class References:
         return {**found, "curve": {int(n): value for n, value in found["curve"].items()}}
 
 
-def compare(X, name, k, init, seed, peers, threads, limit, repeats, references):
+def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, loss):
     """Return one record for each peer, with its time to the common objective."""
     W, H = make_start(X, k, init, seed)
-    reference = references.find((name, k, init, seed, X.dtype), X, k, W, H, limit)
+    key = (name, k, init, seed, X.dtype, *([] if loss == "frobenius" else [loss]))
+    reference = references.find(key, X, k, W, H, limit, loss)
     half, final, target = (reference[word] for word in ("half", "final", "target"))
-    ours_final = objective(X, *run_sparsenmf(X, k, W, H, limit, threads))
+    ours_final = objective(X, *run_sparsenmf(X, k, W, H, limit, threads, loss), loss)
     needed, curves = {}, {}
     for peer in peers:
         known = peer == REFERENCE
-        curve = reference["curve"] if known else trace(peer, X, k, W, H, threads, target, limit)
+        curve = (
+            reference["curve"] if known else trace(peer, X, k, W, H, threads, target, limit, loss)
+        )
         curves[peer] = curve
         reached = [n for n, value in curve.items() if value <= target]
         needed[peer] = min(reached) if reached else None
@@ -144,7 +166,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references):
             if needed[peer] is not None:
                 time.sleep(REST)
                 started = time.perf_counter()
-                PEERS[peer](X, k, W, H, needed[peer], threads)
+                PEERS[peer](X, k, W, H, needed[peer], threads, loss)
                 seconds[peer].append(time.perf_counter() - started)
     return [
         {
@@ -153,6 +175,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references):
             "init": init,
             "start": seed,
             "dtype": str(X.dtype),
+            "loss": loss,
             "threads": threads,
             "peer": peer,
             "iterations": needed[peer],
@@ -235,7 +258,10 @@ def plot(records, path):
                 seconds = n_iter * record["seconds"] / record["iterations"]
                 axis.plot(seconds, list(record["curve"].values()), ".-", label=record["peer"])
         axis.set(title=f"{data}, k = {k}", xlabel="seconds", xscale="log")
-    axes[0][0].set_ylabel(r"$\|X - WH\|^2 / \|X\|^2$")
+    relative = (
+        r"$\|X - WH\|^2 / \|X\|^2$" if records[0]["loss"] == "frobenius" else "divergence / sum(X)"
+    )
+    axes[0][0].set_ylabel(relative)
     axes[0][-1].legend(frameon=False)
     figure.savefig(path, dpi=150)
 
@@ -248,6 +274,7 @@ def main():
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--init", default="random", choices=("random", "nndsvd", "nndsvda"))
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
+    parser.add_argument("--loss", default="frobenius", choices=list(LOSSES))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", nargs="*", default=[REFERENCE], choices=list(PEERS))
     parser.add_argument("--limit", type=int, default=200, help="iterations of the reference")
@@ -255,12 +282,16 @@ def main():
     parser.add_argument("--references", type=Path, help="file to keep the reference's ends in")
     parser.add_argument("--out", type=Path, help="folder for the json, csv and png")
     options = parser.parse_args()
+    wrong = [peer for peer in options.peers if peer not in LOSSES[options.loss]]
+    if wrong:
+        parser.error(f"{', '.join(wrong)}: not for --loss {options.loss}")
     peers = available(["sparsenmf", *(p for p in options.peers if p != "sparsenmf")])
     records, references = [], References(options.references)
     for name in options.data:
-        X = datasets.load(name, options.dtype)
+        weigh = options.loss == "frobenius"  # tf-idf; the divergence is for counts
+        X = datasets.load(name, options.dtype, weigh=weigh)
         # First calls compile; that is measured elsewhere (benchmarks/startup.py).
-        run_sparsenmf(X[:2000], 5, None, None, 2, options.threads)
+        run_sparsenmf(X[:2000], 5, None, None, 2, options.threads, options.loss)
         print(f"{name}: {X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} nonzeros", file=sys.stderr)
         for k in options.k:
             for seed in range(options.starts if options.init == "random" else 1):
@@ -275,6 +306,7 @@ def main():
                     options.limit,
                     options.repeats,
                     references,
+                    options.loss,
                 )
                 shown = {r["peer"]: (r["iterations"], r["seconds"]) for r in records[-len(peers) :]}
                 print(f"  k = {k}, start {seed}: {shown}", file=sys.stderr)

@@ -1,8 +1,9 @@
 """The peers of `compare.py`: each runs a number of iterations and returns W and H.
 
-    run(X, k, W, H, n_iter, threads) -> (W, H)
+    run(X, k, W, H, n_iter, threads, loss) -> (W, H)
 
-W and H are the start, for those who take one; they are not written to.
+W and H are the start, for those who take one; they are not written to. `LOSSES` says who
+minimises what.
 """
 
 import importlib.util
@@ -15,29 +16,59 @@ import scipy.sparse as sp
 REFERENCE = "scikit-learn"
 
 
-def run_sparsenmf(X, k, W, H, n_iter, threads):
+def run_sparsenmf(X, k, W, H, n_iter, threads, loss):
     """All of `factorize`: checks, transpose, iterations, optimality, order."""
     import sparsenmf
 
     # A start of zeros means: none was asked for.
     start = {"W": W, "H": H} if W is not None else {"random_state": 0}
-    model = sparsenmf.factorize(X, k, **start, tol=0, max_iter=n_iter, n_threads=threads)
+    options = {"tol": 0, "max_iter": n_iter, "n_threads": threads, "loss": loss}
+    model = sparsenmf.factorize(X, k, **start, **options)
     return model.W, model.H
 
 
-def run_sklearn(X, k, W, H, n_iter, threads):
-    """scikit-learn's coordinate descent."""
+def run_sklearn(X, k, W, H, n_iter, threads, loss):
+    """scikit-learn's coordinate descent, or its multiplicative updates where it has no other."""
     from sklearn.decomposition import non_negative_factorization
 
+    solver = "cd" if loss == "frobenius" else "mu"
+    options = {"init": "custom", "tol": 0, "max_iter": n_iter, "solver": solver, "beta_loss": loss}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns whenever it stops at max_iter
-        W, H, _ = non_negative_factorization(
-            X, W=W.copy(), H=H.copy(), n_components=k, init="custom", tol=0, max_iter=n_iter
-        )
+        W, H, _ = non_negative_factorization(X, W=W.copy(), H=H.copy(), n_components=k, **options)
     return W, H
 
 
-def run_cmfrec(X, k, W, H, n_iter, threads):
+def run_poismf(X, k, W, H, n_iter, threads, loss):
+    """poismf's truncated Newton, next to no regularization; it takes no start."""
+    from poismf import PoisMF
+
+    options = {"method": "tncg", "l2_reg": 1e-6, "l1_reg": 0.0, "reindex": False}
+    use_float = X.dtype == np.float32
+    model = PoisMF(
+        k, niter=n_iter, nthreads=threads, use_float=use_float, random_state=0, **options
+    )
+    model.fit(sp.coo_matrix(X))
+    return np.asarray(model.A), np.asarray(model.B).T
+
+
+def run_enstop(X, k, W, H, n_iter, threads, loss):
+    """enstop's pLSA: the same optimum, up to the documents' lengths; it takes no start."""
+    from enstop import PLSA
+
+    model = PLSA(
+        k,
+        n_iter=n_iter,
+        n_iter_per_test=n_iter + 1,
+        tolerance=0.0,
+        e_step_thresh=0.0,
+        random_state=0,
+    )
+    weights = model.fit_transform(sp.csr_matrix(X))
+    return weights * np.asarray(X.sum(axis=1)).reshape(-1, 1), model.components_
+
+
+def run_cmfrec(X, k, W, H, n_iter, threads, loss):
     """cmfrec's alternating least squares with non-negativity, zeros as zeros."""
     from cmfrec import CMF
 
@@ -60,7 +91,7 @@ def run_cmfrec(X, k, W, H, n_iter, threads):
     return model.A_, model.B_.T
 
 
-def run_gensim(X, k, W, H, n_iter, threads):
+def run_gensim(X, k, W, H, n_iter, threads, loss):
     """gensim's online NMF, one pass an iteration, on the documents as columns."""
     from gensim.models.nmf import Nmf
 
@@ -75,7 +106,7 @@ def run_gensim(X, k, W, H, n_iter, threads):
     return fitted.transform(X), fitted.H
 
 
-def run_minibatch(X, k, W, H, n_iter, threads):
+def run_minibatch(X, k, W, H, n_iter, threads, loss):
     """scikit-learn's online multiplicative updates, one pass over the rows an iteration."""
     from sklearn.decomposition import MiniBatchNMF
 
@@ -93,6 +124,12 @@ PEERS = {
     "minibatch": run_minibatch,
     "cmfrec": run_cmfrec,
     "gensim": run_gensim,
+    "poismf": run_poismf,
+    "enstop": run_enstop,
+}
+LOSSES = {
+    "frobenius": ("sparsenmf", REFERENCE, "minibatch", "cmfrec", "gensim"),
+    "kullback-leibler": ("sparsenmf", REFERENCE, "poismf", "enstop"),
 }
 MODULES = {REFERENCE: "sklearn", "minibatch": "sklearn"}
 PACKAGES = {"minibatch": REFERENCE}

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .factorization import Factorization
+from .factorization import Factorization, order_components
 from .initialization import INITS, initialize
 from .kernels.threads import resolve_threads
 from .kernels.transpose import transpose_rows
+from .losses import check_loss, loss_name, make_loss
 from .penalties import make_penalties
-from .progress import open_progress
+from .progress import IterationState, open_progress
 from .rows import make_rows
 from .solvers.coordinate_descent import CoordinateDescent
+from .solvers.kullback_leibler import KullbackLeibler
+from .solvers.multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
 from .stopping import Stopping
 from .validation import (
     check_choice,
@@ -27,10 +30,7 @@ from .validation import (
     check_scale,
 )
 
-SOLVERS = ("cd",)
-LOSSES = ("frobenius",)
-
-CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
+SOLVERS = ("cd", "mu")
 
 
 def factorize(
@@ -40,8 +40,8 @@ def factorize(
     init: str | None = None,
     W: Any = None,
     H: Any = None,
-    solver: str = "cd",
-    loss: str = "frobenius",
+    solver: str | None = None,
+    loss: str | float = "frobenius",
     alpha_W: float = 0.0,
     alpha_H: float | str = "same",
     l1_ratio: float = 0.0,
@@ -57,9 +57,9 @@ def factorize(
 ) -> Factorization:
     """Factorize a non-negative sparse matrix: X is about W @ H, with W and H >= 0.
 
-    Minimises, by coordinate descent,
+    Minimises
 
-    ``1/2 ||X - W H||_F^2
+    ``loss(X, W H)
     + alpha_W * n_features * (l1_ratio * sum(W) + (1 - l1_ratio) / 2 * ||W||_F^2)
     + alpha_H * n_samples * (l1_ratio * sum(H) + (1 - l1_ratio) / 2 * ||H||_F^2)``
 
@@ -85,9 +85,17 @@ of shape (n_samples, n_features)
     H : ndarray of shape (n_components, n_features), optional
         The start of H for ``init="custom"``. Copied. Either may be left out, and is
         then drawn at random.
-    solver : {"cd"}
-        Coordinate descent.
-    loss : {"frobenius"}
+    solver : {"cd", "mu"}, optional
+        Coordinate descent, for the first two losses, or multiplicative updates, for all.
+        Default: "cd" where there is one: it needs a fraction of the iterations.
+    loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
+default "frobenius"
+        The divergence of X from W H: ``1/2 ||X - W H||_F^2`` for data with errors of equal
+        size (tf-idf), ``sum(x log(x / y) - x + y)`` for counts, ``sum(x / y - log(x / y) - 1)``
+        for powers (spectrograms; not for data with zeros), or the beta divergence of any
+        beta (2, 1 and 0 are those three). Any beta but 2 and 1 costs
+        ``n_samples * n_features * n_components`` operations in each half of an iteration,
+        however sparse X is (in tiles: no memory).
     alpha_W : float, default 0
         Weight of the penalty on W.
     alpha_H : float or "same", default "same"
@@ -102,9 +110,9 @@ of shape (n_samples, n_features)
         Coordinate descent sweeps over a row in each iteration, while its columns are
         in cache.
     extrapolate : bool, default True
-        Momentum between iterations (Ang & Gillis 2019); an iteration that does not
-        lower the objective is rolled back. With False and ``max_sweeps=1`` the
-        iterates are those of scikit-learn's coordinate descent.
+        Momentum between iterations of "cd" (Ang & Gillis 2019); an iteration that does
+        not lower the objective is rolled back. With False and ``max_sweeps=1`` the
+        iterates for the Frobenius loss are those of scikit-learn's coordinate descent.
     time_limit : float, optional
         Seconds; checked after each iteration.
     n_threads : int, optional
@@ -144,6 +152,10 @@ of shape (n_samples, n_features)
     tensor factorizations", IEICE Trans. Fundamentals E92-A(3), algorithm 2.
     Ang & Gillis 2019, "Accelerating nonnegative matrix factorization algorithms using
     extrapolation", Neural Computation 31(2).
+    Hsieh & Dhillon 2011, "Fast coordinate descent methods with variable selection for
+    non-negative matrix factorization", KDD.
+    Févotte & Idier 2011, "Algorithms for nonnegative matrix factorization with the
+    beta-divergence", Neural Computation 23(9).
 
     Examples
     --------
@@ -159,8 +171,10 @@ of shape (n_samples, n_features)
     check_scale(X)
     n_components = check_n_components(n_components, X.shape)
     init, W, H = _check_start(init, W, H, X, n_components)
-    check_choice(solver, "solver", SOLVERS)
-    check_choice(loss, "loss", LOSSES)
+    if solver is not None:
+        check_choice(solver, "solver", SOLVERS)
+    beta = check_loss(loss, solver, X)
+    solver = solver or ("cd" if beta in (1, 2) else "mu")
     alpha_W = check_number(alpha_W, "alpha_W")
     alpha_H = (
         alpha_H
@@ -186,36 +200,44 @@ of shape (n_samples, n_features)
 
     rows = make_rows(X, n_components)
     columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
-    half_norm = 0.5 * float(np.einsum("p,p->", X.data, X.data, dtype=np.float64))
+    measure = make_loss(beta, X.data, X.shape)
     penalty_W, penalty_H = make_penalties(X.shape, alpha_W, alpha_H, l1_ratio)
     start_W, start_Ht = initialize(
-        rows, columns, n_components, init, rng, W=W, H=H, n_threads=n_threads
+        rows,
+        columns,
+        n_components,
+        init,
+        rng,
+        W=W,
+        H=H,
+        beta=beta,
+        solver=solver,
+        n_threads=n_threads,
     )
-    run = CoordinateDescent(
+    run = _solver(solver, beta)(
         rows,
         columns,
         start_W,
         start_Ht,
         penalty_W,
         penalty_H,
-        half_norm,
+        measure,
         n_components,
         max_sweeps=max_sweeps,
-        extrapolate=extrapolate,
+        extrapolate=extrapolate and solver == "cd",
         n_threads=n_threads,
     )
     del start_W, start_Ht
     stop_reason = _alternate(run, stopping, n_components, callback, progress)
 
-    norm = float(np.sqrt(2 * half_norm))
     try:
-        optimality = float(np.sqrt(run.optimality())) / norm if norm else 0.0
+        optimality = run.optimality()
     except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
         optimality, stop_reason = float("nan"), "interrupted"
     current = run.current
     fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
     del run, rows, columns
-    W, H = _ordered(current.W, current.Ht, n_components)
+    W, H = order_components(current.W, current.Ht, n_components)
     history = np.array(stopping.history)
     return Factorization(
         W=W,
@@ -224,11 +246,11 @@ of shape (n_samples, n_features)
         time_history=history[:, 1].copy(),
         stop_reason=stop_reason,
         optimality=optimality,
-        x_norm=norm,
+        x_norm=float(np.sqrt(2 * measure.scale)),
         error=float(np.sqrt(max(2 * fit, 0.0))),
         options={
             "solver": solver,
-            "loss": loss,
+            "loss": loss_name(beta),
             "init": init,
             "alpha_W": alpha_W,
             "alpha_H": alpha_H,
@@ -242,40 +264,6 @@ of shape (n_samples, n_features)
     )
 
 
-class IterationState:
-    """What a callback sees after an iteration.
-
-    Attributes
-    ----------
-    n_iter : int
-        Iterations done.
-    objective : float
-        Of the factors reached so far, penalties included.
-    relative_error : float
-        sqrt(2 * objective) / ||X||_F.
-    seconds : float
-        Since the beginning of `factorize`.
-    W, H : ndarray
-        Copies of the factors, components in their working order.
-    """
-
-    def __init__(self, run, stopping, n_components):
-        self._current, self._n_components = run.current, n_components
-        self.n_iter = len(stopping.history)
-        self.objective, self.seconds = stopping.history[-1]
-        self.relative_error = _relative(self.objective, run.half_norm)
-
-    @property
-    def W(self):
-        """The current W, of shape (n_samples, n_components)."""
-        return self._current.W[:, : self._n_components].copy()
-
-    @property
-    def H(self):
-        """The current H, of shape (n_components, n_features)."""
-        return self._current.Ht[:, : self._n_components].T.copy()
-
-
 def _alternate(run, stopping, n_components, callback, progress):
     """Iterate until there is a reason to stop, and return it."""
     display = open_progress(progress, stopping.max_iter)
@@ -284,7 +272,7 @@ def _alternate(run, stopping, n_components, callback, progress):
             run.iterate()
             stopping.record(run.current.objective)
             n_iter = len(stopping.history)
-            display.update(n_iter, _relative(run.current.objective, run.half_norm))
+            display.update(n_iter, run.loss.relative(run.current.objective))
             if callback is not None and callback(IterationState(run, stopping, n_components)):
                 return "callback"
             reason = stopping.reason(run.stalled)
@@ -300,8 +288,10 @@ def _alternate(run, stopping, n_components, callback, progress):
         display.close()
 
 
-def _relative(objective, half_norm):
-    return float(np.sqrt(objective / half_norm)) if half_norm else 0.0
+def _solver(solver, beta):
+    if solver == "mu":
+        return MultiplicativeFrobenius if beta == 2 else MultiplicativeBeta
+    return CoordinateDescent if beta == 2 else KullbackLeibler
 
 
 def _check_start(init, W, H, X, n_components):
@@ -320,14 +310,3 @@ def _check_start(init, W, H, X, n_components):
         shape = (n_components, X.shape[1])
         H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
     return init, W, H
-
-
-def _ordered(W, Ht, n_components):
-    """Return W and H without padding, the heaviest component first."""
-    squares = [np.einsum("ir,ir->r", F, F, dtype=np.float64) for F in (W, Ht)]
-    weights = np.prod(squares, axis=0)[:n_components]
-    order = np.argsort(-weights, kind="stable")
-    H = np.empty((n_components, len(Ht)), Ht.dtype)
-    for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
-        H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]
-    return np.take(W, order, axis=1), H

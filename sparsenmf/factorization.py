@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from .losses import check_loss, make_loss
 from .penalties import make_penalties
-from .rows import empty_factor, make_rows, pad_factor
+from .rows import empty_factor, make_rows
 from .stopping import REASONS
 from .storage import read_archive, write_archive
 from .validation import check_integer, check_matrix, check_number
+
+CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 
@@ -34,13 +37,15 @@ class Factorization:
     stop_reason : str
         "converged", "precision", "max_iter", "time_limit", "callback" or "interrupted".
     optimality : float
-        KKT residual of (W, H), dimensionless: the length, relative to ||X||_F, of the
-        steps that single coordinates would take on their own. 0 at a stationary point;
-        unchanged by the scale of X and of the components.
+        KKT residual of (W, H), dimensionless. Frobenius loss: the length, relative to
+        ||X||_F, of the steps that single coordinates would take on their own. Others: the
+        decreases that such steps promise to first order, relative to sum(X^beta). 0 at a
+        stationary point; unchanged by the scale of X and of the components.
     x_norm : float
-        ||X||_F.
+        ||X||_F; for the beta divergences sqrt(2 sum(X^beta)), over X's nonzeros.
     error : float
-        ||X - W H||_F.
+        ||X - W H||_F; for the others sqrt(2 loss(X, W H)), as scikit-learn's
+        ``reconstruction_err_``.
     options : dict
         Loss, penalties and settings of the run.
     """
@@ -93,7 +98,7 @@ class Factorization:
 
     @property
     def relative_error(self) -> float:
-        """||X - W H||_F / ||X||_F; 0 if X is zero."""
+        """``error / x_norm``; 0 if X is zero. Below 1 for the Frobenius loss only."""
         return self.error / self.x_norm if self.x_norm else 0.0
 
     def __repr__(self):
@@ -116,7 +121,9 @@ class Factorization:
         X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
         tol : float, default 1e-5
             A row is done when a sweep moved it less than this fraction of its first
-            sweep, measured in the fit.
+            sweep, measured in the fit. Losses that only have multiplicative updates: all
+            rows are done when an update promises to lower the loss by less than this
+            fraction of it.
         max_sweeps : int, default 1000
             Limit for each row.
         n_threads : int, optional
@@ -125,16 +132,17 @@ class Factorization:
         Returns
         -------
         ndarray of shape (any, n_components), dtype of H
-            Each row's non-negative least squares solution, on its own: the result for
-            a row does not depend on the others.
+            Each row's best fit, on its own: the result for a row does not depend on
+            the others (but for losses that only have multiplicative updates, which stop
+            together).
 
         Raises
         ------
         TypeError, ValueError
             If X is not as in `factorize`, or has not n_features columns.
         """
-        from .kernels.coordinate_descent import update_rows
         from .kernels.threads import resolve_threads, threads_for
+        from .solvers.projection import project
 
         X = check_matrix(X, dtype=self.H.dtype)
         if X.shape[1] != self.n_features:
@@ -142,36 +150,24 @@ class Factorization:
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
+        beta = check_loss(self.options.get("loss", "frobenius"), "mu", X)
         tol = check_number(tol, "tol")
         max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
         if n_threads is not None:
             n_threads = check_integer(n_threads, "n_threads", least=1)
-        dtype = self.H.dtype
+        n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
         rows = make_rows(X, self.n_components)
-        Ht, gram, penalty = self._freeze()
-        W = empty_factor((X.shape[0], self.n_components), dtype)
-        update_rows(
-            threads_for(resolve_threads(n_threads), X.nnz * self.n_components),
-            rows,
-            Ht,
-            gram,
-            dtype.type(penalty.l1),
-            W,
-            W,
-            max_sweeps,
-            dtype.type(tol),
-            np.empty((0, *gram.shape)),
-            np.empty((rows.n_blocks, 2)),
+        W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
+        project(
+            rows, self._freeze(), W, make_loss(beta, X.data, X.shape), tol, max_sweeps, n_threads
         )
         return np.ascontiguousarray(W[:, : self.n_components])
 
     def _freeze(self):
-        """Return padded Ht, its penalized gram matrix and W's penalty, made once."""
-        from .kernels.tiles import sweep_depth
+        """Return what the rows of W are found from, made once."""
+        from .solvers.projection import Frozen
 
         if self._frozen is None or self._frozen[0] is not self.H:
-            Ht = pad_factor(self.H.T, self.H.dtype)
-            wide = Ht.T.astype(np.float64)
             options = self.options
             penalty, _ = make_penalties(
                 (self.n_samples, self.n_features),
@@ -179,11 +175,8 @@ class Factorization:
                 options.get("alpha_H", "same"),
                 options.get("l1_ratio", 0.0),
             )
-            depth = sweep_depth(self.n_components)
-            gram = penalty.fold_into(wide @ wide.T)[:depth, :depth]
-            gram = gram.astype(self.H.dtype, order="C")
-            self._frozen = (self.H, Ht, gram, penalty)
-        return self._frozen[1:]
+            self._frozen = self.H, Frozen(self.H, penalty)
+        return self._frozen[1]
 
     def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.
@@ -281,3 +274,14 @@ class Factorization:
             or history.shape != times.shape
         ):
             raise ValueError("its arrays do not belong together")
+
+
+def order_components(W, Ht, n_components):
+    """Return W and H without padding, the heaviest component first."""
+    squares = [np.einsum("ir,ir->r", F, F, dtype=np.float64) for F in (W, Ht)]
+    weights = np.prod(squares, axis=0)[:n_components]
+    order = np.argsort(-weights, kind="stable")
+    H = np.empty((n_components, len(Ht)), Ht.dtype)
+    for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
+        H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]
+    return np.take(W, order, axis=1), H

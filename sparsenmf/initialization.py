@@ -21,7 +21,9 @@ DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
 
-def initialize(rows, columns, n_components, init, rng, *, W=None, H=None, n_threads=1):
+def initialize(
+    rows, columns, n_components, init, rng, *, W=None, H=None, beta=2.0, solver="cd", n_threads=1
+):
     """Return padded starts W (n_samples, .) and Ht (n_features, .).
 
     Parameters
@@ -32,20 +34,31 @@ def initialize(rows, columns, n_components, init, rng, *, W=None, H=None, n_thre
         "custom" takes the given W and H; one that is not given is drawn at random.
     rng : numpy.random.Generator or RandomState
     W, H : ndarray, optional
+    beta : float
+        Of the loss. But for the Frobenius norm, a random start is scaled so that W H sums
+        to what X does.
+    solver : str
+        For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
     """
     dtype = rows.data.dtype
     shape = (rows.n_rows, columns.n_rows)
     mean = float(rows.data.sum(dtype=np.float64)) / (shape[0] * shape[1])
     if init in ("random", "custom"):
         scale = np.sqrt(mean / n_components)
-        return (
-            pad_factor(W, dtype)
-            if W is not None
-            else _random(shape[0], n_components, scale, dtype, rng),
-            pad_factor(H.T, dtype)
-            if H is not None
-            else _random(shape[1], n_components, scale, dtype, rng),
+        start_W, start_Ht = (
+            _random(size, n_components, scale, dtype, rng)
+            if given is None
+            else pad_factor(given, dtype)
+            for given, size in ((W, shape[0]), (None if H is None else H.T, shape[1]))
         )
+        if init == "random" and beta != 2:
+            sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
+            total = float(np.einsum("r,r->", *sums))
+            for factor in (start_W, start_Ht) if total else ():
+                factor *= dtype.type(np.sqrt(mean * shape[0] * shape[1] / total))
+        return start_W, start_Ht
+    if init == "nndsvd" and solver == "mu":
+        init = "nndsvda"
     U, S, V = truncated_svd(rows, columns, n_components, rng, n_threads=n_threads)
     _nndsvd(U, S, V)
     W = pad_factor(U, dtype)

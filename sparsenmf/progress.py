@@ -62,3 +62,37 @@ class Plain(Silent):
     def close(self):
         """Leave the line."""
         sys.stderr.write("\n")
+
+
+class IterationState:
+    """What a callback sees after an iteration.
+
+    Attributes
+    ----------
+    n_iter : int
+        Iterations done.
+    objective : float
+        Of the factors reached so far, penalties included.
+    relative_error : float
+        ``sqrt(2 * objective) / x_norm``, see `Factorization`.
+    seconds : float
+        Since the beginning of `factorize`.
+    W, H : ndarray
+        Copies of the factors, components in their working order.
+    """
+
+    def __init__(self, run, stopping, n_components):
+        self._current, self._n_components = run.current, n_components
+        self.n_iter = len(stopping.history)
+        self.objective, self.seconds = stopping.history[-1]
+        self.relative_error = run.loss.relative(self.objective)
+
+    @property
+    def W(self):
+        """The current W, of shape (n_samples, n_components)."""
+        return self._current.W[:, : self._n_components].copy()
+
+    @property
+    def H(self):
+        """The current H, of shape (n_components, n_features)."""
+        return self._current.Ht[:, : self._n_components].T.copy()

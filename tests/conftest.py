@@ -16,14 +16,23 @@ def rng():
 
 
 @pytest.fixture
-def real_matrix():
+def real_path():
+    """A function that returns the folder of a real data set, or skips where there is none."""
+
+    def find(name):
+        if not (DATA / name / "matrix.npz").exists():
+            pytest.skip(f"real data set {name} not found: set SPARSENMF_DATA")
+        return DATA / name
+
+    return find
+
+
+@pytest.fixture
+def real_matrix(real_path):
     """A function that loads a real data set as tf-idf, or skips where there is none."""
 
     def load(name, dtype=np.float32, min_df=3):
-        path = DATA / name / "matrix.npz"
-        if not path.exists():
-            pytest.skip(f"real data set {name} not found: set SPARSENMF_DATA")
-        X = sp.csr_array(sp.load_npz(path), dtype=float)
+        X = sp.csr_array(sp.load_npz(real_path(name) / "matrix.npz"), dtype=float)
         frequency = np.bincount(X.indices, minlength=X.shape[1])
         X = X[:, np.flatnonzero(frequency >= min_df)]
         frequency = frequency[frequency >= min_df]

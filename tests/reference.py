@@ -106,6 +106,91 @@ def optimality(X, W, H):
     return np.sqrt(total) / np.linalg.norm(X)
 
 
+FLOOR = 1e-10  # smallest y, as a share of its x
+
+
+def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance):
+    """Scalar Newton steps on the rows of `factor`; see kernels.kullback_leibler.
+
+    Returns the new factor, the sum of the row objectives and that of the residuals.
+    """
+    factor, other = factor.astype(float), other.astype(float)
+    sums = other.sum(axis=0)
+    objective = residual = 0.0
+    for x, row in zip(X.astype(float), factor, strict=True):
+        there = x > 0
+        x, B = x[there], other[there]
+        y = np.maximum(B @ row, FLOOR * x)
+        first = None
+        for sweep in range(max(max_sweeps, 1)):
+            change = 0.0
+            for r, base in enumerate(sums + l1):
+                old = row[r]
+                if base == 0 or (sweep % 2 and old == 0):
+                    continue
+                g, h = np.sum(x * B[:, r] / y), np.sum(x * (B[:, r] / y) ** 2)
+                new = newton_step(old, g, h, base + l2 * old, l2)
+                if new <= 0 < old:
+                    at_zero = np.maximum(y - old * B[:, r], FLOOR * x)
+                    if np.sum(x * B[:, r] / at_zero) > base:
+                        new = old * g / (base + l2 * old)
+                new = max(new, 0.0)
+                if max_sweeps:
+                    y = np.maximum(y + (new - old) * B[:, r], FLOOR * x)
+                    change += (h + l2) * (new - old) ** 2
+                    row[r] = new
+                else:
+                    residual += (base + l2 * old - g) * (old - new)
+            first = change if first is None else first
+            if change <= tolerance**2 * first and sweep % 2 == 0:
+                break
+        y = np.maximum(B @ row, FLOOR * x)
+        objective += np.sum(x * np.log(x / y)) + row @ (sums + l1) + l2 / 2 * row @ row
+    return factor, objective, residual
+
+
+def newton_step(w, g, h, target, l2):
+    """Newton's step for 1 / g = 1 / target, or a multiplicative one where that may fail."""
+    ratio = g / target
+    curvature = h + l2 * ratio**2
+    if curvature == 0:
+        return w * ratio
+    new = w + ratio * (g - target) / curvature
+    if 0 < new < w and (w - new) * (h + l2) > 2 * (new / w) ** 2 * (target - g):
+        return w * ratio
+    return new
+
+
+def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
+    """The beta divergence of X from W H, by its definition, and the penalties."""
+    X, W, H = (np.asarray(A, dtype=float) for A in (X, W, H))
+    Y = W @ H
+    penalties = objective(Y, W, H, alpha_W, alpha_H, l1_ratio)  # of a perfect fit
+    if beta == 2:
+        return 0.5 * np.linalg.norm(X - Y) ** 2 + penalties
+    there = X > 0
+    x, y = X[there], np.maximum(Y[there], FLOOR * X[there])
+    if beta == 1:
+        return np.sum(x * np.log(x / y) - x) + Y.sum() + penalties
+    if beta == 0:
+        return np.sum(x / y - np.log(x / y) - 1) + penalties
+    total = np.sum(x**beta / (beta - 1) - beta / (beta - 1) * x * y ** (beta - 1))
+    return (total + np.sum(Y[Y > 0] ** beta)) / beta + penalties
+
+
+def scale_rows(X, other, beta, l1, l2, factor):
+    """One multiplicative update of all rows (Févotte & Idier 2011, table 2)."""
+    X, other, factor = (A.astype(float) for A in (X, other, factor))
+    Y = np.maximum(factor @ other.T, FLOOR * X)
+    there = X > 0
+    ratios = np.zeros_like(X)
+    ratios[there] = X[there] * Y[there] ** (beta - 2)
+    powers = np.where(Y > 0, Y, 1e-300) ** (beta - 1) if beta != 1 else np.ones_like(X)
+    denominator = powers @ other + l1 + l2 * factor
+    gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
+    return factor * (ratios @ other / denominator) ** gamma
+
+
 def transpose(data, indices, indptr, n_columns):
     """CSR arrays of the transpose, found by looking for each column in all rows."""
     found = [

@@ -14,7 +14,16 @@ PACKAGE = Path(sparsenmf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"rows", "validation", "stopping", "progress", "penalties", "storage", "__version__"},
+    {
+        "rows",
+        "validation",
+        "stopping",
+        "progress",
+        "penalties",
+        "losses",
+        "storage",
+        "__version__",
+    },
     {"kernels"},
     {"solvers", "initialization", "memory"},
     {"factorization"},

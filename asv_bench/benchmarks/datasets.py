@@ -33,22 +33,26 @@ TOPICAL = 0.5  # share of the words that come from a topic
 
 
 @functools.cache
-def load(name, dtype="float32"):
-    """Return the tf-idf matrix of a data set, CSR.
+def load(name, dtype="float32", *, weigh=True):
+    """Return the matrix of a data set, CSR: tf-idf, or with weigh=False its counts.
 
     Raises
     ------
     NotImplementedError
         If it is a real data set that is not on this machine: asv then shows n/a.
     """
+    min_documents = 0
     if name in SYNTHETIC:
-        return tfidf(zipf_documents(*SYNTHETIC[name])).astype(dtype)
-    if name == TEXTS:
-        return tfidf(count_words()).astype(dtype)
-    path = data_folder() / name / "matrix.npz"
-    if not path.is_file():
-        raise NotImplementedError(f"{name} is not here; see the README for SPARSENMF_DATA")
-    return tfidf(sp.load_npz(path), min_documents=3).astype(dtype)
+        counts = zipf_documents(*SYNTHETIC[name])
+    elif name == TEXTS:
+        counts = count_words()
+    else:
+        path = data_folder() / name / "matrix.npz"
+        if not path.is_file():
+            raise NotImplementedError(f"{name} is not here; see the README for SPARSENMF_DATA")
+        counts, min_documents = sp.load_npz(path), 3
+    X = tfidf(counts, min_documents) if weigh else keep_frequent(counts, min_documents)
+    return X.astype(dtype)
 
 
 def start(X, n_components):
@@ -107,11 +111,9 @@ def zipf_documents(n_documents, n_terms, mean_length, seed):
 
 def tfidf(counts, min_documents=0):
     """Weigh counts as scikit-learn's TfidfTransformer does; drop terms in few documents."""
-    counts = sp.csr_array(counts)
+    counts = keep_frequent(counts, min_documents)
     n_documents = counts.shape[0]
     frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-    kept = frequency >= min_documents
-    counts, frequency = counts[:, kept], frequency[kept]
     idf = np.log((1 + n_documents) / (1 + frequency)) + 1
     X = sp.csr_array(
         (counts.data * idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape
@@ -120,3 +122,9 @@ def tfidf(counts, min_documents=0):
     X.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(X.indptr))
     X.sort_indices()
     return X
+
+
+def keep_frequent(counts, min_documents):
+    """Drop terms in few documents."""
+    counts = sp.csr_array(counts)
+    return counts[:, np.bincount(counts.indices, minlength=counts.shape[1]) >= min_documents]

@@ -26,6 +26,29 @@ class FixedIterations(Benchmark):
         factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
 
 
+class Losses(Benchmark):
+    """Five iterations of each solver for each loss, on counts."""
+
+    params = (
+        [("cd", 2.0), ("mu", 2.0), ("cd", 1.0), ("mu", 1.0), ("mu", 1.5)],
+        ["small", "medium"],
+    )
+    param_names = ("solver_and_beta", "data")
+
+    def setup(self, solver_and_beta, data):
+        solver, beta = solver_and_beta
+        if beta == 1.5 and data != "small":
+            raise NotImplementedError("all entries of W H, not only the nonzeros: too long")
+        self.X = datasets.load(data, weigh=False)
+        self.options = {"solver": solver, "loss": beta, "tol": 0, "random_state": 0}
+        self.time_factorize(max_iter=1)
+
+    def time_factorize(self, *_, max_iter=5):
+        from sparsenmf import factorize
+
+        factorize(self.X, 20, max_iter=max_iter, **self.options)
+
+
 class Growth(Benchmark):
     """Ten iterations on more and more of the same documents: time should grow as they do."""
 

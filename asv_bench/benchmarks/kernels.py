@@ -78,6 +78,52 @@ class UpdateRows(KernelBenchmark):
         self.update(self.columns, self.W, self.gram_W, self.Ht, self.new_Ht, self.no_grams)
 
 
+class UpdateRowsKl(KernelBenchmark):
+    """update_rows_kl: each half of an iteration, two sweeps a row, H's with the objective."""
+
+    def setup(self, n_components, n_threads):
+        from sparsenmf.kernels.kullback_leibler import update_rows_kl
+
+        self.prepare(n_components, n_threads)
+        self.kernel = update_rows_kl
+        self.time_rows_of_W()
+        self.time_rows_of_H()
+
+    def update(self, rows, other, factor, out, want_objective):
+        sums, statistics = other.sum(axis=0, dtype=float), np.zeros((rows.n_blocks, 2))
+        options = (0.0, 0.0, factor, out, 2, 0.1, want_objective, statistics)
+        self.kernel(self.n_threads, rows, other, sums, *options)
+
+    def time_rows_of_W(self, *_):
+        self.update(self.rows, self.Ht, self.W, self.new_W, False)
+
+    def time_rows_of_H(self, *_):
+        self.update(self.columns, self.W, self.Ht, self.new_Ht, True)
+
+
+class ScaleRows(KernelBenchmark):
+    """scale_rows and scale_rows_beta: one half of an iteration of multiplicative updates."""
+
+    def setup(self, n_components, n_threads):
+        from sparsenmf.kernels import multiplicative
+
+        self.prepare(n_components, n_threads)
+        self.kernels = multiplicative
+        self.gram, self.sums = self.Ht.T @ self.Ht, self.Ht.sum(axis=0, dtype=float)
+        self.no_grams = self.block_grams(self.rows)[:0]
+        self.statistics = np.zeros((self.rows.n_blocks, 2))
+        self.time_frobenius()
+        self.time_kullback_leibler()
+
+    def time_frobenius(self, *_):
+        options = (0.0, 0.0, self.W, self.new_W, self.no_grams, self.statistics)
+        self.kernels.scale_rows(self.n_threads, self.rows, self.Ht, self.gram, *options)
+
+    def time_kullback_leibler(self, *_):
+        options = (1.0, 1.0, 0.0, 0.0, 0.0, self.W, self.new_W, self.statistics)
+        self.kernels.scale_rows_beta(self.n_threads, self.rows, self.Ht, self.sums, *options)
+
+
 class ExtrapolateRows(KernelBenchmark):
     """extrapolate_rows: the momentum step on H, with its gram matrix."""
 

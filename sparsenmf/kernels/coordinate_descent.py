@@ -91,22 +91,24 @@ def update_rows(
 
 @kernel
 def extrapolate_rows(current, previous, beta, blocks, gram_partials):
-    """Set previous <- max(0, current + beta * (current - previous)) and sum its gram matrix.
+    """Set previous <- max(0, current + beta * (current - previous)), and sum its gram matrix.
 
     The momentum step of Ang & Gillis 2019 ("Accelerating nonnegative matrix
     factorization algorithms using extrapolation", equation 7), projected. With
-    beta = 0 it copies. `gram_partials` must have one entry for each block.
+    beta = 0 it copies.
     """
     for block in prange(blocks.shape[0]):
         first, last = blocks[block, 0], blocks[block, 1]
-        clear_gram(gram_partials[block])
+        if gram_partials.shape[0] > 0:
+            clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
             now, before = current[chunk:chunk_end].ravel(), previous[chunk:chunk_end].ravel()
             for p in range(now.shape[0]):
                 value = now[p] + beta * (now[p] - before[p])
                 before[p] = max(value, now.dtype.type(0))
-            add_gram(previous, chunk, chunk_end, gram_partials[block])
+            if gram_partials.shape[0] > 0:
+                add_gram(previous, chunk, chunk_end, gram_partials[block])
 
 
 # Rows of the scratch array with one value for each lane of a tile.

@@ -28,6 +28,19 @@ def sum_grams(partials, gram):
             gram[r, s] = gram[s, r] = total[s]
 
 
+@kernel
+def sum_columns(factor, blocks, partials):
+    """partials[block] = sum of the block's rows of `factor`, in float64.
+
+    Each turn of the parallel loop writes one row of `partials` (n_blocks, width).
+    """
+    for block in prange(blocks.shape[0]):
+        partials[block] = 0
+        for i in range(blocks[block, 0], blocks[block, 1]):
+            for r in range(factor.shape[1]):
+                partials[block, r] += np.float64(factor[i, r])
+
+
 @inner
 def clear_gram(gram_partial):
     """Set a block's gram matrix to zero."""

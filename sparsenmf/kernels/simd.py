@@ -11,7 +11,7 @@ the parallel and the serial twin of a kernel give the same bits.
 from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import I64, PANEL, VectorBuilder, meaning, vector_code
+from .vector_code import CACHE_LINE, I64, PANEL, VectorBuilder, meaning, vector_code
 
 CHAINS = 8
 """Sums that run side by side in a gather: fewer would wait for each other's additions."""
@@ -100,6 +100,63 @@ def _gather_panel(code, width, data, indices, start, stop, other, offset):
         part = chains[c * width : (c + 1) * width]
         sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]
     return sums
+
+
+def _dot_rows(products, row, indices, start, stop, other):
+    products[: stop - start] = other[indices[start:stop]] @ row
+    products[stop - start :] = products[stop - start - 1]
+
+
+@vector_code()
+@meaning(_dot_rows)
+def dot_rows(code, products, row, indices, start, stop, other):
+    """products[p] = row . other[indices[start + p]]; beyond stop - start the last one again.
+
+    `products` is a whole number of vectors, [start, stop) is not empty. A vector of
+    nonzeros at a time: their sums over the components, transposed, add up to one vector.
+    """
+    b, lanes = code.b, code.lanes
+    with code.offsets(code.index(0), code.length(products)) as (p0, _):
+        sources, _ = gathered_rows(code, indices, b.add(start, p0), stop, other)
+
+        def add(offset, totals):
+            weights = code.load(code.at(row.data, offset))
+            return [
+                code.add_product(weights, code.load(code.at(source, offset)), total)
+                for source, total in zip(sources, totals, strict=True)
+            ]
+
+        end = code.length(row)
+        sums = code.accumulate(code.index(0), end, [code.zeros] * lanes, add, step=lanes)
+        sums = code.transposed(list(sums))
+        while len(sums) > 1:
+            half = len(sums) // 2
+            sums = [b.fadd(sums[q], sums[half + q]) for q in range(half)]
+        code.store(sums[0], code.at(products.data, p0))
+
+
+def gathered_rows(code, indices, start, stop, other):
+    """Addresses of the rows of a vector of nonzeros, and whether each is inside [start, stop).
+
+    Those outside are given the last row's. Asks for the rows of nonzeros to come.
+    """
+    b = code.b
+    last = b.sub(stop, code.index(1))
+    end = b.sub(code.length(indices), code.index(1))
+
+    def row(p):
+        j = b.load(code.at(indices.data, p))
+        return code.row(other, j if j.type == I64 else b.sext(j, I64))
+
+    sources, inside = [], []
+    for lane in range(code.lanes):
+        p = b.add(start, code.index(lane))
+        ahead = b.add(p, code.index(PREFETCH))
+        ahead = row(b.select(b.icmp_signed("<", ahead, end), ahead, end))
+        code.prefetch(ahead, 2 * CACHE_LINE // code.vector_bytes)
+        inside.append(b.icmp_signed("<", p, stop))
+        sources.append(row(b.select(inside[-1], p, last)))
+    return sources, inside
 
 
 def _copy_rows(target, first, source, start, n):

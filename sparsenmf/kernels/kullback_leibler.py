@@ -1,0 +1,220 @@
+"""Coordinate descent on the rows of a factor, Kullback-Leibler loss.
+
+Given sparse rows x and the other factor B, each row w of this factor minimises
+
+    sum over the nonzeros of x log(x / y) + sum over r of w_r S_r + l1 sum(w) + l2/2 ||w||^2
+
+with y = w B', S_r the sum of B's column r, and w >= 0: the generalised divergence up to
+a constant, entries that are zero included, at the cost of those that are not.
+
+One coordinate at a time (Hsieh & Dhillon 2011, "Fast coordinate descent methods with
+variable selection for non-negative matrix factorization", KDD, section 4). With
+g = sum x b / y and h = sum x b^2 / y^2 the derivative is T - g, T = S_r + l1 + l2 w, and
+Newton's step would be (g - T) / h. But 1 / g is nearly linear in w_r (exactly, if one
+nonzero matters), so the step is Newton's for 1 / g = 1 / T instead:
+
+    step = (g / T) (g - T) / (h + l2 (g / T)^2).
+
+1 / g - 1 / T is concave and rises with w_r, so a step to the right never goes too far. One to the
+left can; it is taken if the objective provably falls: no curvature between w and
+w - d exceeds (h + l2) / (1 - d / w)^2. Else the step is that of the multiplicative
+update, w g / T, which never raises the objective (Lee & Seung 2001); and a coordinate
+that would pass zero becomes zero if the derivative there is not negative. So the
+objective falls with every step, without ever being computed.
+
+The arrays that the kernels share are those of `kernels.coordinate_descent`.
+"""
+
+import numpy as np
+from numba import prange
+
+from .jit import inner, kernel
+from .simd import dot_rows
+from .strips import FLOOR, gather_strips, move_and_sum, sum_log_ratios
+from .vector_code import VECTOR_BYTES
+
+STRIP_ITEMS = 2**19
+"""Entries of all strips of a row together. The strips of rows that are longer are
+gathered a vector of components at a time, anew in every sweep."""
+
+SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own precision
+
+
+@kernel
+def update_rows_kl(
+    rows, other, sums, l1, l2, factor, out, max_sweeps, tolerance, want_objective, statistics
+):
+    """Improve each row of `factor` by coordinate descent and write it to `out`.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (width,), float64
+        Sums of the columns of `other`.
+    l1, l2 : float
+    out : ndarray like `factor`
+        May be `factor` itself.
+    max_sweeps : int
+        0 leaves the rows as they are and only measures. Every second sweep passes over
+        the coordinates that are zero.
+    tolerance : float
+        A row is done when a full sweep moved it less than this fraction of its first
+        sweep, in the metric of the second derivatives.
+    want_objective : bool
+    statistics : ndarray of shape (n_blocks, 2), float64
+        Overwritten with each block's sum of the row objectives above, if wanted, and,
+        with max_sweeps = 0, of the decreases that the steps of single coordinates
+        promise to first order.
+
+    Notes
+    -----
+    Cost: nnz * width for the gather and for each sweep, with a division each. Scratch:
+    the strips of one row (`STRIP_ITEMS`, or a vector for each nonzero of the longest
+    row). Each turn of the parallel loop writes to its own rows and statistics.
+    """
+    for block in prange(rows.blocks.shape[0]):
+        first, last = rows.blocks[block, 0], rows.blocks[block, 1]
+        width, n_lanes = other.shape[1], VECTOR_BYTES // other.itemsize
+        longest = whole_vectors(longest_row(rows.indptr, first, last), other)
+        space = np.empty(min(width * longest, max(STRIP_ITEMS, n_lanes * longest)), other.dtype)
+        lines = np.empty((3, longest), other.dtype)
+        row, pair = np.empty(width, other.dtype), np.empty(2, other.dtype)
+        objective, residual = 0.0, 0.0
+        for i in range(first, last):
+            start, stop = rows.indptr[i], rows.indptr[i + 1]
+            n = whole_vectors(stop - start, other)
+            n_strips = width if width * n <= space.shape[0] else n_lanes
+            strips = space[: n_strips * n].reshape(n_strips, n)
+            x, y, spare = lines[0, :n], lines[1, :n], lines[2, :n]
+            load_row(x, rows.data, start, stop)
+            row[:] = factor[i]
+            if n_strips == width and n > 0:
+                gather_strips(strips, 0, rows.indices, start, stop, other)
+            change = settle_row(
+                row, strips, x, y, spare, pair, sums, l1, l2,
+                rows.indices, start, stop, other, max_sweeps, tolerance,
+            )  # fmt: skip
+            residual += change if max_sweeps == 0 else 0.0
+            out[i] = row
+            if want_objective:
+                multiply_row(y, row, rows.indices, start, stop, other)
+                objective += sum_divergence(x, y, pair)
+                for r in range(width):
+                    w = np.float64(row[r])
+                    objective += w * (sums[r] + l1 + 0.5 * l2 * w)
+        statistics[block, 0], statistics[block, 1] = objective, residual
+
+
+@inner
+def whole_vectors(n, like):
+    """Return n, rounded up to a multiple of the lanes of a vector."""
+    lanes = VECTOR_BYTES // like.itemsize
+    return -(-n // lanes) * lanes
+
+
+@inner
+def longest_row(indptr, first, last):
+    """Return the length of the longest row."""
+    longest = 0
+    for i in range(first, last):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    return longest
+
+
+@inner
+def load_row(x, data, start, stop):
+    """Set x to the values of a row, and zero beyond."""
+    for p in range(stop - start):
+        x[p] = data[start + p]
+    x[stop - start :] = 0
+
+
+@inner
+def multiply_row(y, row, indices, start, stop, other):
+    """Set y = row other' at the nonzeros, and one beyond."""
+    if stop > start:
+        dot_rows(y, row, indices, start, stop, other)
+        y[stop - start :] = 1
+
+
+@inner
+def sum_divergence(x, y, pair):
+    """Return the sum of x log(x / y), in double precision from short sums in single."""
+    total = 0.0
+    for start in range(0, x.shape[0], SUM_CHUNK):
+        sum_log_ratios(pair, x[start : start + SUM_CHUNK], y[start : start + SUM_CHUNK])
+        total += np.float64(pair[0])
+    return total
+
+
+@inner
+def settle_row(
+    row, strips, x, y, spare, pair, sums, l1, l2, indices, start, stop, other, max_sweeps, tolerance
+):
+    """Sweep over a row until it is settled; return the last change (or the residual)."""
+    multiply_row(y, row, indices, start, stop, other)
+    for p in range(y.shape[0]):
+        y[p] = max(y[p], x.dtype.type(FLOOR) * x[p])
+    limit, change = 0.0, 0.0
+    for sweep in range(max(max_sweeps, 1)):
+        change = 0.0
+        for r0 in range(0, row.shape[0], strips.shape[0]):
+            part = slice(r0, r0 + strips.shape[0])
+            if strips.shape[0] < row.shape[0] and y.shape[0] > 0:
+                gather_strips(strips, r0, indices, start, stop, other)
+            change += sweep_strips(
+                row[part], strips, x, y, spare, pair, sums[part], l1, l2,
+                sweep % 2 == 1, max_sweeps > 0,
+            )  # fmt: skip
+        if sweep == 0:
+            limit = tolerance * tolerance * change
+        if change <= limit and sweep % 2 == 0:
+            break
+    return change
+
+
+@inner
+def sweep_strips(row, strips, x, y, spare, pair, sums, l1, l2, skip_zeros, move):
+    """Move the coordinates of some strips once each, in order; return the squared steps.
+
+    Without `move` nothing changes, and the promised decreases are returned.
+    """
+    change, step, moved = 0.0, row.dtype.type(0), 0
+    for r in range(row.shape[0]):
+        old = np.float64(row[r])
+        if sums[r] + l1 == 0 or (skip_zeros and old == 0):
+            continue  # of no effect, or at rest
+        move_and_sum(pair, strips, moved, step, r, x, y)
+        g, h, target = np.float64(pair[0]), np.float64(pair[1]), sums[r] + l1 + l2 * old
+        moved, step = r, row.dtype.type(0)
+        if old == 0 and g <= target:
+            continue  # as most are
+        new = newton_step(old, g, h, target, l2)
+        if new <= 0:
+            spare[:] = y
+            move_and_sum(pair, strips, r, -row[r], r, x, spare)
+            if pair[0] > sums[r] + l1:  # at zero it would want to come back
+                new = old * g / target
+        new = max(new, 0.0)
+        if move:
+            rounded = row.dtype.type(new)
+            step, row[r] = rounded - row[r], rounded
+            change += (h + l2) * (new - old) ** 2
+        else:
+            change += (target - g) * (old - new)
+    move_and_sum(pair, strips, moved, step, moved, x, y)
+    return change
+
+
+@inner
+def newton_step(w, g, h, target, l2):
+    """Return where a coordinate goes: see the module's docstring. Not above 0 means: to zero."""
+    ratio = g / target
+    curvature = h + l2 * ratio * ratio
+    if not curvature > 0:  # no nonzero matters, or h has vanished in rounding
+        return w * ratio
+    new = w + ratio * (g - target) / curvature
+    if 0 < new < w:
+        share = new / w
+        if (w - new) * (h + l2) > 2 * share * share * (target - g):
+            new = w * ratio
+    return new

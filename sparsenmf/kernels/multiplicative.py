@@ -1,0 +1,209 @@
+"""Multiplicative updates on the rows of a factor, for the beta divergences.
+
+Each row w of a factor, given sparse rows x and the other factor B, with y = w B':
+
+    w_r <- w_r (numerator_r / denominator_r)^gamma
+    numerator_r   = sum over the nonzeros of x y^(beta - 2) b_r
+    denominator_r = sum over all entries of y^(beta - 1) b_r  + l1 + l2 w_r
+
+(Févotte & Idier 2011, "Algorithms for nonnegative matrix factorization with the
+beta-divergence", Neural Computation 23(9), table 2: no step raises the objective).
+Denominators are w B'B for beta = 2 and the column sums of B for beta = 1, so that only
+nonzeros are visited; for any other beta all n_rows x n_columns entries of y are, a tile
+at a time.
+
+The arrays that the kernels share are those of `kernels.coordinate_descent`.
+"""
+
+import numpy as np
+from numba import prange
+
+from .gram import GRAM_CHUNK, clear_gram
+from .jit import inner, kernel
+from .kullback_leibler import load_row, multiply_row, sum_divergence, whole_vectors
+from .simd import add_gram, gather_rows
+from .strips import FLOOR
+
+CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
+TILE = 32  # rows that share a chunk of columns
+
+
+@kernel
+def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics):
+    """Multiplicative update of each row, Frobenius loss (Lee & Seung 2001).
+
+    Parameters
+    ----------
+    gram : ndarray of shape (width, width), dtype of the factors
+        other' other.
+    out : ndarray like `factor`
+        May be `factor` itself.
+    statistics : ndarray of shape (n_blocks, 2), float64
+        Overwritten with each block's sum of the row objectives without their constant,
+        and zero.
+
+    Notes
+    -----
+    Cost: nnz * width + 2 n_rows * width**2. Each turn of the parallel loop writes to its
+    own rows, its own gram partial and its own statistics.
+    """
+    for block in prange(rows.blocks.shape[0]):
+        first, last = rows.blocks[block, 0], rows.blocks[block, 1]
+        width = other.shape[1]
+        places = np.arange(width).astype(np.int32)
+        row, cross = np.empty(width, other.dtype), np.empty(width, other.dtype)
+        product = np.empty(width, other.dtype)
+        objective = 0.0
+        if gram_partials.shape[0] > 0:
+            clear_gram(gram_partials[block])
+        for chunk in range(first, last, GRAM_CHUNK):
+            chunk_end = min(chunk + GRAM_CHUNK, last)
+            for i in range(chunk, chunk_end):
+                row[:] = factor[i]
+                gather_rows(
+                    cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other
+                )
+                gather_rows(product, row, places, 0, width, gram)
+                for r in range(width):
+                    row[r] = scaled(row[r], cross[r], product[r] + l1 + l2 * row[r], 1.0)
+                gather_rows(product, row, places, 0, width, gram)
+                for r in range(width):
+                    w = np.float64(row[r])
+                    objective += w * (0.5 * product[r] - cross[r] + l1 + 0.5 * l2 * w)
+                out[i] = row
+            if gram_partials.shape[0] > 0:
+                add_gram(out, chunk, chunk_end, gram_partials[block])
+        statistics[block, 0], statistics[block, 1] = objective, 0.0
+
+
+@kernel
+def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, statistics):
+    """Multiplicative update of each row, any beta but 2, or (with an empty `out`) its loss.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (width,), float64
+        Sums of the columns of `other`, the denominators of beta = 1.
+    beta, gamma : float
+    floor : float
+        Smallest y where a power of it is summed over all entries.
+    out : ndarray like `factor`
+        May be `factor` itself, or of length zero: then nothing is updated.
+    statistics : ndarray of shape (n_blocks, 2), float64
+        If nothing is updated: overwritten with each block's divergence, without what
+        depends on x alone, and its sum of the decreases that the updates promise to
+        first order. The divergence is the sum of -x y^(beta - 1) / (beta - 1) over the
+        nonzeros and of y^beta / beta over all entries; for beta = 1 of x log(x / y) and
+        y; for beta = 0 of x / y and log(y).
+
+    Notes
+    -----
+    Cost: 2 nnz * width, and 2 n_rows * n_columns * width for beta other than 1. Each turn
+    of the parallel loop writes to its own rows and statistics.
+    """
+    for block in prange(rows.blocks.shape[0]):
+        first, last = rows.blocks[block, 0], rows.blocks[block, 1]
+        width, measure = other.shape[1], out.shape[0] == 0
+        x, y = np.empty(CHUNK, other.dtype), np.empty(CHUNK, other.dtype)
+        part = np.empty(width, other.dtype)
+        numerators, denominators = np.empty((TILE, width)), np.empty((TILE, width))
+        objective, residual = 0.0, 0.0
+        for tile in range(first, last, TILE):
+            n = min(TILE, last - tile)
+            for t in range(n):
+                denominators[t] = sums
+                objective += sum_nonzeros(
+                    numerators[t], rows, tile + t, factor, other, beta, measure, x, y, part
+                )
+            if beta != 1:
+                objective += sum_everywhere(
+                    denominators, factor, tile, n, other, beta, floor, y, part
+                )
+            for t in range(n):
+                for r in range(width):
+                    w = np.float64(factor[tile + t, r])
+                    denominator = denominators[t, r] + l1 + l2 * w
+                    new = scaled(w, numerators[t, r], denominator, gamma)
+                    if measure:
+                        objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)
+                        residual += (denominator - numerators[t, r]) * (w - new)
+                    else:
+                        out[tile + t, r] = new
+        statistics[block, 0], statistics[block, 1] = objective, residual
+
+
+@inner
+def scaled(w, numerator, denominator, gamma):
+    """Return the updated coordinate; one of no effect becomes zero."""
+    if w == 0 or not denominator > 0:
+        return w * 0
+    ratio = numerator / denominator
+    new = w * (ratio if gamma == 1 else ratio**gamma)
+    return new if new > 1e-37 else new * 0  # no denormal numbers: they are slow
+
+
+@inner
+def power(y, exponent):
+    """Return y**exponent, quickly where that is a division."""
+    if exponent == -1:
+        return 1 / y
+    if exponent == -2:
+        return 1 / (y * y)
+    return y**exponent
+
+
+@inner
+def sum_nonzeros(numerators, rows, i, factor, other, beta, measure, x, y, part):
+    """Sum a row's numerators over its nonzeros, and return its divergence if wanted."""
+    objective = 0.0
+    numerators[:] = 0
+    for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):
+        stop = min(start + CHUNK, rows.indptr[i + 1])
+        n = stop - start
+        load_row(x, rows.data, start, stop)
+        products = y[: whole_vectors(n, y)]
+        multiply_row(products, factor[i], rows.indices, start, stop, other)
+        if measure and beta == 1:
+            objective += sum_divergence(x[: products.shape[0]], products, part)
+        elif measure:
+            for p in range(n):
+                objective += divergence(np.float64(x[p]), np.float64(y[p]), beta)
+        for p in range(n):
+            y_p = max(y[p], y.dtype.type(FLOOR) * x[p])
+            y[p] = x[p] / y_p if beta == 1 else x[p] * power(np.float64(y_p), beta - 2)
+        gather_rows(part, y, rows.indices[start:stop], 0, n, other)
+        for r in range(part.shape[0]):
+            numerators[r] += part[r]
+    return objective
+
+
+@inner
+def divergence(x, y, beta):
+    """Return what the divergence of x from y has at nonzeros only, beta other than 1."""
+    y = max(y, FLOOR * x)
+    if beta == 0:
+        return x / y + np.log(y)
+    return -x * power(y, beta - 1) / (beta - 1)
+
+
+@inner
+def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, y, part):
+    """Sum the denominators of some rows over all columns, and return the sum of y^beta / beta.
+
+    A chunk of columns, which stays in cache, is taken for all of these rows.
+    """
+    places, objective = np.arange(CHUNK), 0.0
+    denominators[:] = 0
+    for start in range(0, other.shape[0], CHUNK):
+        columns = other[start : start + CHUNK]
+        n = columns.shape[0]
+        for t in range(n_rows):
+            multiply_row(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
+            for p in range(n):
+                raised = power(max(np.float64(y[p]), floor), beta - 1)
+                objective += np.float64(y[p]) * raised / beta if beta != 0 else 0.0
+                y[p] = raised
+            gather_rows(part, y, places, 0, n, columns)
+            for r in range(part.shape[0]):
+                denominators[t, r] += part[r]
+    return objective

@@ -1,0 +1,125 @@
+"""Strips: the gathered rows of the other factor, one component after the other.
+
+Where a loss looks at single entries of W H, a row needs sums over its own nonzeros for
+one component at a time. So the rows b_j of the other factor that it meets are gathered
+once and transposed: strips[r, p] is component r of the row of the p-th nonzero, and a
+sum over nonzeros runs along memory. A strip is a whole number of vectors; what is
+beyond the nonzeros is zero in the strips and in x, and one in y, which leaves all sums
+as they are.
+
+As in `kernels.simd`, the order of every sum is fixed by the code.
+"""
+
+import numpy as np
+from llvmlite import ir
+
+from .simd import gathered_rows
+from .vector_code import meaning, vector_code
+
+FLOOR = 1e-10
+"""Smallest y that is told from zero, as a share of its x: keeps x / y finite."""
+
+
+def _gather_strips(strips, column, indices, start, stop, other):
+    strips[:, : stop - start] = other[indices[start:stop], column : column + len(strips)].T
+    strips[:, stop - start :] = 0
+
+
+@vector_code()
+@meaning(_gather_strips)
+def gather_strips(code, strips, column, indices, start, stop, other):
+    """strips[q, p] = other[indices[start + p], column + q], and zero beyond stop - start.
+
+    Both sides of `strips` are whole numbers of vectors, `column` is one too; [start, stop)
+    is not empty. `indices` must be valid rows of `other`: nothing is checked.
+    """
+    b = code.b
+    with code.offsets(code.index(0), code.length(strips, 1)) as (p0, _):
+        sources, inside = gathered_rows(code, indices, b.add(start, p0), stop, other)
+        with code.offsets(code.index(0), code.length(strips)) as (q0, _):
+            place = b.add(column, q0)
+            rows = [
+                b.select(keep, code.load(code.at(source, place)), code.zeros)
+                for keep, source in zip(inside, sources, strict=True)
+            ]
+            for q, strip in enumerate(code.transposed(rows)):
+                code.store(strip, code.at(code.row(strips, b.add(q0, code.index(q))), p0))
+
+
+def _move_and_sum(sums, strips, moved, step, r, x, y):
+    y[:] = np.maximum(y + step * strips[moved], FLOOR * x)
+    ratio = strips[r] / y
+    sums[0], sums[1] = (x * ratio).sum(), (x * ratio * ratio).sum()
+
+
+@vector_code()
+@meaning(_move_and_sum)
+def move_and_sum(code, sums, strips, moved, step, r, x, y):
+    """Finish the move of one component, and sum the derivatives for the next.
+
+    y <- max(y + step * strips[moved], FLOOR * x), then sums[0] = sum of x * ratio and
+    sums[1] = sum of x * ratio**2, with ratio = strips[r] / y. One pass, and one division,
+    for all of it. (Components by number: a view of a strip would be counted, atomically.)
+    """
+    b = code.b
+    steps = code.splat(step)
+    floor = ir.Constant(code.vector, [FLOOR] * code.lanes)
+    before, strip = code.row(strips, moved), code.row(strips, r)
+
+    def add(p, totals):
+        place = code.at(y.data, p)
+        values = code.load(code.at(x.data, p))
+        new = code.add_product(steps, code.load(code.at(before, p)), code.load(place))
+        least = b.fmul(values, floor)
+        new = b.select(b.fcmp_ordered("<", new, least), least, new)
+        code.store(new, place)
+        ratio = b.fdiv(code.load(code.at(strip, p)), new)
+        weighted = b.fmul(values, ratio)
+        return [b.fadd(totals[0], weighted), code.add_product(weighted, ratio, totals[1])]
+
+    end = code.length(y)
+    totals = code.accumulate(code.index(0), end, [code.zeros] * 2, add, step=code.lanes)
+    for q, total in enumerate(totals):
+        b.store(_add_lanes(code, total), code.at(sums.data, code.index(q)))
+
+
+def _sum_log_ratios(total, x, y):
+    ratio = np.divide(x, np.maximum(y, FLOOR * x), out=np.ones_like(x), where=x > 0)
+    total[0] = (x * np.log(ratio)).sum()
+
+
+@vector_code()
+@meaning(_sum_log_ratios)
+def sum_log_ratios(code, total, x, y):
+    """total[0] = sum of x log(x / max(y, FLOOR * x)); where x is zero, zero."""
+    b = code.b
+    one, floor = (ir.Constant(code.vector, [value] * code.lanes) for value in (1.0, FLOOR))
+
+    def add(p, totals):
+        values = code.load(code.at(x.data, p))
+        product, least = code.load(code.at(y.data, p)), b.fmul(values, floor)
+        product = b.select(b.fcmp_ordered("<", product, least), least, product)
+        there = b.fcmp_ordered(">", values, code.zeros)
+        ratio = b.select(there, b.fdiv(values, product), one)
+        return [code.add_product(values, code.logarithm(ratio), totals[0])]
+
+    (sums,) = code.accumulate(code.index(0), code.length(x), [code.zeros], add, step=code.lanes)
+    b.store(_add_lanes(code, sums), total.data)
+
+
+def _add_lanes(code, vector):
+    """Return the sum of a vector's lanes: halves onto halves."""
+    b, number = code.b, ir.IntType(32)
+    lanes = code.lanes
+    while lanes > 1:
+        lanes //= 2
+        halves = [
+            b.shuffle_vector(
+                vector,
+                vector,
+                ir.Constant(ir.VectorType(number, lanes), list(range(first, first + lanes))),
+            )
+            for first in (0, lanes)
+        ]
+        vector = b.fadd(*halves)
+    return b.extract_element(vector, ir.Constant(number, 0))

@@ -1,0 +1,101 @@
+"""The losses: beta divergences between X and W H, and what of them depends on X alone."""
+
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+
+BETAS = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+CHUNK = 2**16  # entries of X looked at together: no temporary as long as X
+
+EPSILON = float(np.finfo(np.float32).eps)
+"""Smallest entry of W H, relative to the mean of X, whose powers are summed over all
+entries (scikit-learn takes the same number, without the mean)."""
+
+
+class Loss(NamedTuple):
+    """A beta divergence and its constants for one X.
+
+    Attributes
+    ----------
+    beta : float
+        2: half the squared Frobenius norm of X - W H; 1: Kullback-Leibler; 0: Itakura-Saito.
+    constant : float
+        What the divergence has of X alone.
+    scale : float
+        Sum of x^beta over the entries (halved for beta = 2): the size of the
+        divergence, which scales with X as it does.
+    floor : float
+        Smallest y that counts where powers of y are summed over all entries.
+    """
+
+    beta: float
+    constant: float
+    scale: float
+    floor: float
+
+    def relative(self, value):
+        """Return the root of a divergence over that of the scale."""
+        return float(np.sqrt(max(value, 0.0) / self.scale)) if self.scale else 0.0
+
+    def relative_residual(self, residual):
+        """Return a solver's residual without its unit; see `Factorization.optimality`."""
+        if not self.scale:
+            return 0.0
+        return float(
+            np.sqrt(residual / (2 * self.scale)) if self.beta == 2 else residual / self.scale
+        )
+
+
+def make_loss(beta, data, shape):
+    """Return the loss for the stored entries of a matrix."""
+    if beta == 2:
+        half = 0.5 * float(np.einsum("p,p->", data, data, dtype=np.float64))
+        return Loss(2.0, half, half, 0.0)
+    constant = scale = total = 0.0
+    for start in range(0, len(data), CHUNK):
+        x = data[start : start + CHUNK].astype(np.float64)
+        total += float(x.sum())
+        powers = float((x**beta).sum())
+        scale += powers
+        if beta == 1:
+            constant -= powers  # the kernels sum x log(x / y), which is exact near a fit
+        elif beta == 0:
+            constant -= float(np.log(x).sum()) + len(x)
+        else:
+            constant += powers / (beta * (beta - 1))
+    return Loss(beta, constant, scale, EPSILON * total / (shape[0] * shape[1]))
+
+
+def loss_name(beta):
+    """Return the name of a beta, or itself where it has none."""
+    return next((name for name, known in BETAS.items() if known == beta), beta)
+
+
+def check_loss(loss, solver, X):
+    """Return the beta of a loss that the solver can minimise on X.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss, the solver has none like it, or X has zeros, and the
+        divergence of zero is infinite.
+    """
+    named = isinstance(loss, str) and loss in BETAS
+    real = isinstance(loss, numbers.Real) and not isinstance(loss, bool | np.bool_)
+    if not (named or (real and np.isfinite(float(loss)))):
+        listed = ", ".join(map(repr, BETAS))
+        raise ValueError(f"loss must be one of {listed}, or a finite number beta, not {loss!r}")
+    beta = BETAS[loss] if named else float(loss)
+    if solver == "cd" and beta not in (1, 2):
+        raise ValueError(
+            f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '
+            f'not {loss!r}: take solver="mu", which minimises any'
+        )
+    if beta <= 0 and X.nnz < X.shape[0] * X.shape[1]:
+        raise ValueError(
+            f"loss={loss!r} (beta = {beta:g} <= 0) is infinite where X is zero, and X has zeros: "
+            "add a small value to all of X, or choose a beta above 0"
+        )
+    return beta

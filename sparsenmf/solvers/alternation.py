@@ -1,0 +1,193 @@
+"""What all solvers share: alternate between the factors, with momentum and roll-back.
+
+One iteration improves all rows of W given Ht, then all rows of Ht given W, by the
+same kernel. Between iterations Ht is extrapolated,
+
+    Ht <- max(0, Ht_k + beta_k (Ht_k - Ht_{k-1}))
+
+in the manner of Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization
+algorithms using extrapolation", Neural Computation 31(2)): beta grows while the
+objective falls; when it does not, the iterate is rejected, the last one is taken up
+again and beta is lowered. Three things differ from their algorithm, all for the better
+in our measurements: only Ht is extrapolated (given Ht, W is all but determined by it,
+so a momentum of its own made iterations be rejected), the objective is that of the
+pair (W, Ht) which is kept, and a rejected iterate is rolled back, not kept. So
+the objective never rises, and it costs no second copy of W for the momentum.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels.threads import threads_for
+from ..rows import empty_factor
+
+FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
+
+
+class Iterate(NamedTuple):
+    """A pair of factors and its own objective, never that of another pair."""
+
+    W: np.ndarray
+    Ht: np.ndarray
+    objective: float
+
+
+class Momentum:
+    """The schedule of beta (Ang & Gillis 2019, section 3.2)."""
+
+    def __init__(self, cap):
+        self.beta, self.cap = min(FIRST_BETA, cap), cap
+
+    def grow(self):
+        self.beta = min(self.cap, GROWTH * self.beta)
+        self.cap = min(1.0, CAP_GROWTH * self.cap)
+
+    def shrink(self):
+        self.cap, self.beta = self.beta, SHRINKAGE * self.beta
+
+
+class Alternation(ABC):
+    """The state of one run. A solver says how a factor is updated.
+
+    What an update needs to know of the other factor as a whole is its *summary*: the
+    gram matrix for the Frobenius loss, the sums of its columns for the others.
+
+    Parameters
+    ----------
+    rows, columns : Rows
+        X and its transpose.
+    W, Ht : ndarray
+        Padded start; overwritten.
+    penalty_W, penalty_H : Penalty
+    loss : Loss
+    n_components : int
+        Columns of the factors that are not padding.
+    max_sweeps : int
+        Inner sweeps over a row in each iteration, where the solver has any.
+    extrapolate : bool
+        Whether there is momentum.
+    n_threads : int
+
+    Attributes
+    ----------
+    current : Iterate
+        The last accepted iterate. Replaced as a whole, so that it is consistent
+        whenever the run is interrupted.
+    stalled : bool
+        A step without momentum no longer lowered the objective: rounding is all
+        that is left.
+    """
+
+    def __init__(
+        self,
+        rows,
+        columns,
+        W,
+        Ht,
+        penalty_W,
+        penalty_H,
+        loss,
+        n_components,
+        *,
+        max_sweeps=2,
+        extrapolate=True,
+        n_threads=1,
+    ):
+        self.rows, self.columns = rows, columns
+        self.penalty_W, self.penalty_H = penalty_W, penalty_H
+        self.loss, self.n_components = loss, n_components
+        self.max_sweeps = max_sweeps
+        self.n_threads = threads_for(n_threads, len(rows.data) * W.shape[1])
+        self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
+        self.stalled = False
+        self.n_blocks = max(rows.n_blocks, columns.n_blocks)
+        self._statistics = np.zeros((self.n_blocks, 2))
+        self.current = Iterate(W, Ht, np.inf)
+        self._spare = (empty_factor(W.shape, W.dtype), empty_factor(Ht.shape, Ht.dtype))
+        self._beta = 0.0
+        self._allocate(W.shape[1])
+        self._extrapolate()
+
+    def iterate(self):
+        """Run one iteration."""
+        W, Ht, objective = self.current
+        W_new, Ht_new = self._spare
+        _, summary_W = self._update(
+            self.rows, Ht_new, self._summary_Ht, self.penalty_W, W, W_new, last=False
+        )
+        fit, _ = self._update(
+            self.columns, W_new, summary_W, self.penalty_H, Ht_new, Ht_new, last=True
+        )
+        fit = self._resolve(self.loss.constant + fit, W_new, Ht_new)
+        new = Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
+        check_overflow(new.objective, W.dtype)
+        if new.objective < objective:
+            self._spare = (W, Ht)
+            self.current = new
+            self._accelerate()
+        elif self._beta == 0:
+            self.stalled = True
+        else:
+            self.momentum.shrink()
+            self._beta = 0.0
+        self._extrapolate()
+
+    def optimality(self):
+        """Return how far the current iterate is from a stationary point, without a unit.
+
+        Costs as much as an iteration without sweeps.
+        """
+        W, Ht, _ = self.current
+        self._beta = 0.0
+        self._extrapolate()
+        residual_W, summary_W = self._measure(
+            self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0]
+        )
+        residual_Ht, _ = self._measure(
+            self.columns, W, summary_W, self.penalty_H, Ht, self._spare[1]
+        )
+        return self.loss.relative_residual(residual_W + residual_Ht)
+
+    def _accelerate(self):
+        if self._beta > 0:
+            self.momentum.grow()
+        self._beta = self.momentum.beta
+
+    def _extrapolate(self):
+        """Make the spare Ht the extrapolated current one, with its summary."""
+        Ht, spare = self.current.Ht, self._spare[1]
+        self._summary_Ht = self._extend(Ht, spare, Ht.dtype.type(self._beta))
+
+    @abstractmethod
+    def _allocate(self, width):
+        """Allocate what the solver needs beside the factors."""
+
+    def _resolve(self, fit, W, Ht):
+        """Return the loss of (W, Ht) and the penalty of H, better than rounding left it."""
+        return max(fit, self.penalty_H.value(Ht))
+
+    @abstractmethod
+    def _extend(self, Ht, spare, beta):
+        """Extrapolate Ht into `spare`, which holds the one before, and return its summary."""
+
+    @abstractmethod
+    def _update(self, rows, other, summary, penalty, factor, out, *, last):
+        """Update one factor into `out`.
+
+        Return its objective, but for the loss's constant, if it is the last of the
+        iteration, and else its summary, which the other one needs.
+        """
+
+    @abstractmethod
+    def _measure(self, rows, other, summary, penalty, factor, spare):
+        """Return the optimality residual of one factor, and its summary."""
+
+
+def check_overflow(value, dtype):
+    """Raise if the objective or a gram matrix has left the range of the factors' type."""
+    if not np.isfinite(value):
+        raise OverflowError(
+            f"the factors overflow {dtype}: start from smaller W and H, or use float64"
+        )

@@ -1,0 +1,73 @@
+"""One side of a factorization: the rows of W, given an H that stays as it is."""
+
+import numpy as np
+
+from ..kernels.coordinate_descent import update_rows
+from ..kernels.kullback_leibler import update_rows_kl
+from ..kernels.multiplicative import scale_rows_beta
+from ..kernels.tiles import sweep_depth
+from ..rows import pad_factor
+from .multiplicative import exponent
+
+LOOK = 10  # multiplicative updates between looks at what they still promise
+
+
+class Frozen:
+    """H, padded, with its summaries.
+
+    Parameters
+    ----------
+    H : ndarray of shape (n_components, n_features)
+    penalty : Penalty
+        Of W.
+    """
+
+    def __init__(self, H, penalty):
+        self.Ht, self.penalty = pad_factor(H.T, H.dtype), penalty
+        wide = self.Ht.T.astype(np.float64)
+        depth = sweep_depth(len(H))
+        gram = penalty.fold_into(wide @ wide.T)[:depth, :depth]
+        self.gram = gram.astype(H.dtype, order="C")
+        self.sums = wide.sum(axis=1)
+
+
+def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
+    """Set the rows of W, zero on entry, to the best fit of `rows`."""
+    statistics, penalty, Ht = np.empty((rows.n_blocks, 2)), frozen.penalty, frozen.Ht
+    dtype = W.dtype.type
+    if loss.beta == 2:
+        no_grams = np.empty((0, *frozen.gram.shape))
+        update_rows(
+            n_threads,
+            rows,
+            Ht,
+            frozen.gram,
+            dtype(penalty.l1),
+            W,
+            W,
+            max_sweeps,
+            dtype(tol),
+            no_grams,
+            statistics,
+        )
+        return
+    # From the same amount of each component, the right amount in all.
+    total = frozen.sums.sum()
+    for i in range(rows.n_rows if total > 0 else 0):
+        x = rows.data[rows.indptr[i] : rows.indptr[i + 1]]
+        W[i] = np.where(frozen.sums > 0, x.sum(dtype=np.float64) / total, 0)
+    if loss.beta == 1:
+        sums, weights = frozen.sums, (penalty.l1, penalty.l2)
+        update_rows_kl(
+            n_threads, rows, Ht, sums, *weights, W, W, max_sweeps, tol, False, statistics
+        )
+        return
+    gamma, weights = exponent(loss.beta), (penalty.l1, penalty.l2)
+    options = (frozen.sums, loss.beta, gamma, loss.floor, *weights)
+    for sweep in range(1, max_sweeps + 1):
+        scale_rows_beta(n_threads, rows, Ht, *options, W, W, statistics)
+        if sweep % LOOK == 0:
+            scale_rows_beta(n_threads, rows, Ht, *options, W, W[:0], statistics)
+            objective, promised = statistics.sum(axis=0)
+            if promised <= tol * (loss.constant + objective):
+                return
