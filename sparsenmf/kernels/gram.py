@@ -35,7 +35,8 @@ def sum_columns(factor, blocks, partials):
     Each turn of the parallel loop writes one row of `partials` (n_blocks, width).
     """
     for block in prange(blocks.shape[0]):
-        partials[block] = 0
+        for r in range(factor.shape[1]):
+            partials[block, r] = 0
         for i in range(blocks[block, 0], blocks[block, 1]):
             for r in range(factor.shape[1]):
                 partials[block, r] += np.float64(factor[i, r])

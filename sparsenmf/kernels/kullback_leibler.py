@@ -86,7 +86,7 @@ def update_rows_kl(
             strips = space[: n_strips * n].reshape(n_strips, n)
             x, y, spare = lines[0, :n], lines[1, :n], lines[2, :n]
             load_row(x, rows.data, start, stop)
-            row[:] = factor[i]
+            copy_values(row, factor[i])
             if n_strips == width and n > 0:
                 gather_strips(strips, 0, rows.indices, start, stop, other)
             change = settle_row(
@@ -94,7 +94,7 @@ def update_rows_kl(
                 rows.indices, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
-            out[i] = row
+            copy_values(out[i], row)
             if want_objective:
                 multiply_row(y, row, rows.indices, start, stop, other)
                 objective += sum_divergence(x, y, pair)
@@ -121,11 +121,17 @@ def longest_row(indptr, first, last):
 
 
 @inner
+def copy_values(target, source):
+    """Copy an array; a slice assignment, of any shapes, would compile for much longer."""
+    for p in range(target.shape[0]):
+        target[p] = source[p]
+
+
+@inner
 def load_row(x, data, start, stop):
     """Set x to the values of a row, and zero beyond."""
-    for p in range(stop - start):
-        x[p] = data[start + p]
-    x[stop - start :] = 0
+    for p in range(x.shape[0]):
+        x[p] = data[start + p] if p < stop - start else 0
 
 
 @inner
@@ -133,7 +139,8 @@ def multiply_row(y, row, indices, start, stop, other):
     """Set y = row other' at the nonzeros, and one beyond."""
     if stop > start:
         dot_rows(y, row, indices, start, stop, other)
-        y[stop - start :] = 1
+        for p in range(stop - start, y.shape[0]):
+            y[p] = 1
 
 
 @inner
@@ -190,7 +197,7 @@ def sweep_strips(row, strips, x, y, spare, pair, sums, l1, l2, skip_zeros, move)
             continue  # as most are
         new = newton_step(old, g, h, target, l2)
         if new <= 0:
-            spare[:] = y
+            copy_values(spare, y)
             move_and_sum(pair, strips, r, -row[r], r, x, spare)
             if pair[0] > sums[r] + l1:  # at zero it would want to come back
                 new = old * g / target

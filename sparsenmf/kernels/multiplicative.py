@@ -20,7 +20,7 @@ from numba import prange
 
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
-from .kullback_leibler import load_row, multiply_row, sum_divergence, whole_vectors
+from .kullback_leibler import copy_values, load_row, multiply_row, sum_divergence, whole_vectors
 from .simd import add_gram, gather_rows
 from .strips import FLOOR
 
@@ -59,7 +59,7 @@ def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
             for i in range(chunk, chunk_end):
-                row[:] = factor[i]
+                copy_values(row, factor[i])
                 gather_rows(
                     cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other
                 )
@@ -70,7 +70,7 @@ def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics
                 for r in range(width):
                     w = np.float64(row[r])
                     objective += w * (0.5 * product[r] - cross[r] + l1 + 0.5 * l2 * w)
-                out[i] = row
+                copy_values(out[i], row)
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
         statistics[block, 0], statistics[block, 1] = objective, 0.0
@@ -111,7 +111,7 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
         for tile in range(first, last, TILE):
             n = min(TILE, last - tile)
             for t in range(n):
-                denominators[t] = sums
+                copy_values(denominators[t], sums)
                 objective += sum_nonzeros(
                     numerators[t], rows, tile + t, factor, other, beta, measure, x, y, part
                 )
@@ -156,7 +156,8 @@ def power(y, exponent):
 def sum_nonzeros(numerators, rows, i, factor, other, beta, measure, x, y, part):
     """Sum a row's numerators over its nonzeros, and return its divergence if wanted."""
     objective = 0.0
-    numerators[:] = 0
+    for r in range(numerators.shape[0]):
+        numerators[r] = 0
     for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):
         stop = min(start + CHUNK, rows.indptr[i + 1])
         n = stop - start
@@ -193,7 +194,9 @@ def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, y, p
     A chunk of columns, which stays in cache, is taken for all of these rows.
     """
     places, objective = np.arange(CHUNK), 0.0
-    denominators[:] = 0
+    for t in range(n_rows):
+        for r in range(denominators.shape[1]):
+            denominators[t, r] = 0
     for start in range(0, other.shape[0], CHUNK):
         columns = other[start : start + CHUNK]
         n = columns.shape[0]
