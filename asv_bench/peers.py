@@ -52,22 +52,6 @@ def run_poismf(X, k, W, H, n_iter, threads, loss):
     return np.asarray(model.A), np.asarray(model.B).T
 
 
-def run_enstop(X, k, W, H, n_iter, threads, loss):
-    """enstop's pLSA: the same optimum, up to the documents' lengths; it takes no start."""
-    from enstop import PLSA
-
-    model = PLSA(
-        k,
-        n_iter=n_iter,
-        n_iter_per_test=n_iter + 1,
-        tolerance=0.0,
-        e_step_thresh=0.0,
-        random_state=0,
-    )
-    weights = model.fit_transform(sp.csr_matrix(X))
-    return weights * np.asarray(X.sum(axis=1)).reshape(-1, 1), model.components_
-
-
 def run_cmfrec(X, k, W, H, n_iter, threads, loss):
     """cmfrec's alternating least squares with non-negativity, zeros as zeros."""
     from cmfrec import CMF
@@ -125,11 +109,10 @@ PEERS = {
     "cmfrec": run_cmfrec,
     "gensim": run_gensim,
     "poismf": run_poismf,
-    "enstop": run_enstop,
 }
 LOSSES = {
     "frobenius": ("sparsenmf", REFERENCE, "minibatch", "cmfrec", "gensim"),
-    "kullback-leibler": ("sparsenmf", REFERENCE, "poismf", "enstop"),
+    "kullback-leibler": ("sparsenmf", REFERENCE, "poismf"),
 }
 MODULES = {REFERENCE: "sklearn", "minibatch": "sklearn"}
 PACKAGES = {"minibatch": REFERENCE}

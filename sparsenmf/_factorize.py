@@ -78,8 +78,11 @@ of shape (n_samples, n_features)
         Number of components, at most min(n_samples, n_features).
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
         Where to start. Default: "custom" if W or H is given, else "random": on real
-        tf-idf corpora (20 and 50 components) NNDSVD starts took 1.5 to 2 times as long,
-        the decomposition included, and ended with a squared error 0.01% to 0.2% lower.
+        tf-idf corpora (20 and 50 components) an NNDSVD start took about as many iterations
+        and, before them, half to nearly all of their time, and ended with a squared error
+        0.01% to 0.2% lower. For "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random
+        starts for losses other than the Frobenius norm are scaled so that W H sums to what
+        X does.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional

@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from sparsenmf import Factorization
+
 SPARSE = ("csr", "csc", "coo", "lil", "dok", "dia", "bsr")
 
 
@@ -96,3 +98,9 @@ def dense_of(X):
             raise IndexError
         dense[i, j] += x
     return dense
+
+
+def small_model():
+    """A factorization written down by hand."""
+    H = np.array([[0.0, 3.0, 1.0, 2.0], [0.0, 0.0, 5.0, 0.0]])
+    return Factorization(np.ones((3, 2)), H, np.ones(1), np.ones(1), "converged", 0.0, 1.0, 0.5)

@@ -120,7 +120,7 @@ class ScaleRows(KernelBenchmark):
         self.kernels.scale_rows(self.n_threads, self.rows, self.Ht, self.gram, *options)
 
     def time_kullback_leibler(self, *_):
-        options = (1.0, 1.0, 0.0, 0.0, 0.0, self.W, self.new_W, self.statistics)
+        options = (1.0, 1.0, 0.0, 0.0, 0.0, self.W, self.new_W, 0, self.statistics)
         self.kernels.scale_rows_beta(self.n_threads, self.rows, self.Ht, self.sums, *options)
 
 

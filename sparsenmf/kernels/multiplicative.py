@@ -27,6 +27,8 @@ from .strips import FLOOR
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
 TILE = 32  # rows that share a chunk of columns
 
+UPDATE, OBJECTIVE, RESIDUAL = range(3)
+
 
 @kernel
 def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics):
@@ -77,8 +79,8 @@ def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics
 
 
 @kernel
-def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, statistics):
-    """Multiplicative update of each row, any beta but 2, or (with an empty `out`) its loss.
+def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, mode, statistics):
+    """Multiplicative update of each row, or what it would come to; any beta but 2.
 
     Parameters
     ----------
@@ -88,11 +90,12 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
     floor : float
         Smallest y where a power of it is summed over all entries.
     out : ndarray like `factor`
-        May be `factor` itself, or of length zero: then nothing is updated.
+        May be `factor` itself. Written to by `UPDATE` only.
+    mode : `UPDATE`, `OBJECTIVE` or `RESIDUAL`
     statistics : ndarray of shape (n_blocks, 2), float64
-        If nothing is updated: overwritten with each block's divergence, without what
-        depends on x alone, and its sum of the decreases that the updates promise to
-        first order. The divergence is the sum of -x y^(beta - 1) / (beta - 1) over the
+        Overwritten with each block's divergence, without what depends on x alone
+        (`OBJECTIVE`), and its sum of the decreases that the updates promise to first
+        order (`RESIDUAL`). The divergence is the sum of -x y^(beta - 1) / (beta - 1) over the
         nonzeros and of y^beta / beta over all entries; for beta = 1 of x log(x / y) and
         y; for beta = 0 of x / y and log(y).
 
@@ -103,7 +106,7 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
     """
     for block in prange(rows.blocks.shape[0]):
         first, last = rows.blocks[block, 0], rows.blocks[block, 1]
-        width, measure = other.shape[1], out.shape[0] == 0
+        width = other.shape[1]
         x, y = np.empty(CHUNK, other.dtype), np.empty(CHUNK, other.dtype)
         part = np.empty(width, other.dtype)
         numerators, denominators = np.empty((TILE, width)), np.empty((TILE, width))
@@ -113,7 +116,7 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
             for t in range(n):
                 copy_values(denominators[t], sums)
                 objective += sum_nonzeros(
-                    numerators[t], rows, tile + t, factor, other, beta, measure, x, y, part
+                    numerators[t], rows, tile + t, factor, other, beta, mode, x, y, part
                 )
             if beta != 1:
                 objective += sum_everywhere(
@@ -124,11 +127,10 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
                     w = np.float64(factor[tile + t, r])
                     denominator = denominators[t, r] + l1 + l2 * w
                     new = scaled(w, numerators[t, r], denominator, gamma)
-                    if measure:
-                        objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)
-                        residual += (denominator - numerators[t, r]) * (w - new)
-                    else:
+                    if mode == UPDATE:
                         out[tile + t, r] = new
+                    objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)
+                    residual += (denominator - numerators[t, r]) * (w - new)
         statistics[block, 0], statistics[block, 1] = objective, residual
 
 
@@ -153,8 +155,8 @@ def power(y, exponent):
 
 
 @inner
-def sum_nonzeros(numerators, rows, i, factor, other, beta, measure, x, y, part):
-    """Sum a row's numerators over its nonzeros, and return its divergence if wanted."""
+def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
+    """Sum a row's numerators over its nonzeros, or return its divergence there."""
     objective = 0.0
     for r in range(numerators.shape[0]):
         numerators[r] = 0
@@ -164,11 +166,13 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, measure, x, y, part):
         load_row(x, rows.data, start, stop)
         products = y[: whole_vectors(n, y)]
         multiply_row(products, factor[i], rows.indices, start, stop, other)
-        if measure and beta == 1:
+        if mode == OBJECTIVE and beta == 1:
             objective += sum_divergence(x[: products.shape[0]], products, part)
-        elif measure:
+        elif mode == OBJECTIVE:
             for p in range(n):
                 objective += divergence(np.float64(x[p]), np.float64(y[p]), beta)
+        if mode == OBJECTIVE:
+            continue
         for p in range(n):
             y_p = max(y[p], y.dtype.type(FLOOR) * x[p])
             y[p] = x[p] / y_p if beta == 1 else x[p] * power(np.float64(y_p), beta - 2)

@@ -1,6 +1,6 @@
 """Multiplicative updates, for every beta divergence. No momentum, no inner sweeps."""
 
-from ..kernels.multiplicative import scale_rows, scale_rows_beta
+from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows, scale_rows_beta
 from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import ColumnSums
 
@@ -31,18 +31,17 @@ class MultiplicativeBeta(ColumnSums):
     """Any other beta."""
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):
-        self._run(rows, other, summary, penalty, factor, out)
+        self._run(rows, other, summary, penalty, factor, out, UPDATE)
         if not last:
             return None, self._sum_columns(out, rows)
-        # The update knows the objective before it; what it came to takes a pass of its own.
-        fit, _ = self._run(rows, other, summary, penalty, out, out[:0])
+        fit, _ = self._run(rows, other, summary, penalty, out, out, OBJECTIVE)
         return fit, None
 
     def _measure(self, rows, other, summary, penalty, factor, spare):
-        _, residual = self._run(rows, other, summary, penalty, factor, spare[:0])
+        _, residual = self._run(rows, other, summary, penalty, factor, spare, RESIDUAL)
         return residual, self._sum_columns(factor, rows)
 
-    def _run(self, rows, other, sums, penalty, factor, out):
+    def _run(self, rows, other, sums, penalty, factor, out, mode):
         statistics = self._statistics[: rows.n_blocks]
         beta = self.loss.beta
         scale_rows_beta(
@@ -57,6 +56,7 @@ class MultiplicativeBeta(ColumnSums):
             penalty.l2,
             factor,
             out,
+            mode,
             statistics,
         )
         return statistics.sum(axis=0).tolist()

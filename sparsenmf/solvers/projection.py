@@ -1,10 +1,11 @@
 """One side of a factorization: the rows of W, given an H that stays as it is."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..kernels.coordinate_descent import update_rows
 from ..kernels.kullback_leibler import update_rows_kl
-from ..kernels.multiplicative import scale_rows_beta
+from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows_beta
 from ..kernels.tiles import sweep_depth
 from ..rows import pad_factor
 from .multiplicative import exponent
@@ -51,11 +52,13 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
             statistics,
         )
         return
-    # From the same amount of each component, the right amount in all.
+    # From the same amount of each component, and the right amount in all.
     total = frozen.sums.sum()
-    for i in range(rows.n_rows if total > 0 else 0):
-        x = rows.data[rows.indptr[i] : rows.indptr[i + 1]]
-        W[i] = np.where(frozen.sums > 0, x.sum(dtype=np.float64) / total, 0)
+    if total > 0:
+        shape = rows.n_rows, len(Ht)
+        X = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=shape, copy=False)
+        W[:] = (X.sum(axis=1, dtype=np.float64) / total)[:, None]
+        W[:, frozen.sums == 0] = 0
     if loss.beta == 1:
         sums, weights = frozen.sums, (penalty.l1, penalty.l2)
         update_rows_kl(
@@ -65,9 +68,11 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
     gamma, weights = exponent(loss.beta), (penalty.l1, penalty.l2)
     options = (frozen.sums, loss.beta, gamma, loss.floor, *weights)
     for sweep in range(1, max_sweeps + 1):
-        scale_rows_beta(n_threads, rows, Ht, *options, W, W, statistics)
+        scale_rows_beta(n_threads, rows, Ht, *options, W, W, UPDATE, statistics)
         if sweep % LOOK == 0:
-            scale_rows_beta(n_threads, rows, Ht, *options, W, W[:0], statistics)
-            objective, promised = statistics.sum(axis=0)
+            scale_rows_beta(n_threads, rows, Ht, *options, W, W, OBJECTIVE, statistics)
+            objective = statistics[:, 0].sum()
+            scale_rows_beta(n_threads, rows, Ht, *options, W, W, RESIDUAL, statistics)
+            promised = statistics[:, 1].sum()
             if promised <= tol * (loss.constant + objective):
                 return
