@@ -7,9 +7,7 @@ import scipy.sparse as sp
 from sparsenmf import rows as rows_module
 from sparsenmf.kernels import (
     coordinate_descent,
-    jit,
     products,
-    simd,
     tiles,
     transpose,
     vector_code,
@@ -140,6 +138,16 @@ def test_update_rows_gives_the_same_bits_in_every_compilation(rng, dtype, n_comp
 
 
 @DTYPES
+def test_a_row_does_not_depend_on_its_tile(rng, dtype):
+    """Bit for bit: rows that need more sweeps never move their neighbours."""
+    X, other, factor = make_problem(rng, 7, dtype, n_rows=40)
+    together, _, _ = run_update(X, other, factor, max_sweeps=50, tolerance=1e-3)
+    for i in range(len(X)):
+        alone, _, _ = run_update(X[[i]], other, factor[[i]], max_sweeps=50, tolerance=1e-3)
+        np.testing.assert_array_equal(alone[0], together[i])
+
+
+@DTYPES
 @pytest.mark.parametrize("beta", [0.0, 0.7])
 def test_extrapolate_rows_equals_definition(rng, dtype, beta):
     current, previous = (pad_factor(rng.random((300, 11)), dtype) for _ in range(2))
@@ -238,113 +246,7 @@ def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
             assert not array.flags.writeable
 
 
-# Each vector primitive, compiled, against its Python meaning (which runs with the JIT off).
-
-
-def compiled(primitive, n_arguments):
-    """The LLVM code behind a primitive, as a function that Python can call."""
-    names = ", ".join("abcdefgh"[:n_arguments])
-    scope = {"primitive": primitive}
-    exec(f"def call({names}):\n    primitive({names})", scope)
-    return jit.inner(scope["call"])
-
-
-@DTYPES
-@pytest.mark.parametrize("nnz", [0, 1, 2, 7, 40])
-@WIDTHS
-def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
-    other = pad_factor(rng.random((30, n_components)), dtype)
-    data, indices = rng.random(nnz + 3).astype(dtype), rng.integers(30, size=nnz + 3)
-    total = np.full(other.shape[1], np.nan, dtype)
-    for kind in (np.int32, np.int64):
-        compiled(simd.gather_rows, 6)(total, data, indices.astype(kind), 2, 2 + nnz, other)
-        expected = data[2 : 2 + nnz].astype(float) @ other[indices[2 : 2 + nnz]]
-        np.testing.assert_allclose(total, expected, rtol=TOLERANCE[dtype])
-    again = np.full_like(total, np.nan)
-    simd._gather_rows(again, data, indices, 2, 2 + nnz, other)
-    np.testing.assert_allclose(again, total, rtol=TOLERANCE[dtype])
-
-
-@DTYPES
-@WIDTHS
-def test_add_gram_equals_its_meaning(rng, dtype, n_components):
-    rows = pad_factor(rng.random((50, n_components)), dtype)
-    width = rows.shape[1]
-    total, again = np.ones((2, width, width))
-    compiled(simd.add_gram, 4)(rows, 3, 47, total)
-    simd._add_gram(rows, 3, 47, again)
-    wide = rows[3:47].astype(float)
-    for result in (total, again):
-        np.testing.assert_allclose(
-            np.triu(result), np.triu(1 + wide.T @ wide), rtol=TOLERANCE[dtype]
-        )
-
-
-@DTYPES
-def test_copy_rows_copies_just_these(rng, dtype):
-    source = pad_factor(rng.random((9, 20)), dtype)
-    target, again = np.zeros((2, 12, source.shape[1]), dtype)
-    compiled(simd.copy_rows, 5)(target, 4, source, 2, 5)
-    simd._copy_rows(again, 4, source, 2, 5)
-    np.testing.assert_array_equal(target[4:9], source[2:7])
-    assert not target[:4].any()
-    assert not target[9:].any()
-    np.testing.assert_array_equal(again, target)
-
-
-@DTYPES
-@pytest.mark.parametrize("n_components", [3, 8, 20])
-def test_transpose_equals_its_meaning(rng, dtype, n_components):
-    n_tile, width = tiles.tile_rows(dtype), padded_width(n_components, dtype)
-    source = rng.random((n_tile, width)).astype(dtype)
-    target, again = np.zeros((2, width, n_tile), dtype)
-    compiled(tiles.transpose, 3)(target, source, dtype(-0.5))
-    tiles._transpose(again, source, dtype(-0.5))
-    np.testing.assert_array_equal(target, source.T - dtype(0.5))
-    np.testing.assert_array_equal(again, target)
-
-
-@DTYPES
-@pytest.mark.parametrize("depth", [4, 20, 52])
-@pytest.mark.parametrize("primitive", ["sweep_tile", "measure_tile"])
-def test_sweep_of_a_tile_equals_reference(rng, dtype, depth, primitive):
-    n_tile, width = tiles.tile_rows(dtype), padded_width(depth, dtype)
-    other = rng.random((90, depth)) * (rng.random((90, depth)) < 0.5)
-    other[:, 2] = 0  # the diagonal vanishes: this coordinate stays
-    gram = other.T @ other
-    inverse = np.divide(1, np.diag(gram), out=np.zeros(depth), where=np.diag(gram) > 0)
-    tile = rng.random((width, n_tile)) * (rng.random((width, n_tile)) < 0.5)
-    cross = rng.normal(size=(width, n_tile)) * depth
-    active = np.arange(n_tile) % 3 > 0
-    moved, change, objective = reference.sweep_tile(tile[:depth], cross[:depth], gram, active)
-    if primitive == "measure_tile":
-        moved = tile[:depth]
-        objective = (0.5 * moved * (gram @ moved) - cross[:depth] * moved).sum(axis=0)
-        change = reference.sweep_tile(moved, cross[:depth], gram, active, move=False)[1]
-    function = getattr(tiles, primitive)
-    for run in (compiled(function, 7), getattr(tiles, f"_{primitive}")):
-        result = tile.astype(dtype)
-        sums = np.full((2, n_tile), np.nan, dtype)
-        arrays = (cross, gram, inverse, active)
-        run(result, *(array.astype(dtype) for array in arrays), *sums)
-        scale = max(1, np.abs(moved).max())
-        np.testing.assert_allclose(result[:depth], moved, atol=TOLERANCE[dtype] * scale)
-        np.testing.assert_array_equal(result[depth:], tile[depth:].astype(dtype))
-        still = result[:depth, ~active]
-        np.testing.assert_array_equal(still, tile[:depth, ~active].astype(dtype))
-        rtol = 50 * TOLERANCE[dtype]
-        for values, expected in zip(sums, (change, objective), strict=True):
-            np.testing.assert_allclose(values, expected, rtol, rtol * np.abs(expected).max())
-
-
-@DTYPES
-def test_a_row_does_not_depend_on_its_tile(rng, dtype):
-    """Bit for bit: rows that need more sweeps never move their neighbours."""
-    X, other, factor = make_problem(rng, 7, dtype, n_rows=40)
-    together, _, _ = run_update(X, other, factor, max_sweeps=50, tolerance=1e-3)
-    for i in range(len(X)):
-        alone, _, _ = run_update(X[[i]], other, factor[[i]], max_sweeps=50, tolerance=1e-3)
-        np.testing.assert_array_equal(alone[0], together[i])
+# The shape of the work.
 
 
 def test_padding_is_whole_vectors():

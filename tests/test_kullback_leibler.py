@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize
-from sparsenmf.kernels import jit, simd, strips
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
 from sparsenmf.rows import empty_factor, make_rows, pad_factor
 
@@ -105,65 +104,6 @@ def test_same_bits_at_any_thread_count(dtype):
         np.testing.assert_array_equal(run.H, runs[0].H)
         np.testing.assert_array_equal(run.objective_history, runs[0].objective_history)
         assert run.optimality == runs[0].optimality
-
-
-# The vector primitives against their Python meaning.
-
-
-def compiled(primitive, n_arguments):
-    names = ", ".join("abcdefgh"[:n_arguments])
-    scope = {"primitive": primitive}
-    exec(f"def call({names}):\n    primitive({names})", scope)
-    return jit.inner(scope["call"])
-
-
-@DTYPES
-@WIDTHS
-@pytest.mark.parametrize("nnz", [1, 7, 8, 40])
-def test_gathered_strips_and_products(rng, dtype, n_components, nnz):
-    other = pad_factor(rng.random((50, n_components)), dtype)
-    row = pad_factor(rng.random((1, n_components)), dtype)[0]
-    indices = rng.integers(0, 50, nnz + 6).astype(np.int32)
-    n = -(-nnz // 8) * 8
-    found = np.full((other.shape[1], n), np.nan, dtype)
-    compiled(strips.gather_strips, 6)(found, 0, indices, 3, 3 + nnz, other)
-    np.testing.assert_array_equal(found[:, :nnz], other[indices[3 : 3 + nnz]].T)
-    assert not found[:, nnz:].any()
-    products = np.full(n, np.nan, dtype)
-    compiled(simd.dot_rows, 6)(products, row, indices, 3, 3 + nnz, other)
-    np.testing.assert_allclose(products[:nnz], row @ found[:, :nnz], rtol=TOLERANCE[dtype])
-
-
-@DTYPES
-def test_move_and_sum(rng, dtype):
-    tile, x, y = rng.random((3, 16)).astype(dtype), rng.random(16), rng.random(16)
-    x[11:], y[11:], tile[:, 11:] = 0, 1, 0
-    x, y = x.astype(dtype), y.astype(dtype)
-    step = dtype(-0.9)  # some y fall below the floor
-    expected = np.maximum(y + step * tile[2], strips.FLOOR * x)
-    ratio = tile[0] / expected
-    sums = np.empty(2, dtype)
-    compiled(strips.move_and_sum, 7)(sums, tile, 2, step, 0, x, y)
-    np.testing.assert_allclose(y, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-    assert (y > 0).all()
-    np.testing.assert_allclose(sums, [(x * ratio).sum(), (x * ratio**2).sum()], rtol=1e-3)
-
-
-@DTYPES
-def test_logarithms_are_exact_over_the_whole_range(dtype):
-    x = np.full(4096, 3.0, dtype)
-    x[4000:] = 0
-    ratios = np.concatenate([np.logspace(-30, 9, 3000), np.linspace(0.99, 1.01, 1096)])
-    y = (3 / ratios).astype(dtype)
-    call = compiled(strips.sum_log_ratios, 3)
-    total = np.empty(1, dtype)
-    for start in range(0, 4096, 8):
-        part = slice(start, start + 8)
-        call(total, x[part], y[part])
-        ratio = x[part].astype(float) / y[part].astype(float)
-        terms = x[part] * np.log(np.where(x[part] > 0, ratio, 1))
-        eps = np.finfo(dtype).eps
-        assert total[0] == pytest.approx(terms.sum(), abs=8 * eps * (np.abs(terms).sum() + 24))
 
 
 # The solver.
