@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Factorization", "estimate_memory", "factorize"]
+__all__ = ["NMF", "Factorization", "estimate_memory", "factorize"]
 
 _HOMES = {
+    "NMF": "estimators",
     "Factorization": "factorization",
     "estimate_memory": "memory",
     "factorize": "_factorize",
@@ -23,6 +24,7 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from ._factorize import factorize
+    from .estimators import NMF
     from .factorization import Factorization
     from .memory import estimate_memory
 

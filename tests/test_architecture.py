@@ -28,6 +28,7 @@ LAYERS = [
     {"solvers", "initialization", "memory"},
     {"factorization"},
     {"_factorize"},
+    {"estimators"},
 ]
 """Rooms from the ground up. A module imports from its own layer or from below."""
 

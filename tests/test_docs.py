@@ -10,8 +10,12 @@ import pytest
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.mark.parametrize("name", ["sparsenmf._factorize", "sparsenmf.memory"])
+@pytest.mark.parametrize(
+    "name", ["sparsenmf._factorize", "sparsenmf.memory", "sparsenmf.estimators"]
+)
 def test_docstring_examples_give_what_they_show(name):
+    if name.endswith("estimators"):
+        pytest.importorskip("sklearn")
     result = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE
     )

@@ -1,0 +1,263 @@
+"""Estimators for scikit-learn (extra `sklearn`): the same parameters, our solver."""
+
+import warnings
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "sparsenmf.NMF needs scikit-learn 1.6 or newer: pip install 'sparsenmf[sklearn]' "
+        f"({error}); sparsenmf.factorize works without it"
+    ) from error
+
+from ._factorize import factorize
+
+DTYPES = [np.float64, np.float32]
+
+
+class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Non-negative matrix factorization, a drop-in for `sklearn.decomposition.NMF`.
+
+    Parameters
+    ----------
+    n_components : int, "auto" or None, default "auto"
+        "auto" takes the number from a given W or H, else, as None does,
+        min(n_samples, n_features).
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Default: "custom" if W or H is passed to `fit_transform`, else "random".
+    solver : {"cd", "mu"}, optional
+        Default: "cd" where there is one for the loss.
+    beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
+default "frobenius"
+        The `loss` of `factorize`.
+    tol : float, default 1e-5
+        Stop when the objective fell by less than ``tol`` times itself over five iterations.
+    max_iter : int, default 200
+    random_state : int, RandomState, numpy.random.Generator or None
+    alpha_W : float, default 0
+    alpha_H : float or "same", default "same"
+    l1_ratio : float, default 0
+    verbose : int, default 0
+        Anything but 0 shows a progress bar.
+    shuffle : bool, default False
+        Accepted and ignored: coordinates are visited in order, side by side.
+    max_sweeps : int, default 2
+        Inner sweeps over a row in each iteration.
+    extrapolate : bool, default True
+        Momentum between iterations.
+    time_limit : float, optional
+        Seconds.
+    n_threads : int, optional
+        As in `factorize`: all cores in the main process, one in workers.
+    callback : callable, optional
+        Called after each iteration with an `IterationState`; a true value stops.
+
+    Attributes
+    ----------
+    factorization_ : Factorization
+        All there is to know: W, H, history, top_terms, save.
+    components_ : ndarray of shape (n_components, n_features)
+        H.
+    n_components_ : int
+    reconstruction_err_ : float
+        Frobenius norm of X - WH, or sqrt(2 loss) for other losses, as scikit-learn's.
+    n_iter_ : int
+    objective_history_ : ndarray of shape (n_iter,)
+    stop_reason_ : str
+    optimality_ : float
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X was a DataFrame
+
+    Notes
+    -----
+    What differs from scikit-learn 1.9:
+
+    ==================  ===========================  ====================================
+    .                   scikit-learn                 here
+    ==================  ===========================  ====================================
+    default start       "nndsvda"                    "random" (faster, about as good)
+    default n_components  n_features                 min(n_samples, n_features), the most
+    tol                 on the projected gradient    on the objective; default 1e-5
+    order of components  as started                  heaviest first
+    coordinate descent  Frobenius loss               Kullback-Leibler too
+    shuffle             shuffles coordinates         ignored
+    transform           limited by max_iter          each row until it has converged
+    threads             BLAS only                    n_threads
+    ==================  ===========================  ====================================
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import NMF
+    >>> X = sp.random_array((100, 80), density=0.1, rng=0)
+    >>> NMF(5, random_state=0).fit_transform(X).shape
+    (100, 5)
+    """
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        init=None,
+        solver=None,
+        beta_loss="frobenius",
+        tol=1e-5,
+        max_iter=200,
+        random_state=None,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        verbose=0,
+        shuffle=False,
+        max_sweeps=2,
+        extrapolate=True,
+        time_limit=None,
+        n_threads=None,
+        callback=None,
+    ):
+        self.n_components = n_components
+        self.init = init
+        self.solver = solver
+        self.beta_loss = beta_loss
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.alpha_W = alpha_W
+        self.alpha_H = alpha_H
+        self.l1_ratio = l1_ratio
+        self.verbose = verbose
+        self.shuffle = shuffle
+        self.max_sweeps = max_sweeps
+        self.extrapolate = extrapolate
+        self.time_limit = time_limit
+        self.n_threads = n_threads
+        self.callback = callback
+
+    def fit(self, X, y=None, W=None, H=None):
+        """Learn the components of X; y is ignored."""
+        self._fit(X, W, H)
+        return self
+
+    def fit_transform(self, X, y=None, W=None, H=None):
+        """Learn the components of X and return W.
+
+        Parameters
+        ----------
+        X : sparse matrix or array, ndarray or DataFrame, of shape (n_samples, n_features)
+        y : ignored
+        W : ndarray of shape (n_samples, n_components), optional
+            Start for ``init="custom"``.
+        H : ndarray of shape (n_components, n_features), optional
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            The best weights for the components that were found, as `transform` gives them.
+        """
+        X = self._fit(X, W, H)
+        return self.factorization_.transform(X, n_threads=self.n_threads)
+
+    def _fit(self, X, W, H):
+        X = validate_data(
+            self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, ensure_non_negative=True
+        )
+        model = factorize(
+            X,
+            self._count_components(X, W, H),
+            init=self.init,
+            W=W,
+            H=H,
+            solver=self.solver,
+            loss=self.beta_loss,
+            alpha_W=self.alpha_W,
+            alpha_H=self.alpha_H,
+            l1_ratio=self.l1_ratio,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            max_sweeps=self.max_sweeps,
+            extrapolate=self.extrapolate,
+            time_limit=self.time_limit,
+            n_threads=self.n_threads,
+            random_state=self.random_state,
+            callback=self.callback,
+            progress=bool(self.verbose),
+        )
+        if model.stop_reason == "max_iter" and self.tol > 0:
+            warnings.warn(
+                f"no convergence in max_iter={self.max_iter} iterations: raise it, or tol",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self.factorization_ = model
+        return X
+
+    def transform(self, X):
+        """Return the weights of the components in X, of shape (any, n_components)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False)
+        return self.factorization_.transform(X, n_threads=self.n_threads)
+
+    def inverse_transform(self, X):
+        """Return X @ components_, of shape (any, n_features): dense."""
+        check_is_fitted(self)
+        X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
+        return X @ self.components_
+
+    def _count_components(self, X, W, H):
+        if self.n_components not in ("auto", None):
+            return self.n_components
+        if self.n_components == "auto" and H is not None:
+            return np.shape(H)[0]
+        if self.n_components == "auto" and W is not None:
+            return np.shape(W)[-1]
+        return min(X.shape)
+
+    @property
+    def components_(self):
+        """H, of shape (n_components, n_features)."""
+        return self.factorization_.H
+
+    @property
+    def n_components_(self):
+        """Rows of H."""
+        return self.factorization_.n_components
+
+    @property
+    def reconstruction_err_(self):
+        """Frobenius norm of X - W H, or the root of twice another loss."""
+        return self.factorization_.error
+
+    @property
+    def n_iter_(self):
+        """Iterations done."""
+        return self.factorization_.n_iter
+
+    @property
+    def objective_history_(self):
+        """Objective after each iteration."""
+        return self.factorization_.objective_history
+
+    @property
+    def stop_reason_(self):
+        """Why the fit stopped."""
+        return self.factorization_.stop_reason
+
+    @property
+    def optimality_(self):
+        """How far the result is from a stationary point."""
+        return self.factorization_.optimality
+
+    @property
+    def _n_features_out(self):
+        return self.factorization_.n_components
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

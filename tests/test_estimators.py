@@ -1,0 +1,150 @@
+"""The estimator in scikit-learn's hands: its checks, pipelines, searches, frames, clones."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+pytest.importorskip("sklearn")
+
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import NMF as SklearnNMF
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sparsenmf import NMF, factorize
+
+from . import problems
+
+
+@parametrize_with_checks([NMF(max_iter=500), NMF(2, beta_loss="kullback-leibler", max_iter=500)])
+def test_scikit_learns_checks(estimator, check):
+    """All of them; the only skip is that of the array API, which numba cannot take."""
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def X():
+    return problems.documents(400, 250, dtype=np.float64)
+
+
+def test_is_the_factorization(X):
+    options = {"alpha_W": 1e-4, "l1_ratio": 0.5, "tol": 1e-6, "max_iter": 300}
+    estimator = NMF(6, random_state=3, **options).fit(X)
+    model = factorize(X, 6, random_state=3, **options)
+    np.testing.assert_array_equal(estimator.components_, model.H)
+    np.testing.assert_array_equal(estimator.transform(X), model.transform(X))
+    np.testing.assert_array_equal(estimator.objective_history_, model.objective_history)
+    assert estimator.n_iter_ == model.n_iter
+    assert estimator.n_components_ == 6
+    assert estimator.reconstruction_err_ == model.error
+    assert estimator.stop_reason_ == model.stop_reason == "converged"
+    assert estimator.optimality_ == model.optimality
+    assert estimator.n_features_in_ == 250
+
+
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler", 1.5])
+def test_is_as_good_as_scikit_learns_from_the_same_start(X, beta_loss):
+    rng = np.random.default_rng(0)
+    W, H = rng.random((400, 6)) / 10, rng.random((6, 250)) / 10
+    solver = "cd" if beta_loss == "frobenius" else "mu"
+    options = {"init": "custom", "beta_loss": beta_loss, "max_iter": 400}
+    theirs = SklearnNMF(6, solver=solver, tol=1e-6, **options)
+    theirs.fit_transform(X, W=W.copy(), H=H.copy())
+    ours = NMF(6, tol=1e-6, **options)
+    ours.fit_transform(X, W=W, H=H)
+    assert ours.reconstruction_err_ <= 1.01 * theirs.reconstruction_err_
+
+
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler"])
+def test_fit_transform_is_fit_and_transform(X, beta_loss):
+    estimator = NMF(5, beta_loss=beta_loss, random_state=0, max_iter=1000)
+    W = estimator.fit_transform(X)
+    np.testing.assert_array_equal(W, estimator.transform(X))
+    np.testing.assert_array_equal(W, clone(estimator).fit(X).transform(X))
+    scale = estimator.factorization_.W.max()
+    np.testing.assert_allclose(W, estimator.factorization_.W, atol=0.02 * scale)
+    np.testing.assert_allclose(estimator.inverse_transform(W), W @ estimator.components_)
+    np.testing.assert_array_equal(estimator.inverse_transform(sp.csr_array(W)).shape, X.shape)
+
+
+def test_number_of_components_follows_the_start(X):
+    rng = np.random.default_rng(0)
+    W, H = rng.random((400, 4)), rng.random((4, 250))
+    assert NMF(max_iter=2, tol=0).fit(X, H=H).n_components_ == 4
+    assert NMF(max_iter=2, tol=0).fit(X, W=W).n_components_ == 4
+    assert NMF(max_iter=1, tol=0).fit(X[:7]).n_components_ == 7
+    assert NMF(None, max_iter=1, tol=0).fit(X[:7]).n_components_ == 7
+
+
+def test_warns_where_it_did_not_converge(X):
+    with pytest.warns(ConvergenceWarning, match="no convergence in max_iter=2 iterations"):
+        NMF(5, max_iter=2).fit(X)
+
+
+def test_must_be_fitted_first(X):
+    with pytest.raises(NotFittedError):
+        NMF(5).transform(X)
+    with pytest.raises(NotFittedError):
+        NMF(5).inverse_transform(np.ones((1, 5)))
+
+
+def test_pickles_and_clones(X):
+    estimator = NMF(5, random_state=0, n_threads=1).fit(X)
+    again = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(again.transform(X), estimator.transform(X))
+    assert clone(estimator).get_params() == estimator.get_params()
+    assert not hasattr(clone(estimator), "factorization_")
+
+
+TEXTS = [
+    "the cat sat on the mat and purred",
+    "my cat chased a mouse across the mat",
+    "a mouse hid from the cat",
+    "stocks fell as the market opened",
+    "the market rallied and stocks rose",
+    "investors sold stocks when the market fell",
+] * 4
+
+
+def test_in_a_pipeline_and_a_search():
+    pipeline = make_pipeline(TfidfVectorizer(), NMF(random_state=0), LogisticRegression())
+    labels = np.tile(np.repeat([0, 1], 3), 4)
+    search = GridSearchCV(pipeline, {"nmf__n_components": [2, 3]}, cv=2, n_jobs=2)
+    search.fit(TEXTS, labels)
+    assert search.best_score_ == 1
+    names = search.best_estimator_[:-1].get_feature_names_out()
+    assert list(names[:2]) == ["nmf0", "nmf1"]
+
+
+def test_in_a_column_transformer_with_frames():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(rng.random((30, 5)), columns=list("abcde"))
+    transformer = ColumnTransformer([("topics", NMF(2, random_state=0), ["a", "b", "c"])])
+    found = transformer.set_output(transform="pandas").fit_transform(frame)
+    assert list(found.columns) == ["topics__nmf0", "topics__nmf1"]
+    assert list(NMF(2, random_state=0).fit(frame).feature_names_in_) == list("abcde")
+
+
+def test_without_scikit_learn_the_error_says_what_to_install():
+    code = (
+        "import sys\n"
+        "sys.modules['sklearn'] = None\n"
+        "import sparsenmf\n"
+        "try:\n"
+        "    sparsenmf.NMF\n"
+        "except ImportError as error:\n"
+        "    assert \"pip install 'sparsenmf[sklearn]'\" in str(error), error\n"
+        "else:\n"
+        "    raise AssertionError\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
