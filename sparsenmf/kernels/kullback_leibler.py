@@ -15,9 +15,9 @@ nonzero matters), so the step is Newton's for 1 / g = 1 / T instead:
 
     step = (g / T) (g - T) / (h + l2 (g / T)^2).
 
-1 / g - 1 / T is concave and rises with w_r, so a step to the right never goes too far. One to the
-left can; it is taken if the objective provably falls: no curvature between w and
-w - d exceeds (h + l2) / (1 - d / w)^2. Else the step is that of the multiplicative
+1 / g - 1 / T is concave and rises with w_r, so a step to the right never goes too far.
+One to the left can; it is taken if the objective provably falls: no curvature between w
+and w - d exceeds (h + l2) / (1 - d / w)^2. Else the step is that of the multiplicative
 update, w g / T, which never raises the objective (Lee & Seung 2001); and a coordinate
 that would pass zero becomes zero if the derivative there is not negative. So the
 objective falls with every step, without ever being computed.
