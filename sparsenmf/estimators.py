@@ -156,10 +156,11 @@ default "frobenius"
         Returns
         -------
         ndarray of shape (n_samples, n_components)
-            The best weights for the components that were found, as `transform` gives them.
+            The weights of the fit, those that `reconstruction_err_` is of: `transform` gives
+            the same up to the tolerance.
         """
-        X = self._fit(X, W, H)
-        return self.factorization_.transform(X, n_threads=self.n_threads)
+        self._fit(X, W, H)
+        return self.factorization_.W
 
     def _fit(self, X, W, H):
         X = validate_data(
@@ -188,12 +189,12 @@ default "frobenius"
         )
         if model.stop_reason == "max_iter" and self.tol > 0:
             warnings.warn(
-                f"no convergence in max_iter={self.max_iter} iterations: raise it, or tol",
+                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
+                "convergence.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
         self.factorization_ = model
-        return X
 
     def transform(self, X):
         """Return the weights of the components in X, of shape (any, n_components)."""
