@@ -37,6 +37,9 @@ del rows, columns
 small = sp.random_array((300, 200), density=0.2, dtype=np.float32, rng=rng)
 numba_itself = {key: options[key] for key in ("init", "loss", "solver") if key in options}
 factorize(small, 3, n_threads=1, max_iter=2, **numba_itself)
+if "loss" in options:  # the parallel kernels too: whether they are cached must not matter
+    large = sp.random_array((3000, 2000), density=0.05, dtype=np.float32, rng=rng)
+    factorize(large, 3, n_threads=2, max_iter=1, **numba_itself)
 reset_peak()
 before = status("VmRSS")
 model = factorize(X, k, max_iter=3, random_state=0, n_threads=2, **options)
