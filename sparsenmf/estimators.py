@@ -76,18 +76,18 @@ default "frobenius"
     -----
     What differs from scikit-learn 1.9:
 
-    ==================  ===========================  ====================================
-    .                   scikit-learn                 here
-    ==================  ===========================  ====================================
-    default start       "nndsvda"                    "random" (faster, about as good)
+    ====================  =========================  ====================================
+    .                     scikit-learn               here
+    ====================  =========================  ====================================
+    default start         "nndsvda"                  "random" (faster, about as good)
     default n_components  n_features                 min(n_samples, n_features), the most
-    tol                 on the projected gradient    on the objective; default 1e-5
-    order of components  as started                  heaviest first
-    coordinate descent  Frobenius loss               Kullback-Leibler too
-    shuffle             shuffles coordinates         ignored
-    transform           limited by max_iter          each row until it has converged
-    threads             BLAS only                    n_threads
-    ==================  ===========================  ====================================
+    tol                   on the projected gradient  on the objective; default 1e-5
+    order of components   as started                 heaviest first
+    coordinate descent    Frobenius loss             Kullback-Leibler too
+    shuffle               shuffles coordinates       ignored
+    transform             limited by max_iter        each row until it has converged
+    threads               BLAS only                  n_threads
+    ====================  =========================  ====================================
 
     Examples
     --------
