@@ -6,31 +6,26 @@ from typing import Any
 import numpy as np
 
 from . import __version__
+from .arguments import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_n_components,
+    check_number,
+    check_random_state,
+)
+from .constraints import check_frozen, check_seeds, constrain, plant_seeds
 from .factorization import Factorization, order_components
 from .initialization import INITS, initialize
 from .kernels.threads import resolve_threads
 from .kernels.transpose import transpose_rows
 from .losses import check_loss, loss_name, make_loss
 from .penalties import make_penalties
-from .progress import IterationState, open_progress
-from .rows import make_rows
-from .solvers.coordinate_descent import CoordinateDescent
-from .solvers.kullback_leibler import KullbackLeibler
-from .solvers.multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
+from .rows import make_rows, padded_width
+from .solvers.running import SOLVERS, alternate, choose_solver
 from .stopping import Stopping
-from .validation import (
-    check_choice,
-    check_factor,
-    check_flag,
-    check_integer,
-    check_matrix,
-    check_n_components,
-    check_number,
-    check_random_state,
-    check_scale,
-)
-
-SOLVERS = ("cd", "mu")
+from .validation import check_factor, check_matrix, check_scale
+from .weights import check_weights
 
 
 def factorize(
@@ -52,6 +47,13 @@ def factorize(
     time_limit: float | None = None,
     n_threads: int | None = None,
     random_state: Any = None,
+    sample_weight: Any = None,
+    feature_weight: Any = None,
+    frozen_W: Any = None,
+    frozen_H: Any = None,
+    seeds: Any = None,
+    seeding: str = "start",
+    vocabulary: Any = None,
     callback: Any = None,
     progress: bool = False,
 ) -> Factorization:
@@ -86,8 +88,8 @@ of shape (n_samples, n_features)
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional
-        The start of H for ``init="custom"``. Copied. Either may be left out, and is
-        then drawn at random.
+        The start of H for ``init="custom"``. Copied. Either may be left out, or have fewer
+        components: what is not given is drawn at random.
     solver : {"cd", "mu"}, optional
         Coordinate descent, for the first two losses, or multiplicative updates, for all.
         Default: "cd" where there is one: it needs a fraction of the iterations.
@@ -123,6 +125,24 @@ default "frobenius"
         cores the process may use, but 1 outside the main thread and in child
         processes. The result does not depend on it.
     random_state : int, numpy.random.Generator or RandomState, optional
+    sample_weight : array-like of shape (n_samples,), optional
+        A sample of weight c counts, in the loss and in the penalties, as c copies of it. One
+        of weight zero has no influence, and gets the W that `transform` gives it.
+    feature_weight : array-like of shape (n_features,), optional
+        The same for features; kept, and used by `transform`. A feature of weight zero is
+        left out: its column of H is zero. Both need a loss with beta > 0.
+    frozen_W, frozen_H : sequence of int or mask, optional
+        Components whose column of W, or row of H, stays exactly as given, while all else is
+        learned: known topics beside new ones. W or H must be passed, and may have these
+        components only, the first ones.
+    seeds : dict of topic -> features, optional
+        Words to begin topics with, such as ``{"sports": ["team", "match"], "law": ["court"]}``
+        with `vocabulary`, or ``{0: [17, 4], 3: [8]}``: components by number, or else numbered
+        in the order of the dict; features by term or by column.
+    seeding : {"start", "support"}, default "start"
+        Whether the seeds are where a component starts, or all the features it may ever have.
+    vocabulary : sequence of n_features str, or dict of term -> column, optional
+        What columns the terms in `seeds` are.
     callback : callable, optional
         Called after each iteration with an `IterationState`; a true return value stops.
     progress : bool, default False
@@ -143,6 +163,9 @@ default "frobenius"
 
     Notes
     -----
+    Components are ordered by weight, heaviest first; with frozen or seeded ones they stay
+    in their places.
+
     An iteration costs about ``4 * nnz * n_components`` multiply-adds. Memory beyond X:
     its transpose, and twice the factors (see `estimate_memory`).
 
@@ -171,19 +194,21 @@ default "frobenius"
     """
     started = time.perf_counter()
     X = check_matrix(X)
-    check_scale(X)
     n_components = check_n_components(n_components, X.shape)
-    init, W, H = _check_start(init, W, H, X, n_components)
     if solver is not None:
         check_choice(solver, "solver", SOLVERS)
     beta = check_loss(loss, solver, X)
     solver = solver or ("cd" if beta in (1, 2) else "mu")
+    init, W, H = _check_start(init, W, H, X, n_components)
+    frozen_W = check_frozen(frozen_W, "frozen_W", 0 if W is None else W.shape[1], n_components)
+    frozen_H = check_frozen(frozen_H, "frozen_H", 0 if H is None else len(H), n_components)
+    seeds = check_seeds(seeds, vocabulary, seeding, (n_components, X.shape[1]))
+    if seeds and H is not None:
+        raise ValueError("seeds make a start of H of their own: pass seeds or H, not both")
+    weights = check_weights(sample_weight, feature_weight, X.shape, beta)
     alpha_W = check_number(alpha_W, "alpha_W")
-    alpha_H = (
-        alpha_H
-        if isinstance(alpha_H, str) and alpha_H == "same"
-        else check_number(alpha_H, "alpha_H")
-    )
+    if not (isinstance(alpha_H, str) and alpha_H == "same"):
+        alpha_H = check_number(alpha_H, "alpha_H")
     l1_ratio = check_number(l1_ratio, "l1_ratio", most=1.0)
     stopping = Stopping(
         check_number(tol, "tol"),
@@ -201,23 +226,30 @@ default "frobenius"
         raise TypeError(f"callback must be callable, not {callback!r}")
     progress = check_flag(progress, "progress")
 
-    rows = make_rows(X, n_components)
+    scaled = weights.scale_matrix(X)
+    check_scale(scaled)
+    rows = make_rows(scaled, n_components)
     columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
-    measure = make_loss(beta, X.data, X.shape)
-    penalty_W, penalty_H = make_penalties(X.shape, alpha_W, alpha_H, l1_ratio)
+    measure = make_loss(beta, scaled.data, X.shape)
     start_W, start_Ht = initialize(
         rows,
         columns,
         n_components,
         init,
         rng,
-        W=W,
-        H=H,
+        W=weights.scale_W(W),
+        H=weights.scale_H(H),
         beta=beta,
         solver=solver,
         n_threads=n_threads,
     )
-    run = _solver(solver, beta)(
+    support = plant_seeds(start_Ht, seeds, seeding)
+    penalty_W, penalty_H = make_penalties(
+        weights.sizes(X.shape), alpha_W, alpha_H, l1_ratio, padded_width(n_components, X.dtype)
+    )
+    penalty_W = constrain(penalty_W.weigh(weights.samples, beta), frozen_W)
+    penalty_H = constrain(penalty_H.weigh(weights.features, beta), frozen_H, support)
+    run = choose_solver(solver, beta)(
         rows,
         columns,
         start_W,
@@ -231,7 +263,7 @@ default "frobenius"
         n_threads=n_threads,
     )
     del start_W, start_Ht
-    stop_reason = _alternate(run, stopping, n_components, callback, progress)
+    stop_reason = alternate(run, stopping, weights, callback, progress)
 
     try:
         optimality = run.optimality()
@@ -239,18 +271,21 @@ default "frobenius"
         optimality, stop_reason = float("nan"), "interrupted"
     current = run.current
     fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
-    del run, rows, columns
-    W, H = order_components(current.W, current.Ht, n_components)
+    del run, rows, columns, scaled
+    constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
+    start = W, H
+    W, H = order_components(current.W, current.Ht, n_components, keep=constrained)
     history = np.array(stopping.history)
-    return Factorization(
-        W=W,
-        H=H,
+    model = Factorization(
+        W=weights.unscale_W(W),
+        H=weights.unscale_H(H),
         objective_history=history[:, 0].copy(),
         time_history=history[:, 1].copy(),
         stop_reason=stop_reason,
         optimality=optimality,
         x_norm=float(np.sqrt(2 * measure.scale)),
         error=float(np.sqrt(max(2 * fit, 0.0))),
+        feature_weight=weights.features,
         options={
             "solver": solver,
             "loss": loss_name(beta),
@@ -265,36 +300,14 @@ default "frobenius"
             "sparsenmf": __version__,
         },
     )
-
-
-def _alternate(run, stopping, n_components, callback, progress):
-    """Iterate until there is a reason to stop, and return it."""
-    display = open_progress(progress, stopping.max_iter)
-    try:
-        while True:
-            run.iterate()
-            stopping.record(run.current.objective)
-            n_iter = len(stopping.history)
-            display.update(n_iter, run.loss.relative(run.current.objective))
-            if callback is not None and callback(IterationState(run, stopping, n_components)):
-                return "callback"
-            reason = stopping.reason(run.stalled)
-            if reason:
-                return reason
-    except KeyboardInterrupt:
-        if not stopping.history:
-            raise
-        # The iterate may be newer than the last record: the two must agree.
-        stopping.history[-1] = (run.current.objective, stopping.history[-1][1])
-        return "interrupted"
-    finally:
-        display.close()
-
-
-def _solver(solver, beta):
-    if solver == "mu":
-        return MultiplicativeFrobenius if beta == 2 else MultiplicativeBeta
-    return CoordinateDescent if beta == 2 else KullbackLeibler
+    if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
+        model.W[left_out] = model.transform(X[left_out], n_threads=n_threads)
+    # To the bit, whatever weights have rounded.
+    for r in np.flatnonzero(frozen_W):
+        model.W[:, r] = start[0][:, r]
+    for r in np.flatnonzero(frozen_H):
+        model.H[r] = start[1][r]
+    return model
 
 
 def _check_start(init, W, H, X, n_components):
@@ -307,9 +320,7 @@ def _check_start(init, W, H, X, n_components):
     if init == "custom" and not given:
         raise ValueError('init="custom" needs W or H, or both')
     if W is not None:
-        shape = (X.shape[0], n_components)
-        W = check_factor(W, "W", shape, "n_samples x n_components", X.dtype)
+        W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
     if H is not None:
-        shape = (n_components, X.shape[1])
-        H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
+        H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
     return init, W, H

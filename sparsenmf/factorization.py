@@ -1,24 +1,23 @@
 """The result of a factorization: factors, history, and what one does with them."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .losses import check_loss, make_loss
-from .penalties import make_penalties
-from .rows import empty_factor, make_rows
+from .arguments import check_choice
+from .components import Components
 from .stopping import REASONS
 from .storage import read_archive, write_archive
-from .validation import check_integer, check_matrix, check_number
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
+OPTIONAL_ARRAYS = ("feature_weight",)
 
 
-@dataclass(repr=False, eq=False)
-class Factorization:
+@dataclass(repr=False, eq=False, kw_only=True)
+class Factorization(Components):
     """X is about W @ H, with W and H >= 0, and how that came about.
 
     Attributes
@@ -48,38 +47,22 @@ class Factorization:
         ``reconstruction_err_``.
     options : dict
         Loss, penalties and settings of the run.
+    feature_weight : ndarray of shape (n_features,), float64, or None
+        Weights of the features, if there were any.
     """
 
     W: np.ndarray
-    H: np.ndarray
     objective_history: np.ndarray
     time_history: np.ndarray
     stop_reason: str
     optimality: float
     x_norm: float
     error: float
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self._frozen = None
-
-    def __getstate__(self):
-        return {**self.__dict__, "_frozen": None}  # made anew where it is needed
 
     @property
     def n_samples(self) -> int:
         """Rows of X."""
         return self.W.shape[0]
-
-    @property
-    def n_features(self) -> int:
-        """Columns of X."""
-        return self.H.shape[1]
-
-    @property
-    def n_components(self) -> int:
-        """Rows of H."""
-        return self.H.shape[0]
 
     @property
     def n_iter(self) -> int:
@@ -111,110 +94,38 @@ class Factorization:
             f"{REASONS.get(self.stop_reason, self.stop_reason)}"
         )
 
-    def transform(
-        self, X: Any, *, tol: float = 1e-5, max_sweeps: int = 1000, n_threads: int | None = None
-    ) -> np.ndarray:
-        """Return the W of new samples: the same objective, H held fixed.
+    def normalize(self, by: str = "H") -> "Normalized":
+        """Return factors that sum to one, with the scale moved over: W H stays what it is.
 
         Parameters
         ----------
-        X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
-        tol : float, default 1e-5
-            A row is done when a sweep moved it less than this fraction of its first
-            sweep, measured in the fit. Losses that only have multiplicative updates: all
-            rows are done when an update promises to lower the loss by less than this
-            fraction of it.
-        max_sweeps : int, default 1000
-            Limit for each row.
-        n_threads : int, optional
-            As in `factorize`. Small inputs run on one.
+        by : {"H", "W", "both"}, default "H"
+            "H": each component's features sum to one (topics as distributions over terms).
+            "W": each component's samples sum to one. "both": each component's features,
+            and each sample's components (documents as mixtures of topics); the total of
+            each sample is its `scale`.
 
         Returns
         -------
-        ndarray of shape (any, n_components), dtype of H
-            Each row's best fit, on its own: the result for a row does not depend on
-            the others (but for losses that only have multiplicative updates, which stop
-            together).
+        Normalized
+            W, H and scale; ``scale[:, None] * (W @ H)`` is this model's W @ H up to
+            rounding. Rows (or columns) that are zero stay zero.
 
         Raises
         ------
-        TypeError, ValueError
-            If X is not as in `factorize`, or has not n_features columns.
+        ValueError
+            If `by` is something else.
         """
-        from .kernels.threads import resolve_threads, threads_for
-        from .solvers.projection import project
-
-        X = check_matrix(X, dtype=self.H.dtype)
-        if X.shape[1] != self.n_features:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
-                f"use the same vocabulary (vectorizer) as for the fit"
-            )
-        beta = check_loss(self.options.get("loss", "frobenius"), "mu", X)
-        tol = check_number(tol, "tol")
-        max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
-        if n_threads is not None:
-            n_threads = check_integer(n_threads, "n_threads", least=1)
-        n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows = make_rows(X, self.n_components)
-        W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
-        project(
-            rows, self._freeze(), W, make_loss(beta, X.data, X.shape), tol, max_sweeps, n_threads
-        )
-        return np.ascontiguousarray(W[:, : self.n_components])
-
-    def _freeze(self):
-        """Return what the rows of W are found from, made once."""
-        from .solvers.projection import Frozen
-
-        if self._frozen is None or self._frozen[0] is not self.H:
-            options = self.options
-            penalty, _ = make_penalties(
-                (self.n_samples, self.n_features),
-                options.get("alpha_W", 0.0),
-                options.get("alpha_H", "same"),
-                options.get("l1_ratio", 0.0),
-            )
-            self._frozen = self.H, Frozen(self.H, penalty)
-        return self._frozen[1]
-
-    def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
-        """Return the n heaviest terms of each component, heaviest first.
-
-        Parameters
-        ----------
-        vocabulary : sequence of n_features str, or dict of term -> column
-            Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
-        n : int, default 10
-            Terms with weight zero are left out, so a component may have fewer.
-
-        Returns
-        -------
-        list of n_components lists of str
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the vocabulary is not one of n_features terms.
-        """
-        n = check_integer(n, "n", least=1)
-        if isinstance(vocabulary, dict):
-            if sorted(vocabulary.values()) != list(range(self.n_features)):
-                raise ValueError(
-                    f"vocabulary must map its terms to the columns 0 to {self.n_features - 1}"
-                )
-            vocabulary = sorted(vocabulary, key=vocabulary.__getitem__)
-        if not hasattr(vocabulary, "__len__") or isinstance(vocabulary, str):
-            raise TypeError(f"vocabulary must be a sequence of terms or a dict, not {vocabulary!r}")
-        if len(vocabulary) != self.n_features:
-            raise ValueError(
-                f"vocabulary has {len(vocabulary)} terms, but H has {self.n_features} features"
-            )
-        topics = []
-        for weights in self.H:
-            order = np.argsort(-weights, kind="stable")[:n]
-            topics.append([str(vocabulary[j]) for j in order if weights[j] > 0])
-        return topics
+        check_choice(by, "by", ("H", "W", "both"))
+        scale = np.ones(self.n_samples, self.W.dtype)
+        if by == "W":
+            W, totals = _sum_to_one(self.W.T)
+            return Normalized(np.ascontiguousarray(W.T), self.H * totals[:, None], scale)
+        H, totals = _sum_to_one(self.H)
+        W = self.W * totals
+        if by == "both":
+            W, scale = _sum_to_one(W)
+        return Normalized(W, H, scale)
 
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
@@ -241,7 +152,8 @@ class Factorization:
             "error": self.error,
             "options": self.options,
         }
-        write_archive(path, record, {name: getattr(self, name) for name in ARRAYS})
+        arrays = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
+        write_archive(path, record, {k: v for k, v in arrays.items() if v is not None})
 
     @classmethod
     def load(cls, path: Any) -> "Factorization":
@@ -254,7 +166,7 @@ class Factorization:
         ValueError
             If it is not a saved factorization, is damaged, or is of a newer format.
         """
-        return read_archive(path, ARRAYS, cls._restore)
+        return read_archive(path, ARRAYS, OPTIONAL_ARRAYS, cls._restore)
 
     @classmethod
     def _restore(cls, record, arrays):
@@ -264,6 +176,7 @@ class Factorization:
 
     def _check_shapes(self):
         history, times = self.objective_history, self.time_history
+        weight = self.feature_weight
         if (
             self.W.ndim != 2
             or self.H.ndim != 2
@@ -272,15 +185,45 @@ class Factorization:
             or self.W.dtype not in (np.float32, np.float64)
             or history.ndim != 1
             or history.shape != times.shape
+            or not (weight is None or (weight.shape, weight.dtype) == ((self.n_features,), float))
         ):
             raise ValueError("its arrays do not belong together")
 
 
-def order_components(W, Ht, n_components):
-    """Return W and H without padding, the heaviest component first."""
-    squares = [np.einsum("ir,ir->r", F, F, dtype=np.float64) for F in (W, Ht)]
-    weights = np.prod(squares, axis=0)[:n_components]
-    order = np.argsort(-weights, kind="stable")
+class Normalized(NamedTuple):
+    """Factors whose rows or columns sum to one: X is about scale[:, None] * (W @ H).
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_samples, n_components)
+    H : ndarray of shape (n_components, n_features)
+    scale : ndarray of shape (n_samples,)
+        Ones, unless the rows of W sum to one.
+    """
+
+    W: np.ndarray
+    H: np.ndarray
+    scale: np.ndarray
+
+
+def _sum_to_one(factor):
+    """Return the rows of a factor divided by their sums, and the sums (of zero rows, zero)."""
+    totals = factor.sum(axis=1, dtype=np.float64)
+    inverse = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    # In float64, so that a tiny total does not overflow; a chunk at a time, for memory.
+    rows = np.empty_like(factor, order="C")
+    for start in range(0, len(factor), CHUNK):
+        part = slice(start, start + CHUNK)
+        rows[part] = factor[part] * inverse[part, None]
+    return rows, totals.astype(factor.dtype)
+
+
+def order_components(W, Ht, n_components, *, keep=False):
+    """Return W and H without padding, the heaviest component first, or in their order."""
+    order = np.arange(n_components)
+    if not keep:
+        squares = [np.einsum("ir,ir->r", F, F, dtype=np.float64) for F in (W, Ht)]
+        order = np.argsort(-np.prod(squares, axis=0)[:n_components], kind="stable")
     H = np.empty((n_components, len(Ht)), Ht.dtype)
     for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
         H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]

@@ -31,7 +31,7 @@ def initialize(
     rows, columns : Rows
         X and its transpose.
     init : one of `INITS`
-        "custom" takes the given W and H; one that is not given is drawn at random.
+        "custom" takes the given W and H; components that are not given are drawn at random.
     rng : numpy.random.Generator or RandomState
     W, H : ndarray, optional
     beta : float
@@ -46,9 +46,7 @@ def initialize(
     if init in ("random", "custom"):
         scale = np.sqrt(mean / n_components)
         start_W, start_Ht = (
-            _random(size, n_components, scale, dtype, rng)
-            if given is None
-            else pad_factor(given, dtype)
+            _complete(given, size, n_components, scale, dtype, rng)
             for given, size in ((W, shape[0]), (None if H is None else H.T, shape[1]))
         )
         if init == "random" and beta != 2:
@@ -68,6 +66,17 @@ def initialize(
         for factor in (W, Ht):
             _fill_zeros(factor[:, :n_components], init, mean, rng)
     return W, Ht
+
+
+def _complete(given, n_rows, n_components, scale, dtype, rng):
+    """Return a start that has the given components, and random ones beyond."""
+    n_given = 0 if given is None else given.shape[1]
+    if n_given == n_components:
+        return pad_factor(given, dtype)
+    factor = _random(n_rows, n_components, scale, dtype, rng)
+    if n_given:
+        factor[:, :n_given] = given
+    return factor
 
 
 def _random(n_rows, n_components, scale, dtype, rng):

@@ -73,6 +73,11 @@ def loss_name(beta):
     return next((name for name, known in BETAS.items() if known == beta), beta)
 
 
+def named_beta(loss):
+    """Return the beta of a loss by name or number."""
+    return BETAS[loss] if isinstance(loss, str) else float(loss)
+
+
 def check_loss(loss, solver, X):
     """Return the beta of a loss that the solver can minimise on X.
 
@@ -87,7 +92,7 @@ def check_loss(loss, solver, X):
     if not (named or (real and np.isfinite(float(loss)))):
         listed = ", ".join(map(repr, BETAS))
         raise ValueError(f"loss must be one of {listed}, or a finite number beta, not {loss!r}")
-    beta = BETAS[loss] if named else float(loss)
+    beta = named_beta(loss)
     if solver == "cd" and beta not in (1, 2):
         raise ValueError(
             f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '

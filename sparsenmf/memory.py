@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from .arguments import check_integer
 from .rows import count_blocks, padded_width
-from .validation import INT32_MAX, check_integer
+from .validation import INT32_MAX
 
 RUNTIME = 25 * 2**20
 """What the compiled kernels and the thread pool add to a process in which numba is

@@ -1,4 +1,4 @@
-"""L1 and L2 penalties on the factors, scaled as scikit-learn does.
+"""What the rows of a factor are subject to beside the fit: penalties and constraints.
 
 The objective of a factorization of X (n_samples x n_features) is
 
@@ -15,38 +15,75 @@ import numpy as np
 
 
 class Penalty(NamedTuple):
-    """Weights of sum(factor) and of ||factor||^2 / 2 in the objective."""
+    """Weights of sum(row) and of ||row||^2 / 2 in the objective, and which entries may move.
 
-    l1: float
-    l2: float
+    Attributes
+    ----------
+    l1, l2 : ndarray of shape (1,) or (n_rows,), float64
+        For all rows, or for each.
+    free : ndarray of shape (width,), bool
+        Components that may move; the others stay exactly as they are.
+    support : ndarray of shape (0 or n_rows, width), bool
+        Entries that may differ from zero; with no rows at all, every one. What is outside
+        must be zero from the start.
+    """
+
+    l1: np.ndarray
+    l2: np.ndarray
+    free: np.ndarray
+    support: np.ndarray
 
     def value(self, factor):
         """Return the penalty of a factor, summed in float64."""
         total = 0.0
-        if self.l1:
-            total += self.l1 * float(factor.sum(dtype=np.float64))
-        if self.l2:
+        if self.l1.any():
+            total += float(np.sum(self.l1 * factor.sum(axis=1, dtype=np.float64)))
+        if self.l2.any():
             # einsum: no squared copy of the factor, no BLAS threads.
-            total += 0.5 * self.l2 * float(np.einsum("ir,ir->", factor, factor, dtype=np.float64))
+            squares = np.einsum("ir,ir->i", factor, factor, dtype=np.float64)
+            total += 0.5 * float(np.sum(self.l2 * squares))
         return total
 
     def fold_into(self, gram):
-        """Return the float64 gram matrix with the L2 weight on its diagonal."""
-        return gram + self.l2 * np.eye(len(gram)) if self.l2 else gram
+        """Return the float64 gram matrix with the L2 weight, one for all, on its diagonal."""
+        return gram + self.l2[0] * np.eye(len(gram)) if self.l2[0] else gram
+
+    def weigh(self, weights, beta):
+        """Return the penalty for rows that are multiplied by ``weights**(1 / beta)``.
+
+        A row of weight c counts c times, its penalty included.
+        """
+        if weights is None:
+            return self
+        c = np.where(weights > 0, weights, 1.0)
+        l2 = self.l2 if beta == 2 else self.l2 * c ** (1 - 2 / beta)
+        return self._replace(l1=self.l1 * c ** (1 - 1 / beta), l2=l2)
 
 
-def make_penalties(shape, alpha_W, alpha_H, l1_ratio):
+def make_penalty(l1, l2, width):
+    """Return a penalty with the same weights for all rows, and no constraint.
+
+    Parameters
+    ----------
+    l1, l2 : float
+    width : int
+        Of the padded factor.
+    """
+    free, support = np.ones(width, bool), np.ones((0, width), bool)
+    return Penalty(np.array([float(l1)]), np.array([float(l2)]), free, support)
+
+
+def make_penalties(sizes, alpha_W, alpha_H, l1_ratio, width):
     """Return the penalties of W and of H.
 
     Parameters
     ----------
-    shape : (n_samples, n_features)
+    sizes : (n_samples, n_features)
+        Or the sums of their weights.
     alpha_W, l1_ratio : float
     alpha_H : float or "same"
+    width : int
     """
-    n_samples, n_features = shape
-    alpha_H = alpha_W if alpha_H == "same" else alpha_H
-    return (
-        Penalty(alpha_W * l1_ratio * n_features, alpha_W * (1 - l1_ratio) * n_features),
-        Penalty(alpha_H * l1_ratio * n_samples, alpha_H * (1 - l1_ratio) * n_samples),
-    )
+    n_samples, n_features = sizes
+    alphas = alpha_W * n_features, (alpha_W if alpha_H == "same" else alpha_H) * n_samples
+    return tuple(make_penalty(a * l1_ratio, a * (1 - l1_ratio), width) for a in alphas)

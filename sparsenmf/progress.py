@@ -81,8 +81,9 @@ class IterationState:
         Copies of the factors, components in their working order.
     """
 
-    def __init__(self, run, stopping, n_components):
-        self._current, self._n_components = run.current, n_components
+    def __init__(self, run, stopping, weights):
+        self._current, self._n_components = run.current, run.n_components
+        self._weights = weights
         self.n_iter = len(stopping.history)
         self.objective, self.seconds = stopping.history[-1]
         self.relative_error = run.loss.relative(self.objective)
@@ -90,9 +91,9 @@ class IterationState:
     @property
     def W(self):
         """The current W, of shape (n_samples, n_components)."""
-        return self._current.W[:, : self._n_components].copy()
+        return self._weights.unscale_W(self._current.W[:, : self._n_components].copy())
 
     @property
     def H(self):
         """The current H, of shape (n_components, n_features)."""
-        return self._current.Ht[:, : self._n_components].T.copy()
+        return self._weights.unscale_H(self._current.Ht[:, : self._n_components].T.copy())

@@ -70,8 +70,10 @@ def write_archive(path, record, arrays):
         raise
 
 
-def read_archive(path, names, restore):
+def read_archive(path, names, optional, restore):
     """Read what `write_archive` wrote and return ``restore(record, arrays)``.
+
+    Arrays that are `optional` may be missing.
 
     Raises
     ------
@@ -90,6 +92,8 @@ def read_archive(path, names, restore):
                         f"it has format {written}, and this sparsenmf reads format {FORMAT}: "
                         f"upgrade sparsenmf"
                     )
+                there = set(archive.namelist())
+                names = [*names, *(name for name in optional if f"{name}.npy" in there)]
                 return restore(record, {name: _read_array(archive, name) for name in names})
         except DAMAGE as error:
             raise ValueError(f"{path} is not a whole saved Factorization: {error}") from error

@@ -1,11 +1,8 @@
-"""The one gate: every cast and every error about what a user passed in.
+"""The one gate for matrices: every cast and every error about what a user passed in.
 
 Kernels check nothing, so nothing reaches them but through here. Each error names
 the argument, says what was found and where, and what to do.
 """
-
-import math
-import numbers
 
 import numpy as np
 import scipy.sparse as sp
@@ -259,6 +256,8 @@ def _raise_bad_value(name, row, column, value):
 def check_factor(factor, name, shape, shape_words, dtype):
     """Return a start for W or H as a C-ordered array of X's precision (a copy if need be).
 
+    It may have fewer components than the factor.
+
     Raises
     ------
     TypeError, ValueError
@@ -269,71 +268,12 @@ def check_factor(factor, name, shape, shape_words, dtype):
     if isinstance(factor, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: fill its missing entries")
     factor = _real(np.asarray(factor), name)
-    if factor.shape != shape:
+    most = tuple(min(pair) for pair in zip(factor.shape, shape, strict=False))
+    fewer = factor.ndim == 2 and factor.size and most == factor.shape
+    axis = shape_words.split(" x ").index("n_components")
+    if not fewer or factor.shape[1 - axis] != shape[1 - axis]:
         raise ValueError(
             f"{name} has shape {factor.shape}, but {shape_words} is {shape[0]} x {shape[1]}"
         )
     _check_dense(factor, name)
     return np.ascontiguousarray(_cast(factor, dtype, name))
-
-
-def check_n_components(n_components, shape):
-    """Return n_components as an int between 1 and min(shape)."""
-    n_components = check_integer(n_components, "n_components", least=1)
-    most = min(shape)
-    if n_components > most:
-        raise ValueError(
-            f"n_components is {n_components}, but X is {shape[0]} x {shape[1]}: "
-            f"with min(n_samples, n_features) = {most} components W H can already equal X; "
-            f"choose fewer"
-        )
-    return n_components
-
-
-def check_integer(value, name, least):
-    """Return an integer argument that is at least `least`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return int(value)
-
-
-def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
-    """Return a finite real argument within [least, most] as a float."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    value = float(value)
-    if not (math.isfinite(value) and least <= value <= most) or (open_below and value == least):
-        bounds = f"> {least:g}" if open_below else f">= {least:g}"
-        bounds += f" and <= {most:g}" if most < math.inf else " and finite"
-        raise ValueError(f"{name} must be {bounds}, not {value:g}")
-    return value
-
-
-def check_choice(value, name, choices):
-    """Return an argument that must be one of `choices`."""
-    if not isinstance(value, str) or value not in choices:
-        listed = ", ".join(map(repr, choices))
-        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
-    return value
-
-
-def check_flag(value, name):
-    """Return a boolean argument."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
-def check_random_state(random_state):
-    """Return a random generator of the caller's own; the global state is left alone.
-
-    An integer or None makes a new `numpy.random.Generator`; a Generator or a
-    RandomState is used (and advanced) as it is.
-    """
-    if isinstance(random_state, np.random.Generator | np.random.RandomState):
-        return random_state
-    if random_state is None:
-        return np.random.default_rng()
-    return np.random.default_rng(check_integer(random_state, "random_state", least=0))

@@ -103,4 +103,13 @@ def dense_of(X):
 def small_model():
     """A factorization written down by hand."""
     H = np.array([[0.0, 3.0, 1.0, 2.0], [0.0, 0.0, 5.0, 0.0]])
-    return Factorization(np.ones((3, 2)), H, np.ones(1), np.ones(1), "converged", 0.0, 1.0, 0.5)
+    return Factorization(
+        W=np.ones((3, 2)),
+        H=H,
+        objective_history=np.ones(1),
+        time_history=np.ones(1),
+        stop_reason="converged",
+        optimality=0.0,
+        x_norm=1.0,
+        error=0.5,
+    )

@@ -15,8 +15,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {
+        "arguments",
+        "constraints",
         "rows",
         "validation",
+        "weights",
         "stopping",
         "progress",
         "penalties",
@@ -26,7 +29,7 @@ LAYERS = [
     },
     {"kernels"},
     {"solvers", "initialization", "memory"},
-    {"factorization"},
+    {"components", "factorization"},
     {"_factorize"},
     {"estimators"},
 ]

@@ -133,7 +133,7 @@ def test_top_terms_are_the_heaviest_of_any_vocabulary(vocabulary):
 
 
 def test_top_terms_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match="vocabulary has 2 terms, but H has 4 features"):
+    with pytest.raises(ValueError, match="vocabulary has 2 terms, but there are 4 features"):
         problems.small_model().top_terms(["ant", "bee"])
     with pytest.raises(ValueError, match="n must be at least 1"):
         problems.small_model().top_terms(["ant", "bee", "cat", "dog"], n=0)

@@ -13,6 +13,7 @@ from sparsenmf.kernels import (
     vector_code,
 )
 from sparsenmf.kernels.gram import GRAM_CHUNK, sum_grams
+from sparsenmf.penalties import make_penalty
 from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
 from sparsenmf.solvers.coordinate_descent import exact_gram
 
@@ -50,7 +51,7 @@ def run_update(
         rows,
         padded,
         gram.astype(dtype),
-        dtype(l1),
+        make_penalty(l1, l2, padded.shape[1]),
         start,
         out,
         max_sweeps,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sparsenmf import factorize
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
+from sparsenmf.penalties import make_penalty
 from sparsenmf.rows import empty_factor, make_rows, pad_factor
 
 from . import problems, reference
@@ -40,8 +41,9 @@ def run_update(X, other, factor, *, l1=0.0, l2=0.0, max_sweeps=2, tolerance=0.1,
     out = empty_factor(factor.shape, X.dtype)
     statistics = np.full((rows.n_blocks, 2), np.nan)
     sums = padded.sum(axis=0, dtype=float)
+    penalty = make_penalty(l1, l2, padded.shape[1])
     update_rows_kl(
-        n_threads, rows, padded, sums, l1, l2, start, out, max_sweeps, tolerance, True, statistics
+        n_threads, rows, padded, sums, penalty, start, out, max_sweeps, tolerance, True, statistics
     )
     np.testing.assert_array_equal(start[:, : factor.shape[1]], factor)
     assert not out[:, factor.shape[1] :].any()

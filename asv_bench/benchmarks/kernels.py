@@ -7,6 +7,8 @@ call does the same work.
 import numpy as np
 import scipy.sparse as sp
 
+from sparsenmf.penalties import make_penalty
+
 from . import datasets
 from .common import THREADS, Benchmark
 
@@ -66,9 +68,9 @@ class UpdateRows(KernelBenchmark):
 
     def update(self, rows, other, gram, factor, out, grams):
         statistics = np.zeros((rows.n_blocks, 3))
-        l1, tolerance = self.dtype.type(0), self.dtype.type(0.1)
+        penalty, tolerance = make_penalty(0, 0, other.shape[1]), self.dtype.type(0.1)
         self.kernel(
-            self.n_threads, rows, other, gram, l1, factor, out, 2, tolerance, grams, statistics
+            self.n_threads, rows, other, gram, penalty, factor, out, 2, tolerance, grams, statistics
         )
 
     def time_rows_of_W(self, *_):
@@ -91,7 +93,8 @@ class UpdateRowsKl(KernelBenchmark):
 
     def update(self, rows, other, factor, out, want_objective):
         sums, statistics = other.sum(axis=0, dtype=float), np.zeros((rows.n_blocks, 2))
-        options = (0.0, 0.0, factor, out, 2, 0.1, want_objective, statistics)
+        penalty = make_penalty(0, 0, other.shape[1])
+        options = (penalty, factor, out, 2, 0.1, want_objective, statistics)
         self.kernel(self.n_threads, rows, other, sums, *options)
 
     def time_rows_of_W(self, *_):
@@ -111,16 +114,17 @@ class ScaleRows(KernelBenchmark):
         self.kernels = multiplicative
         self.gram, self.sums = self.Ht.T @ self.Ht, self.Ht.sum(axis=0, dtype=float)
         self.no_grams = self.block_grams(self.rows)[:0]
+        self.penalty = make_penalty(0, 0, len(self.sums))
         self.statistics = np.zeros((self.rows.n_blocks, 2))
         self.time_frobenius()
         self.time_kullback_leibler()
 
     def time_frobenius(self, *_):
-        options = (0.0, 0.0, self.W, self.new_W, self.no_grams, self.statistics)
+        options = (self.penalty, self.W, self.new_W, self.no_grams, self.statistics)
         self.kernels.scale_rows(self.n_threads, self.rows, self.Ht, self.gram, *options)
 
     def time_kullback_leibler(self, *_):
-        options = (1.0, 1.0, 0.0, 0.0, 0.0, self.W, self.new_W, 0, self.statistics)
+        options = (1.0, 1.0, 0.0, self.penalty, self.W, self.new_W, 0, self.statistics)
         self.kernels.scale_rows_beta(self.n_threads, self.rows, self.Ht, self.sums, *options)
 
 

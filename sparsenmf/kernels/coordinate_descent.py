@@ -17,6 +17,8 @@ rows : Rows
 factor, other : ndarray of shape (n_rows, width), (n_columns, width)
     Factors with padded rows: width is a multiple of the vector length, columns
     beyond n_components are zero and stay zero.
+penalty : Penalty
+    L1 and L2 weights, and which entries may move (see `sparsenmf.penalties`).
 gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
     Receives each block's share of factor' factor, upper triangle only. With no
     blocks at all (shape[0] == 0) the gram matrix is not wanted.
@@ -33,16 +35,15 @@ from .tiles import TILE_BYTES, measure_tile, sweep_tile, transpose
 
 @kernel
 def update_rows(
-    rows, other, gram, l1, factor, out, max_sweeps, tolerance, gram_partials, statistics
+    rows, other, gram, penalty, factor, out, max_sweeps, tolerance, gram_partials, statistics
 ):
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
     Parameters
     ----------
     gram : ndarray of shape (depth, depth), dtype of the factors
-        other' other, with l2 added on the diagonal. The first depth columns of the
-        factor are updated; depth is `tiles.sweep_depth` of n_components.
-    l1 : float, dtype of the factors
+        other' other, with L2 (one weight for all rows) added on the diagonal. The first
+        depth columns of the factor are updated; depth is `tiles.sweep_depth` of n_components.
     out : ndarray like `factor`
         May be `factor` itself.
     max_sweeps : int
@@ -65,8 +66,10 @@ def update_rows(
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
         buffer = aligned((n_tile, width), other)
         tile, cross = aligned((width, n_tile), other), aligned((width, n_tile), other)
-        lanes, inverse = aligned((4, n_tile), other), invert_diagonal(gram)
+        lanes, inverse = aligned((4, n_tile), other), invert_diagonal(gram, penalty.free)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
+        differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
+        shift = zero if differ else other.dtype.type(-penalty.l1[0])
         first, last = rows.blocks[block, 0], rows.blocks[block, 1]
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
@@ -75,7 +78,9 @@ def update_rows(
             for i in range(chunk, chunk_end, n_tile):
                 n = min(n_tile, chunk_end - i)
                 gather_tile(rows, i, n, other, buffer)
-                transpose(cross, buffer, -l1)
+                if differ:
+                    restrict_tile(buffer, i, n, penalty)
+                transpose(cross, buffer, shift)
                 copy_rows(buffer, 0, factor, i, n)
                 transpose(tile, buffer, zero)
                 settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes)
@@ -134,6 +139,21 @@ def gather_tile(rows, i, n, other, crosses):
 
 
 @inner
+def restrict_tile(crosses, i, n, penalty):
+    """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
+
+    An entry of crosses so far below zero has a gradient that nothing can outweigh.
+    """
+    never = crosses.dtype.type(-0.125 * np.finfo(crosses.dtype).max)
+    for t in range(n):
+        l1 = crosses.dtype.type(penalty.l1[i + t if penalty.l1.shape[0] > 1 else 0])
+        for r in range(crosses.shape[1]):
+            crosses[t, r] -= l1
+            if penalty.support.shape[0] > 0 and not penalty.support[i + t, r]:
+                crosses[t, r] = never
+
+
+@inner
 def settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes):
     """Sweep over the n rows of a tile until none is active, or only measure them.
 
@@ -157,14 +177,14 @@ def settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes):
 
 
 @inner
-def invert_diagonal(gram):
-    """Return the inverses of the gram diagonal; that of a vanishing entry is zero.
+def invert_diagonal(gram, free):
+    """Return the inverses of the gram diagonal; zero where a coordinate is to stay.
 
-    The coordinate of a component that is zero in the other factor has no effect
-    on the fit: an inverse of zero keeps it where it is.
+    That is where it is not free, and where its component is zero in the other factor, so
+    that it has no effect on the fit.
     """
     tiny = np.finfo(gram.dtype).tiny
     inverse = np.zeros(gram.shape[0], gram.dtype)
     for r in range(gram.shape[0]):
-        inverse[r] = 1 / gram[r, r] if gram[r, r] > tiny else 0
+        inverse[r] = 1 / gram[r, r] if free[r] and gram[r, r] > tiny else 0
     return inverse

@@ -42,7 +42,7 @@ SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own prec
 
 @kernel
 def update_rows_kl(
-    rows, other, sums, l1, l2, factor, out, max_sweeps, tolerance, want_objective, statistics
+    rows, other, sums, penalty, factor, out, max_sweeps, tolerance, want_objective, statistics
 ):
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
@@ -50,7 +50,6 @@ def update_rows_kl(
     ----------
     sums : ndarray of shape (width,), float64
         Sums of the columns of `other`.
-    l1, l2 : float
     out : ndarray like `factor`
         May be `factor` itself.
     max_sweeps : int
@@ -78,6 +77,7 @@ def update_rows_kl(
         space = np.empty(min(width * longest, max(STRIP_ITEMS, n_lanes * longest)), other.dtype)
         lines = np.empty((3, longest), other.dtype)
         row, pair = np.empty(width, other.dtype), np.empty(2, other.dtype)
+        movable = np.empty(width, np.bool_)
         objective, residual = 0.0, 0.0
         for i in range(first, last):
             start, stop = rows.indptr[i], rows.indptr[i + 1]
@@ -87,10 +87,11 @@ def update_rows_kl(
             x, y, spare = lines[0, :n], lines[1, :n], lines[2, :n]
             load_row(x, rows.data, start, stop)
             copy_values(row, factor[i])
+            l1, l2 = allow(movable, penalty, i)
             if n_strips == width and n > 0:
                 gather_strips(strips, 0, rows.indices, start, stop, other)
             change = settle_row(
-                row, strips, x, y, spare, pair, sums, l1, l2,
+                row, movable, strips, x, y, spare, pair, sums, l1, l2,
                 rows.indices, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
@@ -135,6 +136,17 @@ def load_row(x, data, start, stop):
 
 
 @inner
+def allow(movable, penalty, i):
+    """Set which coordinates of row i may move, and return its L1 and L2 weights."""
+    for r in range(movable.shape[0]):
+        outside = penalty.support.shape[0] > 0 and not penalty.support[i, r]
+        movable[r] = penalty.free[r] and not outside
+    l1 = penalty.l1[i if penalty.l1.shape[0] > 1 else 0]
+    l2 = penalty.l2[i if penalty.l2.shape[0] > 1 else 0]
+    return l1, l2
+
+
+@inner
 def multiply_row(y, row, indices, start, stop, other):
     """Set y = row other' at the nonzeros, and one beyond."""
     if stop > start:
@@ -155,8 +167,9 @@ def sum_divergence(x, y, pair):
 
 @inner
 def settle_row(
-    row, strips, x, y, spare, pair, sums, l1, l2, indices, start, stop, other, max_sweeps, tolerance
-):
+    row, movable, strips, x, y, spare, pair, sums, l1, l2,
+    indices, start, stop, other, max_sweeps, tolerance,
+):  # fmt: skip
     """Sweep over a row until it is settled; return the last change (or the residual)."""
     multiply_row(y, row, indices, start, stop, other)
     for p in range(y.shape[0]):
@@ -169,7 +182,7 @@ def settle_row(
             if strips.shape[0] < row.shape[0] and y.shape[0] > 0:
                 gather_strips(strips, r0, indices, start, stop, other)
             change += sweep_strips(
-                row[part], strips, x, y, spare, pair, sums[part], l1, l2,
+                row[part], movable[part], strips, x, y, spare, pair, sums[part], l1, l2,
                 sweep % 2 == 1, max_sweeps > 0,
             )  # fmt: skip
         if sweep == 0:
@@ -180,7 +193,7 @@ def settle_row(
 
 
 @inner
-def sweep_strips(row, strips, x, y, spare, pair, sums, l1, l2, skip_zeros, move):
+def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zeros, move):
     """Move the coordinates of some strips once each, in order; return the squared steps.
 
     Without `move` nothing changes, and the promised decreases are returned.
@@ -188,8 +201,8 @@ def sweep_strips(row, strips, x, y, spare, pair, sums, l1, l2, skip_zeros, move)
     change, step, moved = 0.0, row.dtype.type(0), 0
     for r in range(row.shape[0]):
         old = np.float64(row[r])
-        if sums[r] + l1 == 0 or (skip_zeros and old == 0):
-            continue  # of no effect, or at rest
+        if not movable[r] or sums[r] + l1 == 0 or (skip_zeros and old == 0):
+            continue  # held, of no effect, or at rest
         move_and_sum(pair, strips, moved, step, r, x, y)
         g, h, target = np.float64(pair[0]), np.float64(pair[1]), sums[r] + l1 + l2 * old
         moved, step = r, row.dtype.type(0)

@@ -20,7 +20,14 @@ from numba import prange
 
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
-from .kullback_leibler import copy_values, load_row, multiply_row, sum_divergence, whole_vectors
+from .kullback_leibler import (
+    allow,
+    copy_values,
+    load_row,
+    multiply_row,
+    sum_divergence,
+    whole_vectors,
+)
 from .simd import add_gram, gather_rows
 from .strips import FLOOR
 
@@ -31,7 +38,7 @@ UPDATE, OBJECTIVE, RESIDUAL = range(3)
 
 
 @kernel
-def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics):
+def scale_rows(rows, other, gram, penalty, factor, out, gram_partials, statistics):
     """Multiplicative update of each row, Frobenius loss (Lee & Seung 2001).
 
     Parameters
@@ -54,7 +61,7 @@ def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics
         width = other.shape[1]
         places = np.arange(width).astype(np.int32)
         row, cross = np.empty(width, other.dtype), np.empty(width, other.dtype)
-        product = np.empty(width, other.dtype)
+        product, movable = np.empty(width, other.dtype), np.empty(width, np.bool_)
         objective = 0.0
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
@@ -62,12 +69,14 @@ def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics
             chunk_end = min(chunk + GRAM_CHUNK, last)
             for i in range(chunk, chunk_end):
                 copy_values(row, factor[i])
+                l1, l2 = allow(movable, penalty, i)
                 gather_rows(
                     cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other
                 )
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
-                    row[r] = scaled(row[r], cross[r], product[r] + l1 + l2 * row[r], 1.0)
+                    if movable[r]:
+                        row[r] = scaled(row[r], cross[r], product[r] + l1 + l2 * row[r], 1.0)
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
                     w = np.float64(row[r])
@@ -79,7 +88,7 @@ def scale_rows(rows, other, gram, l1, l2, factor, out, gram_partials, statistics
 
 
 @kernel
-def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, mode, statistics):
+def scale_rows_beta(rows, other, sums, beta, gamma, floor, penalty, factor, out, mode, statistics):
     """Multiplicative update of each row, or what it would come to; any beta but 2.
 
     Parameters
@@ -110,6 +119,7 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
         x, y = np.empty(CHUNK, other.dtype), np.empty(CHUNK, other.dtype)
         part = np.empty(width, other.dtype)
         numerators, denominators = np.empty((TILE, width)), np.empty((TILE, width))
+        movable = np.empty(width, np.bool_)
         objective, residual = 0.0, 0.0
         for tile in range(first, last, TILE):
             n = min(TILE, last - tile)
@@ -123,10 +133,11 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, l1, l2, factor, out, 
                     denominators, factor, tile, n, other, beta, floor, y, part
                 )
             for t in range(n):
+                l1, l2 = allow(movable, penalty, tile + t)
                 for r in range(width):
                     w = np.float64(factor[tile + t, r])
                     denominator = denominators[t, r] + l1 + l2 * w
-                    new = scaled(w, numerators[t, r], denominator, gamma)
+                    new = scaled(w, numerators[t, r], denominator, gamma) if movable[r] else w
                     if mode == UPDATE:
                         out[tile + t, r] = new
                     objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)

@@ -52,7 +52,7 @@ class CoordinateDescent(Alternation):
             rows,
             other,
             gram,
-            dtype.type(penalty.l1),
+            penalty,
             factor,
             out,
             max_sweeps,

@@ -1,5 +1,7 @@
 """One side of a factorization: the rows of W, given an H that stays as it is."""
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -7,29 +9,40 @@ from ..kernels.coordinate_descent import update_rows
 from ..kernels.kullback_leibler import update_rows_kl
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows_beta
 from ..kernels.tiles import sweep_depth
+from ..penalties import Penalty
 from ..rows import pad_factor
 from .multiplicative import exponent
 
 LOOK = 10  # multiplicative updates between looks at what they still promise
 
 
-class Frozen:
-    """H, padded, with its summaries.
+class Frozen(NamedTuple):
+    """The other factor and its summaries: all that rows are found from.
 
-    Parameters
+    Attributes
     ----------
-    H : ndarray of shape (n_components, n_features)
+    Ht : ndarray of shape (n_features, width)
+        Padded.
+    gram : ndarray of shape (depth, depth), dtype of Ht
+        Of Ht, with the L2 weight on its diagonal.
+    sums : ndarray of shape (width,), float64
+        Of the columns of Ht.
     penalty : Penalty
         Of W.
     """
 
-    def __init__(self, H, penalty):
-        self.Ht, self.penalty = pad_factor(H.T, H.dtype), penalty
-        wide = self.Ht.T.astype(np.float64)
-        depth = sweep_depth(len(H))
-        gram = penalty.fold_into(wide @ wide.T)[:depth, :depth]
-        self.gram = gram.astype(H.dtype, order="C")
-        self.sums = wide.sum(axis=1)
+    Ht: np.ndarray
+    gram: np.ndarray
+    sums: np.ndarray
+    penalty: Penalty
+
+
+def freeze(H, penalty):
+    """Return an H of shape (n_components, n_features) as `Frozen`."""
+    Ht, depth = pad_factor(H.T, H.dtype), sweep_depth(len(H))
+    wide = Ht.T.astype(np.float64)
+    gram = penalty.fold_into(wide @ wide.T)[:depth, :depth]
+    return Frozen(Ht, gram.astype(H.dtype, order="C"), wide.sum(axis=1), penalty)
 
 
 def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
@@ -43,7 +56,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
             rows,
             Ht,
             frozen.gram,
-            dtype(penalty.l1),
+            penalty,
             W,
             W,
             max_sweeps,
@@ -60,13 +73,11 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
         W[:] = (X.sum(axis=1, dtype=np.float64) / total)[:, None]
         W[:, frozen.sums == 0] = 0
     if loss.beta == 1:
-        sums, weights = frozen.sums, (penalty.l1, penalty.l2)
         update_rows_kl(
-            n_threads, rows, Ht, sums, *weights, W, W, max_sweeps, tol, False, statistics
+            n_threads, rows, Ht, frozen.sums, penalty, W, W, max_sweeps, tol, False, statistics
         )
         return
-    gamma, weights = exponent(loss.beta), (penalty.l1, penalty.l2)
-    options = (frozen.sums, loss.beta, gamma, loss.floor, *weights)
+    options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty)
     for sweep in range(1, max_sweeps + 1):
         scale_rows_beta(n_threads, rows, Ht, *options, W, W, UPDATE, statistics)
         if sweep % LOOK == 0:

@@ -1,0 +1,115 @@
+"""The gate for everything but matrices: each error names the argument and what to do."""
+
+import math
+import numbers
+
+import numpy as np
+
+
+def check_n_components(n_components, shape):
+    """Return n_components as an int between 1 and min(shape)."""
+    n_components = check_integer(n_components, "n_components", least=1)
+    most = min(shape)
+    if n_components > most:
+        raise ValueError(
+            f"n_components is {n_components}, but X is {shape[0]} x {shape[1]}: "
+            f"with min(n_samples, n_features) = {most} components W H can already equal X; "
+            f"choose fewer"
+        )
+    return n_components
+
+
+def check_integer(value, name, least):
+    """Return an integer argument that is at least `least`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
+    """Return a finite real argument within [least, most] as a float."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    value = float(value)
+    if not (math.isfinite(value) and least <= value <= most) or (open_below and value == least):
+        bounds = f"> {least:g}" if open_below else f">= {least:g}"
+        bounds += f" and <= {most:g}" if most < math.inf else " and finite"
+        raise ValueError(f"{name} must be {bounds}, not {value:g}")
+    return value
+
+
+def check_choice(value, name, choices):
+    """Return an argument that must be one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
+    return value
+
+
+def check_flag(value, name):
+    """Return a boolean argument."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def check_random_state(random_state):
+    """Return a random generator of the caller's own; the global state is left alone.
+
+    An integer or None makes a new `numpy.random.Generator`; a Generator or a
+    RandomState is used (and advanced) as it is.
+    """
+    if isinstance(random_state, np.random.Generator | np.random.RandomState):
+        return random_state
+    if random_state is None:
+        return np.random.default_rng()
+    return np.random.default_rng(check_integer(random_state, "random_state", least=0))
+
+
+def check_vector(values, name, size):
+    """Return weights as a float64 array of `size` non-negative numbers, or None for None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not finite, not of this length, negative, or all zero.
+    """
+    if values is None:
+        return None
+    values = np.asarray(values)
+    if values.dtype.kind not in "fbiu":
+        raise TypeError(f"{name} must hold real numbers, not {values.dtype}")
+    if values.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},), but its shape is {values.shape}")
+    values = values.astype(np.float64)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() > 0):
+        raise ValueError(f"{name} must be finite, not negative, and not all zero")
+    return values
+
+
+def check_vocabulary(vocabulary, n_features):
+    """Return the terms in the order of their columns.
+
+    Parameters
+    ----------
+    vocabulary : sequence of n_features terms, or dict of term -> column
+    n_features : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not one of n_features terms.
+    """
+    if isinstance(vocabulary, dict):
+        if sorted(vocabulary.values()) != list(range(n_features)):
+            raise ValueError(f"vocabulary must map its terms to the columns 0 to {n_features - 1}")
+        vocabulary = sorted(vocabulary, key=vocabulary.__getitem__)
+    if not hasattr(vocabulary, "__len__") or isinstance(vocabulary, str):
+        raise TypeError(f"vocabulary must be a sequence of terms or a dict, not {vocabulary!r}")
+    if len(vocabulary) != n_features:
+        raise ValueError(
+            f"vocabulary has {len(vocabulary)} terms, but there are {n_features} features"
+        )
+    return vocabulary

@@ -1,0 +1,148 @@
+"""Components without the samples they were learned from: H, and what one does with it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .arguments import check_integer, check_number, check_vocabulary
+from .losses import check_loss, make_loss, named_beta
+from .penalties import make_penalties
+from .rows import empty_factor, make_rows, padded_width
+from .validation import check_matrix
+from .weights import Weights
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Components:
+    """The rows of H, and the problem that they were learned for.
+
+    Attributes
+    ----------
+    H : ndarray of shape (n_components, n_features), float32 or float64
+        How much of each feature is in a component.
+    options : dict
+        Loss, penalties and settings of the run.
+    feature_weight : ndarray of shape (n_features,), float64, or None
+        Weights of the features, if there were any.
+    """
+
+    H: np.ndarray
+    options: dict[str, Any] = field(default_factory=dict)
+    feature_weight: np.ndarray | None = None
+
+    def __post_init__(self):
+        self._frozen = None
+
+    def __getstate__(self):
+        return {**self.__dict__, "_frozen": None}  # made anew where it is needed
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X."""
+        return self.H.shape[1]
+
+    @property
+    def n_components(self) -> int:
+        """Rows of H."""
+        return self.H.shape[0]
+
+    @property
+    def beta(self) -> float:
+        """Of the loss."""
+        return named_beta(self.options.get("loss", "frobenius"))
+
+    def transform(
+        self, X: Any, *, tol: float = 1e-5, max_sweeps: int = 1000, n_threads: int | None = None
+    ) -> np.ndarray:
+        """Return the W of new samples: the same objective, H held fixed.
+
+        Parameters
+        ----------
+        X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+        tol : float, default 1e-5
+            A row is done when a sweep moved it less than this fraction of its first
+            sweep, measured in the fit. Losses that only have multiplicative updates: all
+            rows are done when an update promises to lower the loss by less than this
+            fraction of it.
+        max_sweeps : int, default 1000
+            Limit for each row.
+        n_threads : int, optional
+            As in `factorize`. Small inputs run on one.
+
+        Returns
+        -------
+        ndarray of shape (any, n_components), dtype of H
+            Each row's best fit, on its own: the result for a row does not depend on
+            the others (but for losses that only have multiplicative updates, which stop
+            together).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as in `factorize`, or has not n_features columns.
+        """
+        X = check_matrix(X, dtype=self.H.dtype)
+        if X.shape[1] != self.n_features:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
+                f"use the same vocabulary (vectorizer) as for the fit"
+            )
+        check_loss(self.beta, "mu", X)
+        tol = check_number(tol, "tol")
+        max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
+        if n_threads is not None:
+            n_threads = check_integer(n_threads, "n_threads", least=1)
+        from .kernels.threads import resolve_threads, threads_for
+        from .solvers.projection import project
+
+        n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
+        X = Weights(None, self.feature_weight, self.beta).scale_matrix(X)
+        rows = make_rows(X, self.n_components)
+        W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
+        loss = make_loss(self.beta, X.data, X.shape)
+        project(rows, self._freeze(), W, loss, tol, max_sweeps, n_threads)
+        return np.ascontiguousarray(W[:, : self.n_components])
+
+    def _freeze(self):
+        """Return what the rows of W are found from, made once."""
+        from .solvers.projection import freeze
+
+        if self._frozen is None or self._frozen[0] is not self.H:
+            weights = Weights(None, self.feature_weight, self.beta)
+            penalty, _ = make_penalties(
+                weights.sizes((1, self.n_features)),
+                self.options.get("alpha_W", 0.0),
+                self.options.get("alpha_H", "same"),
+                self.options.get("l1_ratio", 0.0),
+                padded_width(self.n_components, self.H.dtype),
+            )
+            self._frozen = self.H, freeze(weights.scale_H(self.H), penalty)
+        return self._frozen[1]
+
+    def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
+        """Return the n heaviest terms of each component, heaviest first.
+
+        Parameters
+        ----------
+        vocabulary : sequence of n_features str, or dict of term -> column
+            Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
+        n : int, default 10
+            Terms with weight zero are left out, so a component may have fewer.
+
+        Returns
+        -------
+        list of n_components lists of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the vocabulary is not one of n_features terms.
+        """
+        n = check_integer(n, "n", least=1)
+        vocabulary = check_vocabulary(vocabulary, self.n_features)
+        topics = []
+        for weights in self.H:
+            order = np.argsort(-weights, kind="stable")[:n]
+            topics.append([str(vocabulary[j]) for j in order if weights[j] > 0])
+        return topics
