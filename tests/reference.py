@@ -6,7 +6,7 @@ Imports numpy only, never sparsenmf: the truth must not lean on the code under t
 import numpy as np
 
 
-def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
+def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None):
     """Coordinate descent on the rows of `factor`; see kernels.coordinate_descent.
 
     Returns the new factor, and the two sums of its statistics.
@@ -22,7 +22,7 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance):
         for _ in range(max_sweeps):
             change = 0.0
             for r in range(len(row)):
-                if gram[r, r] == 0:
+                if gram[r, r] == 0 or not (free is None or free[r]):
                     continue
                 old = row[r]
                 row[r] = max(0.0, old - (gram[r] @ row - cross[r]) / gram[r, r])
@@ -109,7 +109,7 @@ def optimality(X, W, H):
 FLOOR = 1e-10  # smallest y, as a share of its x
 
 
-def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance):
+def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance, free=None):
     """Scalar Newton steps on the rows of `factor`; see kernels.kullback_leibler.
 
     Returns the new factor, the sum of the row objectives and that of the residuals.
@@ -126,7 +126,7 @@ def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance):
             change = 0.0
             for r, base in enumerate(sums + l1):
                 old = row[r]
-                if base == 0 or (sweep % 2 and old == 0):
+                if base == 0 or (sweep % 2 and old == 0) or not (free is None or free[r]):
                     continue
                 g, h = np.sum(x * B[:, r] / y), np.sum(x * (B[:, r] / y) ** 2)
                 new = newton_step(old, g, h, base + l2 * old, l2)
