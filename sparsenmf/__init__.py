@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["NMF", "Factorization", "estimate_memory", "factorize"]
+__all__ = ["NMF", "Factorization", "MiniBatchNMF", "estimate_memory", "factorize"]
 
 _HOMES = {
     "NMF": "estimators",
     "Factorization": "factorization",
+    "MiniBatchNMF": "minibatch",
     "estimate_memory": "memory",
     "factorize": "_factorize",
 }
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .estimators import NMF
     from .factorization import Factorization
     from .memory import estimate_memory
+    from .minibatch import MiniBatchNMF
 
 
 def __getattr__(name):

@@ -12,6 +12,8 @@ from .rows import empty_factor, make_rows, padded_width
 from .validation import check_matrix
 from .weights import Weights
 
+LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
+
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Components:
@@ -82,6 +84,40 @@ class Components:
         TypeError, ValueError
             If X is not as in `factorize`, or has not n_features columns.
         """
+        X, tol, max_sweeps, n_threads = self._check(X, tol, max_sweeps, n_threads)
+        W, _ = self._project(X, tol, max_sweeps, n_threads)
+        return np.ascontiguousarray(W[:, : self.n_components])
+
+    def loss(self, X: Any, *, tol: float = 1e-5, n_threads: int | None = None) -> float:
+        """Return the loss of new samples at the W that `transform` finds, penalties excluded.
+
+        Parameters
+        ----------
+        X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+        tol : float, default 1e-5
+        n_threads : int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        float
+            1/2 ||X - W H||_F^2, or the sum of another divergence. Memory: for some thousand
+            samples at a time.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as in `transform`.
+        """
+        X, tol, max_sweeps, n_threads = self._check(X, tol, 1000, n_threads)
+        penalty, total = self._freeze().penalty, 0.0
+        for start in range(0, X.shape[0], LOSS_ROWS):
+            part = X[start : start + LOSS_ROWS]
+            W, value = self._project(part, tol, max_sweeps, n_threads, want_loss=True)
+            total += value - penalty.value(W)
+        return max(total, 0.0)
+
+    def _check(self, X, tol, max_sweeps, n_threads):
         X = check_matrix(X, dtype=self.H.dtype)
         if X.shape[1] != self.n_features:
             raise ValueError(
@@ -89,20 +125,24 @@ class Components:
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
         check_loss(self.beta, "mu", X)
-        tol = check_number(tol, "tol")
         max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
         if n_threads is not None:
             n_threads = check_integer(n_threads, "n_threads", least=1)
+        X = Weights(None, self.feature_weight, self.beta).scale_matrix(X)
+        return X, check_number(tol, "tol"), max_sweeps, n_threads
+
+    def _project(self, X, tol, max_sweeps, n_threads, *, want_loss=False):
+        """Return W, padded, and the objective if it is wanted, of a checked and scaled X."""
         from .kernels.threads import resolve_threads, threads_for
         from .solvers.projection import project
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        X = Weights(None, self.feature_weight, self.beta).scale_matrix(X)
-        rows = make_rows(X, self.n_components)
+        rows, loss = make_rows(X, self.n_components), make_loss(self.beta, X.data, X.shape)
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
-        loss = make_loss(self.beta, X.data, X.shape)
-        project(rows, self._freeze(), W, loss, tol, max_sweeps, n_threads)
-        return np.ascontiguousarray(W[:, : self.n_components])
+        value = project(
+            rows, self._freeze(), W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
+        )
+        return W, value
 
     def _freeze(self):
         """Return what the rows of W are found from, made once."""

@@ -10,7 +10,7 @@ try:
     from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
-        "sparsenmf.NMF needs scikit-learn 1.6 or newer: pip install 'sparsenmf[sklearn]' "
+        "sparsenmf's estimators need scikit-learn 1.6 or newer: pip install 'sparsenmf[sklearn]' "
         f"({error}); sparsenmf.factorize works without it"
     ) from error
 
@@ -19,7 +19,49 @@ from ._factorize import factorize
 DTYPES = [np.float64, np.float32]
 
 
-class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What the estimators share: everything that needs no more than H."""
+
+    def _validate(self, X, *, reset):
+        return validate_data(
+            self, X, reset=reset, accept_sparse=("csr", "csc"), dtype=DTYPES,
+            ensure_non_negative=reset,
+        )  # fmt: skip
+
+    def transform(self, X):
+        """Return the weights of the components in X, of shape (any, n_components)."""
+        check_is_fitted(self)
+        return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
+
+    def inverse_transform(self, X):
+        """Return X @ components_, of shape (any, n_features): dense."""
+        check_is_fitted(self)
+        X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
+        return X @ self.components_
+
+    @property
+    def components_(self):
+        """H, of shape (n_components, n_features)."""
+        return self._components.H
+
+    @property
+    def n_components_(self):
+        """Rows of H."""
+        return self._components.n_components
+
+    @property
+    def _n_features_out(self):
+        return self._components.n_components
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class NMF(BaseNMF):
     """Non-negative matrix factorization, a drop-in for `sklearn.decomposition.NMF`.
 
     Parameters
@@ -55,6 +97,10 @@ default "frobenius"
         As in `factorize`: all cores in the main process, one in workers.
     callback : callable, optional
         Called after each iteration with an `IterationState`; a true value stops.
+    feature_weight, frozen_W, frozen_H, seeds, seeding, vocabulary
+        As in `factorize`: weights of the features, components that stay as the W and H which
+        `fit` gets, and words to begin topics with. Without a vocabulary, the terms in seeds
+        are the columns of the DataFrame.
 
     Attributes
     ----------
@@ -118,6 +164,12 @@ default "frobenius"
         time_limit=None,
         n_threads=None,
         callback=None,
+        feature_weight=None,
+        frozen_W=None,
+        frozen_H=None,
+        seeds=None,
+        seeding="start",
+        vocabulary=None,
     ):
         self.n_components = n_components
         self.init = init
@@ -136,13 +188,19 @@ default "frobenius"
         self.time_limit = time_limit
         self.n_threads = n_threads
         self.callback = callback
+        self.feature_weight = feature_weight
+        self.frozen_W = frozen_W
+        self.frozen_H = frozen_H
+        self.seeds = seeds
+        self.seeding = seeding
+        self.vocabulary = vocabulary
 
-    def fit(self, X, y=None, W=None, H=None):
-        """Learn the components of X; y is ignored."""
-        self._fit(X, W, H)
+    def fit(self, X, y=None, W=None, H=None, sample_weight=None):
+        """Learn the components of X; see `fit_transform`."""
+        self._fit(X, W, H, sample_weight)
         return self
 
-    def fit_transform(self, X, y=None, W=None, H=None):
+    def fit_transform(self, X, y=None, W=None, H=None, sample_weight=None):
         """Learn the components of X and return W.
 
         Parameters
@@ -152,6 +210,8 @@ default "frobenius"
         W : ndarray of shape (n_samples, n_components), optional
             Start for ``init="custom"``.
         H : ndarray of shape (n_components, n_features), optional
+        sample_weight : array-like of shape (n_samples,), optional
+            A sample of weight c counts as c copies of it.
 
         Returns
         -------
@@ -159,13 +219,16 @@ default "frobenius"
             The weights of the fit, those that `reconstruction_err_` is of: `transform` gives
             the same up to the tolerance.
         """
-        self._fit(X, W, H)
+        self._fit(X, W, H, sample_weight)
         return self.factorization_.W
 
-    def _fit(self, X, W, H):
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, ensure_non_negative=True
-        )
+    def _fit(self, X, W, H, sample_weight):
+        X = self._validate(X, reset=True)
+        if sample_weight is not None:
+            sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+        vocabulary = self.vocabulary
+        if vocabulary is None:
+            vocabulary = getattr(self, "feature_names_in_", None)
         model = factorize(
             X,
             self._count_components(X, W, H),
@@ -184,6 +247,13 @@ default "frobenius"
             time_limit=self.time_limit,
             n_threads=self.n_threads,
             random_state=self.random_state,
+            sample_weight=sample_weight,
+            feature_weight=self.feature_weight,
+            frozen_W=self.frozen_W,
+            frozen_H=self.frozen_H,
+            seeds=self.seeds,
+            seeding=self.seeding,
+            vocabulary=vocabulary,
             callback=self.callback,
             progress=bool(self.verbose),
         )
@@ -196,18 +266,6 @@ default "frobenius"
             )
         self.factorization_ = model
 
-    def transform(self, X):
-        """Return the weights of the components in X, of shape (any, n_components)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False)
-        return self.factorization_.transform(X, n_threads=self.n_threads)
-
-    def inverse_transform(self, X):
-        """Return X @ components_, of shape (any, n_features): dense."""
-        check_is_fitted(self)
-        X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
-        return X @ self.components_
-
     def _count_components(self, X, W, H):
         if self.n_components not in ("auto", None):
             return self.n_components
@@ -218,14 +276,8 @@ default "frobenius"
         return min(X.shape)
 
     @property
-    def components_(self):
-        """H, of shape (n_components, n_features)."""
-        return self.factorization_.H
-
-    @property
-    def n_components_(self):
-        """Rows of H."""
-        return self.factorization_.n_components
+    def _components(self):
+        return self.factorization_
 
     @property
     def reconstruction_err_(self):
@@ -251,14 +303,3 @@ default "frobenius"
     def optimality_(self):
         """How far the result is from a stationary point."""
         return self.factorization_.optimality
-
-    @property
-    def _n_features_out(self):
-        return self.factorization_.n_components
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -225,7 +225,7 @@ def test_seeds_decide_which_component_a_topic_becomes(loss, seed):
     names = [str(j) for j in range(X.shape[1])]
     wanted = [3, 0, 4]
     # The features that tell a planted topic best from the others.
-    shares = H / H.sum(axis=0)
+    shares = H / np.maximum(H.sum(axis=0), 1e-30)
     seeds = {f"topic {r}": [names[j] for j in np.argsort(-shares[r])[:3]] for r in wanted}
     model = factorize(X, 5, seeds=seeds, vocabulary=names, loss=loss, random_state=seed)
     similar = model.H @ H.T / np.outer(*(np.linalg.norm(F, axis=1) for F in (model.H, H)))

@@ -35,8 +35,9 @@ def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
 
 
 def run_update(
-    X, other, factor, *, l1=0.0, l2=0.0, max_sweeps=2, tolerance=0.1, n_threads=1, want_gram=True
-):
+    X, other, factor, *, l1=0.0, l2=0.0, sums=None, fade=0.0,
+    max_sweeps=2, tolerance=0.1, n_threads=1, want_gram=True,
+):  # fmt: skip
     dtype = X.dtype.type
     rows = make_rows(sp.csr_array(X), other.shape[1])
     padded = pad_factor(other, dtype)
@@ -52,6 +53,8 @@ def run_update(
         padded,
         gram.astype(dtype),
         make_penalty(l1, l2, padded.shape[1]),
+        start[:0] if sums is None else sums,
+        dtype(fade),
         start,
         out,
         max_sweeps,

@@ -35,8 +35,9 @@ from .tiles import TILE_BYTES, measure_tile, sweep_tile, transpose
 
 @kernel
 def update_rows(
-    rows, other, gram, penalty, factor, out, max_sweeps, tolerance, gram_partials, statistics
-):
+    rows, other, gram, penalty, sums, fade, factor, out,
+    max_sweeps, tolerance, gram_partials, statistics,
+):  # fmt: skip
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
     Parameters
@@ -44,6 +45,10 @@ def update_rows(
     gram : ndarray of shape (depth, depth), dtype of the factors
         other' other, with L2 (one weight for all rows) added on the diagonal. The first
         depth columns of the factor are updated; depth is `tiles.sweep_depth` of n_components.
+    sums : ndarray of shape (n_rows or 0, width), dtype of the factors
+        Products x_i B of earlier batches of columns, which count `fade` times; replaced by
+        the total. With no rows at all there are none.
+    fade : float, dtype of the factors
     out : ndarray like `factor`
         May be `factor` itself.
     max_sweeps : int
@@ -78,6 +83,8 @@ def update_rows(
             for i in range(chunk, chunk_end, n_tile):
                 n = min(n_tile, chunk_end - i)
                 gather_tile(rows, i, n, other, buffer)
+                if sums.shape[0] > 0:
+                    add_earlier(buffer, sums, fade, i, n)
                 if differ:
                     restrict_tile(buffer, i, n, penalty)
                 transpose(cross, buffer, shift)
@@ -136,6 +143,15 @@ def gather_tile(rows, i, n, other, crosses):
         start = rows.indptr[i + t] if t < n else 0
         stop = rows.indptr[i + t + 1] if t < n else 0
         gather_rows(crosses[t], rows.data, rows.indices, start, stop, other)
+
+
+@inner
+def add_earlier(crosses, sums, fade, i, n):
+    """Add what earlier batches left, faded, and leave the total."""
+    for t in range(n):
+        for r in range(crosses.shape[1]):
+            crosses[t, r] += fade * sums[i + t, r]
+            sums[i + t, r] = crosses[t, r]
 
 
 @inner

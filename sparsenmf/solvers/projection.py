@@ -45,26 +45,37 @@ def freeze(H, penalty):
     return Frozen(Ht, gram.astype(H.dtype, order="C"), wide.sum(axis=1), penalty)
 
 
-def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
-    """Set the rows of W, zero on entry, to the best fit of `rows`."""
+def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None, want_loss=False):
+    """Set the rows of W, zero on entry, to the best fit of `rows`.
+
+    With `partials`, the gram matrices of W's blocks are wanted (see
+    `kernels.coordinate_descent`).
+
+    Returns
+    -------
+    float or None
+        Loss and penalty of W, if wanted, or for beta = 2, where they cost nothing.
+    """
     statistics, penalty, Ht = np.empty((rows.n_blocks, 2)), frozen.penalty, frozen.Ht
     dtype = W.dtype.type
     if loss.beta == 2:
-        no_grams = np.empty((0, *frozen.gram.shape))
+        partials = np.empty((0, *frozen.gram.shape)) if partials is None else partials
         update_rows(
             n_threads,
             rows,
             Ht,
             frozen.gram,
             penalty,
+            W[:0],
+            dtype(0),
             W,
             W,
             max_sweeps,
             dtype(tol),
-            no_grams,
+            partials,
             statistics,
         )
-        return
+        return loss.constant + float(statistics[:, 0].sum())
     # From the same amount of each component, and the right amount in all.
     total = frozen.sums.sum()
     if total > 0:
@@ -74,16 +85,19 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads):
         W[:, frozen.sums == 0] = 0
     if loss.beta == 1:
         update_rows_kl(
-            n_threads, rows, Ht, frozen.sums, penalty, W, W, max_sweeps, tol, False, statistics
+            n_threads, rows, Ht, frozen.sums, penalty, W, W, max_sweeps, tol, want_loss, statistics
         )
-        return
+        return loss.constant + float(statistics[:, 0].sum()) if want_loss else None
     options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty)
+
+    def measure(column, mode):
+        scale_rows_beta(n_threads, rows, Ht, *options, W, W, mode, statistics)
+        return float(statistics[:, column].sum())
+
     for sweep in range(1, max_sweeps + 1):
         scale_rows_beta(n_threads, rows, Ht, *options, W, W, UPDATE, statistics)
         if sweep % LOOK == 0:
-            scale_rows_beta(n_threads, rows, Ht, *options, W, W, OBJECTIVE, statistics)
-            objective = statistics[:, 0].sum()
-            scale_rows_beta(n_threads, rows, Ht, *options, W, W, RESIDUAL, statistics)
-            promised = statistics[:, 1].sum()
-            if promised <= tol * (loss.constant + objective):
-                return
+            objective = loss.constant + measure(0, OBJECTIVE)
+            if measure(1, RESIDUAL) <= tol * objective:
+                break
+    return loss.constant + measure(0, OBJECTIVE) if want_loss else None

@@ -1,0 +1,334 @@
+"""The estimator for streams (extra `sklearn`)."""
+
+import numpy as np
+
+from .arguments import check_choice, check_integer, check_number, check_random_state
+from .components import Components
+from .estimators import BaseNMF
+from .initialization import INITS, initialize
+from .kernels.threads import resolve_threads
+from .kernels.transpose import transpose_rows
+from .losses import check_loss, loss_name
+from .progress import open_progress
+from .rows import make_rows
+from .streaming import Stream
+from .validation import check_factor, check_matrix, check_scale
+
+
+class MiniBatchNMF(BaseNMF):
+    """Non-negative matrix factorization of a stream: `sklearn.decomposition.MiniBatchNMF`'s place.
+
+    H is learned from one batch of samples after the other; of a batch nothing is kept but what
+    it adds to two sums. So the data may be larger than memory, and the first pass over them
+    is often enough.
+
+    Parameters
+    ----------
+    n_components : int, "auto" or None, default "auto"
+        "auto" and None: min(n_samples, n_features) of the (first batch of the) data.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Default: "custom" if H is passed, else "random". From the first batch.
+    batch_size : int, default 1024
+        Samples that are looked at together by `fit`. Larger batches take less time for each
+        sample, smaller ones learn more from each.
+    beta_loss : {"frobenius", "kullback-leibler"}, 2 or 1, default "frobenius"
+    tol : float, default 1e-4
+        `fit` stops when the mean loss of a pass is lower than that of the pass before it by
+        less than this fraction. 0: never.
+    max_no_improvement : int or None, default 10
+        `fit` also stops when a smoothed loss has not fallen for so many batches.
+    max_iter : int, default 200
+        Passes of `fit` over the data.
+    alpha_W, alpha_H, l1_ratio : float
+        As in `NMF`; each batch is penalised as if the data were many like it.
+    forget_factor : float in (0, 1], default 0.1
+        What a batch counts one pass later, or, before the first pass has ended, when ten times
+        as much has been seen, to the power of ln 10.
+    random_state : int, RandomState, numpy.random.Generator or None
+    verbose : int, default 0
+        Anything but 0 shows a progress bar.
+    n_threads : int, optional
+        As in `factorize`.
+    fresh_restarts, fresh_restarts_max_iter, transform_max_iter
+        Accepted and ignored: the rows of W are always found anew, each until it has converged.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        H.
+    n_components_ : int
+    reconstruction_err_ : float
+        Of the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
+    n_iter_ : int
+        Passes over the data that were begun.
+    n_steps_ : int
+        Batches.
+    n_samples_seen_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, if X was a DataFrame
+
+    Notes
+    -----
+    Differs from scikit-learn's in that `fit` visits the samples in random order (anew in every
+    pass), takes iterables of batches, and has no "itakura-saito" loss, which needs data
+    without zeros.
+
+    References
+    ----------
+    Mairal, Bach, Ponce & Sapiro 2010, "Online learning for matrix factorization and sparse
+    coding", JMLR 11.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import MiniBatchNMF
+    >>> batches = (sp.random_array((200, 80), density=0.1, rng=i) for i in range(5))
+    >>> MiniBatchNMF(5, random_state=0).fit(batches).components_.shape
+    (5, 80)
+    """
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        init=None,
+        batch_size=1024,
+        beta_loss="frobenius",
+        tol=1e-4,
+        max_no_improvement=10,
+        max_iter=200,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        forget_factor=0.1,
+        fresh_restarts=False,
+        fresh_restarts_max_iter=30,
+        transform_max_iter=None,
+        random_state=None,
+        verbose=0,
+        n_threads=None,
+    ):
+        self.n_components = n_components
+        self.init = init
+        self.batch_size = batch_size
+        self.beta_loss = beta_loss
+        self.tol = tol
+        self.max_no_improvement = max_no_improvement
+        self.max_iter = max_iter
+        self.alpha_W = alpha_W
+        self.alpha_H = alpha_H
+        self.l1_ratio = l1_ratio
+        self.forget_factor = forget_factor
+        self.fresh_restarts = fresh_restarts
+        self.fresh_restarts_max_iter = fresh_restarts_max_iter
+        self.transform_max_iter = transform_max_iter
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_threads = n_threads
+
+    def fit(self, X, y=None, W=None, H=None):
+        """Learn the components of a matrix, or of an iterable of batches.
+
+        Parameters
+        ----------
+        X : matrix of shape (n_samples, n_features), or iterable of such
+            A generator is read once. Another iterable that is not a list or an array is
+            read once in every pass. Batches are taken as they come.
+        y, W : ignored
+        H : ndarray of shape (n_components, n_features), optional
+            The start.
+
+        Returns
+        -------
+        self
+        """
+        self._forget()
+        if is_stream(X):
+            self._fit_stream(X, H)
+        else:
+            self._fit_matrix(X, H)
+        return self
+
+    def fit_transform(self, X, y=None, W=None, H=None):
+        """Learn the components of a matrix and return its W, as `fit` and `transform` do."""
+        return self.fit(X, H=H).transform(X)
+
+    def partial_fit(self, X, y=None, W=None, H=None):
+        """Learn from one batch, on top of what has been learned so far.
+
+        Parameters
+        ----------
+        X : matrix of shape (any, n_features)
+        y, W : ignored
+        H : ndarray of shape (n_components, n_features), optional
+            The start, for the first batch.
+
+        Returns
+        -------
+        self
+        """
+        first = not hasattr(self, "_stream")
+        X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
+        if first:
+            self._forget()
+            check_scale(X)
+            self._open(X, H, check_random_state(self.random_state))
+        self._stream.add(X)
+        self.n_steps_ += 1
+        return self
+
+    def _fit_matrix(self, X, H):
+        X = check_matrix(self._validate(X, reset=True))
+        check_scale(X)
+        n_samples = X.shape[0]
+        size = min(check_integer(self.batch_size, "batch_size", least=1), n_samples)
+        rng = check_random_state(self.random_state)
+
+        def batches():
+            order = rng.permutation(n_samples)
+            for start in range(0, n_samples, size):
+                yield X[np.sort(order[start : start + size])]
+
+        n_passes = check_integer(self.max_iter, "max_iter", least=1)
+        self._run((batches() for _ in range(n_passes)), H, rng, n_samples, -(-n_samples // size))
+        loss = self._components.loss(X, n_threads=self.n_threads)
+        self.reconstruction_err_ = float(np.sqrt(2 * loss))
+
+    def _fit_stream(self, X, H):
+        size = check_integer(self.batch_size, "batch_size", least=1)
+        n_passes = check_integer(self.max_iter, "max_iter", least=1)
+
+        def batches():
+            for block in X:
+                first = not hasattr(self, "_stream")
+                block = check_matrix(
+                    self._validate(block, reset=first), dtype=None if first else self._dtype
+                )
+                for start in range(0, block.shape[0], size):
+                    yield block[start : start + size]
+
+        n_passes = 1 if iter(X) is X else n_passes
+        rng = check_random_state(self.random_state)
+        self._run((batches() for _ in range(n_passes)), H, rng, None, None)
+        if not hasattr(self, "_stream"):
+            raise ValueError("X is an iterable without a batch: it must have one at least")
+
+    def _run(self, passes, H, rng, n_samples, n_batches):
+        """Learn from all batches of all passes, until the loss falls no more."""
+        tol = check_number(self.tol, "tol")
+        plateau = Plateau(self.max_no_improvement)
+        total = None if n_batches is None else n_batches * self.max_iter
+        display = open_progress(bool(self.verbose), total)
+        before = np.inf
+        try:
+            for batches in passes:
+                self.n_iter_ += 1
+                losses = samples = 0.0
+                for X in batches:
+                    if not hasattr(self, "_stream"):
+                        self._open(X, H, rng, n_samples)
+                    loss = self._stream.add(X)
+                    self.n_steps_ += 1
+                    display.update(self.n_steps_, self._stream.relative_error)
+                    losses, samples = losses + loss * X.shape[0], samples + X.shape[0]
+                    share = X.shape[0] / (n_samples or self._stream.n_seen)
+                    if plateau.reached(loss, share):
+                        return
+                if tol and before - losses <= tol * losses:
+                    return
+                before = losses
+        finally:
+            display.close()
+
+    def _forget(self):
+        for name in ("_stream", "_cached", "reconstruction_err_"):
+            self.__dict__.pop(name, None)
+        self.n_iter_ = self.n_steps_ = 0
+
+    def _open(self, X, H, rng, window=None):
+        """Begin with a first batch, checked."""
+        beta = check_loss(self.beta_loss, "cd", X)
+        n_components = self.n_components
+        if n_components in ("auto", None):
+            n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])
+        n_components = check_integer(n_components, "n_components", least=1)
+        if n_components > X.shape[1]:
+            raise ValueError(f"n_components is {n_components}, but X has {X.shape[1]} features")
+        init = self.init or ("random" if H is None else "custom")
+        check_choice(init, "init", INITS)
+        if (init == "custom") != (H is not None):
+            raise ValueError('H is used with init="custom", and init="custom" needs H')
+        if init.startswith("nndsvd") and n_components > X.shape[0]:
+            raise ValueError(
+                f"init={init!r} needs a first batch of at least n_components = {n_components} "
+                f'samples, not {X.shape[0]}: take init="random", or larger batches'
+            )
+        if H is not None:
+            shape = (n_components, X.shape[1])
+            H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
+        alpha_W, l1_ratio = check_number(self.alpha_W, "alpha_W"), self.l1_ratio
+        alpha_H = self.alpha_H if self.alpha_H == "same" else check_number(self.alpha_H, "alpha_H")
+        forget_factor = check_number(self.forget_factor, "forget_factor", most=1.0, open_below=True)
+        n_threads = self.n_threads
+        if n_threads is not None:
+            n_threads = check_integer(n_threads, "n_threads", least=1)
+        n_threads = resolve_threads(n_threads)
+        rows = make_rows(X, n_components)
+        _, Ht = initialize(
+            rows, transpose_rows(rows, X.shape[1], n_components), n_components, init, rng,
+            H=H, beta=beta, solver="cd" if beta == 2 else "mu",
+        )  # fmt: skip
+        self._stream = Stream(
+            Ht, n_components, beta, alpha_W=alpha_W, alpha_H=alpha_H,
+            l1_ratio=check_number(l1_ratio, "l1_ratio", most=1.0),
+            forget_factor=forget_factor, window=window, n_threads=n_threads,
+        )  # fmt: skip
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_stream")
+
+    @property
+    def _dtype(self):
+        return self._stream.Ht.dtype
+
+    @property
+    def n_samples_seen_(self):
+        """Samples learned from, each as often as it came."""
+        return self._stream.n_seen
+
+    @property
+    def _components(self):
+        """H as it is now, with its transform."""
+        if self.__dict__.get("_cached", (None,))[0] != self.n_steps_:
+            stream = self._stream
+            options = {
+                "loss": loss_name(stream.beta),
+                **dict(zip(("alpha_W", "alpha_H", "l1_ratio"), stream.penalties, strict=True)),
+            }
+            H = np.ascontiguousarray(stream.Ht[:, : stream.n_components].T)
+            self._cached = self.n_steps_, Components(H=H, options=options)
+        return self._cached[1]
+
+
+class Plateau:
+    """Whether a smoothed loss has not fallen for some batches (as scikit-learn judges it)."""
+
+    def __init__(self, patience):
+        if patience is not None:
+            patience = check_integer(patience, "max_no_improvement", least=1)
+        self._patience, self._smoothed, self._lowest, self._since = patience, None, np.inf, 0
+
+    def reached(self, loss, share):
+        """Note the loss of a batch that is this share of a pass."""
+        weight = min(1.0, 2 * share)
+        last = loss if self._smoothed is None else self._smoothed
+        self._smoothed = (1 - weight) * last + weight * loss
+        self._since = 0 if self._smoothed < self._lowest else self._since + 1
+        self._lowest = min(self._lowest, self._smoothed)
+        return self._patience is not None and self._since >= self._patience
+
+
+def is_stream(X):
+    """Return whether X is an iterable of batches, not a matrix."""
+    matrix = hasattr(X, "shape") or isinstance(X, list | tuple | str | dict)
+    return hasattr(X, "__iter__") and not matrix

@@ -1,0 +1,164 @@
+"""Factorization of a stream: one batch of samples at a time, in bounded memory.
+
+For each batch X_b the two steps of an iteration: W_b from H, then H from sums over all
+batches, of which earlier ones fade (Mairal, Bach, Ponce & Sapiro 2010, "Online learning
+for matrix factorization and sparse coding", JMLR 11, algorithms 1 and 2):
+
+    Frobenius loss     A <- f A + W_b' W_b and B <- f B + X_b' W_b; H by coordinate descent
+                       on 1/2 <A, H H'> - <B', H>
+    Kullback-Leibler   C <- f C + H * W_b' (X_b / (W_b H)) and s <- f s + sums of W_b's
+                       columns; H = C / s, which minimises the bound that multiplicative
+                       updates rest on (Cappé & Moulines 2009, "On-line
+                       expectation-maximization algorithm for latent data models")
+
+with f = forget_factor ** (samples of the batch / samples of the window), where the window
+is what has been seen so far, but at most one pass over the data where that is known.
+"""
+
+import numpy as np
+
+from .kernels.coordinate_descent import extrapolate_rows, update_rows
+from .kernels.gram import sum_grams
+from .kernels.multiplicative import UPDATE, scale_rows_beta
+from .kernels.threads import threads_for
+from .kernels.tiles import sweep_depth
+from .kernels.transpose import transpose_rows
+from .losses import make_loss
+from .penalties import make_penalties, make_penalty
+from .rows import empty_factor, make_rows
+from .solvers.projection import Frozen, project
+
+TOLERANCE, MAX_SWEEPS = 1e-2, 50
+"""When rows of W_b are done: H will be another one for the next batch."""
+
+H_SWEEPS, H_TOLERANCE = 2, 0.1
+
+PRIOR = 1e-2
+"""What the start of H counts in the Kullback-Leibler sums, in first batches: without it,
+features that are not in the first batch would be zero for ever."""
+
+
+class Stream:
+    """H, and the sums over batches that it is found from.
+
+    Parameters
+    ----------
+    Ht : ndarray of shape (n_features, width)
+        Padded start; overwritten.
+    n_components : int
+    beta : 2 or 1
+    alpha_W, alpha_H, l1_ratio : float
+    forget_factor : float
+        In (0, 1].
+    window : int or None
+        Samples of one pass, where that is known.
+    n_threads : int
+
+    Attributes
+    ----------
+    n_seen : int
+        Samples so far.
+    relative_error : float
+        Of the last batch, before H learned from it.
+    """
+
+    def __init__(
+        self, Ht, n_components, beta, *,
+        alpha_W=0.0, alpha_H="same", l1_ratio=0.0, forget_factor=0.7, window=None, n_threads=1,
+    ):  # fmt: skip
+        self.Ht, self.n_components, self.beta = Ht, n_components, beta
+        self.penalties = alpha_W, alpha_H, l1_ratio
+        self.forget_factor, self.window, self.n_threads = forget_factor, window, n_threads
+        self.n_seen, self.relative_error = 0, float("nan")
+        width = Ht.shape[1]
+        self._weight = 0.0  # of all samples in the sums
+        self._cross = np.zeros_like(Ht) if beta == 2 else np.zeros(Ht.shape)
+        self._gram, self._sums = np.zeros((width, width)), np.zeros(width)
+        self._other = self._summarize()
+
+    def add(self, X):
+        """Learn from a batch, a checked CSR matrix of Ht's precision.
+
+        Returns
+        -------
+        float
+            The loss of the batch, before H learned from it, for each sample.
+        """
+        n_samples, n_features = X.shape
+        rows = make_rows(X, self.n_components)
+        threads = threads_for(self.n_threads, X.nnz * self.n_components)
+        columns = transpose_rows(rows, n_features, self.n_components, threads)
+        W = empty_factor((n_samples, self.n_components), X.dtype)
+        self.n_seen += n_samples
+        window = min(self.n_seen, self.window or self.n_seen)
+        fade = self.forget_factor ** (n_samples / window)
+        self._weight = fade * self._weight + n_samples
+        penalty_W, penalty_H = make_penalties(
+            (self._weight, n_features), *self.penalties, W.shape[1]
+        )
+        loss = make_loss(self.beta, X.data, X.shape)
+        learn = self._learn_frobenius if self.beta == 2 else self._learn_kullback_leibler
+        value = learn(rows, columns, W, loss, penalty_W, penalty_H, fade, threads)
+        self.relative_error = loss.relative(value)
+        return value / n_samples
+
+    def _learn_frobenius(self, rows, columns, W, loss, penalty_W, penalty_H, fade, threads):
+        width, depth, dtype = W.shape[1], sweep_depth(self.n_components), W.dtype.type
+        partials = np.zeros((max(rows.n_blocks, columns.n_blocks), width, width))
+        gram, sums = self._other
+        gram = penalty_W.fold_into(gram)[:depth, :depth].astype(dtype, order="C")
+        value = project(
+            rows, Frozen(self.Ht, gram, sums, penalty_W), W, loss, TOLERANCE, MAX_SWEEPS,
+            threads, partials=partials[: rows.n_blocks],
+        )  # fmt: skip
+        batch = np.empty((width, width))
+        sum_grams(1, partials[: rows.n_blocks], batch)
+        self._gram = fade * self._gram + batch
+        gram = penalty_H.fold_into(self._gram)[:depth, :depth].astype(dtype, order="C")
+        partials = partials[: columns.n_blocks]
+        update_rows(
+            threads_for(self.n_threads, self.Ht.size * width), columns, W, gram, penalty_H,
+            self._cross, dtype(fade), self.Ht, self.Ht, H_SWEEPS, dtype(H_TOLERANCE),
+            partials, np.empty((columns.n_blocks, 2)),
+        )  # fmt: skip
+        gram = np.empty((width, width))
+        sum_grams(1, partials, gram)
+        self._other = gram, sums
+        return value
+
+    def _learn_kullback_leibler(self, rows, columns, W, loss, penalty_W, penalty_H, fade, threads):
+        value = project(
+            rows, Frozen(self.Ht, np.empty((0, 0)), self._other[1], penalty_W), W, loss,
+            TOLERANCE, MAX_SWEEPS, threads, want_loss=True,
+        )  # fmt: skip
+        totals = W.sum(axis=0, dtype=np.float64)
+        if not self._sums.any():
+            self._sums = PRIOR * totals
+            self._cross[:] = self.Ht * self._sums
+        counts = np.empty_like(self.Ht)
+        # One multiplicative update with denominators of one: its numerators times H.
+        ones = np.ones_like(totals)
+        scale_rows_beta(
+            threads, columns, W, ones, 1.0, 1.0, 0.0, make_penalty(0, 0, len(ones)),
+            self.Ht, counts, UPDATE, np.empty((columns.n_blocks, 2)),
+        )  # fmt: skip
+        self._cross *= fade
+        self._cross += counts
+        self._sums = fade * self._sums + totals
+        base, l2 = self._sums + penalty_H.l1, penalty_H.l2
+        if l2:  # l2 h^2 + base h = c
+            root = np.sqrt(base**2 + 4 * l2 * self._cross)
+            self.Ht[:] = 2 * self._cross / np.maximum(base + root, np.finfo(float).tiny)
+        else:
+            np.divide(self._cross, base, out=self.Ht, where=base > 0, casting="same_kind")
+        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+        return value
+
+    def _summarize(self):
+        """Return the gram matrix of Ht and the sums of its columns."""
+        width, beta = self.Ht.shape[1], self.Ht.dtype.type(0)
+        partials, gram = np.zeros((1, width, width)), np.empty((width, width))
+        block = np.array([[0, len(self.Ht)]])
+        extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, block, partials)
+        sum_grams(1, partials, gram)
+        return gram, self.Ht.sum(axis=0, dtype=np.float64)
