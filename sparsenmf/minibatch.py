@@ -207,7 +207,7 @@ class MiniBatchNMF(BaseNMF):
                 for start in range(0, block.shape[0], size):
                     yield block[start : start + size]
 
-        n_passes = 1 if iter(X) is X else n_passes
+        n_passes = 1 if hasattr(X, "__next__") else n_passes
         rng = check_random_state(self.random_state)
         self._run((batches() for _ in range(n_passes)), H, rng, None, None)
         if not hasattr(self, "_stream"):

@@ -30,8 +30,9 @@ LAYERS = [
     {"kernels"},
     {"solvers", "initialization", "memory"},
     {"components", "factorization"},
-    {"_factorize"},
+    {"_factorize", "streaming"},
     {"estimators"},
+    {"minibatch"},
 ]
 """Rooms from the ground up. A module imports from its own layer or from below."""
 
@@ -107,6 +108,8 @@ PUBLIC = [
     sparsenmf.Factorization.transform,
     sparsenmf.Factorization.top_terms,
     sparsenmf.Factorization.save,
+    sparsenmf.Factorization.normalize,
+    sparsenmf.Factorization.loss,
 ]
 
 

@@ -24,10 +24,20 @@ from sparsenmf import NMF, factorize
 
 from . import problems
 
+# They compare fits of different numbers of rows from random starts, which are therefore
+# different: `test_constraints.py` compares them from the same start.
+OTHER_STARTS = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "a random start depends on the shape of X"
+    for kind in ("dense", "sparse")
+}
 
-@parametrize_with_checks([NMF(max_iter=500), NMF(2, beta_loss="kullback-leibler", max_iter=500)])
+
+@parametrize_with_checks(
+    [NMF(max_iter=500), NMF(2, beta_loss="kullback-leibler", max_iter=500)],
+    expected_failed_checks=lambda estimator: OTHER_STARTS,
+)
 def test_scikit_learns_checks(estimator, check):
-    """All of them; the only skip is that of the array API, which numba cannot take."""
+    """All but those; the only skip is that of the array API, which numba cannot take."""
     check(estimator)
 
 
@@ -147,3 +157,46 @@ def test_without_scikit_learn_the_error_says_what_to_install():
         "    raise AssertionError\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# Weights, frozen and seeded components.
+
+
+def test_constraints_are_those_of_factorize(X):
+    rng = np.random.default_rng(1)
+    samples, features, H = rng.random(400), rng.random(250), rng.random((2, 250))
+    options = {"feature_weight": features, "frozen_H": [1], "random_state": 0, "max_iter": 20}
+    estimator = NMF(6, **options)
+    W = estimator.fit_transform(X, H=H, sample_weight=samples)
+    model = factorize(X, 6, H=H, sample_weight=samples, **options)
+    np.testing.assert_array_equal(W, model.W)
+    np.testing.assert_array_equal(estimator.components_, model.H)
+    np.testing.assert_array_equal(estimator.components_[1], H[1])
+    np.testing.assert_array_equal(estimator.transform(X), model.transform(X))
+
+
+def test_seeds_are_columns_of_a_frame_or_terms_of_a_vocabulary(X):
+    pd = pytest.importorskip("pandas")
+    terms = [f"term{j}" for j in range(250)]
+    frame = pd.DataFrame(X.toarray(), columns=terms)
+    options = {"seeds": {"a": ["term3", "term9"]}, "seeding": "support", "random_state": 0}
+    by_frame = NMF(4, max_iter=5, **options).fit(frame)
+    by_vocabulary = NMF(4, max_iter=5, vocabulary=terms, **options).fit(X)
+    np.testing.assert_array_equal(by_frame.components_, by_vocabulary.components_)
+    assert set(np.flatnonzero(by_frame.components_[0])) <= {3, 9}
+    assert by_frame.components_[0].any()
+    with pytest.raises(ValueError, match="pass the vocabulary"):
+        NMF(4, **options).fit(X)
+
+
+def test_sample_weights_are_routed_through_a_pipeline(X):
+    import sklearn
+
+    weights = np.random.default_rng(0).random(400)
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(NMF(4, random_state=0).set_fit_request(sample_weight=True))
+        pipeline.fit(X, sample_weight=weights)
+    weighted = NMF(4, random_state=0).fit(X, sample_weight=weights)
+    np.testing.assert_array_equal(pipeline[0].components_, weighted.components_)
+    plain = NMF(4, random_state=0).fit(X)
+    assert not np.array_equal(plain.components_, weighted.components_)

@@ -66,6 +66,22 @@ def run_update(
     return out, statistics.sum(axis=0), partials
 
 
+@DTYPES
+@pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
+def test_update_rows_adds_what_earlier_batches_left(dtype, fade, rng):
+    X, other, factor = make_problem(rng, 6, dtype)
+    earlier = rng.random((70, 6)).astype(dtype)
+    sums = pad_factor(earlier, dtype)
+    out, _, _ = run_update(X, other, factor, sums=sums, fade=fade, l1=0.05)
+    total = fade * earlier.astype(float) + X.astype(float) @ other.astype(float)
+    wide = other.astype(float)
+    # Data that the unit matrix leaves as they are.
+    expected, _, _ = reference.update_rows(total, np.eye(6), wide.T @ wide, 0.05, factor, 2, 0.1)
+    tolerance = TOLERANCE[dtype] * 10
+    np.testing.assert_allclose(sums[:, :6], total, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(out[:, :6], expected, rtol=tolerance, atol=tolerance)
+
+
 def summed(partials, n_threads=1):
     gram = np.full(partials.shape[1:], np.nan)
     sum_grams(n_threads, partials, gram)
