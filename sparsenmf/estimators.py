@@ -33,6 +33,12 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
 
+    def reconstruction_error(self, X):
+        """Return ||X - W H||_F, or sqrt(2 loss), of new samples, with the W of `transform`."""
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        return float(np.sqrt(2 * self._components.loss(X, n_threads=self.n_threads)))
+
     def inverse_transform(self, X):
         """Return X @ components_, of shape (any, n_features): dense."""
         check_is_fitted(self)

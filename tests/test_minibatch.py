@@ -156,6 +156,7 @@ def test_reconstruction_error_is_that_of_the_definition(X, loss):
     beta = 2 if loss == "frobenius" else 1
     direct = reference.divergence(X.toarray(), W, model.components_, beta)
     assert model._components.loss(X) == pytest.approx(direct, rel=1e-4)
+    assert model.reconstruction_error(X) == pytest.approx(model.reconstruction_err_, rel=1e-9)
 
 
 def test_components_measure_other_betas_too(X):
@@ -237,7 +238,7 @@ def test_a_drifting_stream_is_followed():
         for X in (old, new):
             for start in range(0, X.shape[0], 100):
                 model.partial_fit(X[start : start + 100])
-        errors.append(np.sqrt(2 * model._components.loss(new)) / sp.linalg.norm(new))
+        errors.append(model.reconstruction_error(new) / sp.linalg.norm(new))
     assert errors[0] < 0.2 < errors[1]
 
 

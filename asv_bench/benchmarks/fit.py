@@ -148,6 +148,25 @@ class FixedObjective(Benchmark):
     track_iterations.unit = "iterations"
 
 
+class Stream(Benchmark):
+    """One pass of MiniBatchNMF over the documents, in batches of 1024."""
+
+    params = ([("tall", 2.0), ("medium", 2.0), ("medium", 1.0)], THREADS)
+    param_names = ("data_and_beta", "n_threads")
+
+    def setup(self, data_and_beta, n_threads):
+        self.require_cores(n_threads)
+        data, self.beta = data_and_beta
+        self.X = datasets.load(data, weigh=self.beta == 2)
+        self.time_pass(data_and_beta, n_threads)
+
+    def time_pass(self, data_and_beta, n_threads):
+        from sparsenmf import MiniBatchNMF
+
+        options = {"beta_loss": self.beta, "random_state": 0, "n_threads": n_threads}
+        MiniBatchNMF(20, max_iter=1, **options).fit(self.X)
+
+
 class Transform(Benchmark):
     """The W of new documents, H held fixed: one (latency), and ten thousand (throughput)."""
 
