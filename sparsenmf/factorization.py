@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from .interchange import to_anndata, to_frame
+from .labels import check_vocabulary
 from .losses import check_loss, make_loss
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows
@@ -198,29 +200,66 @@ class Factorization:
             If the vocabulary is not one of n_features terms.
         """
         n = check_integer(n, "n", least=1)
-        if isinstance(vocabulary, dict):
-            if sorted(vocabulary.values()) != list(range(self.n_features)):
-                raise ValueError(
-                    f"vocabulary must map its terms to the columns 0 to {self.n_features - 1}"
-                )
-            vocabulary = sorted(vocabulary, key=vocabulary.__getitem__)
-        if not hasattr(vocabulary, "__len__") or isinstance(vocabulary, str):
-            raise TypeError(f"vocabulary must be a sequence of terms or a dict, not {vocabulary!r}")
-        if len(vocabulary) != self.n_features:
-            raise ValueError(
-                f"vocabulary has {len(vocabulary)} terms, but H has {self.n_features} features"
-            )
+        vocabulary = check_vocabulary(vocabulary, self.n_features)
         topics = []
         for weights in self.H:
             order = np.argsort(-weights, kind="stable")[:n]
             topics.append([str(vocabulary[j]) for j in order if weights[j] > 0])
         return topics
 
+    def to_frame(self, which: str = "H", labels: Any = None) -> Any:
+        """Return a factor as a pandas DataFrame.
+
+        Parameters
+        ----------
+        which : {"H", "W"}, default "H"
+            "H": components x features. "W": samples x components.
+        labels : sequence of str, or dict of term -> column, optional
+            For "H" the vocabulary, as in `top_terms`: the names of the columns. For "W"
+            the names of the samples, the index.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The components are "nmf0", "nmf1", ..., as in the output of the estimator.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        TypeError, ValueError
+            If the labels do not fit.
+        """
+        return to_frame(self, which, labels)
+
+    def to_anndata(self, adata: Any = None) -> Any:
+        """Write the factorization into an AnnData, as analyses of single cells expect it.
+
+        Parameters
+        ----------
+        adata : anndata.AnnData, optional
+            Of the shape of X. Default: a new one, with nothing else in it.
+
+        Returns
+        -------
+        anndata.AnnData
+            `adata`, with W in ``obsm["X_nmf"]``, the transpose of H in ``varm["nmf"]``,
+            and options, histories and residuals in ``uns["nmf"]``. Copies.
+
+        Raises
+        ------
+        ImportError
+            If there is no `adata` and anndata is not installed.
+        ValueError
+            If `adata` has another shape.
+        """
+        return to_anndata(self, adata)
+
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
 
         The file is an uncompressed .npz archive with one .npy member for each array
-        and the rest as JSON: no pickle. It is written under a temporary name beside
+        and the rest as JSON: no pickle (`sparsenmf.storage` describes it). It is written under a temporary name beside
         `path` and renamed at the end, so a file that was there stays whole until the
         new one is.
 

@@ -22,13 +22,18 @@ LAYERS = [
         "penalties",
         "losses",
         "storage",
+        "labels",
+        "interchange",
+        "files",
         "__version__",
     },
     {"kernels"},
     {"solvers", "initialization", "memory"},
     {"factorization"},
     {"_factorize"},
-    {"estimators"},
+    {"estimators", "topics", "_warmup"},
+    {"cli"},
+    {"__main__"},
 ]
 """Rooms from the ground up. A module imports from its own layer or from below."""
 
