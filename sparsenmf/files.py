@@ -1,12 +1,8 @@
-"""Files in and out: matrices, texts, vocabularies and tables. No pickle in any of them."""
+"""Files in and out: matrices, vocabularies and tables. No pickle in any of them."""
 
-import contextlib
 import csv
 import gzip
 import io
-import json
-import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +14,7 @@ MATRIX_SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
-TITLE_WIDTH = 100  # characters of a text that stand for its title
-
-# What csv, parquet or sklearn's tokenizer could stumble over: NUL, and halves of characters.
-UNUSABLE = re.compile("[\0\ud800-\udfff]")
-
-LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
+FACTOR_SUFFIXES = (".npy", ".npz", *TABLE_SUFFIXES)
 
 
 def read_matrix(path):
@@ -112,174 +103,59 @@ def read_vocabulary(path):
         return [line.removesuffix("\n") for line in file]
 
 
-def read_texts(paths, field=None, title_field=None):
-    """Read texts from files.
-
-    Parameters
-    ----------
-    paths : str, path-like, or sequence of them
-        One after the other: a text file, each line of which that is not blank is a text; a
-        ``.jsonl`` file, an object on each line; a ``.csv`` or ``.tsv`` file with a header;
-        a folder, each ``.txt`` file below which is a text; or "-", the standard input: lines
-        or, if there is a field, JSON objects. UTF-8; what cannot be decoded becomes U+FFFD.
-    field : str, optional
-        Name of the text in JSON objects, or of its column. Null is an empty text.
-    title_field : str, optional
-        Name of the title. Default: the beginning of the text; for a folder, its path.
-
-    Returns
-    -------
-    titles, texts : lists of str
-
-    Raises
-    ------
-    OSError
-        If a file cannot be opened.
-    ValueError
-        If a line is not what it should be; the message has its number.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from sparsenmf import read_texts
-    >>> path = os.path.join(tempfile.mkdtemp(), "notes.csv")
-    >>> with open(path, "w") as file:
-    ...     _ = file.write("id,note\\n7,the cat sat\\n8,stocks fell\\n")
-    >>> read_texts(path, field="note", title_field="id")
-    (['7', '8'], ['the cat sat', 'stocks fell'])
-    """
-    if isinstance(paths, str) or not hasattr(paths, "__iter__"):
-        paths = [paths]
-    titles, texts = [], []
-    for path in paths:
-        for title, text in _documents(path, field, title_field):
-            text = UNUSABLE.sub("\ufffd", text)
-            titles.append(shorten(text if title is None else UNUSABLE.sub("\ufffd", title)))
-            texts.append(text)
-    return titles, texts
+def write_vocabulary(path, terms):
+    """Write terms to a UTF-8 file, one on each line, whole or not at all."""
+    with open_whole(path) as file:
+        file.write("".join(f"{term}\n" for term in terms).encode())
 
 
-def _documents(path, field, title_field):
-    """Yield the titles (None where there are none) and texts of a file or folder."""
-    name = str(path)
-    if name.endswith(MATRIX_SUFFIXES):
-        raise ValueError(f"{name} is a matrix, not texts: read_matrix and factorize are for it")
-    tabular = name.endswith((".csv", ".tsv"))
-    if name.endswith(".jsonl") or tabular:
-        if field is None:
-            raise ValueError(f"{name} needs a field: the name of its texts")
-    elif field is not None and name != "-":
-        raise ValueError(f"{name} has no fields: they are for .jsonl, .csv, .tsv and -")
-    if name != "-" and Path(path).is_dir():
-        yield from _folder(Path(path))
-        return
-    with _open_text(path, newline="" if tabular else None) as file:
-        if field is None:
-            for line in file:
-                if line.strip():
-                    yield None, line.removesuffix("\n")
-            return
-        records = _table_rows(file, name, field) if tabular else _json_rows(file, name)
-        for place, record in records:
-            text = _value(record, field, place)
-            yield (title_field and _value(record, title_field, place)), text
-
-
-def _folder(folder):
-    files = sorted(path for path in folder.rglob("*.txt") if path.is_file())
-    if not files:
-        raise ValueError(f"there are no .txt files in {folder}")
-    for path in files:
-        with _open_text(path, newline=None) as file:
-            yield str(path.relative_to(folder)), file.read()
-
-
-@contextlib.contextmanager
-def _open_text(path, newline):
-    # "-sig": editors on Windows put a mark at the beginning of the file.
-    options = {"encoding": "utf-8-sig", "errors": "replace", "newline": newline}
-    if str(path) != "-":
-        with open(path, **options) as file:
-            yield file
-        return
-    file = io.TextIOWrapper(sys.stdin.buffer, **options)
-    try:
-        yield file
-    finally:
-        file.detach()  # the standard input stays open
-
-
-def _json_rows(file, name):
-    for number, line in enumerate(file, 1):
-        place = f"{name}, line {number}"
-        if line.strip():
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{place} is not JSON: {error}") from error
-            if not isinstance(record, dict):
-                raise ValueError(f"{place} is not an object with fields")
-            yield place, record
-
-
-def _table_rows(file, name, field):
-    limit = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        dialect = csv.excel_tab if name.endswith(".tsv") else csv.excel
-        # Before 3.11 the csv module raises at NUL.
-        reader = csv.DictReader((line.replace("\0", "\ufffd") for line in file), dialect=dialect)
-        if field not in (reader.fieldnames or ()):
-            listed = ", ".join(map(repr, reader.fieldnames or ()))
-            raise ValueError(f"{name} has no column {field!r}: its header is {listed}")
-        for record in reader:
-            place = f"{name}, line {reader.line_num}"
-            yield place, {name: text for name, text in record.items() if text is not None}
-    except csv.Error as error:
-        raise ValueError(f"{name}, line {reader.line_num}: {error}") from error
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _value(record, field, place):
-    """Return the text of a record as a string."""
-    if field not in record:
-        listed = ", ".join(repr(name) for name in record if name is not None)
-        raise ValueError(f"{place} has no {field!r}: it has {listed or 'nothing'}")
-    value = record[field]
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float):
-        return str(value)
-    raise ValueError(f"{place}: {field!r} is not a text, but a {type(value).__name__}")
-
-
-def shorten(text, width=TITLE_WIDTH):
-    """Return the beginning of a text on one line of at most this width."""
-    text = " ".join(text[: 20 * width].split())  # not all of a long text
-    return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def check_table_path(path):
-    """Raise if `write_table` could not write here, before there is anything to write.
+def check_writable(path, suffixes=TABLE_SUFFIXES):
+    """Raise if a file could not be written here, before there is anything to write.
 
     Raises
     ------
     ValueError
-        If the name has another suffix.
+        If the name has none of the suffixes.
     FileNotFoundError
         If there is no such folder.
     ImportError
         For ``.parquet`` without pyarrow.
     """
-    path = Path(path)
-    if path.suffix not in TABLE_SUFFIXES:
-        listed = ", ".join(TABLE_SUFFIXES)
-        raise ValueError(f"cannot write {path}: the name of a table ends in one of {listed}")
+    suffix = Path(path).suffix
+    if suffix not in suffixes:
+        raise ValueError(f"cannot write {path}: its name should end in one of {', '.join(suffixes)}")
     check_folder(path)
-    if path.suffix == ".parquet":
+    if suffix == ".parquet":
         _import_parquet()
+
+
+def write_factor(path, W):
+    """Write a factor to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz`), or as in
+        `write_table`, with the columns "nmf0", "nmf1", ...
+    W : ndarray of shape (n_samples, n_components)
+
+    Raises
+    ------
+    ValueError, OSError, ImportError
+        As `write_table`.
+    """
+    path = Path(path)
+    check_writable(path, FACTOR_SUFFIXES)
+    if path.suffix in TABLE_SUFFIXES:
+        write_table(path, {f"nmf{r}": W[:, r] for r in range(W.shape[1])})
+        return
+    with open_whole(path) as file:
+        if path.suffix == ".npy":
+            np.lib.format.write_array(file, W, allow_pickle=False)
+        else:
+            import scipy.sparse as sp
+
+            sp.save_npz(file, sp.csr_array(W))
 
 
 def write_table(path, columns):
@@ -303,7 +179,7 @@ def write_table(path, columns):
         For ``.parquet`` without pyarrow.
     """
     path = Path(path)
-    check_table_path(path)
+    check_writable(path)
     if len({len(column) for column in columns.values()}) > 1:
         lengths = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
         raise ValueError(f"columns differ in length: {lengths}")
