@@ -259,9 +259,9 @@ class Factorization:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
 
         The file is an uncompressed .npz archive with one .npy member for each array
-        and the rest as JSON: no pickle (`sparsenmf.storage` describes it). It is written under a temporary name beside
-        `path` and renamed at the end, so a file that was there stays whole until the
-        new one is.
+        and the rest as JSON, without pickle; `sparsenmf.storage` describes it. It is written
+        under a temporary name beside `path` and renamed at the end, so a file that was
+        there stays whole until the new one is.
 
         Parameters
         ----------

@@ -123,7 +123,9 @@ def check_writable(path, suffixes=TABLE_SUFFIXES):
     """
     suffix = Path(path).suffix
     if suffix not in suffixes:
-        raise ValueError(f"cannot write {path}: its name should end in one of {', '.join(suffixes)}")
+        raise ValueError(
+            f"cannot write {path}: its name should end in one of {', '.join(suffixes)}"
+        )
     check_folder(path)
     if suffix == ".parquet":
         _import_parquet()

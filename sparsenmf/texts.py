@@ -19,7 +19,7 @@ LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
 
 
 def read_texts(paths, field=None, title_field=None):
-    """Read texts from files.
+    r"""Read texts from files.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def read_texts(paths, field=None, title_field=None):
     >>> from sparsenmf import read_texts
     >>> path = os.path.join(tempfile.mkdtemp(), "notes.csv")
     >>> with open(path, "w") as file:
-    ...     _ = file.write("id,note\\n7,the cat sat\\n8,stocks fell\\n")
+    ...     _ = file.write("id,note\n7,the cat sat\n8,stocks fell\n")
     >>> read_texts(path, field="note", title_field="id")
     (['7', '8'], ['the cat sat', 'stocks fell'])
     """

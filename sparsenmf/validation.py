@@ -27,8 +27,8 @@ def check_matrix(X, name="X", dtype=None):
     Parameters
     ----------
     X : scipy.sparse matrix or array, ndarray, or pandas DataFrame
-        Or what `interchange.unwrap` knows. Non-negative and finite. Any format and index order; duplicates are summed and
-        explicit zeros dropped, in a copy. Never written to.
+        Or what `interchange.unwrap` knows. Non-negative and finite. Any format and index
+        order; duplicates are summed and explicit zeros dropped, in a copy. Never written to.
     name : str
         The argument's name, for the errors.
     dtype : dtype, optional

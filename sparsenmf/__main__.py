@@ -1,0 +1,18 @@
+"""The `sparsenmf` command, also as ``python -m sparsenmf``."""
+
+import sys
+
+
+def main():
+    """Run the command line, or say in one line what it needs."""
+    try:
+        from .cli import group
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        sys.exit("The sparsenmf command needs click: pip install 'sparsenmf[cli]'")
+    group(prog_name="sparsenmf")
+
+
+if __name__ == "__main__":
+    main()
