@@ -77,7 +77,7 @@ def _load(suffix, file, path):
     if suffix == ".npz":
         import scipy.sparse as sp
 
-        return sp.load_npz(file)
+        return sp.load_npz(path)  # by name, for its errors
     import scipy.io
 
     return scipy.io.mmread(gzip.open(file) if suffix == ".mtx.gz" else file)

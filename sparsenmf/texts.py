@@ -85,7 +85,8 @@ def _documents(path, field, title_field):
                 if line.strip():
                     yield None, line.removesuffix("\n")
             return
-        records = _table_rows(file, name, field) if tabular else _json_rows(file, name)
+        source = "standard input" if name == "-" else name
+        records = _table_rows(file, source, field) if tabular else _json_rows(file, source)
         for place, record in records:
             text = _value(record, field, place)
             yield (title_field and _value(record, title_field, place)), text
@@ -139,7 +140,7 @@ def _table_rows(file, name, field):
             raise ValueError(f"{name} has no column {field!r}: its header is {listed}")
         for record in reader:
             place = f"{name}, line {reader.line_num}"
-            yield place, {name: text for name, text in record.items() if text is not None}
+            yield place, {key: text for key, text in record.items() if text is not None}
     except csv.Error as error:
         raise ValueError(f"{name}, line {reader.line_num}: {error}") from error
     finally:

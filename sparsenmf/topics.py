@@ -144,6 +144,8 @@ def weigh_texts(
     if isinstance(texts, str):
         raise TypeError("texts must be a sequence of strings, not one string")
     texts = list(texts)
+    if not texts:
+        raise ValueError("there are no texts")
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"texts[{i}] must be a string, not {text!r}")
