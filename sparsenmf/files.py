@@ -78,9 +78,49 @@ def _load(suffix, file, path):
         import scipy.sparse as sp
 
         return sp.load_npz(path)  # by name, for its errors
+    return _read_matrix_market(gzip.GzipFile(fileobj=file) if suffix == ".mtx.gz" else file)
+
+
+def _read_matrix_market(file):
     import scipy.io
 
-    return scipy.io.mmread(gzip.open(file) if suffix == ".mtx.gz" else file)
+    n_rows, n_columns, *_ = scipy.io.mminfo(GuardedText(file))
+    if n_rows == 0 or n_columns == 0:  # scipy would crash if there were values all the same
+        raise ValueError(f"it is empty: its shape is {n_rows} x {n_columns}")
+    file.seek(0)
+    text = GuardedText(file)
+    X = scipy.io.mmread(text)
+    text.check()
+    return X
+
+
+class GuardedText:
+    """A file for scipy's reader of MatrixMarket, which needs a newline at the end and no NUL.
+
+    Without, it runs past the end of its memory where a number is not one (scipy 1.17), and
+    ends the process; and it passes over what follows a number on its line.
+    """
+
+    def __init__(self, file):
+        self._file, self._end, self._problem = file, b"", None
+
+    def read(self, size=-1):
+        """Return the next bytes, and a newline after the last."""
+        content = self._file.read(size)
+        if b"\0" in content:
+            self._problem = "it has NUL bytes"
+        if content:
+            self._end = content[-1:]
+        elif self._end not in b"\n":  # also not when it has been asked for, or nothing came
+            if self._end not in b"0123456789. \t\r":
+                self._problem = "it ends in the middle of a number"
+            self._end = content = b"\n"
+        return content.replace(b"\0", b"?")
+
+    def check(self):
+        """Raise if it was not a whole text."""
+        if self._problem:
+            raise ValueError(self._problem)
 
 
 def read_vocabulary(path):
