@@ -84,9 +84,10 @@ def _load(suffix, file, path):
 def _read_matrix_market(file):
     import scipy.io
 
-    n_rows, n_columns, *_ = scipy.io.mminfo(GuardedText(file))
-    if n_rows == 0 or n_columns == 0:  # scipy would crash if there were values all the same
-        raise ValueError(f"it is empty: its shape is {n_rows} x {n_columns}")
+    n_rows, n_columns, *_, symmetry = scipy.io.mminfo(GuardedText(file))
+    # Either would have scipy write outside of its arrays.
+    if 0 in (n_rows, n_columns) or (symmetry != "general" and n_rows != n_columns):
+        raise ValueError(f"it cannot be {n_rows} x {n_columns} and {symmetry}")
     file.seek(0)
     text = GuardedText(file)
     X = scipy.io.mmread(text)

@@ -92,7 +92,7 @@ def find_topics(
         Keep the most frequent ones only.
     token_pattern : str, optional
         What a word is, as a regular expression. Default: three letters or more.
-    **factorize_options
+    **factorize_options : Any
         Passed on to `factorize`: loss, random_state, n_threads, progress, ...
 
     Returns

@@ -128,7 +128,12 @@ BAD_MATRICES = {
     "no rows": (
         "X.mtx",
         lambda path: path.write_text("%%MatrixMarket matrix array real general\n0 4\n1\n1\n"),
-        "empty",
+        "cannot be 0 x 4",
+    ),
+    "not square": (
+        "X.mtx",
+        lambda path: path.write_text("%%MatrixMarket matrix array real symmetric\n1 9\n1\n1\n"),
+        "cannot be 1 x 9 and symmetric",
     ),
     "other text": ("X.mtx", lambda path: path.write_text("Dear Ada,\n"), "not a matrix that"),
     "not zipped": ("X.mtx.gz", lambda path: path.write_text("Dear Ada,\n"), "not a matrix that"),
