@@ -25,10 +25,11 @@ def unwrap(X, name="X"):
         If it cannot be a scipy.sparse matrix: other than two dimensions, or a fill value
         that is not zero.
     """
-    if hasattr(X, "obsm") and hasattr(X, "varm"):
+    # Of the type: a DataFrame has its columns as attributes.
+    if hasattr(type(X), "obsm") and hasattr(type(X), "varm"):
         X = X.X.to_memory() if hasattr(X.X, "to_memory") else X.X
     for method in ("to_scipy_sparse", "to_scipy"):
-        if hasattr(X, method):
+        if hasattr(type(X), method):
             try:
                 return getattr(X, method)()
             except ValueError as error:

@@ -24,12 +24,12 @@ def read_texts(paths, field=None, title_field=None):
     Parameters
     ----------
     paths : str, path-like, or sequence of them
-        One after the other: a text file, each line of which that is not blank is a text; a
-        ``.jsonl`` file, an object on each line; a ``.csv`` or ``.tsv`` file with a header;
-        a folder, each ``.txt`` file below which is a text; or "-", the standard input: lines
-        or, if there is a field, JSON objects. UTF-8; what cannot be decoded becomes U+FFFD.
+        One after the other: a ``.csv`` or ``.tsv`` file with a header; a folder, each ``.txt``
+        file below which is a text; or another file, or "-", the standard input: without a
+        field each line that is not blank is a text, with one it is a JSON object. UTF-8; what
+        cannot be decoded becomes U+FFFD.
     field : str, optional
-        Name of the text in JSON objects, or of its column. Null is an empty text.
+        Name of the text's column, or in the JSON objects. Null is an empty text.
     title_field : str, optional
         Name of the title. Default: the beginning of the text; for a folder, its path.
 
@@ -70,15 +70,12 @@ def _documents(path, field, title_field):
     name = str(path)
     if name.endswith(MATRIX_SUFFIXES):
         raise ValueError(f"{name} is a matrix, not texts: read_matrix and factorize are for it")
-    tabular = name.endswith((".csv", ".tsv"))
-    if name.endswith(".jsonl") or tabular:
-        if field is None:
-            raise ValueError(f"{name} needs a field: the name of its texts")
-    elif field is not None and name != "-":
-        raise ValueError(f"{name} has no fields: they are for .jsonl, .csv, .tsv and -")
     if name != "-" and Path(path).is_dir():
         yield from _folder(Path(path))
         return
+    tabular = name.endswith((".csv", ".tsv"))
+    if field is None and (tabular or name.endswith(".jsonl")):
+        raise ValueError(f"{name} needs a field: the name of its texts")
     with _open_text(path, newline="" if tabular else None) as file:
         if field is None:
             for line in file:

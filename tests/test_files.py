@@ -205,7 +205,7 @@ RECORDS = [
 
 
 def write_records(path):
-    if path.suffix == ".jsonl":
+    if path.suffix in (".jsonl", ".log"):
         lines = "".join(json.dumps(record) + "\n\n" for record in RECORDS)
         path.write_text(lines.replace('""', "null"))
         return
@@ -219,7 +219,7 @@ def write_records(path):
     path.write_bytes(path.read_bytes().replace(b"@", b"\0"))
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".log", ".csv", ".tsv"])
 def test_fields_of_records(suffix, tmp_path):
     path = tmp_path / f"notes{suffix}"
     write_records(path)
@@ -261,7 +261,7 @@ BAD_TEXTS = {
     "no column": ("a.csv", "a,b\n1,2\n", {"field": "c"}, "no column 'c'.*'a', 'b'"),
     "short row": ("a.csv", "a,b\n1,2\n3\n", {"field": "b"}, "line 3 has no 'b'"),
     "empty table": ("a.tsv", "", {"field": "b"}, "no column 'b'"),
-    "field of lines": ("a.txt", "one\n", {"field": "b"}, "has no fields"),
+    "lines, not objects": ("a.txt", "one\n", {"field": "b"}, "line 1 is not JSON"),
     "matrix": ("a.npz", "", {}, "is a matrix"),
     "empty folder": ("", None, {}, "no .txt files"),
 }

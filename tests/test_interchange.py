@@ -93,6 +93,12 @@ def test_containers_that_are_no_matrix_are_refused():
         check_matrix(anndata.AnnData(np.array([[1.0, 2], [-3, 4]])))
 
 
+def test_frame_with_columns_of_such_names_is_a_frame():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(np.eye(4), columns=["obsm", "varm", "to_scipy", "X"])
+    np.testing.assert_array_equal(check_matrix(frame).toarray(), np.eye(4))
+
+
 def test_no_package_is_imported_for_the_sake_of_another():
     code = (
         "import sys, scipy.sparse as sp\n"

@@ -24,8 +24,8 @@ components_help = "How many to find."
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--field", help="Name of the text in .jsonl, .csv and .tsv files.")
-@click.option("--title-field", help="Name of the title in them. Default: the text's beginning.")
+@click.option("--field", help="Name of the text's column, or in JSON objects.")
+@click.option("--title-field", help="Name of the title. Default: the text's beginning.")
 @click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
               show_default=True, help=components_help)  # fmt: skip
 @click.option("--min-df", type=Frequency(), default=5, show_default=True,
@@ -45,9 +45,8 @@ components_help = "How many to find."
 def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **options):
     """Find the topics of texts and print them.
 
-    A PATH is a text file with a document on each line, a .jsonl, .csv or .tsv file (with
-    --field), a folder of .txt files, or - for the standard input (lines or, with --field,
-    JSON objects).
+    A PATH is a text file with a document on each line or, with --field, a JSON object; a
+    .csv or .tsv file (with --field); a folder of .txt files; or - for the standard input.
 
     \b
     Examples:
