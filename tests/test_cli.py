@@ -330,12 +330,17 @@ def test_wrong_usage_is_exit_code_2(arguments, here):
     assert "Error: " in result.stderr
 
 
-def test_parquet_without_pyarrow_is_said_before_the_work(here, monkeypatch):
+def test_outputs_that_cannot_be_written_are_found_before_the_work(here, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("sparsenmf.texts.read_texts", lambda *_: pytest.fail("the work began"))
-    result = run("topics", "notes.txt", "--document-table", "d.parquet")
-    assert result.exit_code == 1
-    assert result.stderr == "Error: writing .parquet needs pyarrow: pip install pyarrow\n"
+    for option, message in (
+        ("--document-table=d.parquet", "writing .parquet needs pyarrow: pip install pyarrow"),
+        ("--term-table=no/where.csv", "cannot save no/where.csv: there is no folder no"),
+        ("--save=no/where", "cannot save no/where: there is no folder no"),
+        ("--vocabulary-out=no/where", "cannot save no/where: there is no folder no"),
+    ):
+        result = run("topics", "notes.txt", option)
+        assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
 
 
 ERRORS = {

@@ -55,8 +55,9 @@ def test_options_are_passed_on():
 
 
 def test_tfidf_is_that_of_the_definition():
-    counts = make_counts().toarray() * 2.0
-    texts = [f"{text} {text}" for text in make_texts()]
+    # The words of each text from the n-th on are there twice.
+    texts = [f"{text} {' '.join(text.split()[n % 6 :])}" for n, text in enumerate(make_texts())]
+    counts = np.array([[text.split().count(term) for term in TERMS] for text in texts], float)
     X, vectorizer = weigh_texts(texts)
     frequency = (counts > 0).sum(axis=0)
     weights = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0)
