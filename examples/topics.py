@@ -1,13 +1,10 @@
-"""Find the topics of a collection of documents.
+"""Find the topics of the documentation of Python and its scientific packages.
 
-    python topics.py                  # the documentation of Python and its scientific packages
-    python topics.py notes.txt        # a text file: each line is a document
-    python topics.py letters/         # a folder: each .txt file in it is a document
-    python topics.py counts.npz --vocabulary terms.txt    # a matrix of documents x terms
+    python topics.py
 
-It weighs the words of each document by tf-idf, factorizes the sparse matrix of
-documents x terms into W @ H, and prints the rows of H as topics: their heaviest terms,
-and the documents that have most of them.
+It reads the docstrings of what is installed on this machine, and prints their topics: the
+heaviest terms of each, and the documents that have most of it. For texts and matrices of
+your own there is the command `sparsenmf topics`, which does the same.
 
 Needs scikit-learn for the weights: pip install "sparsenmf[text]"
 """
@@ -19,24 +16,17 @@ import os
 import re
 import sys
 import sysconfig
-import textwrap
 import time
 import warnings
-import zipfile
 from pathlib import Path
 
-import numpy as np
-import scipy.io
-import scipy.sparse as sp
-
-import sparsenmf
+from sparsenmf import find_topics
+from sparsenmf.tables import format_topics
 
 try:
-    from sklearn.feature_extraction import text as sklearn_text
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 except ImportError:
     sys.exit('This example needs scikit-learn: pip install "sparsenmf[text]"')
-
-WIDTH = 100  # columns of the output
 
 PACKAGES = ("numpy", "scipy", "sklearn", "numba", "pandas", "matplotlib", "networkx", "statsmodels")
 
@@ -117,119 +107,31 @@ def docstrings(node, name):
             yield from docstrings(child, f"{name}.{child.name}")
 
 
-def read_texts(path):
-    """Return titles and texts of a file with a document per line, or a folder of .txt files."""
-    if path.is_dir():
-        files = sorted(path.rglob("*.txt"))
-        if not files:
-            raise ValueError(f"no .txt files in {path}")
-        texts = ["\n".join(read_lines(file)) for file in files]
-        return [str(file.relative_to(path)) for file in files], texts
-    texts = [line for line in read_lines(path) if line.strip()]
-    return texts, texts
-
-
-def read_lines(path):
-    """Return the lines of a text file."""
-    # "-sig": editors on Windows put a mark at the beginning of the file.
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return [line.rstrip("\n") for line in file]
-
-
-def read_matrix(path, vocabulary):
-    """Return a matrix of documents x terms, and its terms."""
-    try:
-        X = sp.csr_array(sp.load_npz(path) if path.suffix == ".npz" else scipy.io.mmread(path))
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a sparse matrix: {error}") from error
-    terms = read_lines(vocabulary)
-    if len(terms) != X.shape[1]:
-        raise ValueError(f"{vocabulary} has {len(terms)} terms, but {path} {X.shape[1]} columns")
-    X.eliminate_zeros()
-    if X.nnz == 0:
-        raise ValueError(f"{path} is all zero")
-    return X, terms
-
-
-def weigh_texts(texts, min_df, stop_words):
-    """Return the tf-idf matrix of documents x terms, and the terms."""
-    if len(texts) < 2 * min_df:
-        raise ValueError(f"{len(texts)} documents are too few for --min-df {min_df}")
-    vectorizer = sklearn_text.TfidfVectorizer(
-        stop_words=[*sklearn_text.ENGLISH_STOP_WORDS, *stop_words],
-        token_pattern=r"\b[^\W\d_]{3,}\b",  # words of three letters or more
-        min_df=min_df,
-        max_df=0.5,  # words of every other document say nothing about one of them
-        sublinear_tf=True,
-        dtype=np.float32,
-    )
-    return vectorizer.fit_transform(texts), vectorizer.get_feature_names_out()
-
-
-def weigh_counts(X):
-    """Return tf-idf weights if X holds counts, else X as it is."""
-    if (X.data > 0).all() and (X.data % 1 == 0).all():
-        return sklearn_text.TfidfTransformer(sublinear_tf=True).fit_transform(X.astype(np.float32))
-    return X
-
-
-def print_topics(model, terms, titles, n_terms):
-    """Print each topic's share, heaviest terms and most typical documents."""
-    # The sum of W[i, r] * H[r]: unlike W itself, it can be compared between topics.
-    mass = model.W * model.H.sum(axis=1)
-    shares = mass.sum(axis=0) / mass.sum()
-    # Typical of a topic is a document that has much of it, and little of the others.
-    typical = model.W * mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-30)
-    for r, top_terms in enumerate(model.top_terms(terms, n_terms)):
-        head = f"{r + 1:3d}. {shares[r]:6.1%}  "
-        indent = " " * len(head)
-        lines = textwrap.wrap(", ".join(top_terms), WIDTH - len(head))
-        print(head + f"\n{indent}".join(lines))
-        for i in np.argsort(-typical[:, r], kind="stable")[:2]:
-            if typical[i, r] > 0:
-                print(indent + shorten(f"- {titles[i]}", WIDTH - len(indent)))
-        print()
-
-
-def shorten(text, width):
-    """Return the text on one line of at most this width."""
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 3] + "..."
-
-
 def run(args):
-    """Read, weigh, factorize and print."""
-    is_matrix = args.path is not None and args.path.suffix in (".npz", ".mtx")
-    if is_matrix and args.vocabulary is None:
-        raise ValueError(f"{args.path} needs a --vocabulary, a file with one term per line")
-    if args.vocabulary is not None and not is_matrix:
-        raise ValueError("--vocabulary is for a .npz or .mtx matrix only")
-    times = [time.perf_counter()]
-    if is_matrix:
-        X, terms = read_matrix(args.path, args.vocabulary)
-        titles = [f"row {i}" for i in range(X.shape[0])]
-    elif args.path is not None:
-        titles, texts = read_texts(args.path)
-    else:
-        print("Reading the documentation of Python and its scientific packages ...", flush=True)
-        titles, texts = read_documentation()
-    times.append(time.perf_counter())
-    if is_matrix:
-        X = weigh_counts(X)
-    else:
-        words = DOCSTRING_WORDS.split() if args.path is None else []
-        stop_words = words + [word + "s" for word in words]
-        X, terms = weigh_texts(texts, args.min_df, stop_words)
-    n, m = X.shape
-    print(f"{n:,} documents x {m:,} terms, {X.nnz:,} entries ({X.nnz / n / m:.2%})\n", flush=True)
-    times.append(time.perf_counter())
-    model = sparsenmf.factorize(X, args.n_topics, random_state=args.seed, progress=args.progress)
-    times.append(time.perf_counter())
+    """Read, find topics, and print them."""
+    print("Reading the documentation of Python and its scientific packages ...", flush=True)
+    started = time.perf_counter()
+    titles, texts = read_documentation()
+    read = time.perf_counter()
+    words = DOCSTRING_WORDS.split()
+    topics = find_topics(
+        texts,
+        args.n_topics,
+        titles=titles,
+        stop_words=[*ENGLISH_STOP_WORDS, *words, *(word + "s" for word in words)],
+        random_state=args.seed,
+        progress=args.progress,
+    )
+    done = time.perf_counter()
 
-    print_topics(model, terms, titles, args.n_terms)
-    read, weigh, fit = np.diff(times)
-    print(f"Reading took {read:.1f} s, tf-idf {weigh:.1f} s, the factorization {fit:.1f} s")
-    print("(the first time on a machine that includes compiling it).")
+    model = topics.model
+    print(f"{model.n_samples:,} documents x {model.n_features:,} terms\n")
+    print(format_topics(topics.topic_table(args.n_terms)))
+    fit = model.time_history[-1]
+    print(f"Reading took {read - started:.1f} s, tf-idf {done - read - fit:.1f} s, ", end="")
+    print(
+        f"the factorization {fit:.1f} s\n(the first time on a machine that includes compiling it)."
+    )
     print(f"The relative error is {model.relative_error:.4f}.\n")
     print(model)
     if args.save is not None:
@@ -238,21 +140,15 @@ def run(args):
 
 
 def main():
-    """Read the command line, run, and say in one line what is wrong with the input."""
-    parser = argparse.ArgumentParser(description="Find the topics of a collection of documents.")
+    """Read the command line, run, and say in one line what is wrong with it."""
+    parser = argparse.ArgumentParser(description="Find the topics of Python's documentation.")
     add = parser.add_argument
-    sources = "text file with a document per line, folder of .txt files, or .npz or .mtx matrix "
-    sources += "of documents x terms (default: the docstrings on this machine)"
-    add("path", nargs="?", type=Path, help=sources)
-    add("--vocabulary", type=Path, metavar="FILE", help="terms of a matrix, one per line")
     add("--n-topics", type=int, default=20, metavar="N", help="topics to find (20)")
     add("--n-terms", type=int, default=8, metavar="N", help="terms to print of each topic (8)")
-    add("--min-df", type=int, default=5, metavar="N", help="drop words of fewer documents (5)")
     add("--seed", type=int, default=0, metavar="N", help="another seed, another start (0)")
     add("--save", type=Path, metavar="FILE", help="write the factorization here, as .npz")
     add("--progress", action="store_true", help="show a progress bar")
     args = parser.parse_args()
-    sys.stdout.reconfigure(errors="replace")  # titles may have what the terminal has not
     try:
         run(args)
     except (OSError, ValueError) as error:  # sparsenmf's own messages are made to be read

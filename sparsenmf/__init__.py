@@ -13,22 +13,49 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["NMF", "Factorization", "MiniBatchNMF", "estimate_memory", "factorize"]
+__all__ = [
+    "NMF",
+    "Factorization",
+    "MiniBatchNMF",
+    "document_table",
+    "estimate_memory",
+    "factorize",
+    "find_topics",
+    "read_matrix",
+    "read_texts",
+    "read_vocabulary",
+    "term_table",
+    "topic_table",
+    "warmup",
+]
 
 _HOMES = {
     "NMF": "estimators",
     "Factorization": "factorization",
     "MiniBatchNMF": "minibatch",
+    "document_table": "tables",
     "estimate_memory": "memory",
     "factorize": "_factorize",
+    "find_topics": "topics",
+    "read_matrix": "files",
+    "read_texts": "texts",
+    "read_vocabulary": "files",
+    "term_table": "tables",
+    "topic_table": "tables",
+    "warmup": "_warmup",
 }
 
 if TYPE_CHECKING:
     from ._factorize import factorize
+    from ._warmup import warmup
     from .estimators import NMF
     from .factorization import Factorization
+    from .files import read_matrix, read_vocabulary
     from .memory import estimate_memory
     from .minibatch import MiniBatchNMF
+    from .tables import document_table, term_table, topic_table
+    from .texts import read_texts
+    from .topics import find_topics
 
 
 def __getattr__(name):

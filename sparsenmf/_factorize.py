@@ -71,7 +71,8 @@ def factorize(
     ----------
     X : scipy.sparse matrix or array, ndarray, or pandas DataFrame, \
 of shape (n_samples, n_features)
-        Non-negative and finite: documents x terms, cells x genes, users x items.
+        Non-negative and finite: documents x terms, cells x genes, users x items. Also an
+        AnnData, a PyData sparse array, or a sparse matrix of pyarrow's.
         Any format, index type and order; duplicates are summed, explicit zeros are
         harmless. Never densified, never written to. float32 and float64 keep their
         precision; integers and booleans become float32 where that is exact (below

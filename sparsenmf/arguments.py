@@ -113,3 +113,12 @@ def check_vocabulary(vocabulary, n_features):
             f"vocabulary has {len(vocabulary)} terms, but there are {n_features} features"
         )
     return vocabulary
+
+
+def check_labels(labels, n, name):
+    """Return the names of n samples as a sequence, or raise if they are not that."""
+    if not hasattr(labels, "__len__") or isinstance(labels, str):
+        raise TypeError(f"{name} must be a sequence of {n} names, not {labels!r}")
+    if len(labels) != n:
+        raise ValueError(f"{name} has {len(labels)} names, but W has {n} rows")
+    return labels

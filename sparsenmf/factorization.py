@@ -7,6 +7,7 @@ import numpy as np
 
 from .arguments import check_choice
 from .components import Components
+from .interchange import to_anndata, to_frame
 from .stopping import REASONS
 from .storage import read_archive, write_archive
 
@@ -127,13 +128,61 @@ class Factorization(Components):
             W, scale = _sum_to_one(W)
         return Normalized(W, H, scale)
 
+    def to_frame(self, which: str = "H", labels: Any = None) -> Any:
+        """Return a factor as a pandas DataFrame.
+
+        Parameters
+        ----------
+        which : {"H", "W"}, default "H"
+            "H": components x features. "W": samples x components.
+        labels : sequence of str, or dict of term -> column, optional
+            For "H" the vocabulary, as in `top_terms`: the names of the columns. For "W"
+            the names of the samples, the index.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The components are "nmf0", "nmf1", ..., as in the output of the estimator.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        TypeError, ValueError
+            If the labels do not fit.
+        """
+        return to_frame(self, which, labels)
+
+    def to_anndata(self, adata: Any = None) -> Any:
+        """Write the factorization into an AnnData, as analyses of single cells expect it.
+
+        Parameters
+        ----------
+        adata : anndata.AnnData, optional
+            Of the shape of X. Default: a new one, with nothing else in it.
+
+        Returns
+        -------
+        anndata.AnnData
+            `adata`, with W in ``obsm["X_nmf"]``, the transpose of H in ``varm["nmf"]``,
+            and options, histories and residuals in ``uns["nmf"]``. Copies.
+
+        Raises
+        ------
+        ImportError
+            If there is no `adata` and anndata is not installed.
+        ValueError
+            If `adata` has another shape.
+        """
+        return to_anndata(self, adata)
+
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
 
         The file is an uncompressed .npz archive with one .npy member for each array
-        and the rest as JSON: no pickle. It is written under a temporary name beside
-        `path` and renamed at the end, so a file that was there stays whole until the
-        new one is.
+        and the rest as JSON, without pickle; `sparsenmf.storage` describes it. It is written
+        under a temporary name beside `path` and renamed at the end, so a file that was
+        there stays whole until the new one is.
 
         Parameters
         ----------

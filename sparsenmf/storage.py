@@ -1,4 +1,21 @@
-"""Arrays and a JSON record in one file, without pickle: an .npz that any tool can open."""
+"""Whole files or none, and saved factorizations without pickle.
+
+Model files
+-----------
+What `Factorization.save` writes is a zip archive, not compressed, that any language with
+zip, JSON and the .npy format (a short header, then the plain array) can read. An .npz of
+NumPy's is the same thing, so ``numpy.load(path)["W"]`` works too. Its members:
+
+``factorization.json``
+    ``{"format": 1, "stop_reason": str, "optimality": number, "x_norm": number,
+    "error": number, "options": {...}}``, the attributes of `Factorization`. NaN is
+    written as ``NaN``. A reader refuses formats that it does not know.
+``W.npy``, ``H.npy``
+    Both float32 or both float64, of shape (n_samples, n_components) and (n_components,
+    n_features). The header says whether rows (C order) or columns come first.
+``objective_history.npy``, ``time_history.npy``
+    float64, one number for each iteration; the times are in seconds.
+"""
 
 import contextlib
 import json
@@ -49,18 +66,37 @@ def write_archive(path, record, arrays):
     OSError
         If the folder does not exist or cannot be written to.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save {path}: there is no folder {path.parent}")
+    with open_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(METADATA, json.dumps({"format": FORMAT, **record}, indent=1))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+@contextlib.contextmanager
+def open_whole(path):
+    """Open a file for writing bytes that appears as a whole or not at all.
+
+    It has a temporary name beside `path`, which it gets when the block ends without an
+    error; before that, a file that was there stays as it is. A device or a pipe, which
+    cannot be replaced, is written to.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or cannot be written to.
+    """
+    check_folder(path)
+    path = Path(os.path.realpath(path))  # the file that a link points to, not the link
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with open(path, "wb") as file:
+            yield file
+        return
     # Opened by name, not by mkstemp, so that the file gets the usual permissions.
     temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                archive.writestr(METADATA, json.dumps({"format": FORMAT, **record}, indent=1))
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -68,6 +104,22 @@ def write_archive(path, record, arrays):
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def check_folder(path):
+    """Raise FileNotFoundError if the folder in which a file is to be written is not there."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"cannot save {path}: there is no folder {folder}")
+
+
+def is_archive(path):
+    """Tell whether a file is an archive of `write_archive`, whole or not in other respects."""
+    with open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):
+            return False
+        with zipfile.ZipFile(file) as archive:
+            return METADATA in archive.namelist()
 
 
 def read_archive(path, names, optional, restore):

@@ -7,6 +7,8 @@ the argument, says what was found and where, and what to do.
 import numpy as np
 import scipy.sparse as sp
 
+from .interchange import unwrap
+
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 
 INT32_MAX = 2**31 - 1
@@ -22,8 +24,8 @@ def check_matrix(X, name="X", dtype=None):
     Parameters
     ----------
     X : scipy.sparse matrix or array, ndarray, or pandas DataFrame
-        Non-negative and finite. Any format and index order; duplicates are summed and
-        explicit zeros dropped, in a copy. Never written to.
+        Or what `interchange.unwrap` knows. Non-negative and finite. Any format and index
+        order; duplicates are summed and explicit zeros dropped, in a copy. Never written to.
     name : str
         The argument's name, for the errors.
     dtype : dtype, optional
@@ -92,6 +94,7 @@ def _cast(data, dtype, name):
 
 
 def _as_sparse(X, name):
+    X = unwrap(X, name)
     if sp.issparse(X):
         return X
     if hasattr(X, "dtypes") and hasattr(X, "to_numpy"):  # a pandas DataFrame

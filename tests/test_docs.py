@@ -12,10 +12,13 @@ README = Path(__file__).parents[1] / "README.md"
 
 @pytest.mark.parametrize(
     "name",
-    ["sparsenmf._factorize", "sparsenmf.memory", "sparsenmf.estimators", "sparsenmf.minibatch"],
+    [
+        f"sparsenmf.{room}"
+        for room in ("_factorize", "memory", "estimators", "minibatch", "files", "texts", "topics")
+    ],
 )
 def test_docstring_examples_give_what_they_show(name):
-    if name.endswith(("estimators", "minibatch")):
+    if name.endswith(("estimators", "minibatch", "topics")):
         pytest.importorskip("sklearn")
     result = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE

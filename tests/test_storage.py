@@ -63,6 +63,28 @@ def test_saved_file_is_plain_arrays_and_json(model, tmp_path):
     assert record["stop_reason"] == "max_iter"
 
 
+def test_saved_file_is_as_documented_for_other_languages(model, tmp_path):
+    """Read by its description alone: zip, JSON, and .npy headers."""
+    model.save(tmp_path / "model.npz")
+    with zipfile.ZipFile(tmp_path / "model.npz") as archive:
+        assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
+        content = {name: archive.read(name) for name in archive.namelist()}
+    record = json.loads(content.pop("factorization.json"))
+    scalars = {"stop_reason": str, "optimality": float, "x_norm": float, "error": float}
+    assert {name: type(record[name]) for name in scalars} == scalars
+    assert (record["format"], record["options"]) == (1, model.options)
+    assert set(record) == {"format", "options", *scalars}
+    assert set(content) == {f"{name}.npy" for name in ARRAYS}
+    for name in ARRAYS:
+        member = io.BytesIO(content[f"{name}.npy"])
+        assert np.lib.format.read_magic(member) == (1, 0)
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(member)
+        order = "F" if columns_first else "C"
+        array = np.frombuffer(member.read(), dtype).reshape(shape, order=order)
+        np.testing.assert_array_equal(array, getattr(model, name))
+        assert dtype == (model.W.dtype if name in "WH" else np.float64)
+
+
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "model.npz"

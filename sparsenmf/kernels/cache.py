@@ -42,7 +42,7 @@ def attach_cache(dispatcher, name):
     Uses numba's private cache protocol; where a version of numba lacks it, the
     kernel simply is not cached.
     """
-    if os.environ.get("SPARSENMF_CACHE") == "0" or not hasattr(dispatcher, "_cache"):
+    if _switched_off() or not hasattr(dispatcher, "_cache"):
         return
     with contextlib.suppress(AttributeError, TypeError):
         dispatcher._cache = KernelCache(dispatcher.py_func, name)
@@ -127,6 +127,15 @@ def source_digest():
 
 SOURCES = source_digest()
 """Taken when the kernels are loaded: a file that is edited later is not what runs here."""
+
+
+def _switched_off():
+    return os.environ.get("SPARSENMF_CACHE") == "0"
+
+
+def active_folder():
+    """Return the folder in which compiled kernels are kept, or None if they are not."""
+    return None if _switched_off() else cache_folder()
 
 
 @functools.cache

@@ -1,0 +1,10 @@
+"""The `sparsenmf` command: each subcommand is a thin call of the Python interface."""
+
+from .command import group
+from .fit import factorize, topics
+from .use import info, transform, warmup
+
+for command in (topics, factorize, transform, info, warmup):
+    group.add_command(command)
+
+__all__ = ["group"]

@@ -1,0 +1,196 @@
+"""`sparsenmf topics` and `sparsenmf factorize`: what makes a model."""
+
+import io
+import json
+import shutil
+import sys
+
+import click
+
+from .command import INTERRUPTED, say
+from .options import (
+    Frequency,
+    NumberOr,
+    fit_options,
+    output_option,
+    result_options,
+    vocabulary_option,
+)
+
+NARROWEST = 40  # columns that topics are printed in, at least
+
+components_help = "How many to find."
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--field", help="Name of the text's column, or in JSON objects.")
+@click.option("--title-field", help="Name of the title. Default: the text's beginning.")
+@click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
+              show_default=True, help=components_help)  # fmt: skip
+@click.option("--min-df", type=Frequency(), default=5, show_default=True,
+              help="Drop terms of fewer documents (0.01: of less than 1%).")  # fmt: skip
+@click.option("--max-df", type=Frequency(), default=0.5, show_default=True,
+              help="Drop terms of more documents.")  # fmt: skip
+@click.option("--stop-words", default="english", show_default=True, metavar="english|none|FILE",
+              help="Words to leave out.")  # fmt: skip
+@click.option("--ngrams", type=int, nargs=2, default=(1, 1), show_default=True,
+              metavar="MIN MAX", help="Least and greatest number of words in a term.")  # fmt: skip
+@click.option("--max-terms", type=click.IntRange(min=1), help="Keep the most frequent only.")
+@click.option("--tfidf/--counts", "tfidf", default=True, show_default=True,
+              help="How words are weighed.")  # fmt: skip
+@fit_options
+@result_options
+@output_option("--vocabulary-out", None, "Write the terms, one on each line.")
+def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **options):
+    """Find the topics of texts and print them.
+
+    A PATH is a text file with a document on each line or, with --field, a JSON object; a
+    .csv or .tsv file (with --field); a folder of .txt files; or - for the standard input.
+
+    \b
+    Examples:
+      sparsenmf topics notes.txt -k 10
+      sparsenmf topics letters/ --ngrams 1 2 --stop-words none
+      sparsenmf topics a.csv b.csv --field text --counts --loss kullback-leibler
+      cat posts.jsonl | sparsenmf topics - --field body --format json
+    """
+    from ..files import read_vocabulary, write_vocabulary
+    from ..texts import read_texts
+    from ..topics import find_topics
+
+    fit, shown = split_options(options)
+    if stop_words == "none":
+        stop_words = None
+    elif stop_words != "english":
+        stop_words = read_vocabulary(stop_words)
+    titles, texts = read_texts(paths, field, title_field)
+    found = find_topics(
+        texts,
+        titles=titles,
+        stop_words=stop_words,
+        weighting="tfidf" if tfidf else "counts",
+        **fit,
+    )
+    if vocabulary_out is not None:
+        write_vocabulary(vocabulary_out, found.terms)
+    finish(found.model, found.terms, titles, **shown)
+
+
+@click.command()
+@click.argument("matrix", type=click.Path())
+@click.option("-k", "--components", "n_components", type=click.IntRange(min=1), required=True,
+              help=components_help)  # fmt: skip
+@click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")
+@click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd where it can.")
+@click.option("--init", type=click.Choice(["random", "nndsvd", "nndsvda", "nndsvdar"]),
+              default="random", show_default=True)  # fmt: skip
+@click.option("--alpha-W", "alpha_W", type=click.FloatRange(min=0), default=0.0,
+              show_default=True, help="Weight of the penalty on W.")  # fmt: skip
+@click.option("--alpha-H", "alpha_H", type=NumberOr("same"), default="same",
+              show_default=True, help="Weight of the penalty on H.")  # fmt: skip
+@click.option("--l1-ratio", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+              help="Share of L1 in the penalties.")  # fmt: skip
+@fit_options
+@vocabulary_option
+@result_options
+def factorize(matrix, vocabulary, tfidf, **options):
+    """Factorize a MATRIX of samples x features; print a summary or the topics.
+
+    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file. With a
+    --vocabulary its components are printed as topics.
+
+    \b
+    Examples:
+      sparsenmf factorize X.npz -k 50 --save model.npz
+      sparsenmf factorize counts.mtx.gz -k 20 --tfidf --vocabulary terms.txt
+      sparsenmf factorize cells.h5ad -k 30 --loss kullback-leibler --save model.npz
+    """
+    from .. import _factorize
+    from ..files import read_matrix, read_vocabulary
+    from ..topics import weigh_counts
+
+    fit, shown = split_options(options)
+    tables = [name for name in ("topic_table", "term_table") if shown[name] is not None]
+    if vocabulary is None and tables:
+        raise click.UsageError(f"--{tables[0].replace('_', '-')} needs a --vocabulary")
+    X = read_matrix(matrix)
+    terms = None if vocabulary is None else read_vocabulary(vocabulary)
+    if terms is not None and len(terms) != X.shape[1]:
+        raise ValueError(
+            f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
+        )
+    model = _factorize.factorize(weigh_counts(X) if tfidf else X, **fit)
+    finish(model, terms, None, **shown)
+
+
+SHOWN = (
+    "n_terms",
+    "n_documents",
+    "layout",
+    "save",
+    "topic_table",
+    "term_table",
+    "document_table",
+    "all_topics",
+)
+
+
+def split_options(options):
+    """Return those of the fit, and those of what is done with its result."""
+    fit = {name: value for name, value in options.items() if name not in SHOWN}
+    if fit["progress"] is None:
+        fit["progress"] = sys.stderr is not None and sys.stderr.isatty()
+    return fit, {name: options[name] for name in SHOWN}
+
+
+def finish(
+    model,
+    terms,
+    titles,
+    *,
+    n_terms,
+    n_documents,
+    layout,
+    save,
+    topic_table,
+    term_table,
+    document_table,
+    all_topics,
+):
+    """Write the files, then print; after Ctrl-C that is of what had been reached."""
+    from .. import tables
+    from ..files import write_table
+
+    if save is not None:
+        model.save(save)
+    if document_table is not None:
+        write_table(document_table, tables.document_table(model, titles, all_topics))
+    if term_table is not None:
+        write_table(term_table, tables.term_table(model, terms))
+    if terms is None:
+        say(repr(model))
+    else:
+        table = tables.topic_table(model, terms, titles, n_terms, n_documents)
+        if topic_table is not None:
+            write_table(topic_table, table)
+        click.echo(repr(model), err=True)
+        say(layout_topics(table, layout))
+    if model.stop_reason == "interrupted":
+        click.echo("Interrupted: this is what had been reached.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
+
+
+def layout_topics(table, layout):
+    """Return a topic table as text, csv or JSON."""
+    from ..files import write_delimited
+    from ..tables import format_topics
+
+    if layout == "text":
+        return format_topics(table, max(shutil.get_terminal_size((100, 24)).columns, NARROWEST))
+    if layout == "csv":
+        text = io.StringIO()
+        write_delimited(text, table)
+        return text.getvalue().removesuffix("\n")
+    rows = zip(*table.values(), strict=True)
+    return json.dumps([dict(zip(table, row, strict=True)) for row in rows], indent=1)

@@ -1,0 +1,157 @@
+"""Options that subcommands share, named as the arguments of the Python interface."""
+
+import click
+
+from ..files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
+from ..losses import BETAS
+from ..storage import check_folder
+
+
+class NumberOr(click.ParamType):
+    """A number, or one of some words."""
+
+    name = "number"
+
+    def __init__(self, *words):
+        self.words = words
+
+    def get_metavar(self, param, ctx=None):
+        """Return what stands in the help."""
+        return f"[{'|'.join((*self.words, 'NUMBER'))}]"
+
+    def convert(self, value, param, ctx):
+        """Return a float or a word."""
+        if value in self.words:
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor one of {', '.join(self.words)}")
+
+
+class Frequency(click.ParamType):
+    """A number of documents, or with a decimal point a fraction of them."""
+
+    name = "number"
+
+    def convert(self, value, param, ctx):
+        """Return an int or a float."""
+        try:
+            return int(value) if str(value).isdecimal() else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number")
+
+
+def output_option(name, suffixes, text, **settings):
+    """Return an option for a file that can be written, which is found out before the work."""
+
+    def check(ctx, param, path):
+        if path is not None and suffixes is None:
+            check_folder(path)
+        elif path is not None:
+            try:
+                check_writable(path, suffixes)
+            except ValueError as error:
+                raise click.BadParameter(str(error)) from error
+        return path
+
+    return click.option(
+        name, type=click.Path(), metavar="FILE", callback=check, help=text, **settings
+    )
+
+
+def together(*options):
+    """Return one decorator for several options, in their order."""
+
+    def decorate(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+threads_option = click.option(
+    "--threads", "n_threads", type=click.IntRange(min=1), help="Default: all cores there are."
+)
+
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=click.Path(),
+    metavar="FILE",
+    help="The terms of the columns, one on each line.",
+)
+
+terms_option = click.option(
+    "--terms",
+    "n_terms",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Terms to show of each topic.",
+)
+
+fit_options = together(
+    click.option(
+        "--loss",
+        type=NumberOr(*BETAS),
+        default="frobenius",
+        show_default=True,
+        help="frobenius for tf-idf, kullback-leibler for counts, or any beta divergence.",
+    ),
+    click.option(
+        "--seed",
+        "random_state",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Another seed, another start.",
+    ),
+    click.option(
+        "--tol",
+        type=click.FloatRange(min=0),
+        default=1e-5,
+        show_default=True,
+        help="Stop when the objective fell by less than this fraction in 5 iterations.",
+    ),
+    click.option("--max-iter", type=click.IntRange(min=1), default=200, show_default=True),
+    click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="In seconds."),
+    threads_option,
+    click.option(
+        "--progress/--no-progress",
+        default=None,
+        help="Default: if stderr is a terminal.",
+    ),
+)
+
+result_options = together(
+    terms_option,
+    click.option(
+        "--documents",
+        "n_documents",
+        type=click.IntRange(min=0),
+        default=2,
+        show_default=True,
+        help="Typical documents to show of each topic.",
+    ),
+    click.option(
+        "--format",
+        "layout",
+        type=click.Choice(["text", "csv", "json"]),
+        default="text",
+        show_default=True,
+        help="Of the topics on stdout.",
+    ),
+    output_option("--save", None, "Write the factorization, for transform and info."),
+    output_option("--topic-table", TABLE_SUFFIXES, "Topics: share, terms, typical documents."),
+    output_option("--term-table", TABLE_SUFFIXES, "The weight of each term in each topic."),
+    output_option("--document-table", TABLE_SUFFIXES, "Each document's strongest topic."),
+    click.option("--all-topics", is_flag=True, help="All shares in the --document-table."),
+)
+
+factor_option = output_option(
+    "--output",
+    FACTOR_SUFFIXES,
+    "Where to write W: .npy, .npz (sparse), .csv, .tsv or .parquet.",
+    required=True,
+)

@@ -1,0 +1,100 @@
+"""`sparsenmf transform`, `info` and `warmup`."""
+
+from pathlib import Path
+
+import click
+
+from .command import say
+from .options import factor_option, terms_option, threads_option, vocabulary_option
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@click.argument("matrix", type=click.Path())
+@factor_option
+@click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
+              help="A row is done when a sweep moves it by less than this.")  # fmt: skip
+@threads_option
+def transform(model, matrix, output, tol, n_threads):
+    """Write the W of the samples in MATRIX, with the components of a saved MODEL.
+
+    The columns of MATRIX must be those of the fit, and weighed as they were.
+
+    \b
+    Examples:
+      sparsenmf transform model.npz new.npz --output W.npy
+      sparsenmf transform model.npz new.mtx.gz --output W.parquet
+    """
+    from ..factorization import Factorization
+    from ..files import read_matrix, write_factor
+
+    loaded = Factorization.load(model)
+    W = loaded.transform(read_matrix(matrix), tol=tol, n_threads=n_threads)
+    write_factor(output, W)
+    click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("-k", "--components", "n_components", type=click.IntRange(min=1), default=20,
+              show_default=True, help="Of the forecast of memory for a matrix.")  # fmt: skip
+@vocabulary_option
+@terms_option
+def info(file, n_components, vocabulary, n_terms):
+    """Say what is in FILE: a matrix, or a saved factorization.
+
+    \b
+    Examples:
+      sparsenmf info X.npz -k 100
+      sparsenmf info model.npz --vocabulary terms.txt
+    """
+    from ..storage import is_archive
+
+    if not is_archive(file):
+        describe_matrix(file, n_components)
+        return
+    from ..factorization import Factorization
+    from ..files import read_vocabulary
+
+    model = Factorization.load(file)
+    say(repr(model))
+    if vocabulary is not None:
+        for r, terms in enumerate(model.top_terms(read_vocabulary(vocabulary), n_terms), 1):
+            say(f"{r:3d}. {', '.join(terms)}")
+
+
+def describe_matrix(file, n_components):
+    """Print the size of a matrix, and what factorizing it would need."""
+    from ..files import read_matrix
+    from ..memory import estimate_memory
+
+    X = read_matrix(file)
+    n_samples, n_features = X.shape
+    density = X.nnz / (n_samples * n_features)
+    size = (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes) / 2**20
+    say(f"Matrix of {n_samples:,} x {n_features:,}, {X.nnz:,} nonzeros ({density:.3%})")
+    say(f"  computed with as {X.dtype}, {size:,.0f} MiB")
+    forecast = estimate_memory(X, n_components)
+    say(f"  factorizing it into {n_components} components takes {forecast}")
+
+
+@click.command()
+def warmup():
+    """Compile all kernels and store them, so that later processes start at once.
+
+    For container images: takes a minute or two, and prints the folder (SPARSENMF_CACHE_DIR
+    chooses it).
+
+    \b
+    Example:
+      RUN SPARSENMF_CACHE_DIR=/opt/sparsenmf sparsenmf warmup
+      ENV SPARSENMF_CACHE_DIR=/opt/sparsenmf
+    """
+    from .. import _warmup
+
+    folder: Path | None = _warmup.warmup()
+    if folder is None:
+        raise click.ClickException(
+            "the kernels are not stored: SPARSENMF_CACHE is 0, or no cache folder can be used"
+        )
+    say(str(folder))

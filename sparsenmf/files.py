@@ -1,0 +1,253 @@
+"""Files in and out: matrices, vocabularies and tables. No pickle in any of them."""
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+
+from .storage import DAMAGE, check_folder, open_whole
+from .validation import check_matrix
+
+MATRIX_SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+
+FACTOR_SUFFIXES = (".npy", ".npz", *TABLE_SUFFIXES)
+
+
+def read_matrix(path):
+    """Read a matrix of samples x features from a file, as sparse.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npz`` (`scipy.sparse.save_npz`), ``.mtx`` or ``.mtx.gz`` (MatrixMarket), ``.npy``
+        (dense, two dimensions), or ``.h5ad`` (the X of an AnnData; needs anndata).
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        Checked as `factorize` does: non-negative, finite, float32 (integers too, where
+        that is exact) or float64.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened (FileNotFoundError where there is none).
+    ValueError
+        If it is of another kind, damaged, pickled, or not such a matrix.
+    ImportError
+        For ``.h5ad`` without anndata.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import read_matrix
+    >>> path = os.path.join(tempfile.mkdtemp(), "X.npz")
+    >>> sp.save_npz(path, sp.eye_array(3, dtype=int))
+    >>> read_matrix(path).dtype
+    dtype('float32')
+    """
+    path = Path(path)
+    suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
+    if suffix is None:
+        listed = ", ".join(MATRIX_SUFFIXES)
+        raise ValueError(f"{path} is not a matrix: its name should end in one of {listed}")
+    with open(path, "rb") as file:
+        try:
+            return check_matrix(_load(suffix, file, path))
+        except DAMAGE as error:
+            raise ValueError(f"{path} is not a matrix that can be used: {error}") from error
+
+
+def _load(suffix, file, path):
+    """Read the matrix of a file of this kind, as whatever type it comes."""
+    if suffix == ".npy":
+        return np.lib.format.read_array(file, allow_pickle=False)
+    if suffix == ".h5ad":
+        try:
+            import anndata
+        except ImportError as error:
+            raise ImportError("reading .h5ad needs anndata: pip install anndata") from error
+
+        return anndata.read_h5ad(path).X
+    if suffix == ".npz":
+        import scipy.sparse as sp
+
+        return sp.load_npz(path)  # by name, for its errors
+    return _read_matrix_market(gzip.GzipFile(fileobj=file) if suffix == ".mtx.gz" else file)
+
+
+def _read_matrix_market(file):
+    import scipy.io
+
+    n_rows, n_columns, *_, symmetry = scipy.io.mminfo(GuardedText(file))
+    # Either would have scipy write outside of its arrays.
+    if 0 in (n_rows, n_columns) or (symmetry != "general" and n_rows != n_columns):
+        raise ValueError(f"it cannot be {n_rows} x {n_columns} and {symmetry}")
+    file.seek(0)
+    text = GuardedText(file)
+    X = scipy.io.mmread(text)
+    text.check()
+    return X
+
+
+class GuardedText:
+    """A file for scipy's reader of MatrixMarket, which needs a newline at the end and no NUL.
+
+    Without, it runs past the end of its memory where a number is not one (scipy 1.17), and
+    ends the process; and it passes over what follows a number on its line.
+    """
+
+    def __init__(self, file):
+        self._file, self._end, self._problem = file, b"", None
+
+    def read(self, size=-1):
+        """Return the next bytes, and a newline after the last."""
+        content = self._file.read(size)
+        if b"\0" in content:
+            self._problem = "it has NUL bytes"
+        if content:
+            self._end = content[-1:]
+        elif self._end not in b"\n":  # also not when it has been asked for, or nothing came
+            if self._end not in b"0123456789. \t\r":
+                self._problem = "it ends in the middle of a number"
+            self._end = content = b"\n"
+        return content.replace(b"\0", b"?")
+
+    def check(self):
+        """Raise if it was not a whole text."""
+        if self._problem:
+            raise ValueError(self._problem)
+
+
+def read_vocabulary(path):
+    """Read the terms of a matrix's columns from a UTF-8 file, one on each line.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    """
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return [line.removesuffix("\n") for line in file]
+
+
+def write_vocabulary(path, terms):
+    """Write terms to a UTF-8 file, one on each line, whole or not at all."""
+    with open_whole(path) as file:
+        file.write("".join(f"{term}\n" for term in terms).encode())
+
+
+def check_writable(path, suffixes=TABLE_SUFFIXES):
+    """Raise if a file could not be written here, before there is anything to write.
+
+    Raises
+    ------
+    ValueError
+        If the name has none of the suffixes.
+    FileNotFoundError
+        If there is no such folder.
+    ImportError
+        For ``.parquet`` without pyarrow.
+    """
+    suffix = Path(path).suffix
+    if suffix not in suffixes:
+        raise ValueError(
+            f"cannot write {path}: its name should end in one of {', '.join(suffixes)}"
+        )
+    check_folder(path)
+    if suffix == ".parquet":
+        _import_parquet()
+
+
+def write_factor(path, W):
+    """Write a factor to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz`), or as in
+        `write_table`, with the columns "nmf0", "nmf1", ...
+    W : ndarray of shape (n_samples, n_components)
+
+    Raises
+    ------
+    ValueError, OSError, ImportError
+        As `write_table`.
+    """
+    path = Path(path)
+    check_writable(path, FACTOR_SUFFIXES)
+    if path.suffix in TABLE_SUFFIXES:
+        write_table(path, {f"nmf{r}": W[:, r] for r in range(W.shape[1])})
+        return
+    with open_whole(path) as file:
+        if path.suffix == ".npy":
+            np.lib.format.write_array(file, W, allow_pickle=False)
+        else:
+            import scipy.sparse as sp
+
+            sp.save_npz(file, sp.csr_array(W))
+
+
+def write_table(path, columns):
+    """Write a table to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.csv``, ``.tsv`` or ``.parquet`` (needs pyarrow).
+    columns : dict of str -> sequence
+        All of one length. A list in a cell stays one in parquet; in text its items are
+        joined by "; ". None is an empty cell.
+
+    Raises
+    ------
+    ValueError
+        If the name has another suffix, or the columns differ in length.
+    OSError
+        If the folder does not exist or cannot be written to.
+    ImportError
+        For ``.parquet`` without pyarrow.
+    """
+    path = Path(path)
+    check_writable(path)
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
+        raise ValueError(f"columns differ in length: {lengths}")
+    with open_whole(path) as file:
+        if path.suffix == ".parquet":
+            pyarrow, parquet = _import_parquet()
+            parquet.write_table(pyarrow.table(dict(columns)), file)
+            return
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        write_delimited(text, columns, "\t" if path.suffix == ".tsv" else ",")
+        text.detach()
+
+
+def write_delimited(file, columns, delimiter=","):
+    """Write a table, as in `write_table`, to an open text file."""
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow("; ".join(cell) if isinstance(cell, list) else cell for cell in row)
+
+
+def _import_parquet():
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError("writing .parquet needs pyarrow: pip install pyarrow") from error
+    return pyarrow, parquet

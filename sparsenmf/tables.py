@@ -1,0 +1,167 @@
+"""Tables of topics, terms and documents: a factorization as people read it."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from .arguments import check_flag, check_integer, check_labels, check_vocabulary
+from .factorization import Factorization
+from .texts import shorten
+
+INDENT = 13  # columns of the printed topics that hold number and share
+
+
+def topic_table(
+    model: Factorization,
+    vocabulary: Any,
+    titles: Any = None,
+    n_terms: int = 10,
+    n_documents: int = 2,
+) -> dict[str, list]:
+    """Tabulate topics, heaviest first.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+        As in `Factorization.top_terms`.
+    titles : sequence of n_samples str, optional
+        Default: "document 1", ...
+    n_terms : int, default 10
+        Heaviest terms of each topic.
+    n_documents : int, default 2
+        Typical documents of each: those that have much of it and little of others.
+
+    Returns
+    -------
+    dict of str -> list
+        Columns for `pandas.DataFrame` or `sparsenmf.files.write_table`: "topic" (from 1),
+        "share" of the sum of W H, "terms" (a list for each topic), "documents" (titles).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If vocabulary or titles do not fit.
+    """
+    n_documents = check_integer(n_documents, "n_documents", least=0)
+    titles = _titles(model, titles)
+    terms = model.top_terms(vocabulary, n_terms)
+    mass = _mass(model)
+    shares = mass.sum(axis=0, dtype=np.float64)
+    typical = model.W * mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-30)
+    documents = [
+        [titles[i] for i in _heaviest(typical[:, r], n_documents)] for r in range(len(terms))
+    ]
+    return {
+        "topic": list(range(1, len(terms) + 1)),
+        "share": (shares / (shares.sum() or 1.0)).tolist(),
+        "terms": terms,
+        "documents": documents,
+    }
+
+
+def term_table(
+    model: Factorization, vocabulary: Any, n_terms: int | None = None
+) -> dict[str, list]:
+    """Tabulate the terms of each topic, heaviest first.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+    n_terms : int, optional
+        Of each topic. Default: all whose weight is not zero.
+
+    Returns
+    -------
+    dict of str -> list
+        Columns "topic" (from 1), "term" and "weight", a row for each entry of H.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the vocabulary does not fit.
+    """
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    n = model.n_features if n_terms is None else check_integer(n_terms, "n_terms", least=1)
+    table: dict[str, list] = {"topic": [], "term": [], "weight": []}
+    for r, weights in enumerate(model.H):
+        order = _heaviest(weights, n)
+        table["topic"] += [r + 1] * len(order)
+        table["term"] += [str(vocabulary[j]) for j in order]
+        table["weight"] += list(weights[order])
+    return table
+
+
+def document_table(
+    model: Factorization, titles: Any = None, all_topics: bool = False
+) -> dict[str, Any]:
+    """Tabulate documents and their topics, in their order.
+
+    Parameters
+    ----------
+    model : Factorization
+    titles : sequence of n_samples str, optional
+        Default: "document 1", ...
+    all_topics : bool, default False
+        Also the share of each topic.
+
+    Returns
+    -------
+    dict of str -> sequence
+        Columns "document" (from 1), "title", "topic" (the strongest, from 1; None for a
+        document without any), "share" (its part of the document's row of W H), and, for
+        all topics, "topic_1", "topic_2", ...: their shares.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the titles do not fit.
+    """
+    check_flag(all_topics, "all_topics")
+    titles = _titles(model, titles)
+    mass = _mass(model)
+    total = mass.sum(axis=1, keepdims=True)
+    shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+    strongest = shares.argmax(axis=1)
+    table = {
+        "document": list(range(1, len(shares) + 1)),
+        "title": [str(title) for title in titles],
+        "topic": [
+            r + 1 if some else None for r, some in zip(strongest.tolist(), total > 0, strict=True)
+        ],
+        "share": np.take_along_axis(shares, strongest[:, None], axis=1)[:, 0],
+    }
+    if all_topics:
+        table |= {f"topic_{r + 1}": column for r, column in enumerate(shares.T)}
+    return table
+
+
+def format_topics(table, width=100):
+    """Return a `topic_table` as text for people, of at most `width` columns."""
+    indent = " " * INDENT
+    blocks = []
+    for topic, share, terms, documents in zip(*table.values(), strict=True):
+        lines = textwrap.wrap(", ".join(terms), width - INDENT) or [""]
+        lines[0] = f"{topic:3d}. {share:6.1%}  {lines[0]}"
+        lines += [shorten(f"- {title}", width - INDENT) for title in documents]
+        blocks.append(f"\n{indent}".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def _mass(model):
+    """Return the sums of W[i, r] * H[r]: unlike W, they can be compared between topics."""
+    return model.W * model.H.sum(axis=1)
+
+
+def _heaviest(weights, n):
+    """Return the places of the n greatest weights that are not zero, greatest first."""
+    order = np.argsort(-weights, kind="stable")[:n]
+    return order[weights[order] > 0]
+
+
+def _titles(model, titles):
+    if titles is None:
+        return [f"document {i}" for i in range(1, model.n_samples + 1)]
+    return check_labels(titles, model.n_samples, "titles")

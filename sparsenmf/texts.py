@@ -1,0 +1,165 @@
+"""Texts from files, folders, tables and pipes, whatever bytes are in them."""
+
+import contextlib
+import csv
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+from .files import MATRIX_SUFFIXES
+
+TITLE_WIDTH = 100  # characters of a text that stand for its title
+
+# NUL and halves of characters, which a table or a terminal could stumble over.
+UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
+LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
+
+
+def read_texts(paths, field=None, title_field=None):
+    r"""Read texts from files.
+
+    Parameters
+    ----------
+    paths : str, path-like, or sequence of them
+        One after the other: a ``.csv`` or ``.tsv`` file with a header; a folder, each ``.txt``
+        file below which is a text; or another file, or "-", the standard input: without a
+        field each line that is not blank is a text, with one it is a JSON object. UTF-8; what
+        cannot be decoded becomes U+FFFD.
+    field : str, optional
+        Name of the text's column, or in the JSON objects. Null is an empty text.
+    title_field : str, optional
+        Name of the title. Default: the beginning of the text; for a folder, its path.
+
+    Returns
+    -------
+    titles, texts : lists of str
+
+    Raises
+    ------
+    OSError
+        If a file cannot be opened.
+    ValueError
+        If a line is not what it should be; the message has its number.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sparsenmf import read_texts
+    >>> path = os.path.join(tempfile.mkdtemp(), "notes.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("id,note\n7,the cat sat\n8,stocks fell\n")
+    >>> read_texts(path, field="note", title_field="id")
+    (['7', '8'], ['the cat sat', 'stocks fell'])
+    """
+    if isinstance(paths, str) or not hasattr(paths, "__iter__"):
+        paths = [paths]
+    titles, texts = [], []
+    for path in paths:
+        for title, text in _documents(path, field, title_field):
+            text = UNUSABLE.sub("\ufffd", text)
+            titles.append(shorten(text if title is None else UNUSABLE.sub("\ufffd", title)))
+            texts.append(text)
+    return titles, texts
+
+
+def _documents(path, field, title_field):
+    """Yield the titles (None where there are none) and texts of a file or folder."""
+    name = str(path)
+    if name.endswith(MATRIX_SUFFIXES):
+        raise ValueError(f"{name} is a matrix, not texts: read_matrix and factorize are for it")
+    if name != "-" and Path(path).is_dir():
+        yield from _folder(Path(path))
+        return
+    tabular = name.endswith((".csv", ".tsv"))
+    if field is None and (tabular or name.endswith(".jsonl")):
+        raise ValueError(f"{name} needs a field: the name of its texts")
+    with _open_text(path, newline="" if tabular else None) as file:
+        if field is None:
+            for line in file:
+                if line.strip():
+                    yield None, line.removesuffix("\n")
+            return
+        source = "standard input" if name == "-" else name
+        records = _table_rows(file, source, field) if tabular else _json_rows(file, source)
+        for place, record in records:
+            text = _value(record, field, place)
+            yield (title_field and _value(record, title_field, place)), text
+
+
+def _folder(folder):
+    files = sorted(path for path in folder.rglob("*.txt") if path.is_file())
+    if not files:
+        raise ValueError(f"there are no .txt files in {folder}")
+    for path in files:
+        with _open_text(path, newline=None) as file:
+            yield str(path.relative_to(folder)), file.read()
+
+
+@contextlib.contextmanager
+def _open_text(path, newline):
+    # "-sig": editors on Windows put a mark at the beginning of the file.
+    options = {"encoding": "utf-8-sig", "errors": "replace", "newline": newline}
+    if str(path) != "-":
+        with open(path, **options) as file:
+            yield file
+        return
+    file = io.TextIOWrapper(sys.stdin.buffer, **options)
+    try:
+        yield file
+    finally:
+        file.detach()  # the standard input stays open
+
+
+def _json_rows(file, name):
+    for number, line in enumerate(file, 1):
+        place = f"{name}, line {number}"
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{place} is not JSON: {error}") from error
+            if not isinstance(record, dict):
+                raise ValueError(f"{place} is not an object with fields")
+            yield place, record
+
+
+def _table_rows(file, name, field):
+    limit = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        dialect = csv.excel_tab if name.endswith(".tsv") else csv.excel
+        # Before 3.11 the csv module raises at NUL.
+        reader = csv.DictReader((line.replace("\0", "\ufffd") for line in file), dialect=dialect)
+        if field not in (reader.fieldnames or ()):
+            listed = ", ".join(map(repr, reader.fieldnames or ()))
+            raise ValueError(f"{name} has no column {field!r}: its header is {listed}")
+        for record in reader:
+            place = f"{name}, line {reader.line_num}"
+            yield place, {key: text for key, text in record.items() if text is not None}
+    except csv.Error as error:
+        raise ValueError(f"{name}, line {reader.line_num}: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _value(record, field, place):
+    """Return the text of a record as a string."""
+    if field not in record:
+        listed = ", ".join(repr(name) for name in record if name is not None)
+        raise ValueError(f"{place} has no {field!r}: it has {listed or 'nothing'}")
+    value = record[field]
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return str(value)
+    raise ValueError(f"{place}: {field!r} is not a text, but a {type(value).__name__}")
+
+
+def shorten(text, width=TITLE_WIDTH):
+    """Return the beginning of a text on one line of at most this width."""
+    text = " ".join(text[: 20 * width].split())  # not all of a long text
+    return text if len(text) <= width else text[: width - 3] + "..."

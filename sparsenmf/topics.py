@@ -1,0 +1,209 @@
+"""Topics of texts: weigh their words, factorize, and keep what belongs together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._factorize import factorize
+from .arguments import check_choice, check_labels
+from .factorization import Factorization
+from .tables import document_table, format_topics, term_table, topic_table
+from .texts import shorten
+from .validation import check_matrix
+
+WEIGHTINGS = ("tfidf", "counts")
+
+WORDS = r"\b[^\W\d_]{3,}\b"
+"""Words of three letters or more, in any alphabet."""
+
+
+@dataclass(repr=False, eq=False)
+class Topics:
+    """Topics of a collection of texts.
+
+    Attributes
+    ----------
+    model : Factorization
+        Of the matrix of texts x terms. Topic r of the tables is ``model.H[r - 1]``.
+    terms : ndarray of str
+        The columns of ``model.H``.
+    titles : sequence of str
+        The rows of ``model.W``.
+    vectorizer : sklearn.feature_extraction.text.CountVectorizer or TfidfVectorizer
+        Fitted: ``model.transform(vectorizer.transform(texts))`` are the topics of new texts.
+    """
+
+    model: Factorization
+    terms: np.ndarray
+    titles: Any
+    vectorizer: Any
+
+    def topic_table(self, n_terms=10, n_documents=2):
+        """See `sparsenmf.topic_table`."""
+        return topic_table(self.model, self.terms, self.titles, n_terms, n_documents)
+
+    def term_table(self, n_terms=None):
+        """See `sparsenmf.term_table`."""
+        return term_table(self.model, self.terms, n_terms)
+
+    def document_table(self, all_topics=False):
+        """See `sparsenmf.document_table`."""
+        return document_table(self.model, self.titles, all_topics)
+
+    def __repr__(self):
+        return f"{format_topics(self.topic_table())}\n{self.model!r}"
+
+
+def find_topics(
+    texts: Any,
+    n_topics: int,
+    *,
+    titles: Any = None,
+    weighting: str = "tfidf",
+    min_df: float = 5,
+    max_df: float = 0.5,
+    stop_words: Any = "english",
+    ngrams: tuple[int, int] = (1, 1),
+    max_terms: int | None = None,
+    token_pattern: str = WORDS,
+    **factorize_options: Any,
+) -> Topics:
+    r"""Find the topics of texts: weigh their words, and factorize the matrix of texts x terms.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    n_topics : int
+    titles : sequence of str, optional
+        Default: the beginnings of the texts.
+    weighting : {"tfidf", "counts"}, default "tfidf"
+        "tfidf": 1 + log(count), times how rare the term is, rows of length 1. "counts" go
+        with ``loss="kullback-leibler"``.
+    min_df : int or float, default 5
+        Drop terms of fewer texts; a float is a fraction of them.
+    max_df : int or float, default 0.5
+        Drop terms of more texts, which say nothing about one of them.
+    stop_words : "english", None or iterable of str, default "english"
+        Words to leave out.
+    ngrams : (int, int), default (1, 1)
+        Least and greatest number of words that make a term.
+    max_terms : int, optional
+        Keep the most frequent ones only.
+    token_pattern : str, optional
+        What a word is, as a regular expression. Default: three letters or more.
+    **factorize_options : Any
+        Passed on to `factorize`: loss, seeds, random_state, n_threads, progress, ...
+
+    Returns
+    -------
+    Topics
+        The factorization, the terms, and tables of topics, terms and documents.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    TypeError, ValueError
+        If an argument is not what it should be, or no terms are left.
+
+    Examples
+    --------
+    >>> from sparsenmf import find_topics
+    >>> texts = ["the cat sat", "a cat and a mouse", "stocks fell", "stocks rose today"]
+    >>> topics = find_topics(texts, 2, min_df=1, random_state=0)
+    >>> sorted(topics.topic_table(n_terms=1)["terms"])
+    [['cat'], ['stocks']]
+    """
+    X, vectorizer = weigh_texts(
+        texts, weighting, min_df, max_df, stop_words, ngrams, max_terms, token_pattern
+    )
+    if titles is None:
+        titles = [shorten(text) for text in texts]
+    check_labels(titles, X.shape[0], "titles")
+    terms = vectorizer.get_feature_names_out()
+    model = factorize(X, n_topics, vocabulary=terms, **factorize_options)
+    return Topics(model, terms, titles, vectorizer)
+
+
+def weigh_texts(
+    texts,
+    weighting="tfidf",
+    min_df=5,
+    max_df=0.5,
+    stop_words="english",
+    ngrams=(1, 1),
+    max_terms=None,
+    token_pattern=WORDS,
+):
+    """Return the matrix of texts x terms, float32, and the fitted vectorizer.
+
+    Parameters and errors as in `find_topics`.
+    """
+    sklearn_text = _import_sklearn()
+    check_choice(weighting, "weighting", WEIGHTINGS)
+    if isinstance(texts, str):
+        raise TypeError("texts must be a sequence of strings, not one string")
+    texts = list(texts)
+    if not texts:
+        raise ValueError("there are no texts")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{i}] must be a string, not {text!r}")
+    kind, options = sklearn_text.CountVectorizer, {}
+    if weighting == "tfidf":
+        kind, options = sklearn_text.TfidfVectorizer, {"sublinear_tf": True}
+    vectorizer = kind(
+        min_df=min_df,
+        max_df=max_df,
+        ngram_range=tuple(ngrams),
+        max_features=max_terms,
+        token_pattern=token_pattern,
+        dtype=np.float32,
+        **options,
+    )
+    if stop_words is not None:
+        words = sklearn_text.ENGLISH_STOP_WORDS if stop_words == "english" else stop_words
+        if isinstance(words, str):
+            raise ValueError(f'stop_words must be "english", None or a list, not {stop_words!r}')
+        split = vectorizer.build_tokenizer()
+        # As they come out of a text: "don't" is "don".
+        words = [part for word in words for part in split(word.lower())]
+        vectorizer.set_params(stop_words=words)
+    try:
+        return vectorizer.fit_transform(texts), vectorizer
+    except ValueError as error:
+        raise ValueError(
+            f"{len(texts):,} texts with min_df={min_df} and max_df={max_df} leave no terms: {error}"
+        ) from error
+
+
+def weigh_counts(X):
+    """Return tf-idf weights of a matrix of counts, as `find_topics` weighs texts.
+
+    Parameters
+    ----------
+    X : what `factorize` takes
+
+    Returns
+    -------
+    scipy.sparse matrix, float32 or float64
+        Of the same shape.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    """
+    sklearn_text = _import_sklearn()
+    return sklearn_text.TfidfTransformer(sublinear_tf=True).fit_transform(check_matrix(X))
+
+
+def _import_sklearn():
+    try:
+        from sklearn.feature_extraction import text
+    except ImportError as error:
+        raise ImportError(
+            "topics of texts need scikit-learn: pip install 'sparsenmf[text]'"
+        ) from error
+    return text

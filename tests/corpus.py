@@ -1,0 +1,56 @@
+"""A small corpus of two topics that cannot be mistaken for each other."""
+
+import numpy as np
+import scipy.sparse as sp
+
+SEA = [
+    "anchor",
+    "harbour",
+    "island",
+    "sailor",
+    "storm",
+    "tide",
+    "vessel",
+    "voyage",
+    "whale",
+    "wind",
+]
+KITCHEN = [
+    "bake",
+    "butter",
+    "dough",
+    "flour",
+    "honey",
+    "kettle",
+    "oven",
+    "pepper",
+    "spoon",
+    "sugar",
+]
+TERMS = SEA + KITCHEN
+
+
+def make_texts():
+    """80 documents, of the sea and of the kitchen in turn."""
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice((SEA, KITCHEN)[i % 2], 6, replace=False)) for i in range(80)]
+
+
+def make_counts():
+    """The matrix of the documents x terms."""
+    words = [text.split() for text in make_texts()]
+    return sp.csr_array([[doc.count(term) for term in TERMS] for doc in words])
+
+
+def check_separated(topics):
+    """Check that there are two topics of the corpus's own; return sea and kitchen.
+
+    A topic is a share, a list of terms and one of documents.
+    """
+    assert len(topics) == 2
+    sea, kitchen = sorted(topics, key=lambda topic: not set(topic[1]) & set(SEA))
+    for (_, terms, documents), words in ((sea, SEA), (kitchen, KITCHEN)):
+        assert set(terms) <= set(words)
+        assert len(terms) >= 8
+        assert len(documents) == 2
+    return sea, kitchen
