@@ -15,7 +15,7 @@ from topics import DOCSTRING_WORDS, read_documentation
 import sparsenmf
 
 SEEDS = {
-    "plotting": ["plot", "axes", "figure", "legend"],
+    "matrices": ["matrix", "eigenvalues", "inverse", "sparse"],
     "statistics": ["distribution", "variance", "regression", "estimator"],
     "files": ["file", "directory", "path", "archive"],
 }

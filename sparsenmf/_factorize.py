@@ -15,7 +15,7 @@ from .arguments import (
     check_random_state,
 )
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
-from .factorization import Factorization, order_components
+from .factorization import Factorization
 from .initialization import INITS, initialize
 from .kernels.threads import resolve_threads
 from .kernels.transpose import transpose_rows
@@ -23,6 +23,7 @@ from .losses import check_loss, loss_name, make_loss
 from .penalties import make_penalties
 from .rows import make_rows, padded_width
 from .solvers.running import SOLVERS, alternate, choose_solver
+from .solvers.scale import order_components
 from .stopping import Stopping
 from .validation import check_factor, check_matrix, check_scale
 from .weights import check_weights
@@ -165,7 +166,9 @@ default "frobenius"
     Notes
     -----
     Components are ordered by weight, heaviest first; with frozen or seeded ones they stay
-    in their places.
+    in their places. What the objective does not tell, the scale between W and H, is chosen
+    so that the entries of both are of about the same size, but for frozen components and
+    ``extrapolate=False``.
 
     An iteration costs about ``4 * nnz * n_components`` multiply-adds. Memory beyond X:
     its transpose, and twice the factors (see `estimate_memory`).
@@ -272,10 +275,13 @@ default "frobenius"
         optimality, stop_reason = float("nan"), "interrupted"
     current = run.current
     fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
+    balanced = run.balanced
     del run, rows, columns, scaled
     constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
     start = W, H
-    W, H = order_components(current.W, current.Ht, n_components, keep=constrained)
+    W, H = order_components(
+        current.W, current.Ht, n_components, keep=constrained, balanced=balanced
+    )
     history = np.array(stopping.history)
     model = Factorization(
         W=weights.unscale_W(W),

@@ -265,15 +265,3 @@ def _sum_to_one(factor):
         part = slice(start, start + CHUNK)
         rows[part] = factor[part] * inverse[part, None]
     return rows, totals.astype(factor.dtype)
-
-
-def order_components(W, Ht, n_components, *, keep=False):
-    """Return W and H without padding, the heaviest component first, or in their order."""
-    order = np.arange(n_components)
-    if not keep:
-        squares = [np.einsum("ir,ir->r", F, F, dtype=np.float64) for F in (W, Ht)]
-        order = np.argsort(-np.prod(squares, axis=0)[:n_components], kind="stable")
-    H = np.empty((n_components, len(Ht)), Ht.dtype)
-    for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
-        H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]
-    return np.take(W, order, axis=1), H

@@ -212,9 +212,12 @@ for dtype in ("f4", "f8"):
             dict(), dict(loss="kullback-leibler"), dict(solver="mu"), dict(init="nndsvd"),
             dict(solver="mu", loss="kullback-leibler"), dict(solver="mu", loss=1.5),
             dict(alpha_W=0.1, l1_ratio=0.5), dict(extrapolate=False),
+            dict(sample_weight=np.arange(1, shape[0] + 1), seeds={{0: [1]}}, seeding="support"),
         ):
             model = sparsenmf.factorize(X, 12, max_iter=3, n_threads={n_threads}, **options)
             model.transform(X, n_threads={n_threads})
+        for loss in ("frobenius", "kullback-leibler"):
+            sparsenmf.MiniBatchNMF(12, beta_loss=loss, n_threads={n_threads}).partial_fit(X)
         # An exact fit, and many components.
         k, ones = shape[0] // 4, np.ones(shape, dtype)
         sparsenmf.factorize(ones, k, W=ones[:, :k], max_iter=3, tol=0, n_threads={n_threads})

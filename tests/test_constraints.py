@@ -44,9 +44,13 @@ def test_integer_weights_are_repetitions(loss, solver, penalties, rng):
     i, j = np.repeat(np.arange(40), samples), np.repeat(np.arange(30), features)
     repeated = factorize(X[i][:, j], 4, W=W[i], H=H[:, j], **options)
     np.testing.assert_allclose(weighted.objective_history, repeated.objective_history, rtol=1e-9)
-    order, other = np.argsort(weighted.H[:, 0]), np.argsort(repeated.H[:, 0])
-    np.testing.assert_allclose(weighted.W[i][:, order], repeated.W[:, other], rtol=1e-5, atol=1e-8)
-    np.testing.assert_allclose(weighted.H[order][:, j], repeated.H[other], rtol=1e-5, atol=1e-8)
+    # Each component's part of W H, in an order of their own.
+    parts = [
+        np.einsum("ir,rj->rij", *pair)
+        for pair in ((weighted.W[i], weighted.H[:, j]), (repeated.W, repeated.H))
+    ]
+    parts = [part[np.argsort(part.sum(axis=(1, 2)))] for part in parts]
+    np.testing.assert_allclose(*parts, rtol=1e-5, atol=1e-8)
     assert weighted.error == pytest.approx(repeated.error, rel=1e-9)
     assert weighted.x_norm == pytest.approx(repeated.x_norm, rel=1e-12)
     assert weighted.optimality == pytest.approx(repeated.optimality, rel=1e-4)

@@ -15,16 +15,17 @@ pytest.importorskip("sklearn")
 TOPICS = Path(__file__).parents[1] / "examples" / "topics.py"
 
 
-def run(*arguments, timeout=300):
-    """Run topics.py with these arguments and return the finished process."""
+def run(*arguments, example=TOPICS, timeout=300, **options):
+    """Run an example with these arguments and return the finished process."""
     # A reader's run is a compiled one, even where the tests are run without compiling.
     settings = {"PYTHONIOENCODING": "utf-8", "NUMBA_DISABLE_JIT": "0"}
     return subprocess.run(
-        [sys.executable, TOPICS, *arguments],
+        [sys.executable, example, *arguments],
         capture_output=True,
         encoding="utf-8",
         timeout=timeout,
         env={**os.environ, **settings},
+        **options,
     )
 
 
@@ -73,3 +74,56 @@ def test_missing_scikit_learn_is_named():
     assert process.stderr.splitlines() == [
         'This example needs scikit-learn: pip install "sparsenmf[text]"'
     ]
+
+
+def output_of(name, tmp_path, *arguments):
+    """Run an example in an empty folder and return what it prints."""
+    process = run(*arguments, example=TOPICS.with_name(name), cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def test_pipeline_tells_packages_by_their_topics(tmp_path):
+    text = output_of("pipeline.py", tmp_path)
+    reached, guessed = (
+        float(x) for x in re.findall(r"(0\.\d+)\)?\n", text.split("others:")[1])[:2]
+    )
+    assert reached > guessed + 0.2
+    scores = [float(score) for score in re.findall(r"^ +\d+   (0\.\d+)$", text, re.MULTILINE)]
+    assert len(scores) == 3
+    assert scores[0] < scores[2]
+
+
+def test_stream_is_nearly_as_good_as_all_in_memory(tmp_path):
+    text = output_of("streaming.py", tmp_path)
+    stream, whole = (float(x) for x in re.findall(r": (\d+\.\d+)$", text, re.MULTILINE))
+    assert whole * 0.999 < stream < whole * 1.02
+    topics = re.findall(r"^  (\w+(?:, \w+){7})$", text, re.MULTILINE)
+    assert len(topics) == 20
+
+
+def test_seeded_topics_keep_their_places(tmp_path):
+    text = output_of("seeded_topics.py", tmp_path)
+    begun, only, frozen = text.split(":\n")[1:4]
+    for part in (begun, frozen):
+        for name, word in (
+            ("matrices", "matrix"),
+            ("statistics", "distribution"),
+            ("files", "file"),
+        ):
+            assert word in re.search(rf" {name}: (.*)", part)[1].split(", "), name
+    assert set(re.search(r" files: (.*)", only)[1].split(", ")) <= {
+        "file", "directory", "path", "archive",
+    }  # fmt: skip
+    assert len(re.findall(r"% of the average document", text)) == 3
+
+
+def test_single_cells_give_back_their_programs(tmp_path):
+    text = output_of("single_cell.py", tmp_path)
+    cosines = [float(x) for x in re.findall(r"0\.\d{3}|1\.000", text.split("was found:")[1])]
+    assert len(cosines) == 6
+    assert min(cosines) > 0.95
+    anndata = pytest.importorskip("anndata")
+    adata = anndata.read_h5ad(tmp_path / "single_cell.h5ad")
+    assert adata.obsm["X_nmf"].shape == (3000, 6)
+    assert adata.varm["nmf"].shape == (1500, 6)

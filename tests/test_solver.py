@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize
+from sparsenmf.solvers import alternation
 
 from . import problems, reference
 
@@ -286,3 +287,57 @@ def test_odd_matrices_are_factorized(name, init):
     assert model.objective == pytest.approx(expected, abs=1e-12 + 1e-9 * model.x_norm**2)
     assert model.relative_error <= 1
     assert model.transform(X).shape == model.W.shape
+
+
+# The scale between W and H.
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+@pytest.mark.parametrize("max_iter", [30, 300])
+def test_momentum_does_not_make_one_factor_grow(loss, max_iter):
+    """Its steps do, by 10 in 50 iterations: what follows in a pipeline wants one scale."""
+    X = problems.documents(400, 250, dtype=np.float32)
+    sizes, scale = [], np.sqrt(X.mean() / 6)
+    factorize(
+        X, 6, loss=loss, random_state=0, tol=0, max_iter=max_iter,
+        callback=lambda state: sizes.append(np.sqrt((state.H**2).mean())),
+    )  # fmt: skip
+    model = factorize(X, 6, loss=loss, random_state=0, tol=0, max_iter=max_iter)
+    rms_W, rms_H = np.sqrt((model.W**2).mean(axis=0)), np.sqrt((model.H**2).mean(axis=1))
+    assert (rms_W / rms_H).max() <= 2.01
+    assert (rms_W / rms_H).min() >= 0.49
+    assert scale < rms_H.mean() < 20 * scale
+    assert max(sizes) < 1e4 * scale
+
+
+def test_balancing_changes_no_bit_of_the_product(monkeypatch):
+    X = problems.documents(400, 250, dtype=np.float32)
+    balance_run, found = alternation.Alternation._balance, []
+
+    def spy(run):
+        before = run.current
+        products = [np.outer(before.W[:, r], before.Ht[:, r]) for r in range(6)]
+        balance_run(run)
+        assert run.current.objective == before.objective
+        for r, product in enumerate(products):
+            after = np.outer(run.current.W[:, r], run.current.Ht[:, r])
+            np.testing.assert_array_equal(after, product)
+        found.append(run.current.Ht[0, 0] != before.Ht[0, 0])
+
+    monkeypatch.setattr(alternation, "BALANCE_EVERY", 3)
+    monkeypatch.setattr(alternation.Alternation, "_balance", spy)
+    model = factorize(X, 6, random_state=0, tol=0, max_iter=20)
+    assert len(found) >= 3
+    assert any(found)
+    assert (np.diff(model.objective_history) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"alpha_W": 1e-3}, {"extrapolate": False}, {"H": np.ones((1, 250)), "frozen_H": [0]}],
+)
+def test_scale_is_left_alone_where_it_matters(options, monkeypatch):
+    X = problems.documents(400, 250)
+    monkeypatch.setattr(alternation.Alternation, "_balance", None)
+    monkeypatch.setattr(alternation, "BALANCE_EVERY", 2)
+    assert factorize(X, 6, random_state=0, max_iter=10, **options).n_iter > 4

@@ -22,8 +22,11 @@ import numpy as np
 
 from ..kernels.threads import threads_for
 from ..rows import empty_factor
+from .scale import balance, sum_squares
 
 FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
+
+BALANCE_EVERY = 50  # iterations
 
 
 class Iterate(NamedTuple):
@@ -75,6 +78,8 @@ class Alternation(ABC):
     current : Iterate
         The last accepted iterate. Replaced as a whole, so that it is consistent
         whenever the run is interrupted.
+    balanced : bool
+        Whether the scale between W and H is free, and kept in balance.
     stalled : bool
         A step without momentum no longer lowered the objective: rounding is all
         that is left.
@@ -106,7 +111,9 @@ class Alternation(ABC):
         self._statistics = np.zeros((self.n_blocks, 2))
         self.current = Iterate(W, Ht, np.inf)
         self._spare = (empty_factor(W.shape, W.dtype), empty_factor(Ht.shape, Ht.dtype))
-        self._beta = 0.0
+        self._beta, self._n_accepted = 0.0, 0
+        # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
+        self.balanced = extrapolate and not (penalty_W.binds() or penalty_H.binds())
         self._allocate(W.shape[1])
         self._extrapolate()
 
@@ -127,6 +134,9 @@ class Alternation(ABC):
             self._spare = (W, Ht)
             self.current = new
             self._accelerate()
+            self._n_accepted += 1
+            if self.balanced and self._n_accepted % BALANCE_EVERY == 0:
+                self._balance()
         elif self._beta == 0:
             self.stalled = True
         else:
@@ -159,6 +169,15 @@ class Alternation(ABC):
         """Make the spare Ht the extrapolated current one, with its summary."""
         Ht, spare = self.current.Ht, self._spare[1]
         self._summary_Ht = self._extend(Ht, spare, Ht.dtype.type(self._beta))
+
+    def _balance(self):
+        """Undo the drift of scale between the factors, which is no change of W H at all."""
+        (W, Ht, objective), spare = self.current, self._spare
+        scale = balance(sum_squares(W), sum_squares(Ht), len(W), len(Ht)).astype(W.dtype)
+        np.divide(W, scale, out=spare[0])
+        np.multiply(Ht, scale, out=spare[1])
+        self._spare, self.current = (W, Ht), Iterate(*spare, objective)
+        self._beta = 0.0  # the iterate before has another scale
 
     @abstractmethod
     def _allocate(self, width):
