@@ -1,8 +1,11 @@
 """The estimator for streams (extra `sklearn`)."""
 
-import numpy as np
+import warnings
 
-from .arguments import check_choice, check_integer, check_number, check_random_state
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .arguments import check_choice, check_flag, check_integer, check_number, check_random_state
 from .components import Components
 from .estimators import BaseNMF
 from .initialization import INITS, initialize
@@ -11,7 +14,7 @@ from .kernels.transpose import transpose_rows
 from .losses import check_loss, loss_name
 from .progress import open_progress
 from .rows import make_rows
-from .streaming import Stream
+from .streaming import Plateau, Stream, is_stream
 from .validation import check_factor, check_matrix, check_scale
 
 
@@ -41,9 +44,11 @@ class MiniBatchNMF(BaseNMF):
         Passes of `fit` over the data.
     alpha_W, alpha_H, l1_ratio : float
         As in `NMF`; each batch is penalised as if the data were many like it.
-    forget_factor : float in (0, 1], default 0.1
+    forget_factor : float in [0, 1], default 0.1
         What a batch counts one pass later, or, before the first pass has ended, when ten times
         as much has been seen, to the power of ln 10.
+    shuffle : bool, default True
+        Whether `fit` visits the samples of a matrix in random order, anew in every pass.
     random_state : int, RandomState, numpy.random.Generator or None
     verbose : int, default 0
         Anything but 0 shows a progress bar.
@@ -69,9 +74,21 @@ class MiniBatchNMF(BaseNMF):
 
     Notes
     -----
-    Differs from scikit-learn's in that `fit` visits the samples in random order (anew in every
-    pass), takes iterables of batches, and has no "itakura-saito" loss, which needs data
-    without zeros.
+    What differs from scikit-learn 1.9:
+
+    ================  =============================  ========================================
+    .                 scikit-learn                   here
+    ================  =============================  ========================================
+    data of `fit`     a matrix                       or an iterable of batches
+    order of samples  as they are                    random, unless shuffle=False
+    losses            all beta divergences           Frobenius and Kullback-Leibler
+    steps             multiplicative                 W: until each row has converged; H:
+                                                     coordinate descent for Frobenius
+    forget_factor     0.7; in `partial_fit` for      0.1; always for a pass, or for as much
+                      each batch                     as has been seen
+    tol               on the change of H             on the mean loss of a pass
+    default start     "nndsvda" of all data          "random", to the scale of the first batch
+    ================  =============================  ========================================
 
     References
     ----------
@@ -101,6 +118,7 @@ class MiniBatchNMF(BaseNMF):
         alpha_H="same",
         l1_ratio=0.0,
         forget_factor=0.1,
+        shuffle=True,
         fresh_restarts=False,
         fresh_restarts_max_iter=30,
         transform_max_iter=None,
@@ -119,6 +137,7 @@ class MiniBatchNMF(BaseNMF):
         self.alpha_H = alpha_H
         self.l1_ratio = l1_ratio
         self.forget_factor = forget_factor
+        self.shuffle = shuffle
         self.fresh_restarts = fresh_restarts
         self.fresh_restarts_max_iter = fresh_restarts_max_iter
         self.transform_max_iter = transform_max_iter
@@ -142,16 +161,13 @@ class MiniBatchNMF(BaseNMF):
         -------
         self
         """
-        self._forget()
-        if is_stream(X):
-            self._fit_stream(X, H)
-        else:
-            self._fit_matrix(X, H)
+        self._fit(X, H)
         return self
 
     def fit_transform(self, X, y=None, W=None, H=None):
         """Learn the components of a matrix and return its W, as `fit` and `transform` do."""
-        return self.fit(X, H=H).transform(X)
+        self._fit(X, H)
+        return self.transform(X)
 
     def partial_fit(self, X, y=None, W=None, H=None):
         """Learn from one batch, on top of what has been learned so far.
@@ -177,15 +193,19 @@ class MiniBatchNMF(BaseNMF):
         self.n_steps_ += 1
         return self
 
+    def _fit(self, X, H):
+        self._forget()
+        return self._fit_stream(X, H) if is_stream(X) else self._fit_matrix(X, H)
+
     def _fit_matrix(self, X, H):
         X = check_matrix(self._validate(X, reset=True))
         check_scale(X)
         n_samples = X.shape[0]
         size = min(check_integer(self.batch_size, "batch_size", least=1), n_samples)
-        rng = check_random_state(self.random_state)
+        rng, shuffle = check_random_state(self.random_state), check_flag(self.shuffle, "shuffle")
 
         def batches():
-            order = rng.permutation(n_samples)
+            order = rng.permutation(n_samples) if shuffle else np.arange(n_samples)
             for start in range(0, n_samples, size):
                 yield X[np.sort(order[start : start + size])]
 
@@ -237,6 +257,13 @@ class MiniBatchNMF(BaseNMF):
                 if tol and before - losses <= tol * losses:
                     return
                 before = losses
+            if tol and self.n_iter_ > 1:
+                warnings.warn(
+                    f"Maximum number of iterations {self.max_iter} reached. Increase it to "
+                    "improve convergence.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
         finally:
             display.close()
 
@@ -247,7 +274,12 @@ class MiniBatchNMF(BaseNMF):
 
     def _open(self, X, H, rng, window=None):
         """Begin with a first batch, checked."""
-        beta = check_loss(self.beta_loss, "cd", X)
+        beta = check_loss(self.beta_loss, "mu", X)
+        if beta not in (1, 2):
+            raise ValueError(
+                f'beta_loss must be "frobenius" or "kullback-leibler" (2 or 1) for batches, '
+                f"not {self.beta_loss!r}"
+            )
         n_components = self.n_components
         if n_components in ("auto", None):
             n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])
@@ -268,7 +300,7 @@ class MiniBatchNMF(BaseNMF):
             H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
         alpha_W, l1_ratio = check_number(self.alpha_W, "alpha_W"), self.l1_ratio
         alpha_H = self.alpha_H if self.alpha_H == "same" else check_number(self.alpha_H, "alpha_H")
-        forget_factor = check_number(self.forget_factor, "forget_factor", most=1.0, open_below=True)
+        forget_factor = check_number(self.forget_factor, "forget_factor", most=1.0)
         n_threads = self.n_threads
         if n_threads is not None:
             n_threads = check_integer(n_threads, "n_threads", least=1)
@@ -308,27 +340,3 @@ class MiniBatchNMF(BaseNMF):
             H = np.ascontiguousarray(stream.Ht[:, : stream.n_components].T)
             self._cached = self.n_steps_, Components(H=H, options=options)
         return self._cached[1]
-
-
-class Plateau:
-    """Whether a smoothed loss has not fallen for some batches (as scikit-learn judges it)."""
-
-    def __init__(self, patience):
-        if patience is not None:
-            patience = check_integer(patience, "max_no_improvement", least=1)
-        self._patience, self._smoothed, self._lowest, self._since = patience, None, np.inf, 0
-
-    def reached(self, loss, share):
-        """Note the loss of a batch that is this share of a pass."""
-        weight = min(1.0, 2 * share)
-        last = loss if self._smoothed is None else self._smoothed
-        self._smoothed = (1 - weight) * last + weight * loss
-        self._since = 0 if self._smoothed < self._lowest else self._since + 1
-        self._lowest = min(self._lowest, self._smoothed)
-        return self._patience is not None and self._since >= self._patience
-
-
-def is_stream(X):
-    """Return whether X is an iterable of batches, not a matrix."""
-    matrix = hasattr(X, "shape") or isinstance(X, list | tuple | str | dict)
-    return hasattr(X, "__iter__") and not matrix

@@ -17,6 +17,7 @@ is what has been seen so far, but at most one pass over the data where that is k
 
 import numpy as np
 
+from .arguments import check_integer
 from .kernels.coordinate_descent import extrapolate_rows, update_rows
 from .kernels.gram import sum_grams
 from .kernels.multiplicative import UPDATE, scale_rows_beta
@@ -162,3 +163,27 @@ class Stream:
         extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, block, partials)
         sum_grams(1, partials, gram)
         return gram, self.Ht.sum(axis=0, dtype=np.float64)
+
+
+class Plateau:
+    """Whether a smoothed loss has not fallen for some batches (as scikit-learn judges it)."""
+
+    def __init__(self, patience):
+        if patience is not None:
+            patience = check_integer(patience, "max_no_improvement", least=1)
+        self._patience, self._smoothed, self._lowest, self._since = patience, None, np.inf, 0
+
+    def reached(self, loss, share):
+        """Note the loss of a batch that is this share of a pass."""
+        weight = min(1.0, 2 * share)
+        last = loss if self._smoothed is None else self._smoothed
+        self._smoothed = (1 - weight) * last + weight * loss
+        self._since = 0 if self._smoothed < self._lowest else self._since + 1
+        self._lowest = min(self._lowest, self._smoothed)
+        return self._patience is not None and self._since >= self._patience
+
+
+def is_stream(X):
+    """Return whether X is an iterable of batches, not a matrix."""
+    matrix = hasattr(X, "shape") or isinstance(X, list | tuple | str | dict)
+    return hasattr(X, "__iter__") and not matrix

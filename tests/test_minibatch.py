@@ -11,14 +11,21 @@ import scipy.sparse as sp
 pytest.importorskip("sklearn")
 
 from sklearn.decomposition import MiniBatchNMF as SklearnMiniBatchNMF
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsenmf import MiniBatchNMF, factorize
 from sparsenmf.components import Components
-from sparsenmf.minibatch import Plateau
 from sparsenmf.rows import pad_factor
-from sparsenmf.streaming import H_SWEEPS, H_TOLERANCE, MAX_SWEEPS, PRIOR, TOLERANCE, Stream
+from sparsenmf.streaming import (
+    H_SWEEPS,
+    H_TOLERANCE,
+    MAX_SWEEPS,
+    PRIOR,
+    TOLERANCE,
+    Plateau,
+    Stream,
+)
 from sparsenmf.validation import check_matrix
 
 from . import problems, reference
@@ -203,6 +210,30 @@ def test_batches_of_a_generator_a_list_like_and_partial_fit_are_the_same(X, loss
     assert small.n_steps_ == 30
 
 
+def test_fit_without_shuffling_is_a_stream_of_the_rows(X):
+    blocks = (X[start : start + 500] for start in range(0, 3000, 500))
+    options = {"random_state": 0, "max_iter": 1, "batch_size": 500}
+    inside = MiniBatchNMF(5, shuffle=False, **options).fit(X)
+    # A window that is known or not is no difference in the first pass.
+    np.testing.assert_array_equal(
+        MiniBatchNMF(5, **options).fit(blocks).components_, inside.components_
+    )
+
+
+def test_says_when_it_stopped_too_early(X):
+    with pytest.warns(ConvergenceWarning, match="Maximum number of iterations 2"):
+        MiniBatchNMF(5, max_iter=2, tol=1e-9, random_state=0, batch_size=500).fit(X)
+
+
+def test_without_memory_only_the_last_batch_counts(X):
+    long = MiniBatchNMF(5, forget_factor=0, random_state=0)
+    for block in (X[:1000], X[1000:2000], X[2000:]):
+        long.partial_fit(block)
+    H = MiniBatchNMF(5, forget_factor=0, random_state=0).fit(iter([X[:1000], X[1000:2000]]))
+    short = MiniBatchNMF(5, forget_factor=0).partial_fit(X[2000:], H=H.components_)
+    np.testing.assert_allclose(long.components_, short.components_, rtol=1e-3, atol=1e-5)
+
+
 def test_iterables_are_read_once_in_every_pass(X):
     class Folder:
         opened = 0
@@ -298,10 +329,12 @@ def test_progress_is_shown(X, capfd):
 @pytest.mark.parametrize(
     ("options", "call", "error", "message"),
     [
-        ({"beta_loss": "itakura-saito"}, {}, ValueError, "minimises"),
+        ({"beta_loss": "itakura-saito"}, {}, ValueError, "is infinite where X is zero"),
+        ({"beta_loss": 1.5}, {}, ValueError, "beta_loss must be"),
         ({"batch_size": 0}, {}, ValueError, "batch_size must be at least 1"),
-        ({"forget_factor": 0}, {}, ValueError, "forget_factor must be > 0 and <= 1"),
-        ({"forget_factor": 1.5}, {}, ValueError, "forget_factor must be > 0 and <= 1"),
+        ({"forget_factor": -1}, {}, ValueError, "forget_factor must be >= 0 and <= 1"),
+        ({"forget_factor": 1.5}, {}, ValueError, "forget_factor must be >= 0 and <= 1"),
+        ({"shuffle": 1}, {}, TypeError, "shuffle must be True or False"),
         ({"n_components": 251}, {}, ValueError, "n_components is 251, but X has 250 features"),
         ({"n_components": 300, "init": "nndsvd"}, {}, ValueError, "n_components"),
         ({"init": "custom"}, {}, ValueError, "needs H"),
