@@ -5,17 +5,13 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .arguments import check_choice, check_flag, check_integer, check_number, check_random_state
+from .arguments import check_flag, check_integer, check_number, check_random_state
 from .components import Components
 from .estimators import BaseNMF
-from .initialization import INITS, initialize
-from .kernels.threads import resolve_threads
-from .kernels.transpose import transpose_rows
-from .losses import check_loss, loss_name
+from .losses import loss_name
 from .progress import open_progress
-from .rows import make_rows
-from .streaming import Plateau, Stream, is_stream
-from .validation import check_factor, check_matrix, check_scale
+from .streaming import Plateau, is_stream, open_stream
+from .validation import check_matrix, check_scale
 
 
 class MiniBatchNMF(BaseNMF):
@@ -274,47 +270,23 @@ class MiniBatchNMF(BaseNMF):
 
     def _open(self, X, H, rng, window=None):
         """Begin with a first batch, checked."""
-        beta = check_loss(self.beta_loss, "mu", X)
-        if beta not in (1, 2):
-            raise ValueError(
-                f'beta_loss must be "frobenius" or "kullback-leibler" (2 or 1) for batches, '
-                f"not {self.beta_loss!r}"
-            )
         n_components = self.n_components
         if n_components in ("auto", None):
             n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])
-        n_components = check_integer(n_components, "n_components", least=1)
-        if n_components > X.shape[1]:
-            raise ValueError(f"n_components is {n_components}, but X has {X.shape[1]} features")
-        init = self.init or ("random" if H is None else "custom")
-        check_choice(init, "init", INITS)
-        if (init == "custom") != (H is not None):
-            raise ValueError('H is used with init="custom", and init="custom" needs H')
-        if init.startswith("nndsvd") and n_components > X.shape[0]:
-            raise ValueError(
-                f"init={init!r} needs a first batch of at least n_components = {n_components} "
-                f'samples, not {X.shape[0]}: take init="random", or larger batches'
-            )
-        if H is not None:
-            shape = (n_components, X.shape[1])
-            H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
-        alpha_W, l1_ratio = check_number(self.alpha_W, "alpha_W"), self.l1_ratio
-        alpha_H = self.alpha_H if self.alpha_H == "same" else check_number(self.alpha_H, "alpha_H")
-        forget_factor = check_number(self.forget_factor, "forget_factor", most=1.0)
-        n_threads = self.n_threads
-        if n_threads is not None:
-            n_threads = check_integer(n_threads, "n_threads", least=1)
-        n_threads = resolve_threads(n_threads)
-        rows = make_rows(X, n_components)
-        _, Ht = initialize(
-            rows, transpose_rows(rows, X.shape[1], n_components), n_components, init, rng,
-            H=H, beta=beta, solver="cd" if beta == 2 else "mu",
-        )  # fmt: skip
-        self._stream = Stream(
-            Ht, n_components, beta, alpha_W=alpha_W, alpha_H=alpha_H,
-            l1_ratio=check_number(l1_ratio, "l1_ratio", most=1.0),
-            forget_factor=forget_factor, window=window, n_threads=n_threads,
-        )  # fmt: skip
+        self._stream = open_stream(
+            X,
+            n_components,
+            init=self.init,
+            H=H,
+            beta_loss=self.beta_loss,
+            alpha_W=self.alpha_W,
+            alpha_H=self.alpha_H,
+            l1_ratio=self.l1_ratio,
+            forget_factor=self.forget_factor,
+            window=window,
+            n_threads=self.n_threads,
+            rng=rng,
+        )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_stream")

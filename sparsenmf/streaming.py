@@ -17,17 +17,19 @@ is what has been seen so far, but at most one pass over the data where that is k
 
 import numpy as np
 
-from .arguments import check_integer
+from .arguments import check_choice, check_integer, check_number
+from .initialization import INITS, initialize
 from .kernels.coordinate_descent import extrapolate_rows, update_rows
 from .kernels.gram import sum_grams
 from .kernels.multiplicative import UPDATE, scale_rows_beta
-from .kernels.threads import threads_for
+from .kernels.threads import resolve_threads, threads_for
 from .kernels.tiles import sweep_depth
 from .kernels.transpose import transpose_rows
-from .losses import make_loss
+from .losses import check_loss, make_loss
 from .penalties import make_penalties, make_penalty
 from .rows import empty_factor, make_rows
 from .solvers.projection import Frozen, project
+from .validation import check_factor
 
 TOLERANCE, MAX_SWEEPS = 1e-2, 50
 """When rows of W_b are done: H will be another one for the next batch."""
@@ -163,6 +165,52 @@ class Stream:
         extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, block, partials)
         sum_grams(1, partials, gram)
         return gram, self.Ht.sum(axis=0, dtype=np.float64)
+
+
+def open_stream(
+    X, n_components, *, init, H, beta_loss, alpha_W, alpha_H, l1_ratio, forget_factor, window,
+    n_threads, rng,
+):  # fmt: skip
+    """Return a `Stream` that starts to the scale of its first batch, X, which it has not seen.
+
+    Parameters are those of `sparsenmf.MiniBatchNMF`, checked here; X has been.
+    """
+    beta = check_loss(beta_loss, "mu", X)
+    if beta not in (1, 2):
+        raise ValueError(
+            f'beta_loss must be "frobenius" or "kullback-leibler" (2 or 1) for batches, '
+            f"not {beta_loss!r}"
+        )
+    n_components = check_integer(n_components, "n_components", least=1)
+    if n_components > X.shape[1]:
+        raise ValueError(f"n_components is {n_components}, but X has {X.shape[1]} features")
+    init = init or ("random" if H is None else "custom")
+    check_choice(init, "init", INITS)
+    if (init == "custom") != (H is not None):
+        raise ValueError('H is used with init="custom", and init="custom" needs H')
+    if init.startswith("nndsvd") and n_components > X.shape[0]:
+        raise ValueError(
+            f"init={init!r} needs a first batch of at least n_components = {n_components} "
+            f'samples, not {X.shape[0]}: take init="random", or larger batches'
+        )
+    if H is not None:
+        shape = (n_components, X.shape[1])
+        H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
+    if not (isinstance(alpha_H, str) and alpha_H == "same"):
+        alpha_H = check_number(alpha_H, "alpha_H")
+    if n_threads is not None:
+        n_threads = check_integer(n_threads, "n_threads", least=1)
+    rows = make_rows(X, n_components)
+    columns = transpose_rows(rows, X.shape[1], n_components)
+    solver = "cd" if beta == 2 else "mu"
+    _, Ht = initialize(rows, columns, n_components, init, rng, H=H, beta=beta, solver=solver)
+    return Stream(
+        Ht, n_components, beta,
+        alpha_W=check_number(alpha_W, "alpha_W"), alpha_H=alpha_H,
+        l1_ratio=check_number(l1_ratio, "l1_ratio", most=1.0),
+        forget_factor=check_number(forget_factor, "forget_factor", most=1.0),
+        window=window, n_threads=resolve_threads(n_threads),
+    )  # fmt: skip
 
 
 class Plateau:
