@@ -135,6 +135,7 @@ default "frobenius"
     default n_components  n_features                 min(n_samples, n_features), the most
     tol                   on the projected gradient  on the objective; default 1e-5
     order of components   as started                 heaviest first
+    scale of W and H      as it comes                entries of about equal size
     coordinate descent    Frobenius loss             Kullback-Leibler too
     shuffle               shuffles coordinates       ignored
     transform             limited by max_iter        each row until it has converged
