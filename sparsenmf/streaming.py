@@ -75,7 +75,7 @@ class Stream:
         self.n_seen, self.relative_error = 0, float("nan")
         width = Ht.shape[1]
         self._weight = 0.0  # of all samples in the sums
-        self._cross = np.zeros_like(Ht) if beta == 2 else np.zeros(Ht.shape)
+        self._cross = np.zeros((1, *Ht.shape), Ht.dtype) if beta == 2 else np.zeros(Ht.shape)
         self._gram, self._sums = np.zeros((width, width)), np.zeros(width)
         self._other = self._summarize()
 

@@ -53,7 +53,7 @@ def run_update(
         padded,
         gram.astype(dtype),
         make_penalty(l1, l2, padded.shape[1]),
-        start[:0] if sums is None else sums,
+        np.empty((0, *start.shape), dtype) if sums is None else sums,
         dtype(fade),
         start,
         out,
@@ -68,18 +68,35 @@ def run_update(
 
 @DTYPES
 @pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
-def test_update_rows_adds_what_earlier_batches_left(dtype, fade, rng):
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
     X, other, factor = make_problem(rng, 6, dtype)
-    earlier = rng.random((70, 6)).astype(dtype)
-    sums = pad_factor(earlier, dtype)
+    earlier = rng.random((n_parts, 70, 6)).astype(dtype)
+    sums = np.stack([pad_factor(part, dtype) for part in earlier])
     out, _, _ = run_update(X, other, factor, sums=sums, fade=fade, l1=0.05)
-    total = fade * earlier.astype(float) + X.astype(float) @ other.astype(float)
+    total = fade * earlier.astype(float).sum(axis=0) + X.astype(float) @ other.astype(float)
     wide = other.astype(float)
     # Data that the unit matrix leaves as they are.
     expected, _, _ = reference.update_rows(total, np.eye(6), wide.T @ wide, 0.05, factor, 2, 0.1)
     tolerance = TOLERANCE[dtype] * 10
-    np.testing.assert_allclose(sums[:, :6], total, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(sums[0, :, :6], total, rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(out[:, :6], expected, rtol=tolerance, atol=tolerance)
+
+
+@DTYPES
+@WIDTHS
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_scatter_rows_is_the_product_with_the_transpose(dtype, n_components, n_threads, rng):
+    X, _, factor = make_problem(rng, n_components, dtype)
+    rows = make_rows(sp.csr_array(X), n_components)
+    start = rng.random((3, 90, padded_width(n_components, dtype))).astype(dtype)
+    sums, padded = start.copy(), pad_factor(factor, dtype)
+    parts = np.array([0, 20, 20, 70])
+    products.scatter_rows(n_threads, rows, parts, padded, sums)
+    for p in range(3):
+        part = slice(parts[p], parts[p + 1])
+        expected = start[p] + X[part].astype(float).T @ padded[part].astype(float)
+        np.testing.assert_allclose(sums[p], expected, rtol=TOLERANCE[dtype] * 10)
 
 
 def summed(partials, n_threads=1):

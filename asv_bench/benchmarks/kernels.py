@@ -69,7 +69,8 @@ class UpdateRows(KernelBenchmark):
     def update(self, rows, other, gram, factor, out, grams):
         statistics = np.zeros((rows.n_blocks, 3))
         penalty, tolerance = make_penalty(0, 0, other.shape[1]), self.dtype.type(0.1)
-        options = (penalty, factor[:0], self.dtype.type(0), factor, out, 2, tolerance)
+        no_sums = np.empty((0, *factor.shape), self.dtype)
+        options = (penalty, no_sums, self.dtype.type(1), factor, out, 2, tolerance)
         self.kernel(self.n_threads, rows, other, gram, *options, grams, statistics)
 
     def time_rows_of_W(self, *_):

@@ -45,9 +45,9 @@ def update_rows(
     gram : ndarray of shape (depth, depth), dtype of the factors
         other' other, with L2 (one weight for all rows) added on the diagonal. The first
         depth columns of the factor are updated; depth is `tiles.sweep_depth` of n_components.
-    sums : ndarray of shape (n_rows or 0, width), dtype of the factors
-        Products x_i B of earlier batches of columns, which count `fade` times; replaced by
-        the total. With no rows at all there are none.
+    sums : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
+        Products x_i B with other columns, in parts, that count `fade` times; the first part
+        is replaced by the total. With no parts there are none.
     fade : float, dtype of the factors
     out : ndarray like `factor`
         May be `factor` itself.
@@ -147,11 +147,14 @@ def gather_tile(rows, i, n, other, crosses):
 
 @inner
 def add_earlier(crosses, sums, fade, i, n):
-    """Add what earlier batches left, faded, and leave the total."""
+    """Add what other columns came to, faded, and leave the total."""
+    for part in range(sums.shape[0]):
+        for t in range(n):
+            for r in range(crosses.shape[1]):
+                crosses[t, r] += fade * sums[part, i + t, r]
     for t in range(n):
         for r in range(crosses.shape[1]):
-            crosses[t, r] += fade * sums[i + t, r]
-            sums[i + t, r] = crosses[t, r]
+            sums[0, i + t, r] = crosses[t, r]
 
 
 @inner

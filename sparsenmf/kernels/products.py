@@ -5,7 +5,7 @@ from numba import prange
 
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import kernel
-from .simd import add_gram, gather_rows
+from .simd import add_gram, gather_rows, scatter_row
 
 
 @kernel
@@ -27,6 +27,22 @@ def multiply_rows(rows, other, out, gram_partials):
                 gather_rows(out[i], rows.data, rows.indices, start, stop, other)
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
+
+
+@kernel
+def scatter_rows(rows, parts, factor, sums):
+    """Add X' factor to sums, each part of the rows to an array of its own.
+
+    `sums` (n_parts, n_columns, width) is added to: part p, the rows from parts[p] to
+    parts[p + 1], to sums[p], in order. For matrices that come a block at a time, or have far
+    more rows than columns: no transpose is needed, and sums[p] stays in cache where W would
+    not. Each turn of the parallel loop writes to its own sums.
+    """
+    for part in prange(sums.shape[0]):
+        for i in range(parts[part], parts[part + 1]):
+            scatter_row(
+                sums[part], rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], factor, i
+            )
 
 
 @kernel

@@ -34,8 +34,20 @@ def gather_rows(code, total, data, indices, start, stop, other):
     most `PANEL` vectors; each panel is one loop over the nonzeros with its sums
     in registers. `indices` must be valid rows of `other`: nothing is checked.
     """
+
+    def panel(width, offset):
+        sums = _gather_panel(code, width, data, indices, start, stop, other, offset)
+        for q, value in enumerate(sums):
+            place = code.b.add(offset, code.index(q * code.lanes))
+            code.store(value, code.at(total.data, place))
+
+    _in_panels(code, code.length(total), panel)
+
+
+def _in_panels(code, length, emit):
+    """Emit code for a row of this length, cut into panels: emit(number of vectors, offset)."""
     b = code.b
-    n_vectors = b.udiv(code.length(total), code.index(code.lanes))
+    n_vectors = b.udiv(length, code.index(code.lanes))
     done = cgutils.alloca_once_value(b, code.index(0))
     head, body, end = (b.append_basic_block(name) for name in ("panels", "panel", "panels_end"))
     b.branch(head)
@@ -51,10 +63,7 @@ def gather_rows(code, total, data, indices, start, stop, other):
         if width < PANEL:
             choice.add_case(code.index(width), block)
         b.position_at_end(block)
-        sums = _gather_panel(code, width, data, indices, start, stop, other, offset)
-        for q, value in enumerate(sums):
-            place = b.add(offset, code.index(q * code.lanes))
-            code.store(value, code.at(total.data, place))
+        emit(width, offset)
         b.store(b.add(first, code.index(width)), done)
         b.branch(head)
     b.position_at_end(end)
@@ -100,6 +109,44 @@ def _gather_panel(code, width, data, indices, start, stop, other, offset):
         part = chains[c * width : (c + 1) * width]
         sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]
     return sums
+
+
+def _scatter_row(sums, data, indices, start, stop, factor, i):
+    for p in range(start, stop):
+        sums[indices[p]] += data[p] * factor[i]
+
+
+@vector_code()
+@meaning(_scatter_row)
+def scatter_row(code, sums, data, indices, start, stop, factor, i):
+    """sums[indices[p]] += data[p] * factor[i] for p in [start, stop).
+
+    The transpose of a gather: a row's share of X' factor. `indices` must be valid rows of
+    `sums`: nothing is checked.
+    """
+    b = code.b
+    inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
+    distance = b.select(inside, code.index(PREFETCH), code.index(0))
+
+    def panel(width, offset):
+        source = code.at(code.row(factor, i), offset)
+        row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
+
+        def target(p):
+            j = b.load(code.at(indices.data, p))
+            return code.at(code.row(sums, j if j.type == I64 else b.sext(j, I64)), offset)
+
+        def add(p, _):
+            code.prefetch(target(b.add(p, distance)), width)
+            x, place = code.splat(b.load(code.at(data.data, p))), target(p)
+            for q, value in enumerate(row):
+                pointer = code.at(place, code.index(q * code.lanes))
+                code.store(code.add_product(x, value, code.load(pointer)), pointer)
+            return []
+
+        code.accumulate(start, stop, [], add)
+
+    _in_panels(code, code.length(factor, 1), panel)
 
 
 def _dot_rows(products, row, indices, start, stop, other):

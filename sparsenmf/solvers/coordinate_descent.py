@@ -23,7 +23,7 @@ class CoordinateDescent(Alternation):
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
         self._partials = np.zeros((self.n_blocks, width, width))
-        self._no_sums = np.empty((0, width), self.current.W.dtype)
+        self._sums = np.empty((0, 0, width), self.current.W.dtype)
 
     def _extend(self, Ht, spare, beta):
         partials = self._partials[: self.columns.n_blocks]
@@ -54,8 +54,8 @@ class CoordinateDescent(Alternation):
             other,
             gram,
             penalty,
-            self._no_sums,
-            dtype.type(0),
+            self._sums,
+            dtype.type(1),
             factor,
             out,
             max_sweeps,
