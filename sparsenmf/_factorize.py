@@ -7,25 +7,29 @@ import numpy as np
 
 from . import __version__
 from .arguments import (
+    check_alphas,
     check_choice,
     check_flag,
     check_integer,
     check_n_components,
     check_number,
     check_random_state,
+    check_threads,
 )
+from .checkpoint import check_checkpoint
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
 from .factorization import Factorization
-from .initialization import INITS, initialize
+from .initialization import INITS
 from .kernels.threads import resolve_threads
-from .kernels.transpose import transpose_rows
-from .losses import check_loss, loss_name, make_loss
+from .losses import check_loss, loss_name
 from .penalties import make_penalties
-from .rows import make_rows, padded_width
-from .solvers.running import SOLVERS, alternate, choose_solver
+from .rows import padded_width
+from .solvers.arrangement import arrange
+from .solvers.running import SOLVERS, alternate
 from .solvers.scale import order_components
+from .sources import is_store
 from .stopping import Stopping
-from .validation import check_factor, check_matrix, check_scale
+from .validation import check_factor, check_matrix
 from .weights import check_weights
 
 
@@ -55,6 +59,10 @@ def factorize(
     seeds: Any = None,
     seeding: str = "start",
     vocabulary: Any = None,
+    low_memory: bool = False,
+    checkpoint: Any = None,
+    checkpoint_every: int = 10,
+    resume: bool = False,
     callback: Any = None,
     progress: bool = False,
 ) -> Factorization:
@@ -72,6 +80,7 @@ def factorize(
     ----------
     X : scipy.sparse matrix or array, ndarray, or pandas DataFrame, \
 of shape (n_samples, n_features)
+        Or what `open_csr` opened: a matrix on disk, which is read block by block.
         Non-negative and finite: documents x terms, cells x genes, users x items. Also an
         AnnData, a PyData sparse array, or a sparse matrix of pyarrow's.
         Any format, index type and order; duplicates are summed, explicit zeros are
@@ -145,6 +154,19 @@ default "frobenius"
         Whether the seeds are where a component starts, or all the features it may ever have.
     vocabulary : sequence of n_features str, or dict of term -> column, optional
         What columns the terms in `seeds` are.
+    low_memory : bool, default False
+        Without a transpose of X: X' W is summed while the rows of X are passed. Frobenius loss
+        by coordinate descent only; on matrices with many more rows than columns it is what
+        happens anyway, for it is faster there.
+    checkpoint : str or path-like, optional
+        A file in which the state of the run is kept, written as a whole or not at all: every
+        `checkpoint_every` iterations, and at the end. If it cannot be written, there is a
+        warning, and the last one stays.
+    checkpoint_every : int, default 10
+        Iterations.
+    resume : bool, default False
+        Go on from the checkpoint, if there is one, with the same X and arguments (but for
+        max_iter, tol and time_limit): to the same result as without a break.
     callback : callable, optional
         Called after each iteration with an `IterationState`; a true return value stops.
     progress : bool, default False
@@ -197,7 +219,7 @@ default "frobenius"
     ((100, 5), (5, 80))
     """
     started = time.perf_counter()
-    X = check_matrix(X)
+    X = X if is_store(X) else check_matrix(X)
     n_components = check_n_components(n_components, X.shape)
     if solver is not None:
         check_choice(solver, "solver", SOLVERS)
@@ -210,111 +232,94 @@ default "frobenius"
     if seeds and H is not None:
         raise ValueError("seeds make a start of H of their own: pass seeds or H, not both")
     weights = check_weights(sample_weight, feature_weight, X.shape, beta)
-    alpha_W = check_number(alpha_W, "alpha_W")
-    if not (isinstance(alpha_H, str) and alpha_H == "same"):
-        alpha_H = check_number(alpha_H, "alpha_H")
-    l1_ratio = check_number(l1_ratio, "l1_ratio", most=1.0)
+    alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     stopping = Stopping(
         check_number(tol, "tol"),
         check_integer(max_iter, "max_iter", least=1),
         None if time_limit is None else check_number(time_limit, "time_limit", open_below=True),
         started,
     )
-    max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
-    extrapolate = check_flag(extrapolate, "extrapolate")
-    if n_threads is not None:
-        n_threads = check_integer(n_threads, "n_threads", least=1)
-    n_threads = resolve_threads(n_threads)
+    options = {
+        "solver": solver,
+        "loss": loss_name(beta),
+        "init": init,
+        "alpha_W": alpha_W,
+        "alpha_H": alpha_H,
+        "l1_ratio": l1_ratio,
+        "tol": stopping.tol,
+        "max_iter": stopping.max_iter,
+        "max_sweeps": check_integer(max_sweeps, "max_sweeps", least=1),
+        "extrapolate": check_flag(extrapolate, "extrapolate"),
+        "sparsenmf": __version__,
+    }
+    low_memory = check_flag(low_memory, "low_memory")
+    n_threads = resolve_threads(check_threads(n_threads))
     rng = check_random_state(random_state)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, not {callback!r}")
     progress = check_flag(progress, "progress")
+    checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
 
-    scaled = weights.scale_matrix(X)
-    check_scale(scaled)
-    rows = make_rows(scaled, n_components)
-    columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
-    measure = make_loss(beta, scaled.data, X.shape)
-    start_W, start_Ht = initialize(
-        rows,
-        columns,
-        n_components,
-        init,
-        rng,
-        W=weights.scale_W(W),
-        H=weights.scale_H(H),
-        beta=beta,
-        solver=solver,
-        n_threads=n_threads,
-    )
-    support = plant_seeds(start_Ht, seeds, seeding)
+    arranged = arrange(
+        X, weights, n_components, beta, solver, init, rng,
+        W=W, H=H, low_memory=low_memory, n_threads=n_threads,
+    )  # fmt: skip
+    support = plant_seeds(arranged.Ht, seeds, seeding)
     penalty_W, penalty_H = make_penalties(
         weights.sizes(X.shape), alpha_W, alpha_H, l1_ratio, padded_width(n_components, X.dtype)
     )
-    penalty_W = constrain(penalty_W.weigh(weights.samples, beta), frozen_W)
-    penalty_H = constrain(penalty_H.weigh(weights.features, beta), frozen_H, support)
-    run = choose_solver(solver, beta)(
-        rows,
-        columns,
-        start_W,
-        start_Ht,
-        penalty_W,
-        penalty_H,
-        measure,
+    run = arranged.solver(
+        arranged.rows,
+        arranged.columns,
+        arranged.W,
+        arranged.Ht,
+        constrain(penalty_W.weigh(weights.samples, beta), frozen_W),
+        constrain(penalty_H.weigh(weights.features, beta), frozen_H, support),
+        arranged.loss,
         n_components,
-        max_sweeps=max_sweeps,
+        max_sweeps=options["max_sweeps"],
         extrapolate=extrapolate and solver == "cd",
         n_threads=n_threads,
     )
-    del start_W, start_Ht
-    stop_reason = alternate(run, stopping, weights, callback, progress)
+    del arranged
+    checkpoint.open(run, stopping, options)
+    stop_reason = alternate(run, stopping, weights, callback, progress, checkpoint)
+    constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
+    model = _conclude(run, stopping, stop_reason, weights, options, constrained)
+    del run
+    if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
+        model.W[left_out] = model.transform(X[left_out], n_threads=n_threads)
+    # To the bit, whatever weights have rounded.
+    for r in np.flatnonzero(frozen_W):
+        model.W[:, r] = W[:, r]
+    for r in np.flatnonzero(frozen_H):
+        model.H[r] = H[r]
+    return model
 
+
+def _conclude(run, stopping, stop_reason, weights, options, constrained):
+    """Return the result of a run."""
     try:
         optimality = run.optimality()
     except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
         optimality, stop_reason = float("nan"), "interrupted"
-    current = run.current
-    fit = current.objective - penalty_W.value(current.W) - penalty_H.value(current.Ht)
-    balanced = run.balanced
-    del run, rows, columns, scaled
-    constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
-    start = W, H
-    W, H = order_components(
-        current.W, current.Ht, n_components, keep=constrained, balanced=balanced
-    )
+    W, Ht, objective = run.current
+    fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
+    n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
+    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
     history = np.array(stopping.history)
-    model = Factorization(
+    return Factorization(
         W=weights.unscale_W(W),
         H=weights.unscale_H(H),
         objective_history=history[:, 0].copy(),
         time_history=history[:, 1].copy(),
         stop_reason=stop_reason,
         optimality=optimality,
-        x_norm=float(np.sqrt(2 * measure.scale)),
+        x_norm=float(np.sqrt(2 * scale)),
         error=float(np.sqrt(max(2 * fit, 0.0))),
         feature_weight=weights.features,
-        options={
-            "solver": solver,
-            "loss": loss_name(beta),
-            "init": init,
-            "alpha_W": alpha_W,
-            "alpha_H": alpha_H,
-            "l1_ratio": l1_ratio,
-            "tol": stopping.tol,
-            "max_iter": stopping.max_iter,
-            "max_sweeps": max_sweeps,
-            "extrapolate": extrapolate,
-            "sparsenmf": __version__,
-        },
+        options=options,
     )
-    if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
-        model.W[left_out] = model.transform(X[left_out], n_threads=n_threads)
-    # To the bit, whatever weights have rounded.
-    for r in np.flatnonzero(frozen_W):
-        model.W[:, r] = start[0][:, r]
-    for r in np.flatnonzero(frozen_H):
-        model.H[r] = start[1][r]
-    return model
 
 
 def _check_start(init, W, H, X, n_components):

@@ -40,6 +40,18 @@ def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
     return value
 
 
+def check_alphas(alpha_W, alpha_H, l1_ratio):
+    """Return the weights of the penalties and the share of L1."""
+    if not (isinstance(alpha_H, str) and alpha_H == "same"):
+        alpha_H = check_number(alpha_H, "alpha_H")
+    return check_number(alpha_W, "alpha_W"), alpha_H, check_number(l1_ratio, "l1_ratio", most=1.0)
+
+
+def check_threads(n_threads):
+    """Return the number of threads asked for, or None."""
+    return None if n_threads is None else check_integer(n_threads, "n_threads", least=1)
+
+
 def check_choice(value, name, choices):
     """Return an argument that must be one of `choices`."""
     if not isinstance(value, str) or value not in choices:

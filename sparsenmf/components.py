@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_integer, check_number, check_vocabulary
+from .arguments import check_integer, check_number, check_threads, check_vocabulary
 from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
@@ -126,8 +126,7 @@ class Components:
             )
         check_loss(self.beta, "mu", X)
         max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
-        if n_threads is not None:
-            n_threads = check_integer(n_threads, "n_threads", least=1)
+        n_threads = check_threads(n_threads)
         X = Weights(None, self.feature_weight, self.beta).scale_matrix(X)
         return X, check_number(tol, "tol"), max_sweeps, n_threads
 

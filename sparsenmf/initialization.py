@@ -44,11 +44,7 @@ def initialize(
     shape = (rows.n_rows, columns.n_rows)
     mean = float(rows.data.sum(dtype=np.float64)) / (shape[0] * shape[1])
     if init in ("random", "custom"):
-        scale = np.sqrt(mean / n_components)
-        start_W, start_Ht = (
-            _complete(given, size, n_components, scale, dtype, rng)
-            for given, size in ((W, shape[0]), (None if H is None else H.T, shape[1]))
-        )
+        start_W, start_Ht = draw_start(shape, n_components, mean, dtype, rng, W=W, H=H)
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))
@@ -66,6 +62,13 @@ def initialize(
         for factor in (W, Ht):
             _fill_zeros(factor[:, :n_components], init, mean, rng)
     return W, Ht
+
+
+def draw_start(shape, n_components, mean, dtype, rng, *, W=None, H=None):
+    """Return padded starts for an X of this mean: what is given, and the rest at random."""
+    scale = np.sqrt(mean / n_components)
+    pairs = (W, shape[0]), (None if H is None else H.T, shape[1])
+    return tuple(_complete(given, size, n_components, scale, dtype, rng) for given, size in pairs)
 
 
 def _complete(given, n_rows, n_components, scale, dtype, rng):

@@ -33,6 +33,11 @@ class Penalty(NamedTuple):
     free: np.ndarray
     support: np.ndarray
 
+    def part(self, rows):
+        """Return the penalty of a slice of the rows."""
+        l1, l2 = (weight if len(weight) == 1 else weight[rows] for weight in (self.l1, self.l2))
+        return self._replace(l1=l1, l2=l2, support=self.support[rows])
+
     def value(self, factor):
         """Return the penalty of a factor, summed in float64."""
         total = 0.0

@@ -34,6 +34,10 @@ class Rows(NamedTuple):
     blocks: np.ndarray
 
     @property
+    def nnz(self):
+        return len(self.data)
+
+    @property
     def n_rows(self):
         return len(self.indptr) - 1
 

@@ -43,6 +43,11 @@ class Stopping:
         # One append: an interrupt falls before it or after it.
         self.history.append((objective, time.perf_counter() - self._started))
 
+    def resume(self, history):
+        """Go on from an earlier history; its seconds count."""
+        self.history = history
+        self._started -= history[-1][1]
+
     def reason(self, stalled):
         """Return why to stop now, or None to go on."""
         objective, seconds = self.history[-1]

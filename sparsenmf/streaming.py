@@ -17,7 +17,13 @@ is what has been seen so far, but at most one pass over the data where that is k
 
 import numpy as np
 
-from .arguments import check_choice, check_integer, check_number
+from .arguments import (
+    check_alphas,
+    check_choice,
+    check_integer,
+    check_number,
+    check_threads,
+)
 from .initialization import INITS, initialize
 from .kernels.coordinate_descent import extrapolate_rows, update_rows
 from .kernels.gram import sum_grams
@@ -196,20 +202,16 @@ def open_stream(
     if H is not None:
         shape = (n_components, X.shape[1])
         H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
-    if not (isinstance(alpha_H, str) and alpha_H == "same"):
-        alpha_H = check_number(alpha_H, "alpha_H")
-    if n_threads is not None:
-        n_threads = check_integer(n_threads, "n_threads", least=1)
+    alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     rows = make_rows(X, n_components)
     columns = transpose_rows(rows, X.shape[1], n_components)
     solver = "cd" if beta == 2 else "mu"
     _, Ht = initialize(rows, columns, n_components, init, rng, H=H, beta=beta, solver=solver)
     return Stream(
         Ht, n_components, beta,
-        alpha_W=check_number(alpha_W, "alpha_W"), alpha_H=alpha_H,
-        l1_ratio=check_number(l1_ratio, "l1_ratio", most=1.0),
+        alpha_W=alpha_W, alpha_H=alpha_H, l1_ratio=l1_ratio,
         forget_factor=check_number(forget_factor, "forget_factor", most=1.0),
-        window=window, n_threads=resolve_threads(n_threads),
+        window=window, n_threads=resolve_threads(check_threads(n_threads)),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {
         "arguments",
+        "checkpoint",
         "constraints",
         "rows",
         "validation",
@@ -32,7 +33,7 @@ LAYERS = [
         "__version__",
     },
     {"kernels"},
-    {"solvers", "initialization", "memory"},
+    {"solvers", "initialization", "memory", "sources"},
     {"components", "factorization"},
     {"_factorize", "streaming"},
     {"estimators", "tables", "topics", "_warmup"},

@@ -104,7 +104,7 @@ class Alternation(ABC):
         self.penalty_W, self.penalty_H = penalty_W, penalty_H
         self.loss, self.n_components = loss, n_components
         self.max_sweeps = max_sweeps
-        self.n_threads = threads_for(n_threads, len(rows.data) * W.shape[1])
+        self.n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
         self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
         self.stalled = False
         self.n_blocks = max(rows.n_blocks, columns.n_blocks)
@@ -144,14 +144,46 @@ class Alternation(ABC):
             self._beta = 0.0
         self._extrapolate()
 
+    def settle(self):
+        """Let the next iteration begin at the current iterate, wherever the last one has ended."""
+        self._beta = 0.0
+        self._extrapolate()
+
+    def state(self):
+        """Return numbers and arrays from which `restore` goes on to the bit."""
+        W, Ht, objective = self.current
+        numbers = {
+            "objective": objective,
+            "beta": float(self._beta),
+            "momentum": [self.momentum.beta, self.momentum.cap],
+            "n_accepted": self._n_accepted,
+            "stalled": self.stalled,
+        }
+        return numbers, {"W": W, "Ht": Ht, "next_Ht": self._spare[1]}
+
+    def restore(self, numbers, arrays):
+        """Take up a state; its arrays must be of the shape and type of these factors."""
+        W, Ht, _ = self.current
+        for name, array in (("W", W), ("Ht", Ht), ("next_Ht", Ht)):
+            if (arrays[name].shape, arrays[name].dtype) != (array.shape, array.dtype):
+                raise ValueError(f"its {name} is not of this problem's shape and type")
+        W[:], Ht[:] = arrays["W"], arrays["Ht"]
+        self.current = Iterate(W, Ht, float(numbers["objective"]))
+        self.momentum.beta, self.momentum.cap = map(float, numbers["momentum"])
+        self._n_accepted, self.stalled = int(numbers["n_accepted"]), bool(numbers["stalled"])
+        # The point that the next iteration begins at, and its summary.
+        spare = self._spare[1]
+        spare[:] = arrays["next_Ht"]
+        self._summary_Ht = self._extend(spare.copy(), spare, Ht.dtype.type(0))
+        self._beta = float(numbers["beta"])
+
     def optimality(self):
         """Return how far the current iterate is from a stationary point, without a unit.
 
         Costs as much as an iteration without sweeps.
         """
         W, Ht, _ = self.current
-        self._beta = 0.0
-        self._extrapolate()
+        self.settle()
         residual_W, summary_W = self._measure(
             self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0]
         )

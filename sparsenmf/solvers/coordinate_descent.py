@@ -23,7 +23,7 @@ class CoordinateDescent(Alternation):
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
         self._partials = np.zeros((self.n_blocks, width, width))
-        self._sums = np.empty((0, 0, width), self.current.W.dtype)
+        self._no_sums = np.empty((0, 0, width), self.current.W.dtype)
 
     def _extend(self, Ht, spare, beta):
         partials = self._partials[: self.columns.n_blocks]
@@ -39,7 +39,7 @@ class CoordinateDescent(Alternation):
     def _measure(self, rows, other, summary, penalty, factor, spare):
         return self._run(rows, other, summary, penalty, factor, spare, 0, want_gram=True)[1:]
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, want_gram):
+    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
         """Update one factor; return its objective, its residual, and its gram matrix."""
         dtype = factor.dtype
         gram = penalty.fold_into(gram[: self._depth, : self._depth])
@@ -54,7 +54,7 @@ class CoordinateDescent(Alternation):
             other,
             gram,
             penalty,
-            self._sums,
+            self._no_sums if sums is None else sums,
             dtype.type(1),
             factor,
             out,
@@ -77,10 +77,14 @@ class CoordinateDescent(Alternation):
         penalty = self.penalty_H.value(Ht)
         if fit - penalty > resolution:
             return fit
+        everywhere = np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))
+        return max(0.5 * float(self._sum_residuals(W, Ht) + everywhere), 0.0) + penalty
+
+    def _sum_residuals(self, W, Ht):
+        """Return the sum over the stored entries of (x - y)^2 - y^2."""
         sums = np.zeros(self.rows.n_blocks)
         measure_rows(self.n_threads, self.rows, W, Ht, sums)
-        everywhere = np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))
-        return max(0.5 * float(sums.sum() + everywhere), 0.0) + penalty
+        return float(sums.sum())
 
 
 def exact_gram(factor, chunk=4096):

@@ -1,0 +1,92 @@
+"""How the rows of H see X: through a transpose, or through sums over blocks of rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..initialization import draw_start, initialize
+from ..kernels.transpose import transpose_rows
+from ..losses import Loss, make_loss
+from ..rows import make_rows
+from ..validation import check_scale
+from .alternation import Alternation
+from .blocks import BlockDescent, BlockRows, MemorySource, columns_without_entries
+from .coordinate_descent import CoordinateDescent
+from .kullback_leibler import KullbackLeibler
+from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
+
+TALL = 8
+"""Samples for each feature from which scattering is faster than a transpose (measured)."""
+
+TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
+
+DRAWN = ("random", "custom")
+
+
+class Arrangement(NamedTuple):
+    """X as a solver wants it, with the start.
+
+    Attributes
+    ----------
+    solver : type
+        Derived from `Alternation`.
+    rows, columns : Rows, or BlockRows and empty Rows
+    loss : Loss
+    W, Ht : ndarray
+        Padded start.
+    """
+
+    solver: type[Alternation]
+    rows: object
+    columns: object
+    loss: Loss
+    W: np.ndarray
+    Ht: np.ndarray
+
+
+def arrange(X, weights, n_components, beta, solver, init, rng, *, W, H, low_memory, n_threads):
+    """Return the arrangement for a checked matrix, or for a store on disk.
+
+    Raises
+    ------
+    ValueError
+        If blocks are wanted where there are none.
+    """
+    stored = not hasattr(X, "indptr")
+    fits = beta == 2 and solver == "cd" and init in DRAWN
+    if (stored or low_memory) and not fits:
+        raise ValueError(
+            f'{"a store" if stored else "low_memory=True"} needs loss="frobenius" with '
+            f'solver="cd", and init="random" or W and H: what else there is looks at X from '
+            f"both sides (MiniBatchNMF takes batches of counts for the Kullback-Leibler loss)"
+        )
+    start = {"W": weights.scale_W(W), "H": weights.scale_H(H)}
+    tall = X.shape[0] >= TALL * X.shape[1] and X.nnz >= TALL_NNZ
+    if stored or low_memory or (fits and tall):
+        source, part = X, weights
+        if not stored:
+            X, part = weights.scale_matrix(X), weights._replace(samples=None, features=None)
+            check_scale(X)
+            source = MemorySource(X)
+        rows = BlockRows(source, part, n_components)
+        columns = columns_without_entries(X.shape[1], n_components, X.dtype)
+        loss, mean = rows.survey(beta)
+        W, Ht = draw_start(X.shape, n_components, mean, X.dtype, rng, **start)
+        return Arrangement(BlockDescent, rows, columns, loss, W, Ht)
+    X = weights.scale_matrix(X)
+    check_scale(X)
+    rows = make_rows(X, n_components)
+    columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
+    loss = make_loss(beta, X.data, X.shape)
+    W, Ht = initialize(
+        rows, columns, n_components, init, rng,
+        **start, beta=beta, solver=solver, n_threads=n_threads,
+    )  # fmt: skip
+    return Arrangement(choose_solver(solver, beta), rows, columns, loss, W, Ht)
+
+
+def choose_solver(solver, beta):
+    """Return the class of a solver for a loss."""
+    if solver == "mu":
+        return MultiplicativeFrobenius if beta == 2 else MultiplicativeBeta
+    return CoordinateDescent if beta == 2 else KullbackLeibler

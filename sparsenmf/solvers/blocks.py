@@ -1,0 +1,139 @@
+"""Coordinate descent one block of rows at a time: no transpose, and X may be on disk.
+
+One pass over X an iteration: the rows of W are updated block by block, and each block's
+share of X' W and W' W is added up; then the rows of H, which need nothing else, are found
+from these sums. The iterates are those of `CoordinateDescent`, up to rounding. X' W is
+summed by scattering each row of W_b to the columns of its entries, which for matrices with
+far more rows than columns is also the faster way: the sums stay in cache, W would not.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..kernels.products import measure_rows, scatter_rows
+from ..losses import Loss, make_loss
+from ..rows import MAX_BLOCKS, freeze_rows, make_rows
+from .coordinate_descent import CoordinateDescent
+
+BLOCK_NNZ = 2**24
+"""Entries of a block that is read from disk: two of 128 MB are in memory, one ahead."""
+
+MIN_PARTS, MAX_PARTS = 2, 8
+ENTRIES_PER_PART = 32
+"""Sums of X' W that are kept side by side, for the threads: each costs a pass over the
+columns, which should be little beside the entries."""
+
+
+class BlockRows:
+    """The rows of a source, which come in blocks.
+
+    Parameters
+    ----------
+    source : object
+        With shape, nnz, dtype, `blocks` (a list of the first and the last row + 1 of each)
+        and `rows(start, stop)`, which returns a checked CSR matrix.
+    weights : Weights
+    n_components : int
+    """
+
+    def __init__(self, source, weights, n_components):
+        self.source, self.weights, self.n_components = source, weights, n_components
+        self.nnz, self.n_rows = source.nnz, source.shape[0]
+        self.n_blocks = MAX_BLOCKS  # of the kernels, within a block
+        self._only = None
+
+    def __iter__(self):
+        """Yield the first and last row + 1 of each block, and its `Rows`."""
+        blocks = self.source.blocks
+        if len(blocks) == 1:
+            if self._only is None:
+                self._only = self._load(*blocks[0])
+            yield *blocks[0], self._only
+            return
+        with ThreadPoolExecutor(1) as reader:  # the next block is read while one is worked on
+            ahead = reader.submit(self._load, *blocks[0])
+            for place, block in enumerate(blocks):
+                rows = ahead.result()
+                if place + 1 < len(blocks):
+                    ahead = reader.submit(self._load, *blocks[place + 1])
+                yield *block, rows
+
+    def _load(self, start, stop):
+        samples = self.weights.samples
+        part = self.weights._replace(samples=None if samples is None else samples[start:stop])
+        return make_rows(part.scale_matrix(self.source.rows(start, stop)), self.n_components)
+
+    def survey(self, beta):
+        """Return the loss's constants and the mean of X, in one pass."""
+        constant = scale = total = 0.0
+        for start, stop, rows in self:
+            part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
+            constant, scale = constant + part.constant, scale + part.scale
+            total += float(rows.data.sum(dtype=np.float64))
+        n_samples, n_features = self.source.shape
+        return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
+
+
+class MemorySource:
+    """A matrix in memory as a source of one block."""
+
+    def __init__(self, X):
+        self._X, self.shape, self.nnz, self.dtype = X, X.shape, X.nnz, X.dtype
+        self.blocks = [(0, X.shape[0])]
+
+    def rows(self, start, stop):
+        """Return the matrix, which is the only block."""
+        return self._X
+
+
+def columns_without_entries(n_features, n_components, dtype):
+    """Return the `Rows` of a factor that is found from sums: all of them empty."""
+    indptr = np.zeros(n_features + 1, np.int64)
+    return freeze_rows(np.empty(0, dtype), np.empty(0, np.int32), indptr, n_components)
+
+
+class BlockDescent(CoordinateDescent):
+    """`CoordinateDescent` with `BlockRows` as its rows, and columns without entries."""
+
+    def _allocate(self, width):
+        super()._allocate(width)
+        n_features = self.columns.n_rows
+        n_parts = np.clip(self.rows.nnz // (ENTRIES_PER_PART * n_features), MIN_PARTS, MAX_PARTS)
+        shape = (int(n_parts), n_features, width)
+        self._cross = np.zeros(shape, self.current.W.dtype)
+
+    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+        if rows is self.columns:
+            sums = self._cross
+            return super()._run(
+                rows, other, gram, penalty, factor, out, max_sweeps, sums=sums, want_gram=want_gram
+            )
+        fit = residual = 0.0
+        total = np.zeros_like(gram)
+        self._cross.fill(0)
+        for start, stop, block in rows:
+            part = slice(start, stop)
+            part_fit, part_residual, part_gram = super()._run(
+                block, other, gram, penalty.part(part), factor[part], out[part], max_sweeps,
+                want_gram=True,
+            )  # fmt: skip
+            fit, residual = fit + part_fit, residual + part_residual
+            total += part_gram
+            scatter_rows(self.n_threads, block, self._parts(block), out[part], self._cross)
+        return fit, residual, total
+
+    def _parts(self, block):
+        """Cut a block into parts with about equally many entries, one for each sum."""
+        cuts = np.linspace(0, block.nnz, len(self._cross) + 1).astype(np.int64)
+        parts = np.searchsorted(block.indptr, cuts)
+        parts[0], parts[-1] = 0, block.n_rows
+        return parts
+
+    def _sum_residuals(self, W, Ht):
+        total = 0.0
+        for start, stop, block in self.rows:
+            sums = np.zeros(block.n_blocks)
+            measure_rows(self.n_threads, block, W[start:stop], Ht, sums)
+            total += float(sums.sum())
+        return total
