@@ -166,7 +166,8 @@ default "frobenius"
         Iterations.
     resume : bool, default False
         Go on from the checkpoint, if there is one, with the same X and arguments (but for
-        max_iter, tol and time_limit): to the same result as without a break.
+        max_iter, tol and time_limit, which is for this call): to the same result, to the bit,
+        as without a break.
     callback : callable, optional
         Called after each iteration with an `IterationState`; a true return value stops.
     progress : bool, default False

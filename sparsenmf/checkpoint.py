@@ -90,7 +90,9 @@ def check_checkpoint(checkpoint, every, resume):
         if resume:
             raise ValueError("resume=True needs checkpoint, the file to go on from")
         return Checkpoint(None, every, resume)
-    path = Path(os.fspath(checkpoint))
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint must be a path, not {checkpoint!r}")
+    path = Path(checkpoint)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"checkpoint {path}: there is no folder {path.parent}")
     return Checkpoint(path, every, resume)

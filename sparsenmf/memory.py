@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arguments import check_integer
-from .rows import count_blocks, padded_width
+from .rows import count_blocks, count_parts, is_tall, padded_width
 from .validation import INT32_MAX
 
 RUNTIME = 25 * 2**20
@@ -24,7 +24,7 @@ class MemoryEstimate:
     conversion : int
         A canonical CSR copy of X, where X is not one already.
     transpose : int
-        The transpose of X.
+        The transpose of X, or, where there is none, the sums of X' W.
     factors : int
         W and H, twice: a run keeps the last accepted pair beside the one in work.
     workspace : int
@@ -54,6 +54,7 @@ def estimate_memory(
     shape: tuple[int, int] | None = None,
     nnz: int | None = None,
     dtype: Any = None,
+    low_memory: bool = False,
 ) -> MemoryEstimate:
     """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
 
@@ -68,6 +69,9 @@ def estimate_memory(
         Stored entries.
     dtype : {"float32", "float64"}, optional
         Precision of the computation. Default: that of X, else float32.
+    low_memory : bool, default False
+        As in `factorize`; matrices much taller than wide are treated so in any case, with the
+        Frobenius loss.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def estimate_memory(
     --------
     >>> from sparsenmf import estimate_memory
     >>> print(estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000))
-    676 MiB beyond X (conversion 0, transpose 458, factors 192, workspace 25)
+    254 MiB beyond X (conversion 0, transpose 37, factors 192, workspace 25)
     """
     n_components = check_integer(n_components, "n_components", least=1)
     conversion = False
@@ -100,9 +104,12 @@ def estimate_memory(
     n_samples, n_features = shape
     entry = dtype.itemsize + (4 if max(shape) <= INT32_MAX else 8)
     width = padded_width(n_components, dtype)
+    transpose = nnz * entry + 8 * (n_features + 1)
+    if low_memory or is_tall(shape, nnz):
+        transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
     return MemoryEstimate(
         conversion=nnz * entry + 8 * (n_samples + 1) if conversion else 0,
-        transpose=nnz * entry + 8 * (n_features + 1),
+        transpose=transpose,
         factors=2 * (n_samples + n_features) * width * dtype.itemsize,
         workspace=count_blocks(n_components) * width**2 * 8 + RUNTIME,
     )

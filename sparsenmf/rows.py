@@ -13,6 +13,9 @@ MIN_BLOCKS = 32
 FEW_BLOCKS = 8  # even of short matrices, for the threads
 BLOCK_ROWS = 128  # of taller ones, at least: a block has costs of its own, its gram matrix first
 TILE_ROWS = 32  # rows that a sweep takes at once; blocks begin at multiples of it
+TALL = 8  # samples for each feature from which no transpose is made (measured)
+TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
+MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
 
 
@@ -105,6 +108,19 @@ def row_work(n_components):
 def count_blocks(n_components):
     """Return the number of blocks of a side with many rows."""
     return int(np.clip(GRAM_BUDGET // n_components**2, MIN_BLOCKS, MAX_BLOCKS))
+
+
+def is_tall(shape, nnz):
+    """Return whether X' W is found faster by scattering the rows of X than from a transpose."""
+    return shape[0] >= TALL * shape[1] and nnz >= TALL_NNZ
+
+
+def count_parts(nnz, n_features):
+    """Return the number of sums of X' W that are kept side by side, for the threads.
+
+    Each costs a pass over the columns, which should be little beside the entries.
+    """
+    return int(np.clip(nnz // (ENTRIES_PER_PART * n_features), MIN_PARTS, MAX_PARTS))
 
 
 def padded_width(n_components, dtype):

@@ -35,7 +35,7 @@ class Stopping:
 
     def __init__(self, tol, max_iter, time_limit, started):
         self.tol, self.max_iter, self.time_limit = tol, max_iter, time_limit
-        self._started = started
+        self._started, self._earlier = started, 0.0
         self.history: list[tuple[float, float]] = []
 
     def record(self, objective):
@@ -44,9 +44,10 @@ class Stopping:
         self.history.append((objective, time.perf_counter() - self._started))
 
     def resume(self, history):
-        """Go on from an earlier history; its seconds count."""
+        """Go on from an earlier history; its seconds count, but not for the time limit."""
         self.history = history
-        self._started -= history[-1][1]
+        self._earlier = history[-1][1]
+        self._started -= self._earlier
 
     def reason(self, stalled):
         """Return why to stop now, or None to go on."""
@@ -59,6 +60,6 @@ class Stopping:
                 return "converged"
         if len(self.history) >= self.max_iter:
             return "max_iter"
-        if self.time_limit is not None and seconds >= self.time_limit:
+        if self.time_limit is not None and seconds - self._earlier >= self.time_limit:
             return "time_limit"
         return None

@@ -76,6 +76,24 @@ def test_forecast_is_within_a_fifth_of_the_measured_peak(init):
         assert used <= 1.2 * forecast
 
 
+def test_low_memory_is_without_the_transpose():
+    usual, low = (
+        measure(300_000, 60_000, 6_000_000, 10, low_memory=low_memory)[0]
+        for low_memory in (False, True)
+    )
+    assert low < usual - 6 * 6_000_000  # of the transpose's eight bytes an entry
+    forecast = estimate_memory(
+        n_components=10, shape=(300_000, 60_000), nnz=6_000_000, low_memory=True
+    )
+    assert forecast.total == pytest.approx(low, rel=0.2)
+
+
+def test_tall_matrices_need_no_transpose():
+    used, forecast = measure(300_000, 20_000, 6_000_000, 10)
+    assert forecast == pytest.approx(used, rel=0.2)
+    assert forecast < 2 * 320_000 * 16 * 4 + 6_000_000 * 8
+
+
 @pytest.mark.parametrize("solver", ["cd", "mu"])
 def test_kullback_leibler_needs_no_more(solver):
     used, forecast = measure(300_000, 60_000, 6_000_000, 30, loss="kullback-leibler", solver=solver)

@@ -7,18 +7,13 @@ import numpy as np
 from ..initialization import draw_start, initialize
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
-from ..rows import make_rows
+from ..rows import is_tall, make_rows
 from ..validation import check_scale
 from .alternation import Alternation
 from .blocks import BlockDescent, BlockRows, MemorySource, columns_without_entries
 from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import KullbackLeibler
 from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
-
-TALL = 8
-"""Samples for each feature from which scattering is faster than a transpose (measured)."""
-
-TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
 
 DRAWN = ("random", "custom")
 
@@ -61,8 +56,7 @@ def arrange(X, weights, n_components, beta, solver, init, rng, *, W, H, low_memo
             f"both sides (MiniBatchNMF takes batches of counts for the Kullback-Leibler loss)"
         )
     start = {"W": weights.scale_W(W), "H": weights.scale_H(H)}
-    tall = X.shape[0] >= TALL * X.shape[1] and X.nnz >= TALL_NNZ
-    if stored or low_memory or (fits and tall):
+    if stored or low_memory or (fits and is_tall(X.shape, X.nnz)):
         source, part = X, weights
         if not stored:
             X, part = weights.scale_matrix(X), weights._replace(samples=None, features=None)

@@ -13,16 +13,11 @@ import numpy as np
 
 from ..kernels.products import measure_rows, scatter_rows
 from ..losses import Loss, make_loss
-from ..rows import MAX_BLOCKS, freeze_rows, make_rows
+from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows
 from .coordinate_descent import CoordinateDescent
 
 BLOCK_NNZ = 2**24
 """Entries of a block that is read from disk: two of 128 MB are in memory, one ahead."""
-
-MIN_PARTS, MAX_PARTS = 2, 8
-ENTRIES_PER_PART = 32
-"""Sums of X' W that are kept side by side, for the threads: each costs a pass over the
-columns, which should be little beside the entries."""
 
 
 class BlockRows:
@@ -99,8 +94,7 @@ class BlockDescent(CoordinateDescent):
     def _allocate(self, width):
         super()._allocate(width)
         n_features = self.columns.n_rows
-        n_parts = np.clip(self.rows.nnz // (ENTRIES_PER_PART * n_features), MIN_PARTS, MAX_PARTS)
-        shape = (int(n_parts), n_features, width)
+        shape = (count_parts(self.rows.nnz, n_features), n_features, width)
         self._cross = np.zeros(shape, self.current.W.dtype)
 
     def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):

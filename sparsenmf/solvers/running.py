@@ -35,6 +35,8 @@ def alternate(run, stopping, weights, callback, progress, checkpoint):
 
 
 def _iterate(run, stopping, weights, callback, display, checkpoint):
+    if stopping.history and (reason := stopping.reason(run.stalled)):
+        return reason  # the run that goes on was at its end
     while True:
         run.iterate()
         stopping.record(run.current.objective)
