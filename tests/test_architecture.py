@@ -31,6 +31,7 @@ LAYERS = [
         "texts",
         "__version__",
     },
+    {"sources"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
     {"components", "factorization"},
@@ -128,6 +129,8 @@ PUBLIC = [
     sparsenmf.read_matrix,
     sparsenmf.read_texts,
     sparsenmf.read_vocabulary,
+    sparsenmf.open_csr,
+    sparsenmf.write_csr,
     write_table,
     write_factor,
 ]
