@@ -11,6 +11,7 @@ from ..files import MATRIX_SUFFIXES
 from ..storage import DAMAGE
 from .layout import read_header
 from .market import open_market
+from .store import open_csr
 from .triplets import Triplets, sort_triplets
 
 CHUNK_NNZ = 2**21
@@ -25,7 +26,7 @@ def read_chunks(path, scratch):
     Parameters
     ----------
     path : str or path-like
-        As in `read_matrix`; .npz in the formats csr, csc and coo.
+        As in `read_matrix`, .npz in the formats csr, csc and coo; or the folder of a store.
     scratch : Path
         A folder for temporary files: a matrix that is not in the order of its rows is sorted.
 
@@ -35,6 +36,9 @@ def read_chunks(path, scratch):
         Unchecked values, in any order within a row.
     """
     path = Path(path)
+    if path.is_dir():
+        yield from open_csr(path)
+        return
     suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
     if suffix is None:
         listed = ", ".join(MATRIX_SUFFIXES)

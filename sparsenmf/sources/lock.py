@@ -10,7 +10,7 @@ GRACE = 1.0  # seconds until a lock that does not say whose it is counts as left
 
 OWNER = re.compile(r"(\d+) (.+)")
 
-_held: set[str] = set()  # by this process
+_held: dict[tuple, object] = {}  # by this process: a child does not inherit what its parent has
 
 
 @contextlib.contextmanager
@@ -22,28 +22,34 @@ def hold_lock(path):
     BlockingIOError
         If another writer holds it, or one that may be alive on another machine.
     """
-    _acquire(path)
-    _held.add(str(path))
+    key, token = (os.getpid(), str(path)), object()
+    if _held.setdefault(key, token) is not token:
+        raise BlockingIOError(f"{path.parent} is being written to by another thread: wait for it")
     try:
-        yield
+        mine = f"{os.getpid()} {socket.gethostname()}"
+        while not (_create(path, mine) or _take_over(path, mine)):
+            pass
+        try:
+            yield
+        finally:
+            path.unlink()
     finally:
-        _held.discard(str(path))
-        path.unlink()
-
-
-def _acquire(path):
-    mine = f"{os.getpid()} {socket.gethostname()}"
-    while not (_create(path, mine) or _take_over(path, mine)):
-        pass
+        del _held[key]
 
 
 def _create(path, mine):
     """Make the lock, or return False if there is one."""
     try:
-        with open(path, "x") as file:
-            file.write(mine)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
         return False
+    try:
+        os.write(handle, mine.encode())
+    except BaseException:
+        path.unlink()
+        raise
+    finally:
+        os.close(handle)
     return True
 
 
@@ -66,7 +72,7 @@ def _take_over(path, mine):
             if not known and age < GRACE:
                 time.sleep(GRACE / 20)  # made, but not written yet
                 return False
-            if known and _lives(int(known[1]), known[2], path):
+            if known and _lives(int(known[1]), known[2]):
                 raise BlockingIOError(
                     f"{path.parent} is being written to by process {known[1]} on {known[2]}: "
                     f"wait for it, or delete {path} if there is no such process"
@@ -79,11 +85,11 @@ def _take_over(path, mine):
         return False
 
 
-def _lives(pid, host, path):
+def _lives(pid, host):
     if host != socket.gethostname() or os.name != "posix":
         return True  # no telling
-    if pid == os.getpid():  # or an earlier process of the same number
-        return str(path) in _held
+    if pid == os.getpid():  # an earlier process of the same number: our own are in _held
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
