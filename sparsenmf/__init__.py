@@ -21,12 +21,14 @@ __all__ = [
     "estimate_memory",
     "factorize",
     "find_topics",
+    "open_csr",
     "read_matrix",
     "read_texts",
     "read_vocabulary",
     "term_table",
     "topic_table",
     "warmup",
+    "write_csr",
 ]
 
 _HOMES = {
@@ -37,12 +39,14 @@ _HOMES = {
     "estimate_memory": "memory",
     "factorize": "_factorize",
     "find_topics": "topics",
+    "open_csr": "sources",
     "read_matrix": "files",
     "read_texts": "texts",
     "read_vocabulary": "files",
     "term_table": "tables",
     "topic_table": "tables",
     "warmup": "_warmup",
+    "write_csr": "sources",
 }
 
 if TYPE_CHECKING:
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from .files import read_matrix, read_vocabulary
     from .memory import estimate_memory
     from .minibatch import MiniBatchNMF
+    from .sources import open_csr, write_csr
     from .tables import document_table, term_table, topic_table
     from .texts import read_texts
     from .topics import find_topics

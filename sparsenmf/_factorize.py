@@ -289,7 +289,9 @@ default "frobenius"
     model = _conclude(run, stopping, stop_reason, weights, options, constrained)
     del run
     if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
-        model.W[left_out] = model.transform(X[left_out], n_threads=n_threads)
+        for i in left_out if is_store(X) else [left_out]:
+            rows = X.rows(i, i + 1) if is_store(X) else X[i]
+            model.W[i] = model.transform(rows, n_threads=n_threads)
     # To the bit, whatever weights have rounded.
     for r in np.flatnonzero(frozen_W):
         model.W[:, r] = W[:, r]

@@ -9,6 +9,7 @@ from .arguments import check_integer, check_number, check_threads, check_vocabul
 from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
+from .sources import is_store
 from .validation import check_matrix
 from .weights import Weights
 
@@ -62,6 +63,7 @@ class Components:
         Parameters
         ----------
         X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+            Or a store that `open_csr` opened.
         tol : float, default 1e-5
             A row is done when a sweep moved it less than this fraction of its first
             sweep, measured in the fit. Losses that only have multiplicative updates: all
@@ -84,8 +86,14 @@ class Components:
         TypeError, ValueError
             If X is not as in `factorize`, or has not n_features columns.
         """
-        X, tol, max_sweeps, n_threads = self._check(X, tol, max_sweeps, n_threads)
-        W, _ = self._project(X, tol, max_sweeps, n_threads)
+        options = self._check(tol, max_sweeps, n_threads)
+        if is_store(X):
+            result = np.empty((X.shape[0], self.n_components), self.H.dtype)
+            for start, stop, part in self._parts(X, None):
+                result[start:stop] = self._project(part, *options)[0][:, : self.n_components]
+            return result
+        ((_, _, part),) = self._parts(X, None)
+        W, _ = self._project(part, *options)
         return np.ascontiguousarray(W[:, : self.n_components])
 
     def loss(self, X: Any, *, tol: float = 1e-5, n_threads: int | None = None) -> float:
@@ -109,26 +117,38 @@ class Components:
         TypeError, ValueError
             If X is not as in `transform`.
         """
-        X, tol, max_sweeps, n_threads = self._check(X, tol, 1000, n_threads)
+        options = self._check(tol, 1000, n_threads)
         penalty, total = self._freeze().penalty, 0.0
-        for start in range(0, X.shape[0], LOSS_ROWS):
-            part = X[start : start + LOSS_ROWS]
-            W, value = self._project(part, tol, max_sweeps, n_threads, want_loss=True)
+        for _, _, part in self._parts(X, LOSS_ROWS):
+            W, value = self._project(part, *options, want_loss=True)
             total += value - penalty.value(W)
         return max(total, 0.0)
 
-    def _check(self, X, tol, max_sweeps, n_threads):
-        X = check_matrix(X, dtype=self.H.dtype)
+    def _check(self, tol, max_sweeps, n_threads):
+        tol = check_number(tol, "tol")
+        return tol, check_integer(max_sweeps, "max_sweeps", least=1), check_threads(n_threads)
+
+    def _parts(self, X, n_rows):
+        """Yield X in parts: the blocks of a store, or so many rows of a matrix."""
+        stored = is_store(X)
+        X = X if stored else check_matrix(X, dtype=self.H.dtype)
         if X.shape[1] != self.n_features:
             raise ValueError(
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
         check_loss(self.beta, "mu", X)
-        max_sweeps = check_integer(max_sweeps, "max_sweeps", least=1)
-        n_threads = check_threads(n_threads)
-        X = Weights(None, self.feature_weight, self.beta).scale_matrix(X)
-        return X, check_number(tol, "tol"), max_sweeps, n_threads
+        weights = Weights(None, self.feature_weight, self.beta)
+        if stored:
+            for start, stop in X.blocks():
+                part = X.rows(start, stop)
+                part.data = part.data.astype(self.H.dtype, copy=False)
+                yield start, stop, weights.scale_matrix(part)
+            return
+        n_rows = n_rows or X.shape[0]
+        for start in range(0, X.shape[0], n_rows):
+            part = X if n_rows >= X.shape[0] else X[start : start + n_rows]
+            yield start, start + part.shape[0], weights.scale_matrix(part)
 
     def _project(self, X, tol, max_sweeps, n_threads, *, want_loss=False):
         """Return W, padded, and the objective if it is wanted, of a checked and scaled X."""

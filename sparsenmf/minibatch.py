@@ -147,8 +147,9 @@ class MiniBatchNMF(BaseNMF):
         Parameters
         ----------
         X : matrix of shape (n_samples, n_features), or iterable of such
-            A generator is read once. Another iterable that is not a list or an array is
-            read once in every pass. Batches are taken as they come.
+            Such as what `open_csr` opened. A generator is read once, another iterable that is
+            not a list or an array once in every pass. Batches are taken as they come, or cut
+            to the batch size.
         y, W : ignored
         H : ndarray of shape (n_components, n_features), optional
             The start.

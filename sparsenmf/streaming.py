@@ -35,6 +35,7 @@ from .losses import check_loss, make_loss
 from .penalties import make_penalties, make_penalty
 from .rows import empty_factor, make_rows
 from .solvers.projection import Frozen, project
+from .sources import is_store
 from .validation import check_factor
 
 TOLERANCE, MAX_SWEEPS = 1e-2, 50
@@ -236,4 +237,4 @@ class Plateau:
 def is_stream(X):
     """Return whether X is an iterable of batches, not a matrix."""
     matrix = hasattr(X, "shape") or isinstance(X, list | tuple | str | dict)
-    return hasattr(X, "__iter__") and not matrix
+    return is_store(X) or (hasattr(X, "__iter__") and not matrix)

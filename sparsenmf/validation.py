@@ -74,8 +74,8 @@ def check_matrix(X, name="X", dtype=None):
 
 def check_scale(X):
     """Raise if sums of products of X's values would overflow or vanish in its precision."""
+    top = X.max_value if hasattr(X, "max_value") else X.data.max() if X.nnz else 0
     low, high = SCALES[X.dtype]
-    top = X.data.max() if X.nnz else 0
     if top and not low <= top <= high:
         raise ValueError(
             f"X has values up to {top:.3g}, and products of factors of that size do not fit "

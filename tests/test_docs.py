@@ -15,7 +15,8 @@ README = Path(__file__).parents[1] / "README.md"
     [
         f"sparsenmf.{room}"
         for room in ("_factorize", "memory", "estimators", "minibatch", "files", "texts", "topics")
-    ],
+    ]
+    + ["sparsenmf.sources.store", "sparsenmf.sources.writer"],
 )
 def test_docstring_examples_give_what_they_show(name):
     if name.endswith(("estimators", "minibatch", "topics")):

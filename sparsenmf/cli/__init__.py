@@ -2,9 +2,10 @@
 
 from .command import group
 from .fit import factorize, topics
+from .store import store
 from .use import info, transform, warmup
 
-for command in (topics, factorize, transform, info, warmup):
+for command in (topics, factorize, transform, store, info, warmup):
     group.add_command(command)
 
 __all__ = ["group"]

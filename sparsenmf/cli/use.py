@@ -6,6 +6,7 @@ import click
 
 from .command import say
 from .options import factor_option, terms_option, threads_option, vocabulary_option
+from .store import describe_store
 
 
 @click.command()
@@ -40,15 +41,23 @@ def transform(model, matrix, output, tol, n_threads):
               show_default=True, help="Of the forecast of memory for a matrix.")  # fmt: skip
 @vocabulary_option
 @terms_option
-def info(file, n_components, vocabulary, n_terms):
-    """Say what is in FILE: a matrix, or a saved factorization.
+@click.option("--verify", is_flag=True, help="Compare the checksums of a store.")
+def info(file, n_components, vocabulary, n_terms, verify):
+    """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
 
     \b
     Examples:
       sparsenmf info X.npz -k 100
       sparsenmf info model.npz --vocabulary terms.txt
+      sparsenmf info counts/ --verify
     """
     from ..storage import is_archive
+
+    if Path(file).is_dir():
+        describe_store(file, verify)
+        return
+    if verify:
+        raise click.UsageError("--verify is for the folder of a store")
 
     if not is_archive(file):
         describe_matrix(file, n_components)

@@ -8,6 +8,7 @@ from ..initialization import draw_start, initialize
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
 from ..rows import is_tall, make_rows
+from ..sources import is_store
 from ..validation import check_scale
 from .alternation import Alternation
 from .blocks import BlockDescent, BlockRows, MemorySource, columns_without_entries
@@ -47,7 +48,7 @@ def arrange(X, weights, n_components, beta, solver, init, rng, *, W, H, low_memo
     ValueError
         If blocks are wanted where there are none.
     """
-    stored = not hasattr(X, "indptr")
+    stored = is_store(X)
     fits = beta == 2 and solver == "cd" and init in DRAWN
     if (stored or low_memory) and not fits:
         raise ValueError(
@@ -58,7 +59,9 @@ def arrange(X, weights, n_components, beta, solver, init, rng, *, W, H, low_memo
     start = {"W": weights.scale_W(W), "H": weights.scale_H(H)}
     if stored or low_memory or (fits and is_tall(X.shape, X.nnz)):
         source, part = X, weights
-        if not stored:
+        if stored:
+            check_scale(X)
+        else:
             X, part = weights.scale_matrix(X), weights._replace(samples=None, features=None)
             check_scale(X)
             source = MemorySource(X)

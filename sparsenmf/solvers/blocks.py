@@ -19,6 +19,8 @@ from .coordinate_descent import CoordinateDescent
 BLOCK_NNZ = 2**24
 """Entries of a block that is read from disk: two of 128 MB are in memory, one ahead."""
 
+PAGE = 4096
+
 
 class BlockRows:
     """The rows of a source, which come in blocks.
@@ -26,8 +28,8 @@ class BlockRows:
     Parameters
     ----------
     source : object
-        With shape, nnz, dtype, `blocks` (a list of the first and the last row + 1 of each)
-        and `rows(start, stop)`, which returns a checked CSR matrix.
+        With shape, nnz, dtype, `blocks(max_nnz)` (a list of the first and the last row + 1 of
+        each) and `rows(start, stop)`, which returns a checked CSR matrix; such as a `CsrStore`.
     weights : Weights
     n_components : int
     """
@@ -36,11 +38,12 @@ class BlockRows:
         self.source, self.weights, self.n_components = source, weights, n_components
         self.nnz, self.n_rows = source.nnz, source.shape[0]
         self.n_blocks = MAX_BLOCKS  # of the kernels, within a block
+        self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
 
     def __iter__(self):
         """Yield the first and last row + 1 of each block, and its `Rows`."""
-        blocks = self.source.blocks
+        blocks = self._blocks
         if len(blocks) == 1:
             if self._only is None:
                 self._only = self._load(*blocks[0])
@@ -57,7 +60,9 @@ class BlockRows:
     def _load(self, start, stop):
         samples = self.weights.samples
         part = self.weights._replace(samples=None if samples is None else samples[start:stop])
-        return make_rows(part.scale_matrix(self.source.rows(start, stop)), self.n_components)
+        X = part.scale_matrix(self.source.rows(start, stop))
+        X.data[:: PAGE // X.data.itemsize].sum()  # a mapped file is read here, not in a kernel
+        return make_rows(X, self.n_components)
 
     def survey(self, beta):
         """Return the loss's constants and the mean of X, in one pass."""
@@ -75,7 +80,10 @@ class MemorySource:
 
     def __init__(self, X):
         self._X, self.shape, self.nnz, self.dtype = X, X.shape, X.nnz, X.dtype
-        self.blocks = [(0, X.shape[0])]
+
+    def blocks(self, max_nnz):
+        """Return the only block."""
+        return [(0, self.shape[0])]
 
     def rows(self, start, stop):
         """Return the matrix, which is the only block."""

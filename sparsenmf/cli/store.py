@@ -1,0 +1,66 @@
+"""`sparsenmf store`, and what `sparsenmf info` says of a store."""
+
+import sys
+import time
+
+import click
+
+from .command import say
+
+EVERY = 0.5  # seconds between lines of progress
+
+
+@click.command()
+@click.argument("matrix", type=click.Path())
+@click.argument("folder", type=click.Path())
+@click.option("--append", is_flag=True, help="Add the rows to those that are there.")
+@click.option("--overwrite", is_flag=True, help="Replace the matrix that is there.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]),
+              help="Default: as in MATRIX; float32 for integers.")  # fmt: skip
+def store(matrix, folder, append, overwrite, dtype):
+    """Write MATRIX into FOLDER, as files that need not fit into memory to be used.
+
+    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file, or
+    such a folder. It is read in portions. FOLDER gets all of it or stays as it was.
+
+    \b
+    Examples:
+      sparsenmf store counts.mtx.gz counts/
+      sparsenmf store december.npz counts/ --append
+      sparsenmf info counts/ --verify
+    """
+    from ..sources.chunks import read_chunks
+    from ..sources.layout import absolute
+    from ..sources.writer import write_csr
+
+    blocks = read_chunks(matrix, absolute(folder))
+    if sys.stderr is not None and sys.stderr.isatty():
+        blocks = show_progress(blocks)
+    written = write_csr(folder, blocks, append=append, overwrite=overwrite, dtype=dtype)
+    click.echo(repr(written), err=True)
+
+
+def show_progress(blocks):
+    """Yield blocks, and say on stderr how many rows have passed."""
+    rows, shown = 0, 0.0
+    for block in blocks:
+        yield block
+        rows += block.shape[0]
+        if time.monotonic() - shown >= EVERY:
+            shown = time.monotonic()
+            click.echo(f"\rstore: {rows:,} rows", nl=False, err=True)
+    click.echo(f"\rstore: {rows:,} rows", err=True)
+
+
+def describe_store(folder, verify):
+    """Print the size of a store, and with `verify` that its files are as they were written."""
+    from ..sources import open_csr
+
+    opened = open_csr(folder, verify=verify)
+    (n_samples, n_features), shards = opened.shape, opened.n_shards
+    density = opened.nnz / (n_samples * n_features)
+    say(f"Store of {n_samples:,} x {n_features:,}, {opened.nnz:,} nonzeros ({density:.3%})")
+    size = f"{opened.nbytes / 2**20:,.1f} MiB on disk"
+    say(f"  {opened.dtype}, {shards:,} shard{'s'[: shards != 1]}, {size}")
+    if verify:
+        say("  all checksums are those of what was written")

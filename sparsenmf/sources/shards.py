@@ -1,0 +1,121 @@
+"""Rows into shards: files that grow, in folders that nothing else is in."""
+
+import contextlib
+import os
+import zlib
+
+import numpy as np
+
+from .layout import Shard, index_type, sync_folder
+
+
+def write_shards(folder, blocks, number, shard_nnz):
+    """Write blocks as shards, numbered from here on.
+
+    Returns
+    -------
+    shards : list of Shard
+    n_features : int
+    dtype : dtype
+    """
+    shards: list[Shard] = []
+    n_features, dtype = 0, None
+    with contextlib.ExitStack() as files:
+        writer = None
+        for X in blocks:
+            n_features, dtype = X.shape[1], X.dtype
+            start = 0
+            while start < X.shape[0]:
+                room = shard_nnz - (writer.nnz if writer else 0)
+                stop = int(np.searchsorted(X.indptr, int(X.indptr[start]) + room, "right")) - 1
+                if stop <= start and writer is not None:
+                    shards.append(writer.finish())
+                    writer = None
+                    continue
+                if writer is None:
+                    name = f"shard-{number + len(shards):05d}"
+                    writer = files.enter_context(ShardWriter(folder / name, n_features, dtype))
+                stop = max(stop, start + 1)
+                writer.add(X, start, stop)
+                start = stop
+        if writer is None:
+            raise ValueError("chunks is empty: there must be at least one block of rows")
+        shards.append(writer.finish())
+    sync_folder(folder)
+    return shards, n_features, dtype
+
+
+class ShardWriter:
+    """The files of a shard, while they grow."""
+
+    def __init__(self, folder, n_features, dtype):
+        folder.mkdir()
+        self.folder, self.rows, self.nnz, self.max_value = folder, 0, 0, 0.0
+        types = Shard("", 0, 0, 0.0, {}).arrays(dtype, index_type(n_features))
+        self._arrays = {
+            name: GrowingArray(folder / f"{name}.npy", kind) for name, (kind, _) in types.items()
+        }
+        self._arrays["indptr"].add(np.zeros(1))
+
+    def add(self, X, start, stop):
+        """Write rows of a canonical matrix."""
+        low, high = int(X.indptr[start]), int(X.indptr[stop])
+        self._arrays["indptr"].add(
+            X.indptr[start + 1 : stop + 1].astype(np.int64) + (self.nnz - low)
+        )
+        self._arrays["indices"].add(X.indices[low:high])
+        self._arrays["data"].add(X.data[low:high])
+        self.rows += stop - start
+        self.nnz += high - low
+        if high > low:
+            self.max_value = max(self.max_value, float(X.data[low:high].max()))
+
+    def finish(self):
+        """Bring all to the disk; return the record."""
+        files = {f"{name}.npy": array.finish() for name, array in self._arrays.items()}
+        sync_folder(self.folder)
+        return Shard(self.folder.name, self.rows, self.nnz, self.max_value, files)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for array in self._arrays.values():
+            array.close()
+
+
+class GrowingArray:
+    """A .npy file of one dimension, whose header is written when its length is known."""
+
+    def __init__(self, path, dtype):
+        self._file = open(path, "xb")  # noqa: SIM115 - it stays open while the shard grows
+        self._dtype, self._length, self._checksum = np.dtype(dtype).newbyteorder("<"), 0, 0
+        self._write_header()
+        self._start = self._file.tell()
+
+    def _write_header(self):
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (self._length,)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def add(self, values):
+        """Append values."""
+        values = np.ascontiguousarray(values, self._dtype)
+        self._file.write(values)
+        self._checksum = zlib.crc32(values, self._checksum)
+        self._length += len(values)
+
+    def finish(self):
+        """Write the header, bring all to the disk; return the record of the file."""
+        size = self._file.tell()
+        self._file.seek(0)
+        self._write_header()
+        if self._file.tell() != self._start:  # NumPy leaves room for any length
+            raise RuntimeError(f"the header of {self._file.name} has another size than before")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return {"bytes": size, "crc32": self._checksum}
+
+    def close(self):
+        """Close the file as it is."""
+        self._file.close()

@@ -1,0 +1,234 @@
+"""`open_csr`: a sparse matrix on disk, larger than memory, seen as blocks of rows."""
+
+import functools
+import operator
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..arguments import check_integer
+from ..validation import INT32_MAX
+from .layout import RECORD, absolute, find_data, is_ours, read_record, verify_file
+
+BLOCK_NNZ = 2**23
+"""Nonzeros of a block, unless the caller says: 64 MiB of float32 data and their indices."""
+
+MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of open files
+
+
+def open_csr(folder, *, verify=False):
+    """Open a sparse matrix that `write_csr` wrote, without reading it.
+
+    Parameters
+    ----------
+    folder : str or path-like
+    verify : bool, default False
+        Whether to read all of it once, and compare the checksums. Sizes, types and lengths
+        of all files are compared in any case.
+
+    Returns
+    -------
+    CsrStore
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If it is no store, an unfinished one, or damaged; the message names the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import open_csr, write_csr
+    >>> folder = tempfile.mkdtemp()
+    >>> blocks = (sp.eye_array(4, 9, k=k, format="csr", dtype="f4") for k in range(5))
+    >>> _ = write_csr(folder, blocks)
+    >>> store = open_csr(folder)
+    >>> store.shape, store.nnz, store.blocks(8)
+    ((20, 9), 20, [(0, 7), (7, 14), (14, 20)])
+    >>> store.rows(7, 14).shape
+    (7, 9)
+    """
+    folder = absolute(folder)
+    names = [path.name for path in folder.iterdir()]
+    if RECORD not in names:
+        if any(map(is_ours, names)):
+            raise ValueError(
+                f"{folder} is an unfinished store: its writer was killed before it wrote "
+                f"{RECORD}, or is still at work; write it again"
+            )
+        raise ValueError(f"{folder} is not a store: it has no {RECORD}")
+    store = CsrStore(folder, read_record(folder))
+    if verify:
+        store.verify()
+    return store
+
+
+class CsrStore:
+    """A CSR matrix in a folder of .npy files, of which blocks of rows are mapped into memory.
+
+    Made by `open_csr` and `write_csr`. It stays what it was when it was opened: rows that are
+    appended later are seen by those who open it later. Can be pickled, by its path, and used
+    after a fork and by several threads.
+
+    Attributes
+    ----------
+    folder : Path
+    shape : tuple of int
+    nnz : int
+    dtype : dtype
+        float32 or float64.
+    max_value : float
+        The largest value.
+    n_shards : int
+    nbytes : int
+        Size on disk.
+    """
+
+    def __init__(self, folder, record):
+        self.folder: Path = folder
+        self._record = record
+        self.shape, self.nnz, self.dtype = record.shape, record.nnz, record.dtype
+        self.max_value, self.n_shards = record.max_value, len(record.shards)
+        self.nbytes = 0
+        for path, dtype, length, info in record.files(folder):
+            find_data(path, dtype, length, info)
+            self.nbytes += info["bytes"]
+        # First rows and positions of the shards, and the ends of the last.
+        self._rows = np.cumsum([0, *(shard.rows for shard in record.shards)], dtype=np.int64)
+        self._positions = np.cumsum([0, *(shard.nnz for shard in record.shards)], dtype=np.int64)
+        self._map = functools.lru_cache(MAPPED_SHARDS)(functools.partial(map_shard, folder, record))
+
+    def __repr__(self):
+        return (
+            f"<CsrStore of {self.shape[0]:,} x {self.shape[1]:,}, {self.nnz:,} nonzeros, "
+            f"{self.dtype}, {self.n_shards} shard{'s'[: self.n_shards != 1]}, in {self.folder}>"
+        )
+
+    def __reduce__(self):
+        # With the record: another process gets the same rows, also when more were appended.
+        return type(self), (self.folder, self._record)
+
+    def verify(self):
+        """Read all files and compare their checksums; raise ValueError for a damaged one."""
+        for path, dtype, length, info in self._record.files(self.folder):
+            verify_file(path, find_data(path, dtype, length, info), info)
+
+    def rows(self, start, stop):
+        """Return rows as a scipy.sparse.csr_array.
+
+        Its data and indices are read-only views of the files, of which pages come into memory
+        as they are used, if the rows are of one shard and have fewer than 2**31 nonzeros;
+        else copies.
+
+        Parameters
+        ----------
+        start, stop : int
+            The first row, and the one after the last.
+
+        Raises
+        ------
+        IndexError
+            If these are not rows of the matrix.
+        ValueError
+            If the files are damaged, so that following their indices would not be safe.
+        """
+        start, stop = operator.index(start), operator.index(stop)
+        if not 0 <= start <= stop <= self.shape[0]:
+            raise IndexError(f"rows {start} to {stop} are not within [0, {self.shape[0]}]")
+        first = self._shard_of_row(start)
+        last = max(first, int(np.searchsorted(self._rows, stop, side="left")) - 1)
+        pieces = []
+        for number in range(first, last + 1):
+            offset = int(self._rows[number])
+            below = max(start - offset, 0), min(stop, int(self._rows[number + 1])) - offset
+            pieces.append(self._slice_shard(number, *below))
+        X = pieces[0] if len(pieces) == 1 else sp.vstack(pieces, format="csr")
+        X.has_canonical_format = True  # it was written so: scipy need not look
+        return X
+
+    def _slice_shard(self, number, start, stop):
+        indptr, indices, data = self._map(number)
+        indptr = indptr[start : stop + 1]
+        low, high = int(indptr[0]), int(indptr[-1])
+        # No kernel checks these, and a damaged file must not have it read anywhere.
+        problem = None
+        if not 0 <= low <= high <= len(data) or (np.diff(indptr) < 0).any():
+            problem = "indptr.npy falls or leaves the shard"
+        else:
+            indices, data = indices[low:high], data[low:high]
+            if len(indices) and (indices.min() < 0 or indices.max() >= self.shape[1]):
+                problem = f"indices.npy leaves [0, {self.shape[1]})"
+        if problem:
+            name = self._record.shards[number].folder
+            raise ValueError(
+                f"{self.folder / name} is damaged: {problem} in rows {start} to {stop}"
+            )
+        kind = np.int64 if high - low > INT32_MAX else indices.dtype
+        indptr = (indptr - low).astype(kind)  # of the type of the indices, as scipy wants it
+        return sp.csr_array((data, indices, indptr), shape=(stop - start, self.shape[1]))
+
+    def blocks(self, max_nnz=BLOCK_NNZ):
+        """Cut the matrix into blocks of rows with about equally many nonzeros.
+
+        They depend on the matrix and `max_nnz` alone, not on the shards: how it was written
+        changes nothing. A block that lies in two shards is copied when it is read.
+
+        Parameters
+        ----------
+        max_nnz : int
+            The most of a block, unless a single row has more.
+
+        Returns
+        -------
+        list of (int, int)
+            First row, and the row after the last. Only a few entries of indptr are read.
+        """
+        max_nnz = check_integer(max_nnz, "max_nnz", 1)
+        blocks, start, position = [], 0, 0
+        while self.nnz - position > max_nnz:
+            left = self.nnz - position
+            target = -(-left // -(-left // max_nnz))
+            stop = self._row_at(position + target)
+            if stop > start + 1 and self._position(stop) > position + max_nnz:
+                stop -= 1
+            stop = min(max(stop, start + 1), self.shape[0])
+            blocks.append((start, stop))
+            if stop == self.shape[0]:
+                return blocks
+            start, position = stop, self._position(stop)
+        return [*blocks, (start, self.shape[0])]
+
+    def __iter__(self):
+        """Yield the matrix in blocks, as `rows` has them."""
+        for start, stop in self.blocks():
+            yield self.rows(start, stop)
+
+    def _shard_of_row(self, row):
+        number = int(np.searchsorted(self._rows, row, side="right")) - 1
+        return min(number, self.n_shards - 1)
+
+    def _position(self, row):
+        """Return how many nonzeros come before a row."""
+        number = self._shard_of_row(row)
+        return int(self._positions[number] + self._map(number)[0][row - self._rows[number]])
+
+    def _row_at(self, position):
+        """Return the first row before which there are so many nonzeros, or more."""
+        number = max(int(np.searchsorted(self._positions, position, side="left")) - 1, 0)
+        indptr, _, _ = self._map(number)
+        return int(self._rows[number] + np.searchsorted(indptr, position - self._positions[number]))
+
+
+def map_shard(folder, record, number):
+    """Map the arrays of a shard into memory, read-only: indptr, indices and data."""
+    shard = record.shards[number]
+    maps = []
+    for name, (dtype, length) in shard.arrays(record.dtype, record.index_dtype).items():
+        path = folder / shard.folder / f"{name}.npy"
+        start = find_data(path, dtype, length, shard.files[path.name])
+        maps.append(np.asarray(np.memmap(path, dtype, "r", start, (length,))))
+    return maps

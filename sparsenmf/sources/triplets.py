@@ -1,0 +1,114 @@
+"""Entries of a matrix in any order into blocks of rows: sorted on disk, in bounded memory."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+N_BUCKETS = 128  # files open at once
+
+PIECE = 2**18  # entries that are read back at once
+
+EMPTY = np.dtype([("row", np.int64), ("column", np.int64), ("value", np.float32)])
+"""Of entries where there are none."""
+
+
+class Triplets(NamedTuple):
+    """A matrix as (rows, columns, values), some at a time, in any order."""
+
+    shape: tuple[int, int]
+    pieces: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def sort_triplets(triplets, scratch, limit):
+    """Yield blocks of rows, in order.
+
+    Parameters
+    ----------
+    triplets : Triplets
+    scratch : Path
+        Folder for a temporary one.
+    limit : int
+        Most entries, and most rows, of a block; but a row is never cut.
+
+    Yields
+    ------
+    scipy.sparse.coo_array
+    """
+    n_rows, n_columns = triplets.shape
+    with tempfile.TemporaryDirectory(prefix=".sort-", dir=scratch) as folder:
+        pieces = (_pack(piece, triplets.shape) for piece in triplets.pieces)
+        for bucket in _distribute(pieces, 0, n_rows, Path(folder)):
+            for low, high, entries in _split(bucket, limit):
+                place = entries["row"] - low, entries["column"]
+                yield sp.coo_array((entries["value"], place), shape=(high - low, n_columns))
+
+
+class Bucket(NamedTuple):
+    """A file with the entries of some rows."""
+
+    path: Path
+    low: int
+    high: int
+    kind: np.dtype
+
+
+def _pack(piece, shape):
+    (rows, columns, values), (n_rows, n_columns) = piece, shape
+    if len(rows) and not (
+        0 <= rows.min() <= rows.max() < n_rows and 0 <= columns.min() <= columns.max() < n_columns
+    ):
+        raise ValueError(f"an entry is outside of the {n_rows} x {n_columns} of the matrix")
+    kind = [("row", np.int64), ("column", np.int64), ("value", values.dtype)]
+    entries = np.empty(len(rows), kind)
+    entries["row"], entries["column"], entries["value"] = rows, columns, values
+    return entries
+
+
+def _distribute(pieces, low, high, folder):
+    """Write entries into files by ranges of rows; return a `Bucket` for each."""
+    width = -(-(high - low) // N_BUCKETS)
+    starts = range(low, high, width)
+    paths = [folder / str(start) for start in starts]
+    kind = EMPTY
+    with contextlib.ExitStack() as stack:
+        # Without buffers: what is written is large, and they would not be cleared at an error.
+        files = [stack.enter_context(open(path, "xb", buffering=0)) for path in paths]
+        for entries in pieces:
+            kind = entries.dtype
+            bucket = (entries["row"] - low) // width
+            order = np.argsort(bucket, kind="stable")
+            entries = entries[order]
+            bounds = np.searchsorted(bucket[order], np.arange(len(files) + 1))
+            for file, start, stop in zip(files, bounds, bounds[1:], strict=False):
+                entries[start:stop].tofile(file)
+    return [
+        Bucket(path, start, min(start + width, high), kind)
+        for path, start in zip(paths, starts, strict=True)
+    ]
+
+
+def _split(bucket, limit):
+    """Yield the entries of a bucket in ranges with few enough; remove its file."""
+    path, low, high, kind = bucket
+    size = path.stat().st_size // kind.itemsize
+    if (size <= limit and high - low <= limit) or high - low == 1:
+        entries = np.fromfile(path, kind)
+        path.unlink()
+        yield low, high, entries
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        buckets = _distribute(_read_pieces(path, kind), low, high, Path(folder))
+        path.unlink()
+        for part in buckets:
+            yield from _split(part, limit)
+
+
+def _read_pieces(path, kind):
+    with open(path, "rb") as file:
+        while len(entries := np.fromfile(file, kind, PIECE)):
+            yield entries
