@@ -13,13 +13,14 @@ from .arguments import (
     check_integer,
     check_n_components,
     check_number,
+    check_path,
     check_random_state,
     check_threads,
 )
 from .checkpoint import check_checkpoint
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
 from .factorization import Factorization
-from .initialization import INITS
+from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
 from .penalties import make_penalties
@@ -29,7 +30,7 @@ from .solvers.running import SOLVERS, alternate
 from .solvers.scale import order_components
 from .sources import is_store
 from .stopping import Stopping
-from .validation import check_factor, check_matrix
+from .validation import check_matrix
 from .weights import check_weights
 
 
@@ -60,6 +61,7 @@ def factorize(
     seeding: str = "start",
     vocabulary: Any = None,
     low_memory: bool = False,
+    W_path: Any = None,
     checkpoint: Any = None,
     checkpoint_every: int = 10,
     resume: bool = False,
@@ -158,6 +160,10 @@ default "frobenius"
         Without a transpose of X: X' W is summed while the rows of X are passed. Frobenius loss
         by coordinate descent only; on matrices with many more rows than columns it is what
         happens anyway, for it is faster there.
+    W_path : str or path-like, optional
+        For more samples than there is memory for: W is worked on in two unnamed files in this
+        file's folder, and comes back as this .npy file, mapped into memory. With a store or
+        low_memory, without sample_weight and frozen_W.
     checkpoint : str or path-like, optional
         A file in which the state of the run is kept, written as a whole or not at all: every
         `checkpoint_every` iterations, and at the end. If it cannot be written, there is a
@@ -226,7 +232,7 @@ default "frobenius"
         check_choice(solver, "solver", SOLVERS)
     beta = check_loss(loss, solver, X)
     solver = solver or ("cd" if beta in (1, 2) else "mu")
-    init, W, H = _check_start(init, W, H, X, n_components)
+    init, W, H = check_start(init, W, H, X, n_components)
     frozen_W = check_frozen(frozen_W, "frozen_W", 0 if W is None else W.shape[1], n_components)
     frozen_H = check_frozen(frozen_H, "frozen_H", 0 if H is None else len(H), n_components)
     seeds = check_seeds(seeds, vocabulary, seeding, (n_components, X.shape[1]))
@@ -260,10 +266,14 @@ default "frobenius"
         raise TypeError(f"callback must be callable, not {callback!r}")
     progress = check_flag(progress, "progress")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
+    W_path = None if W_path is None else check_path(W_path, "W_path")
+    if W_path is not None and (weights.samples is not None or frozen_W.any()):
+        raise ValueError("W_path goes neither with sample_weight nor with frozen_W")
+    W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(
         X, weights, n_components, beta, solver, init, rng,
-        W=W, H=H, low_memory=low_memory, n_threads=n_threads,
+        W=W, H=H, low_memory=low_memory, W_folder=W_folder, n_threads=n_threads,
     )  # fmt: skip
     support = plant_seeds(arranged.Ht, seeds, seeding)
     penalty_W, penalty_H = make_penalties(
@@ -281,12 +291,13 @@ default "frobenius"
         max_sweeps=options["max_sweeps"],
         extrapolate=extrapolate and solver == "cd",
         n_threads=n_threads,
+        W_folder=W_folder,
     )
     del arranged
     checkpoint.open(run, stopping, options)
     stop_reason = alternate(run, stopping, weights, callback, progress, checkpoint)
     constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
-    model = _conclude(run, stopping, stop_reason, weights, options, constrained)
+    model = _conclude(run, stopping, stop_reason, weights, options, constrained, W_path)
     del run
     if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
         for i in left_out if is_store(X) else [left_out]:
@@ -300,7 +311,7 @@ default "frobenius"
     return model
 
 
-def _conclude(run, stopping, stop_reason, weights, options, constrained):
+def _conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
     """Return the result of a run."""
     try:
         optimality = run.optimality()
@@ -309,7 +320,7 @@ def _conclude(run, stopping, stop_reason, weights, options, constrained):
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
-    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
+    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
     history = np.array(stopping.history)
     return Factorization(
         W=weights.unscale_W(W),
@@ -323,19 +334,3 @@ def _conclude(run, stopping, stop_reason, weights, options, constrained):
         feature_weight=weights.features,
         options=options,
     )
-
-
-def _check_start(init, W, H, X, n_components):
-    given = W is not None or H is not None
-    if init is None:
-        init = "custom" if given else "random"
-    check_choice(init, "init", INITS)
-    if given and init != "custom":
-        raise ValueError(f'W and H are only used with init="custom", not with init={init!r}')
-    if init == "custom" and not given:
-        raise ValueError('init="custom" needs W or H, or both')
-    if W is not None:
-        W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
-    if H is not None:
-        H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
-    return init, W, H

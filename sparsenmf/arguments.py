@@ -2,6 +2,8 @@
 
 import math
 import numbers
+import os
+from pathlib import Path
 
 import numpy as np
 
@@ -50,6 +52,24 @@ def check_alphas(alpha_W, alpha_H, l1_ratio):
 def check_threads(n_threads):
     """Return the number of threads asked for, or None."""
     return None if n_threads is None else check_integer(n_threads, "n_threads", least=1)
+
+
+def check_path(path, name):
+    """Return the path of a file to be written.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {path!r}")
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{name} {path}: there is no folder {path.parent}")
+    return path
 
 
 def check_choice(value, name, choices):

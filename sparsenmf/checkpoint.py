@@ -1,12 +1,10 @@
 """The state of a run in a file, so that it can go on after whatever has ended it."""
 
-import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
-from .arguments import check_flag, check_integer
+from .arguments import check_flag, check_integer, check_path
 from .storage import read_archive, write_archive
 
 STATE = ("W", "Ht", "next_Ht", "history")
@@ -90,9 +88,4 @@ def check_checkpoint(checkpoint, every, resume):
         if resume:
             raise ValueError("resume=True needs checkpoint, the file to go on from")
         return Checkpoint(None, every, resume)
-    if not isinstance(checkpoint, str | os.PathLike):
-        raise TypeError(f"checkpoint must be a path, not {checkpoint!r}")
-    path = Path(checkpoint)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"checkpoint {path}: there is no folder {path.parent}")
-    return Checkpoint(path, every, resume)
+    return Checkpoint(check_path(checkpoint, "checkpoint"), every, resume)

@@ -9,16 +9,41 @@ the mean of X, or with small random values, for solvers that cannot leave zero.
 
 import numpy as np
 
+from .arguments import check_choice
 from .kernels.gram import sum_grams
 from .kernels.products import multiply_rows, rotate_rows
 from .kernels.threads import threads_for
 from .rows import empty_factor, pad_factor
+from .validation import check_factor
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
 
 DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
+
+
+def check_start(init, W, H, X, n_components):
+    """Return where to start and what is given of it, checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they do not go together, or not with X.
+    """
+    given = W is not None or H is not None
+    if init is None:
+        init = "custom" if given else "random"
+    check_choice(init, "init", INITS)
+    if given and init != "custom":
+        raise ValueError(f'W and H are only used with init="custom", not with init={init!r}')
+    if init == "custom" and not given:
+        raise ValueError('init="custom" needs W or H, or both')
+    if W is not None:
+        W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
+    if H is not None:
+        H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
+    return init, W, H
 
 
 def initialize(
@@ -64,30 +89,29 @@ def initialize(
     return W, Ht
 
 
-def draw_start(shape, n_components, mean, dtype, rng, *, W=None, H=None):
-    """Return padded starts for an X of this mean: what is given, and the rest at random."""
+def draw_start(shape, n_components, mean, dtype, rng, *, W=None, H=None, W_folder=None):
+    """Return padded starts for an X of this mean: what is given, and the rest at random.
+
+    With a folder, W is a file there.
+    """
     scale = np.sqrt(mean / n_components)
-    pairs = (W, shape[0]), (None if H is None else H.T, shape[1])
-    return tuple(_complete(given, size, n_components, scale, dtype, rng) for given, size in pairs)
+    H = None if H is None else H.T
+    return (
+        _complete(W, shape[0], n_components, scale, dtype, rng, W_folder),
+        _complete(H, shape[1], n_components, scale, dtype, rng),
+    )
 
 
-def _complete(given, n_rows, n_components, scale, dtype, rng):
+def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None):
     """Return a start that has the given components, and random ones beyond."""
     n_given = 0 if given is None else given.shape[1]
-    if n_given == n_components:
-        return pad_factor(given, dtype)
-    factor = _random(n_rows, n_components, scale, dtype, rng)
-    if n_given:
-        factor[:, :n_given] = given
-    return factor
-
-
-def _random(n_rows, n_components, scale, dtype, rng):
-    factor = empty_factor((n_rows, n_components), dtype)
+    factor = empty_factor((n_rows, n_components), dtype, folder)
     chunk = max(1, DRAW // n_components)
-    for start in range(0, n_rows, chunk):
+    for start in range(0, n_rows if n_given < n_components else 0, chunk):
         part = factor[start : start + chunk, :n_components]
         np.abs(rng.standard_normal(part.shape) * scale, out=part, casting="same_kind")
+    if n_given:
+        factor[:, :n_given] = given
     return factor
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .storage import map_scratch
+
 VECTOR_BYTES = 32  # checked against `kernels.simd` by the tests; importing that loads numba
 
 
@@ -129,11 +131,16 @@ def padded_width(n_components, dtype):
     return -(-n_components // lanes) * lanes
 
 
-def empty_factor(shape, dtype):
-    """Return a zero factor of (n_rows, n_components) with padded rows, aligned to cache lines."""
+def empty_factor(shape, dtype, folder=None):
+    """Return a zero factor of (n_rows, n_components) with padded rows, aligned to cache lines.
+
+    With a folder it is a file there, mapped into memory, that nobody else sees.
+    """
     n_rows, n_components = shape
     width = padded_width(n_components, dtype)
     itemsize = np.dtype(dtype).itemsize
+    if folder is not None:
+        return map_scratch(folder, n_rows * width * itemsize).view(dtype).reshape(n_rows, width)
     buffer = np.zeros(n_rows * width + 64 // itemsize, dtype)
     start = (-buffer.ctypes.data % 64) // itemsize
     return buffer[start : start + n_rows * width].reshape(n_rows, width)

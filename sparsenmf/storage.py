@@ -21,6 +21,7 @@ import contextlib
 import json
 import os
 import secrets
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -104,6 +105,38 @@ def open_whole(path):
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def map_scratch(folder, n_bytes):
+    """Return so many zero bytes as an array in a file without a name, which ends with it.
+
+    The space is taken at once: a disk that is full is an OSError now, not a crash later.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)
+        return np.asarray(np.memmap(file, np.uint8, "r+", shape=(n_bytes,)))
+
+
+def write_rows(path, shape, dtype, pieces):
+    """Write an .npy file of two dimensions, whole or not at all, and return it mapped.
+
+    Parameters
+    ----------
+    path : str or path-like
+    shape : (int, int)
+    dtype : dtype
+    pieces : iterable of ndarray
+        Its rows, some at a time.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with open_whole(path) as file:
+        np.lib.format.write_array_header_2_0(file, header)
+        for piece in pieces:
+            file.write(np.ascontiguousarray(piece, dtype).data)
+    return np.load(path, mmap_mode="r")
 
 
 def check_folder(path):

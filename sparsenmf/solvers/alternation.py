@@ -72,6 +72,8 @@ class Alternation(ABC):
     extrapolate : bool
         Whether there is momentum.
     n_threads : int
+    W_folder : path-like or None
+        Where there is room for a second W, if not in memory.
 
     Attributes
     ----------
@@ -99,6 +101,7 @@ class Alternation(ABC):
         max_sweeps=2,
         extrapolate=True,
         n_threads=1,
+        W_folder=None,
     ):
         self.rows, self.columns = rows, columns
         self.penalty_W, self.penalty_H = penalty_W, penalty_H
@@ -110,7 +113,7 @@ class Alternation(ABC):
         self.n_blocks = max(rows.n_blocks, columns.n_blocks)
         self._statistics = np.zeros((self.n_blocks, 2))
         self.current = Iterate(W, Ht, np.inf)
-        self._spare = (empty_factor(W.shape, W.dtype), empty_factor(Ht.shape, Ht.dtype))
+        self._spare = (empty_factor(W.shape, W.dtype, W_folder), empty_factor(Ht.shape, Ht.dtype))
         self._beta, self._n_accepted = 0.0, 0
         # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
         self.balanced = extrapolate and not (penalty_W.binds() or penalty_H.binds())

@@ -40,7 +40,9 @@ class Arrangement(NamedTuple):
     Ht: np.ndarray
 
 
-def arrange(X, weights, n_components, beta, solver, init, rng, *, W, H, low_memory, n_threads):
+def arrange(
+    X, weights, n_components, beta, solver, init, rng, *, W, H, low_memory, W_folder=None, n_threads
+):
     """Return the arrangement for a checked matrix, or for a store on disk.
 
     Raises
@@ -68,8 +70,10 @@ def arrange(X, weights, n_components, beta, solver, init, rng, *, W, H, low_memo
         rows = BlockRows(source, part, n_components)
         columns = columns_without_entries(X.shape[1], n_components, X.dtype)
         loss, mean = rows.survey(beta)
-        W, Ht = draw_start(X.shape, n_components, mean, X.dtype, rng, **start)
+        W, Ht = draw_start(X.shape, n_components, mean, X.dtype, rng, **start, W_folder=W_folder)
         return Arrangement(BlockDescent, rows, columns, loss, W, Ht)
+    if W_folder is not None:
+        raise ValueError("W_path is for a store, or with low_memory=True")
     X = weights.scale_matrix(X)
     check_scale(X)
     rows = make_rows(X, n_components)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..storage import write_rows
+
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 
@@ -22,10 +24,11 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
     return np.exp2(np.where(np.isfinite(exponent), exponent, 0.0))
 
 
-def order_components(W, Ht, n_components, *, keep=False, balanced=False):
+def order_components(W, Ht, n_components, *, keep=False, balanced=False, W_path=None):
     """Return W and H without padding, the heaviest component first, or in their order.
 
-    Balanced, the entries of both are of about the same size.
+    Balanced, the entries of both are of about the same size. With a path, W is that file,
+    mapped into memory.
     """
     order, squares = np.arange(n_components), [sum_squares(F)[:n_components] for F in (W, Ht)]
     if not keep:
@@ -33,9 +36,13 @@ def order_components(W, Ht, n_components, *, keep=False, balanced=False):
     H = np.empty((n_components, len(Ht)), Ht.dtype)
     for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
         H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]
-    W = np.take(W, order, axis=1)
+    scale = np.ones(n_components, W.dtype)
     if balanced:
         scale = balance(squares[0], squares[1], len(W), len(Ht)).astype(W.dtype)[order]
-        W /= scale
         H *= scale[:, None]
-    return W, H
+    if W_path is None:
+        W = np.take(W, order, axis=1)
+        W /= scale
+        return W, H
+    pieces = (W[start : start + CHUNK][:, order] / scale for start in range(0, len(W), CHUNK))
+    return write_rows(W_path, (len(W), n_components), W.dtype, pieces), H
