@@ -1,6 +1,7 @@
 """Matrices in files as blocks of rows, without reading a file as a whole."""
 
 import contextlib
+import math
 import zipfile
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def _open_h5ad(file, suffix, stack):
 
     X = stack.enter_context(h5py.File(file.name, "r"))["X"]
     if isinstance(X, h5py.Dataset):
-        return _slice_dense(X)
+        return _slice_dense(X.shape, X.dtype, H5Stream(X))
     form = X.attrs.get("encoding-type", "").removesuffix("_matrix")
     if form not in ("csr", "csc"):
         raise ValueError(f"its X is of the kind {form!r}, not a csr or csc matrix")
@@ -112,15 +113,19 @@ def _open_h5ad(file, suffix, stack):
 
 def _open_npy(file, suffix, stack):
     shape, dtype = read_header(file)
-    return _slice_dense(np.memmap(file, dtype, "r", file.tell(), shape))
+    file.seek(0)
+    return _slice_dense(shape, dtype, NpyStream(file, dimensions=2))
 
 
-def _slice_dense(X):
-    if len(X.shape) != 2 or X.dtype.kind not in "fbiu":
-        raise ValueError(f"it must have two dimensions of real numbers, not {X.shape} {X.dtype}")
-    step = max(1, CHUNK_NNZ // max(1, X.shape[1]))
-    for start in range(0, X.shape[0], step):
-        yield np.asarray(X[start : start + step])
+def _slice_dense(shape, dtype, stream):
+    if len(shape) != 2 or dtype.kind not in "fbiu":
+        raise ValueError(f"it must have two dimensions of real numbers, not {shape} of {dtype}")
+    n_rows, n_columns = shape
+    step = max(1, CHUNK_NNZ // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        size = min(step, n_rows - start)
+        yield stream.take(size).reshape(size, n_columns)
+    stream.drain()
 
 
 def _compressed(form, shape, streams):
@@ -182,20 +187,20 @@ def _zip_streams(*streams):
 class NpyStream:
     """The array in a .npy file, read in order."""
 
-    def __init__(self, file):
+    def __init__(self, file, dimensions=1):
         self._file = file
         shape, self._dtype = read_header(file)
         if self._dtype.hasobject:
-            raise ValueError("it has pickled objects in it")
-        if len(shape) > 1:
-            raise ValueError(f"an array has {len(shape)} dimensions instead of one")
-        self.left = shape[0] if shape else 1
+            raise ValueError("it has pickled objects in it: only allow_pickle=False is safe")
+        if len(shape) > dimensions:
+            raise ValueError(f"an array has {len(shape)} dimensions instead of {dimensions}")
+        self.left, self._width = (shape or (1,))[0], math.prod(shape[1:])
 
     def take(self, size):
-        """Return the next values."""
+        """Return the next values, or rows one after the other."""
         if size > self.left:
             raise ValueError(f"an array has {self.left} values left instead of {size}")
-        wanted = size * self._dtype.itemsize
+        wanted = size * self._width * self._dtype.itemsize
         content = self._file.read(wanted)
         if len(content) != wanted:
             raise EOFError("an array ends too early")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import tokenize
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,6 +142,9 @@ def _make_record(content):
             raise ValueError(f"{shard.folder!r} is not the name of a shard")
         if min(shard.rows, shard.nnz) < 0:
             raise ValueError(f"{shard.folder} has a negative size")
+        for name in shard.arrays(record.dtype, record.index_dtype):
+            if {"bytes", "crc32"} - shard.files[f"{name}.npy"].keys():
+                raise ValueError(f"{shard.folder} lacks the size or checksum of {name}.npy")
     return record
 
 
@@ -182,7 +186,10 @@ def read_header(file):
     }
     if version not in readers:
         raise ValueError(f"version {version} of the .npy format")
-    shape, columns_first, dtype = readers[version](file)
+    try:
+        shape, columns_first, dtype = readers[version](file)
+    except tokenize.TokenError as error:  # NumPy has it from Python's own parser
+        raise ValueError(f"its header cannot be read: {error}") from error
     if columns_first and len(shape) > 1:
         raise ValueError("its columns come first: save it in C order")
     return shape, dtype

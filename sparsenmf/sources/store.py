@@ -168,8 +168,11 @@ class CsrStore:
                 f"{self.folder / name} is damaged: {problem} in rows {start} to {stop}"
             )
         kind = np.int64 if high - low > INT32_MAX else indices.dtype
-        indptr = (indptr - low).astype(kind)  # of the type of the indices, as scipy wants it
-        return sp.csr_array((data, indices, indptr), shape=(stop - start, self.shape[1]))
+        X = sp.csr_array((stop - start, self.shape[1]), dtype=self.dtype)
+        # Set, not passed: scipy's constructor copies a view of less than half of an array.
+        X.data, X.indices = data, indices.astype(kind, copy=False)
+        X.indptr = (indptr - low).astype(kind)  # scipy wants both of one type
+        return X
 
     def blocks(self, max_nnz=BLOCK_NNZ):
         """Cut the matrix into blocks of rows with about equally many nonzeros.

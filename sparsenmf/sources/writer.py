@@ -103,6 +103,7 @@ def write_csr(
         remove_unlisted(folder, old.shards if old else ())
         kept, exact = (old if append else None), dtype is None
         if kept is not None:
+            CsrStore(folder, kept)  # raises where files do not fit: nothing is added to a ruin
             n_features = check_fits(n_features, kept.n_features, "n_features", folder)
             dtype = check_fits(dtype and np.dtype(dtype), kept.dtype, "dtype", folder)
         try:
