@@ -28,7 +28,7 @@ def store(X, tmp_path_factory):
     return open_csr(folder)
 
 
-@pytest.mark.parametrize("block_nnz", [2**24, 1000, 1])
+@pytest.mark.parametrize("block_nnz", [2**24, 1000])
 @pytest.mark.parametrize(
     "options",
     [
@@ -40,8 +40,6 @@ def store(X, tmp_path_factory):
     ids=lambda options: " ".join(options) or "plain",
 )
 def test_factorize(X, store, options, block_nnz, monkeypatch):
-    if block_nnz == 1 and options:
-        pytest.skip("a row at a time is slow: once is enough")
     monkeypatch.setattr(blocks, "BLOCK_NNZ", block_nnz)
     options = {"random_state": 0, "max_iter": 8, "tol": 0, **options}
     inside, outside = factorize(X, 6, **options), factorize(store, 6, **options)

@@ -91,14 +91,19 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
               show_default=True, help="Weight of the penalty on H.")  # fmt: skip
 @click.option("--l1-ratio", type=click.FloatRange(0, 1), default=0.0, show_default=True,
               help="Share of L1 in the penalties.")  # fmt: skip
+@click.option("--low-memory", is_flag=True, help="Without a transpose of the matrix.")
+@output_option("--w-path", (".npy",), "Keep W on disk, in this file.")
+@output_option("--checkpoint", None, "Keep the state of the run here, to go on with --resume.")
+@click.option("--resume", is_flag=True, help="Go on from the --checkpoint, if there is one.")
 @fit_options
 @vocabulary_option
 @result_options
-def factorize(matrix, vocabulary, tfidf, **options):
+def factorize(matrix, vocabulary, tfidf, w_path, **options):
     """Factorize a MATRIX of samples x features; print a summary or the topics.
 
-    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file. With a
-    --vocabulary its components are printed as topics.
+    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file, or the
+    folder of a matrix larger than memory (see sparsenmf store). With a --vocabulary its
+    components are printed as topics.
 
     \b
     Examples:
@@ -107,20 +112,23 @@ def factorize(matrix, vocabulary, tfidf, **options):
       sparsenmf factorize cells.h5ad -k 30 --loss kullback-leibler --save model.npz
     """
     from .. import _factorize
-    from ..files import read_matrix, read_vocabulary
+    from ..files import read_vocabulary
+    from ..sources import is_store, open_matrix
     from ..topics import weigh_counts
 
     fit, shown = split_options(options)
     tables = [name for name in ("topic_table", "term_table") if shown[name] is not None]
     if vocabulary is None and tables:
         raise click.UsageError(f"--{tables[0].replace('_', '-')} needs a --vocabulary")
-    X = read_matrix(matrix)
+    X = open_matrix(matrix)
+    if tfidf and is_store(X):
+        raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
     terms = None if vocabulary is None else read_vocabulary(vocabulary)
     if terms is not None and len(terms) != X.shape[1]:
         raise ValueError(
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
-    model = _factorize.factorize(weigh_counts(X) if tfidf else X, **fit)
+    model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
     finish(model, terms, None, **shown)
 
 

@@ -27,10 +27,11 @@ def transform(model, matrix, output, tol, n_threads):
       sparsenmf transform model.npz new.mtx.gz --output W.parquet
     """
     from ..factorization import Factorization
-    from ..files import read_matrix, write_factor
+    from ..files import write_factor
+    from ..sources import open_matrix
 
     loaded = Factorization.load(model)
-    W = loaded.transform(read_matrix(matrix), tol=tol, n_threads=n_threads)
+    W = loaded.transform(open_matrix(matrix), tol=tol, n_threads=n_threads)
     write_factor(output, W)
     click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
 

@@ -19,12 +19,20 @@ Everything else in the folder is left over from a writer that was killed, or bel
 work: readers ignore it, and the next writer clears it away.
 """
 
+import os
+
+from ..files import read_matrix
 from .store import CsrStore, open_csr
 from .writer import write_csr
 
-__all__ = ["CsrStore", "is_store", "open_csr", "write_csr"]
+__all__ = ["CsrStore", "is_store", "open_csr", "open_matrix", "write_csr"]
 
 
 def is_store(X):
     """Return whether X is a matrix on disk."""
     return isinstance(X, CsrStore)
+
+
+def open_matrix(path):
+    """Open the store that a folder is, or read the matrix that a file is."""
+    return open_csr(path) if os.path.isdir(path) else read_matrix(path)
