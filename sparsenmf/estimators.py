@@ -107,6 +107,8 @@ default "frobenius"
         As in `factorize`: weights of the features, components that stay as the W and H which
         `fit` gets, and words to begin topics with. Without a vocabulary, the terms in seeds
         are the columns of the DataFrame.
+    low_memory : bool, default False
+        Without a transpose of X.
 
     Attributes
     ----------
@@ -177,6 +179,7 @@ default "frobenius"
         seeds=None,
         seeding="start",
         vocabulary=None,
+        low_memory=False,
     ):
         self.n_components = n_components
         self.init = init
@@ -201,6 +204,7 @@ default "frobenius"
         self.seeds = seeds
         self.seeding = seeding
         self.vocabulary = vocabulary
+        self.low_memory = low_memory
 
     def fit(self, X, y=None, W=None, H=None, sample_weight=None):
         """Learn the components of X; see `fit_transform`."""
@@ -261,6 +265,7 @@ default "frobenius"
             seeds=self.seeds,
             seeding=self.seeding,
             vocabulary=vocabulary,
+            low_memory=self.low_memory,
             callback=self.callback,
             progress=bool(self.verbose),
         )

@@ -127,3 +127,13 @@ def test_single_cells_give_back_their_programs(tmp_path):
     adata = anndata.read_h5ad(tmp_path / "single_cell.h5ad")
     assert adata.obsm["X_nmf"].shape == (3000, 6)
     assert adata.varm["nmf"].shape == (1500, 6)
+
+
+def test_larger_than_memory_goes_on_and_appends(tmp_path):
+    text = output_of("larger_than_memory.py", tmp_path)
+    assert "80,000 x 5,000" in text
+    assert "Stopped after 5 iterations" in text
+    assert "it has converged" in text
+    assert "memmap of 80,000 rows" in text
+    assert "Appended: 160,000 documents" in text
+    assert not list(tmp_path.iterdir())

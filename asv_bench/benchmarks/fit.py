@@ -26,6 +26,24 @@ class FixedIterations(Benchmark):
         factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
 
 
+class Arrangement(Benchmark):
+    """Ten iterations with a transpose and without, on documents in memory."""
+
+    params = (["medium", "tall"], [False, True], THREADS)
+    param_names = ("data", "low_memory", "n_threads")
+
+    def setup(self, data, low_memory, n_threads):
+        self.require_cores(n_threads)
+        self.X = datasets.load(data)
+        self.options = {"tol": 0, "random_state": 0, "low_memory": low_memory}
+        self.time_factorize(data, low_memory, n_threads, max_iter=1)
+
+    def time_factorize(self, data, low_memory, n_threads, max_iter=10):
+        from sparsenmf import factorize
+
+        factorize(self.X, 20, max_iter=max_iter, n_threads=n_threads, **self.options)
+
+
 class Losses(Benchmark):
     """Five iterations of each solver for each loss, on counts."""
 
