@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize, open_csr, write_csr
+from sparsenmf import Factorization, factorize, open_csr, write_csr
 from sparsenmf.solvers import blocks
 
 from . import problems
@@ -168,3 +168,33 @@ def test_no_room_for_w_is_an_error_at_once(store, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         factorize(store, 5, W_path=tmp_path / "W.npy")
     assert not list(tmp_path.iterdir())
+
+
+def command(*arguments):
+    testing = pytest.importorskip("click.testing")
+    from sparsenmf.cli import group
+
+    return testing.CliRunner().invoke(group, list(map(str, arguments)), prog_name="sparsenmf")
+
+
+def test_the_command_takes_a_store(X, store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ("factorize", store.folder, "-k", 5, "--checkpoint", "state", "--tol", 0)
+    assert command(*options, "--max-iter", 4).exit_code == 0
+    result = command(*options, "--max-iter", 9, "--resume", "--w-path", "W.npy", "--save", "m.npz")
+    assert result.exit_code == 0, result.output
+    expected = factorize(store, 5, max_iter=9, tol=0, random_state=0)
+    model = Factorization.load("m.npz")
+    np.testing.assert_array_equal(model.H, expected.H)
+    np.testing.assert_array_equal(np.load("W.npy"), expected.W)
+    assert command("transform", "m.npz", store.folder, "--output", "T.npy").exit_code == 0
+    np.testing.assert_array_equal(np.load("T.npy"), model.transform(X))
+
+
+def test_the_command_refuses_what_a_store_cannot_do(store, tmp_path):
+    result = command("factorize", store.folder, "-k", 5, "--tfidf")
+    assert (result.exit_code, "weigh before you store" in result.output) == (2, True)
+    result = command("factorize", store.folder, "-k", 5, "--loss", "kullback-leibler")
+    assert (result.exit_code, "a store needs" in result.output) == (1, True)
+    result = command("factorize", store.folder, "-k", 5, "--resume")
+    assert (result.exit_code, "resume=True needs checkpoint" in result.output) == (1, True)
