@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from sparsenmf import open_csr, write_csr
 from sparsenmf.sources import lock
+from sparsenmf.sources.layout import LOCK
 from sparsenmf.sources.lock import hold_lock
 
 from .children import finish_child, posix, run_child, start_child
@@ -337,13 +338,15 @@ def child_hold(folder):
 def test_writer_of_another_process_is_named_and_a_dead_one_is_not_waited_for(folder):
     child = start_child(child_hold, folder.as_posix(), stdin=subprocess.PIPE)
     assert child.stdout.readline() == "writing\n"
-    with pytest.raises(BlockingIOError, match=rf"by process {child.pid} on .* or delete .*\.lock"):
+    with pytest.raises(
+        BlockingIOError, match=rf"by process {child.pid} on .* or delete .*\.sparsenmf-lock"
+    ):
         write_csr(folder, rows(5, 3), append=True)
     child.kill()
     child.communicate()
-    assert (folder / ".lock").exists() == (os.name == "posix")
+    assert (folder / LOCK).exists() == (os.name == "posix")
     if os.name != "posix":
-        (folder / ".lock").unlink()
+        (folder / LOCK).unlink()
     write_csr(folder, rows(5, 3), append=True)
     assert values(folder) == [1, 3]
     assert only_its_own(folder)
@@ -354,17 +357,17 @@ def test_writer_of_another_process_is_named_and_a_dead_one_is_not_waited_for(fol
 def test_lock_of_a_process_that_is_gone_is_taken_over(content, folder, monkeypatch):
     """Of an earlier process with our number, and of one killed before it could write."""
     monkeypatch.setattr(lock, "GRACE", 0.1)
-    (folder / ".lock").write_text(content)
+    (folder / LOCK).write_text(content)
     write_csr(folder, rows(5, 3), append=True)
     assert values(folder) == [1, 3]
     assert only_its_own(folder)
 
 
 def test_lock_of_another_machine_is_not_taken_over(folder):
-    (folder / ".lock").write_text("1 elsewhere")
+    (folder / LOCK).write_text("1 elsewhere")
     with pytest.raises(BlockingIOError, match=r"by process 1 on elsewhere"):
         write_csr(folder, rows(5, 3), append=True)
-    assert (folder / ".lock").read_text() == "1 elsewhere"
+    assert (folder / LOCK).read_text() == "1 elsewhere"
 
 
 def die_with(path):
