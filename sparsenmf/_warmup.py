@@ -9,6 +9,7 @@ from ._factorize import factorize
 
 RUNS = (
     {"init": "nndsvd"},
+    {"low_memory": True},
     {"loss": "kullback-leibler"},
     {"solver": "mu"},
     {"solver": "mu", "loss": "kullback-leibler"},

@@ -169,6 +169,7 @@ class Stream:
         width, beta = self.Ht.shape[1], self.Ht.dtype.type(0)
         partials, gram = np.zeros((1, width, width)), np.empty((width, width))
         block = np.array([[0, len(self.Ht)]])
+        block.flags.writeable = False  # as in `Rows`: another kernel would be compiled for it
         extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, block, partials)
         sum_grams(1, partials, gram)
         return gram, self.Ht.sum(axis=0, dtype=np.float64)

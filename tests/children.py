@@ -47,13 +47,13 @@ def expected():
     return solve(1)
 
 
-def start_child(function, *args, env=None):
+def start_child(function, *args, env=None, stdin=None):
     """Start a new interpreter that calls a function of a test module."""
     code = f"from {function.__module__} import {function.__name__} as f; f(*{args!r})"
     env = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_NUM_THREADS": "2", **(env or {})}
     env = {name: value for name, value in env.items() if value is not None}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, **pipes)
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdin=stdin, **pipes)
 
 
 def finish_child(child, timeout=TIMEOUT):

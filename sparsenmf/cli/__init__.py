@@ -2,7 +2,7 @@
 
 from .command import group
 from .fit import factorize, topics
-from .store import store
+from .stores import store
 from .use import info, transform, warmup
 
 for command in (topics, factorize, transform, store, info, warmup):

@@ -6,7 +6,7 @@ import click
 
 from .command import say
 from .options import factor_option, terms_option, threads_option, vocabulary_option
-from .store import describe_store
+from .stores import describe_store
 
 
 @click.command()

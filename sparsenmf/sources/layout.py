@@ -16,7 +16,7 @@ from ..validation import INT32_MAX
 
 FORMAT = 1
 
-RECORD, LOCK = "shape.json", ".lock"
+RECORD, LOCK = "shape.json", ".sparsenmf-lock"
 
 SHARD = re.compile(r"shard-(\d{5,})")
 

@@ -13,7 +13,7 @@ N_BUCKETS = 128  # files open at once
 
 PIECE = 2**18  # entries that are read back at once
 
-EMPTY = np.dtype([("row", np.int64), ("column", np.int64), ("value", np.float32)])
+EMPTY = np.dtype([("row", np.int64), ("column", np.int64), ("value", np.float64)])
 """Of entries where there are none."""
 
 

@@ -93,8 +93,9 @@ def write_csr(
     shard_nnz = check_integer(shard_nnz, "shard_nnz", 1)
     if n_features is not None:
         n_features = check_integer(n_features, "n_features", 1)
-    if dtype is not None and np.dtype(dtype).name not in DTYPES:
-        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {np.dtype(dtype)}")
+    dtype = None if dtype is None else np.dtype(dtype)
+    if dtype is not None and dtype.name not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {dtype}")
     if append and overwrite:
         raise ValueError("append keeps what overwrite would replace: choose one")
     folder = absolute(folder)
@@ -105,7 +106,7 @@ def write_csr(
         if kept is not None:
             CsrStore(folder, kept)  # raises where files do not fit: nothing is added to a ruin
             n_features = check_fits(n_features, kept.n_features, "n_features", folder)
-            dtype = check_fits(dtype and np.dtype(dtype), kept.dtype, "dtype", folder)
+            dtype = check_fits(dtype, kept.dtype, "dtype", folder)
         try:
             blocks = check_blocks(open_chunks(chunks, folder), n_features, dtype, exact)
             first = old.next_number if old else 0
@@ -186,7 +187,7 @@ def check_blocks(chunks, n_features, dtype, exact):
         n_features = X.shape[1] if n_features is None else n_features
         if X.shape[1] != n_features:
             raise ValueError(f"{name} has {X.shape[1]} columns instead of {n_features}")
-        dtype = X.dtype if dtype is None else np.dtype(dtype)
+        dtype = X.dtype if dtype is None else dtype
         X = convert(X, dtype, name)
         n_rows += X.shape[0]
         yield X
