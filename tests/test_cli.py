@@ -283,7 +283,7 @@ FAILURES = [
     (["factorize", "X.npz", "-k", 2, "--solver", "cd", "--loss", "1.5"], 'solver="cd"'),
     (["transform", "X.npz", "X.npz", "--output", "W.npy"], "not a whole saved Factorization"),
     (["info", "missing.npz"], "missing.npz: No such file"),
-    (["info", "empty"], "empty: "),
+    (["info", "empty"], "empty is not a store"),
 ]
 
 
