@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -163,6 +164,17 @@ def arrays(**changes):
     return lambda path: np.savez(path, **parts)
 
 
+def write_longer(path):
+    """One array has more in it than its header says."""
+    sp.save_npz(path, matrix("f4"))
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    content["data.npy"] += b"more"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in content.items():
+            archive.writestr(name, value)
+
+
 def text(content):
     return lambda path: path.write_text(content)
 
@@ -180,6 +192,7 @@ BAD_FILES = {
     "pointers leave": ("X.npz", arrays(indptr=np.arange(171) * 10**6), "leave the"),
     "few pointers": ("X.npz", arrays(indptr=np.arange(9)), "do not fit 170"),
     "indices leave": ("X.npz", arrays(indices=matrix("f4").indices + 1), r"leave \[0, 60\)"),
+    "longer": ("X.npz", write_longer, "longer than its header says"),
     "complex": ("X.npz", arrays(data=matrix("f4").data * 1j), "real numbers"),
     "vector": ("X.npy", lambda path: np.save(path, np.ones(3)), "two dimensions"),
     "no market": ("X.mtx", text("Dear Ada,\n"), "does not begin with %%MatrixMarket"),
@@ -234,6 +247,7 @@ def peak():
 def child_measure(path, small, folder):
     """Print by how many MiB the peak of memory grew, with everything imported before."""
     chunks.CHUNK_NNZ, market.PORTION, triplets.PIECE = 2**15, 2**17, 2**13
+    triplets.N_BUCKETS = 4  # so that these are too large, and have to be split again
     write_csr(f"{folder}-small", small)
     before = peak()
     write_csr(folder, path)

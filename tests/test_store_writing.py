@@ -227,6 +227,32 @@ def test_failure_at_any_step_leaves_the_old_or_the_new(options, folder, monkeypa
     assert values(folder) == after
 
 
+def test_record_is_replaced_when_all_else_is_on_the_disk(folder, monkeypatch):
+    os.link(folder / "shape.json", folder.parent / "the old one")
+    before = (folder / "shape.json").read_bytes()
+    synced, fsync, replace = set(), os.fsync, os.replace
+
+    def note_sync(handle):
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def note_replace(source, target):
+        inside = [*folder.glob("shard-*/*"), source]
+        if os.name == "posix":
+            inside += [folder, *folder.glob("shard-*")]
+        waiting = {path.stat().st_ino for path in inside} - old - synced
+        assert not waiting
+        replace(source, target)
+        synced.clear()
+
+    old = {path.stat().st_ino for path in folder.rglob("*")}
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_replace)
+    write_csr(folder, rows(20, 2), append=True, shard_nnz=100)
+    assert (folder.parent / "the old one").read_bytes() == before
+    assert (folder.stat().st_ino in synced) == (os.name == "posix")  # the new name, too
+
+
 def child_write_beyond_a_limit(folder):
     import resource
 
