@@ -1,0 +1,103 @@
+"""The result of a selection of the number of components, and its forecast."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(repr=False, eq=False)
+class Selection:
+    """How candidates for the number of components compare.
+
+    Attributes
+    ----------
+    n_components : int
+        The recommendation; `select_n_components` states the rule.
+    table : dict of str -> ndarray
+        A row for each candidate that was tried: "n_components", "mean", "standard_error", a
+        column "1", "2", ... for each fold or restart, and perhaps "cophenetic". A loss is
+        relative: to ||X||^2 / 2, or for Kullback-Leibler to sum(X), of what it is of.
+    method : str
+    loss : str or float
+    skipped : tuple of int
+        Candidates that were not tried.
+    stop_reason : str
+        "done", "hopeless" (the larger ones), "time_limit", "callback" or "interrupted".
+    seconds : float
+    """
+
+    n_components: int
+    table: dict[str, np.ndarray]
+    method: str
+    loss: Any
+    skipped: tuple[int, ...]
+    stop_reason: str
+    seconds: float
+
+    def __repr__(self):
+        title = "similarity" if self.method == "stability" else "held-out loss"
+        lines = [f"Selection by {self.method} ({self.loss}): {self.n_components} components"]
+        lines.append(f"  {'components':>10}  {title:>13}  standard error")
+        columns = (self.table[name] for name in ("n_components", "mean", "standard_error"))
+        for k, mean, error in zip(*columns, strict=True):
+            mark = " <-" if k == self.n_components else ""
+            lines.append(f"  {k:>10}  {mean:>13.5f}  {error:>14.5f}{mark}")
+        left_out = f", not tried: {', '.join(map(str, self.skipped))}" if self.skipped else ""
+        return "\n".join([*lines, f"  {self.stop_reason} in {self.seconds:.1f} s{left_out}"])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the means with their standard errors, and mark the recommendation.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Default: those of a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        if ax is None:
+            try:
+                from matplotlib import pyplot
+            except ImportError as error:
+                raise ImportError('plot needs matplotlib: pip install "sparsenmf[plot]"') from error
+            ax = pyplot.subplots()[1]
+        columns = (self.table[name] for name in ("n_components", "mean", "standard_error"))
+        candidates, means, errors = columns
+        ax.errorbar(candidates, means, errors, marker="o", capsize=3)
+        ax.axvline(self.n_components, linestyle="--", color="grey")
+        ax.set_xlabel("components")
+        stable = self.method == "stability"
+        ax.set_ylabel("similarity of restarts" if stable else "relative held-out loss")
+        return ax
+
+
+@dataclass(frozen=True)
+class SelectionForecast:
+    """What a selection will take.
+
+    Attributes
+    ----------
+    n_fits : int
+        If no candidate is left out.
+    seconds : float
+        If all fits take their max_iter iterations, from the timing of a few: most converge
+        before.
+    memory : int
+        Bytes beyond X at the peak.
+    """
+
+    n_fits: int
+    seconds: float
+    memory: int
+
+    def __str__(self):
+        size = f"{self.memory / 2**20:,.0f} MiB beyond X"
+        return f"{self.n_fits} fits, at most about {self.seconds:.1f} s, {size}"
