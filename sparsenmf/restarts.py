@@ -20,13 +20,10 @@ class Seeds:
     """Generators by number, from a user's `random_state`."""
 
     def __init__(self, random_state):
+        source = check_random_state(random_state)
         if isinstance(random_state, np.random.RandomState | np.random.Generator):
-            draw = check_random_state(random_state)
-            entropy = draw.bytes(16)
-            self._entropy = int.from_bytes(entropy, "little")
-        else:
-            check_random_state(random_state)
-            self._entropy = np.random.SeedSequence(random_state).entropy
+            random_state = int.from_bytes(source.bytes(16), "little")
+        self._entropy = np.random.SeedSequence(random_state).entropy
 
     def generator(self, *key):
         """Return the generator of this key of integers, always the same."""

@@ -55,7 +55,7 @@ class Restarts:
         return float("nan"), fit(self.X)
 
 
-KINDS = {"blocks": Blocks, "entries": Entries, "stability": Restarts}
+KINDS: dict[str, Any] = {"blocks": Blocks, "entries": Entries, "stability": Restarts}
 
 
 def select_n_components(

@@ -35,7 +35,18 @@ LAYERS = [
     {"solvers", "initialization", "memory"},
     {"components", "factorization"},
     {"_factorize", "streaming"},
-    {"estimators", "tables", "topics", "_warmup"},
+    {
+        "estimators",
+        "tables",
+        "topics",
+        "holdout",
+        "stability",
+        "restarts",
+        "selected",
+        "selection",
+        "consensus",
+        "_warmup",
+    },
     {"minibatch"},
     {"cli"},
     {"__main__"},
@@ -122,6 +133,10 @@ PUBLIC = [
     sparsenmf.Factorization.normalize,
     sparsenmf.Factorization.loss,
     sparsenmf.find_topics,
+    sparsenmf.best_of,
+    sparsenmf.consensus,
+    sparsenmf.forecast_selection,
+    sparsenmf.select_n_components,
     sparsenmf.topic_table,
     sparsenmf.term_table,
     sparsenmf.document_table,
@@ -161,7 +176,7 @@ def test_public_names_are_all_there():
 def test_import_is_light():
     code = (
         "import sys, sparsenmf\n"
-        "loaded = {'numba', 'scipy', 'sklearn', 'pandas', 'tqdm', 'click'} & set(sys.modules)\n"
+        "loaded = {'numba', 'scipy', 'sklearn', 'pandas', 'tqdm', 'click', 'matplotlib'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -172,7 +187,7 @@ def test_a_factorization_loads_no_optional_package():
         "import sys, scipy.sparse as sp, sparsenmf\n"
         "X = sp.random_array((50, 40), density=0.3)\n"
         "sparsenmf.factorize(X, 3, max_iter=3)\n"
-        "optional = {'sklearn', 'pandas', 'tqdm', 'joblib', 'click', 'pyarrow', 'anndata'}\n"
+        "optional = {'sklearn', 'pandas', 'tqdm', 'joblib', 'click', 'pyarrow', 'anndata', 'matplotlib'}\n"
         "loaded = optional & set(sys.modules)\n"
         "assert not loaded, loaded"
     )

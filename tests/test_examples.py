@@ -127,3 +127,14 @@ def test_single_cells_give_back_their_programs(tmp_path):
     adata = anndata.read_h5ad(tmp_path / "single_cell.h5ad")
     assert adata.obsm["X_nmf"].shape == (3000, 6)
     assert adata.varm["nmf"].shape == (1500, 6)
+
+
+def test_choosing_k_prints_a_table_and_recommends(tmp_path):
+    text = output_of("choosing_k.py", tmp_path)
+    losses = [float(x) for x in re.findall(r"^ +\d+ +(0\.\d{5}) ", text, re.MULTILINE)]
+    assert losses
+    chosen = int(re.search(r"Recommended: (\d+) topics", text)[1])
+    assert chosen > 1
+    assert min(losses) < losses[0]
+    pytest.importorskip("matplotlib")
+    assert (tmp_path / "choosing_k.png").stat().st_size > 1000
