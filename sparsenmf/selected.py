@@ -43,6 +43,8 @@ class Selection:
         for k, mean, error in zip(*columns, strict=True):
             mark = " <-" if k == self.n_components else ""
             lines.append(f"  {k:>10}  {mean:>13.5f}  {error:>14.5f}{mark}")
+        if self.n_components == self.table["n_components"].max():
+            lines.append("  the largest that was tried: more may be better")
         left_out = f", not tried: {', '.join(map(str, self.skipped))}" if self.skipped else ""
         return "\n".join([*lines, f"  {self.stop_reason} in {self.seconds:.1f} s{left_out}"])
 
