@@ -15,7 +15,7 @@ from topics import read_documentation
 
 from sparsenmf import forecast_selection, select_n_components
 
-CANDIDATES = [1, 5, 10, 20, 40, 80]
+CANDIDATES = [1, 10, 20, 40, 80, 160]
 
 
 def main():

@@ -47,7 +47,7 @@ class Blocks:
     seeds : Seeds
     """
 
-    direction, further_iterations = 1, 0  # to be minimised
+    direction = 1  # to be minimised
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
@@ -81,12 +81,17 @@ class Blocks:
             Of a matrix, and perhaps of W, H and max_iter; returns the model.
         """
         A, B, C, D = self.split(fold)
+        if A.nnz == 0:
+            raise ValueError(
+                f"n_repeats={self.n_folds} leaves a held-out block of {A.shape[0]} x {A.shape[1]} "
+                f"without a nonzero: choose fewer"
+            )
         model = fit(D)
         n_threads = fit.keywords.get("n_threads")
         W = model.transform(B, n_threads=n_threads)
         H = other_side(model).transform(sp.csr_array(C.T), n_threads=n_threads).T
-        loss, size = block_loss(A, W, H, self.beta, self.floor), norm_of(A.data, self.beta)
-        return (loss / size if size else float("nan")), model
+        loss = block_loss(A, W, H, self.beta, self.floor)
+        return loss / norm_of(A.data, self.beta), model
 
 
 class Entries:
@@ -101,7 +106,7 @@ class Entries:
     seeds : Seeds
     """
 
-    direction, further_iterations = 1, ROUNDS * ROUND_ITERATIONS  # to be minimised
+    direction = 1  # to be minimised
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
@@ -126,11 +131,20 @@ class Entries:
         """Return X with room for predictions where entries are held out: explicit zeros."""
         return self._hide(self.draw(fold))[0]
 
+    def _stored(self):
+        """Return the places of X's nonzeros, in order."""
+        i = np.repeat(np.arange(self.X.shape[0], dtype=np.int64), np.diff(self.X.indptr))
+        return i * self.X.shape[1] + self.X.indices
+
+    def _values(self, places):
+        """Return what X has at these places, float64."""
+        stored = self._stored()
+        found = np.minimum(np.searchsorted(stored, places), len(stored) - 1)
+        return np.where(stored[found] == places, self.X.data[found].astype(np.float64), 0.0)
+
     def _hide(self, places):
         """Return X without the entries at these places, and where in its data they would be."""
-        X, n_features = self.X, self.X.shape[1]
-        i = np.repeat(np.arange(X.shape[0], dtype=np.int64), np.diff(X.indptr))
-        stored = i * n_features + X.indices
+        X, n_features, stored = self.X, self.X.shape[1], self._stored()
         known = ~np.isin(stored, places, assume_unique=True)
         merged = np.concatenate([stored[known], places])
         order = np.argsort(merged, kind="stable")
@@ -143,8 +157,7 @@ class Entries:
     def estimate(self, W, H, places):
         """Return the loss of X from W H over all entries, as those at these places tell it."""
         i, j = np.divmod(places, self.X.shape[1])
-        x = np.asarray(self.X[i, j]).ravel().astype(np.float64)
-        losses = entry_losses(x, predict(W, H, i, j), self.beta, self.floor)
+        losses = entry_losses(self._values(places), predict(W, H, i, j), self.beta, self.floor)
         return self.n_entries * float(losses.mean())
 
     def score(self, fold, fit):

@@ -90,6 +90,12 @@ def check_options(options, taken=TAKEN):
             raise TypeError(f"{name} cannot be passed on to these fits")
 
 
+def check_random_init(options):
+    """Raise ValueError where all starts would be the same."""
+    if options.get("init") not in (None, "random"):
+        raise ValueError(f'init must be "random" for starts that differ, not {options["init"]!r}')
+
+
 def fit_whole(X, n_components, **options):
     """Return a model as `factorize` does, but raise KeyboardInterrupt where that came.
 

@@ -1,9 +1,19 @@
-"""The result of a selection of the number of components, and its forecast."""
+"""The result of a selection of the number of components, its forecast, and the rules."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+LITTLE = 0.01
+"""Share of the fall of the held-out loss, from the worst candidate to the best, that is not
+worth another component."""
+
+STABLE = 0.95
+"""Mean cosine of components with their partners in other runs."""
+
+PATIENCE = 3
+"""Candidates in a row that are worse than the best before: larger ones are not tried."""
 
 
 @dataclass(repr=False, eq=False)
@@ -103,3 +113,38 @@ class SelectionForecast:
     def __str__(self):
         size = f"{self.memory / 2**20:,.0f} MiB beyond X"
         return f"{self.n_fits} fits, at most about {self.seconds:.1f} s, {size}"
+
+
+def folds_of(table, n_folds):
+    """Return the values, of shape (candidates, folds)."""
+    return np.column_stack([table[str(fold + 1)] for fold in range(n_folds)])
+
+
+def _above(folds, best):
+    """Return by how much each candidate's mean is above the best one's, and its error."""
+    differences = folds - folds[best]
+    return differences.mean(axis=1), differences.std(axis=1, ddof=1) / np.sqrt(folds.shape[1])
+
+
+def fewest(folds):
+    """Return the position of the first candidate that is as good as the best."""
+    means = folds.mean(axis=1)
+    above, error = _above(folds, int(means.argmin()))
+    return int(np.argmax(above <= np.maximum(error, LITTLE * np.ptp(means))))
+
+
+def most_stable(folds):
+    """Return the position of the last candidate that is stable, or else of the most stable."""
+    means = folds.mean(axis=1)
+    stable = np.flatnonzero(means >= STABLE)
+    return int(stable[-1] if len(stable) else means.argmax())
+
+
+def hopeless(rows, n_folds):
+    """Tell whether the last few candidates are all worse than the best before them."""
+    if len(rows) <= PATIENCE:
+        return False
+    folds = np.array([[row[str(fold + 1)] for fold in range(n_folds)] for row in rows])
+    best = int(folds[:-PATIENCE].mean(axis=1).argmin())
+    above, error = _above(folds, best)
+    return bool((above > error)[-PATIENCE:].all())

@@ -2,33 +2,30 @@
 
 import functools
 import sys
+import time
 from typing import Any
 
 import numpy as np
 
-from ._factorize import factorize
 from .arguments import check_choice, check_flag, check_integer
 from .holdout import Blocks, Entries
 from .losses import check_loss
 from .memory import estimate_memory
-from .restarts import Runs, Seeds, check_options, fit_whole
-from .selected import Selection, SelectionForecast
+from .restarts import Runs, Seeds, check_options, check_random_init, fit_whole
+from .selected import (
+    Selection,
+    SelectionForecast,
+    fewest,
+    folds_of,
+    hopeless,
+    most_stable,
+)
 from .stability import agreement, check_samples, cophenetic_coefficient
 from .validation import check_matrix
 
 METHODS = ("blocks", "entries", "stability")
 
 REPEATS = {"blocks": 3, "entries": 3, "stability": 5}
-
-LITTLE = 0.01
-"""Share of the fall of the held-out loss, from the worst candidate to the best, that is not
-worth another component."""
-
-STABLE = 0.95
-"""Mean cosine of components with their partners in other runs."""
-
-PATIENCE = 3
-"""Candidates in a row that are worse than the best before: larger ones are not tried."""
 
 TOL = 1e-4  # of the fits: differences between candidates are larger
 
@@ -40,7 +37,7 @@ PROBE_ITERATIONS = 5
 class Restarts:
     """Stability: the same X from different starts."""
 
-    direction, further_iterations = -1, 0  # to be maximised
+    direction = -1  # to be maximised
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.seeds = X, n_folds, seeds
@@ -178,7 +175,7 @@ def select_n_components(
             row = _try_candidate(kind, k, starts, warm_start, cophenetic, runs, options)
             if row is not None:
                 rows.append(row)
-            if early_stop and _hopeless(rows, kind.n_folds):
+            if early_stop and hopeless(rows, kind.n_folds):
                 runs.stop_reason = runs.stop_reason or "hopeless"
             if runs.stop_reason:
                 break
@@ -191,8 +188,8 @@ def select_n_components(
     if not rows:
         raise TimeoutError(f"{runs.stop_reason} before the first candidate was finished")
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    folds = _folds(table, kind.n_folds)
-    chosen = _most_stable(folds) if not held_out else _fewest(folds)
+    folds = folds_of(table, kind.n_folds)
+    chosen = most_stable(folds) if not held_out else fewest(folds)
     return Selection(
         n_components=int(table["n_components"][chosen]),
         table=table,
@@ -248,6 +245,8 @@ def _prepare(X, candidates, method, n_repeats, loss, random_state, options):
     """Return how to score, the candidates in order, and the options of each fit."""
     check_choice(method, "method", METHODS)
     check_options(options)
+    if method == "stability":
+        check_random_init(options)
     X = check_matrix(X)
     beta = check_loss(loss, options.get("solver"), X)
     if method != "stability" and beta not in (1, 2):
@@ -308,53 +307,20 @@ def _fit(X, *, start, rng, W=None, H=None, **options):
     return fit_whole(X, W=W, H=H, random_state=rng, **options)
 
 
-def _folds(table, n_folds):
-    """Return the values, of shape (candidates, folds)."""
-    return np.column_stack([table[str(fold + 1)] for fold in range(n_folds)])
-
-
-def _above(folds, best):
-    """Return by how much each candidate's mean is above the best one's, and its error."""
-    differences = folds - folds[best]
-    return differences.mean(axis=1), differences.std(axis=1, ddof=1) / np.sqrt(folds.shape[1])
-
-
-def _fewest(folds):
-    """Return the position of the first candidate that is as good as the best."""
-    means = folds.mean(axis=1)
-    above, error = _above(folds, int(means.argmin()))
-    return int(np.argmax(above <= np.maximum(error, LITTLE * np.ptp(means))))
-
-
-def _most_stable(folds):
-    means = folds.mean(axis=1)
-    stable = np.flatnonzero(means >= STABLE)
-    return int(stable[-1] if len(stable) else means.argmax())
-
-
-def _hopeless(rows, n_folds):
-    """Tell whether the last few candidates are all worse than the best before them."""
-    if len(rows) <= PATIENCE:
-        return False
-    folds = np.array([[row[str(fold + 1)] for fold in range(n_folds)] for row in rows])
-    best = int(folds[:-PATIENCE].mean(axis=1).argmin())
-    above, error = _above(folds, best)
-    return bool((above > error)[-PATIENCE:].all())
-
-
 def _forecast(kind, candidates, options):
-    X = kind.training(0)
-    probe = {**options, "max_iter": PROBE_ITERATIONS, "tol": 0.0}
+    most = candidates[-1]
+    fit = functools.partial(_fit, n_components=most, start=None, **{**options, "tol": 0.0})
     # The first run compiles or loads the kernels.
-    factorize(X, candidates[-1], random_state=0, **{**probe, "max_iter": 1})
-    times = factorize(X, candidates[-1], random_state=0, **probe).time_history
+    for n_iter in (1, PROBE_ITERATIONS):
+        started = time.perf_counter()
+        _, model = kind.score(0, functools.partial(fit, rng=0, max_iter=n_iter))
+        once = time.perf_counter() - started  # with the scoring
+    times = model.time_history
     iteration = (times[-1] - times[0]) / max(1, len(times) - 1)
-    # Rounds of predictions are further iterations.
-    n_iter = options.get("max_iter", MAX_ITER) + kind.further_iterations
-    once = sum(times[0] + n_iter * iteration * k / candidates[-1] for k in candidates)
-    needed = estimate_memory(X, candidates[-1]).total
+    once += max(0, options.get("max_iter", MAX_ITER) - PROBE_ITERATIONS) * iteration
+    seconds = kind.n_folds * sum(once * k / most for k in candidates)
+    X = kind.training(0)
     copies = 0 if X is kind.X else kind.X.nnz * (kind.X.dtype.itemsize + 4)
-    starts = kind.n_folds * candidates[-1] * X.shape[1] * X.dtype.itemsize
-    return SelectionForecast(
-        kind.n_folds * len(candidates), kind.n_folds * once, needed + copies + starts
-    )
+    starts = kind.n_folds * most * X.shape[1] * X.dtype.itemsize
+    memory = estimate_memory(X, most).total + copies + starts
+    return SelectionForecast(kind.n_folds * len(candidates), seconds, memory)

@@ -14,7 +14,7 @@ from scipy.spatial.distance import squareform
 from sparsenmf import best_of, factorize, forecast_selection, select_n_components
 from sparsenmf.holdout import Blocks, Entries, block_loss, norm_of
 from sparsenmf.restarts import Seeds
-from sparsenmf.selection import _fewest, _most_stable
+from sparsenmf.selected import fewest, most_stable
 from sparsenmf.stability import agreement, cophenetic_coefficient, match_components
 
 from .problems import planted_counts
@@ -153,15 +153,15 @@ def test_cophenetic_coefficient_is_that_of_the_consensus_matrix(rng):
 
 def test_rule_of_the_fewest_components():
     folds = np.array([[9.0, 9.2], [5.0, 5.4], [4.0, 4.6], [4.02, 4.5], [4.3, 4.9]])
-    assert _fewest(folds) == 2  # the best mean is that of 3, within an error of 2
-    assert _fewest(folds[:2]) == 1
+    assert fewest(folds) == 2  # the best mean is that of 3, within an error of 2
+    assert fewest(folds[:2]) == 1
     flat = np.array([[100.0, 101.0], [2.0, 3.0], [1.9, 2.9], [1.8, 2.8]])
-    assert _fewest(flat) == 1  # certainly worse than the best, but by 0.2 of 98
+    assert fewest(flat) == 1  # certainly worse than the best, but by 0.2 of 98
 
 
-def test_rule_of_the_most_stable():
-    assert _most_stable(np.array([[1.0, 1.0], [0.96, 0.97], [0.8, 0.9]])) == 1
-    assert _most_stable(np.array([[0.5, 0.5], [0.7, 0.7], [0.6, 0.6]])) == 1
+def test_rule_of_themost_stable():
+    assert most_stable(np.array([[1.0, 1.0], [0.96, 0.97], [0.8, 0.9]])) == 1
+    assert most_stable(np.array([[0.5, 0.5], [0.7, 0.7], [0.6, 0.6]])) == 1
 
 
 def test_blocks_find_the_planted_number():
@@ -270,6 +270,16 @@ def test_forecast_counts_the_fits():
     assert str(forecast).startswith("20 fits")
 
 
+def test_progress_begins_with_the_forecast(capsys):
+    X, _, _ = problem()
+    silent = select_n_components(X, [2, 3], random_state=0)
+    assert capsys.readouterr().err == ""
+    shown = select_n_components(X, [2, 3], random_state=0, progress=True)
+    text = capsys.readouterr().err
+    assert text.startswith("select: 6 fits, at most about ")
+    assert np.array_equal(shown.table["mean"], silent.table["mean"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -291,6 +301,18 @@ def test_refusals_name_the_argument(options, message):
     X, _, _ = problem()
     with pytest.raises((TypeError, ValueError), match=message):
         select_n_components(X, **{"candidates": [2], **options})
+
+
+def test_equal_starts_are_refused():
+    X, _, _ = problem()
+    with pytest.raises(ValueError, match="init must be"):
+        select_n_components(X, [2], method="stability", init="nndsvd")
+
+
+def test_block_without_a_nonzero_is_refused():
+    X = sp.csr_array(([1.0, 1.0], ([0, 1], [0, 1])), shape=(30, 30))
+    with pytest.raises(ValueError, match="n_repeats=10 leaves a held-out block of 3 x 3"):
+        select_n_components(X, [2], n_repeats=10, random_state=0)
 
 
 def test_no_square_array_for_many_samples():
