@@ -100,8 +100,9 @@ class SelectionForecast:
     n_fits : int
         If no candidate is left out.
     seconds : float
-        If all fits take their max_iter iterations, from the timing of a few: most converge
-        before.
+        If all fits take their max_iter iterations, from the timing of a few with the fewest
+        and the most components, and scored. Fits that converge take less; models that are
+        further on take longer to score.
     memory : int
         Bytes beyond X at the peak.
     """
@@ -112,7 +113,7 @@ class SelectionForecast:
 
     def __str__(self):
         size = f"{self.memory / 2**20:,.0f} MiB beyond X"
-        return f"{self.n_fits} fits, at most about {self.seconds:.1f} s, {size}"
+        return f"{self.n_fits} fits, about {self.seconds:.1f} s if none converges, {size}"
 
 
 def folds_of(table, n_folds):

@@ -308,8 +308,19 @@ def _fit(X, *, start, rng, W=None, H=None, **options):
 
 
 def _forecast(kind, candidates, options):
-    most = candidates[-1]
-    fit = functools.partial(_fit, n_components=most, start=None, **{**options, "tol": 0.0})
+    ends = sorted({candidates[0], candidates[-1]})
+    costs = [_time_candidate(kind, k, options) for k in ends]
+    seconds = kind.n_folds * float(np.interp(candidates, ends, costs).sum())
+    X, most = kind.training(0), candidates[-1]
+    copies = 0 if X is kind.X else kind.X.nnz * (kind.X.dtype.itemsize + 4)
+    starts = kind.n_folds * most * X.shape[1] * X.dtype.itemsize
+    memory = estimate_memory(X, most).total + copies + starts
+    return SelectionForecast(kind.n_folds * len(candidates), seconds, memory)
+
+
+def _time_candidate(kind, k, options):
+    """Return the seconds of one repeat that takes all its iterations, from a few of them."""
+    fit = functools.partial(_fit, n_components=k, start=None, **{**options, "tol": 0.0})
     # The first run compiles or loads the kernels.
     for n_iter in (1, PROBE_ITERATIONS):
         started = time.perf_counter()
@@ -317,10 +328,4 @@ def _forecast(kind, candidates, options):
         once = time.perf_counter() - started  # with the scoring
     times = model.time_history
     iteration = (times[-1] - times[0]) / max(1, len(times) - 1)
-    once += max(0, options.get("max_iter", MAX_ITER) - PROBE_ITERATIONS) * iteration
-    seconds = kind.n_folds * sum(once * k / most for k in candidates)
-    X = kind.training(0)
-    copies = 0 if X is kind.X else kind.X.nnz * (kind.X.dtype.itemsize + 4)
-    starts = kind.n_folds * most * X.shape[1] * X.dtype.itemsize
-    memory = estimate_memory(X, most).total + copies + starts
-    return SelectionForecast(kind.n_folds * len(candidates), seconds, memory)
+    return once + max(0, options.get("max_iter", MAX_ITER) - PROBE_ITERATIONS) * iteration

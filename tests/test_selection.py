@@ -276,7 +276,7 @@ def test_progress_begins_with_the_forecast(capsys):
     assert capsys.readouterr().err == ""
     shown = select_n_components(X, [2, 3], random_state=0, progress=True)
     text = capsys.readouterr().err
-    assert text.startswith("select: 6 fits, at most about ")
+    assert text.startswith("select: 6 fits, about ")
     assert np.array_equal(shown.table["mean"], silent.table["mean"])
 
 
