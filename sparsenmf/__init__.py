@@ -17,14 +17,18 @@ __all__ = [
     "NMF",
     "Factorization",
     "MiniBatchNMF",
+    "best_of",
+    "consensus",
     "document_table",
     "estimate_memory",
     "factorize",
     "find_topics",
+    "forecast_selection",
     "open_csr",
     "read_matrix",
     "read_texts",
     "read_vocabulary",
+    "select_n_components",
     "term_table",
     "topic_table",
     "warmup",
@@ -35,14 +39,18 @@ _HOMES = {
     "NMF": "estimators",
     "Factorization": "factorization",
     "MiniBatchNMF": "minibatch",
+    "best_of": "restarts",
+    "consensus": "consensus",
     "document_table": "tables",
     "estimate_memory": "memory",
     "factorize": "_factorize",
     "find_topics": "topics",
+    "forecast_selection": "selection",
     "open_csr": "sources",
     "read_matrix": "files",
     "read_texts": "texts",
     "read_vocabulary": "files",
+    "select_n_components": "selection",
     "term_table": "tables",
     "topic_table": "tables",
     "warmup": "_warmup",
@@ -52,11 +60,14 @@ _HOMES = {
 if TYPE_CHECKING:
     from ._factorize import factorize
     from ._warmup import warmup
+    from .consensus import consensus
     from .estimators import NMF
     from .factorization import Factorization
     from .files import read_matrix, read_vocabulary
     from .memory import estimate_memory
     from .minibatch import MiniBatchNMF
+    from .restarts import best_of
+    from .selection import forecast_selection, select_n_components
     from .sources import open_csr, write_csr
     from .tables import document_table, term_table, topic_table
     from .texts import read_texts

@@ -6,15 +6,15 @@ import time
 EVERY = 0.5  # seconds between lines of the plain display
 
 
-def open_progress(show, total):
+def open_progress(show, total, name="factorize", unit="it"):
     """Return a display with `update(n_iter, relative_error)` and `close()`."""
     if not show:
         return Silent()
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return Plain(total)
-    return Bar(tqdm(total=total, desc="factorize", unit="it"))
+        return Plain(total, name)
+    return Bar(tqdm(total=total, desc=name, unit=unit))
 
 
 class Silent:
@@ -48,14 +48,14 @@ class Bar(Silent):
 class Plain(Silent):
     """One line on stderr, rewritten in place."""
 
-    def __init__(self, total):
-        self._total, self._shown = total, 0.0
+    def __init__(self, total, name="factorize"):
+        self._total, self._name, self._shown = total, name, 0.0
 
     def update(self, n_iter, relative_error):
         """Rewrite the line, at most every `EVERY` seconds."""
         if time.monotonic() - self._shown >= EVERY:
             self._shown = time.monotonic()
-            line = f"\rfactorize: {n_iter}/{self._total} relative error {relative_error:.5f}"
+            line = f"\r{self._name}: {n_iter}/{self._total} relative error {relative_error:.5f}"
             sys.stderr.write(line)
             sys.stderr.flush()
 

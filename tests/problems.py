@@ -27,6 +27,17 @@ def planted(n_samples=300, n_features=200, n_components=5, *, noise=0.0, dtype=f
     return sp.csr_array(X.astype(dtype)), W, H
 
 
+def planted_counts(n_components, n_samples=400, n_features=300, *, mean=0.3, seed=0):
+    """Poisson counts, four in five zero, whose means are a sparse low-rank matrix."""
+    rng = np.random.default_rng(seed)
+    W = rng.gamma(1.0, size=(n_samples, n_components))
+    W *= rng.random((n_samples, n_components)) < 0.3
+    H = rng.gamma(0.5, size=(n_components, n_features))
+    H *= rng.random((n_components, n_features)) < 0.3
+    means = W @ H
+    return sp.csr_array(rng.poisson(means * (mean / means.mean())).astype(float)), W, H
+
+
 def laurberg():
     """The 6 x 3 problem of Laurberg et al. 2008, unique for 0 < a < 1/2."""
     a = 0.3

@@ -37,7 +37,18 @@ LAYERS = [
     {"solvers", "initialization", "memory"},
     {"components", "factorization"},
     {"_factorize", "streaming"},
-    {"estimators", "tables", "topics", "_warmup"},
+    {
+        "estimators",
+        "tables",
+        "topics",
+        "holdout",
+        "stability",
+        "restarts",
+        "selected",
+        "selection",
+        "consensus",
+        "_warmup",
+    },
     {"minibatch"},
     {"cli"},
     {"__main__"},
@@ -124,6 +135,10 @@ PUBLIC = [
     sparsenmf.Factorization.normalize,
     sparsenmf.Factorization.loss,
     sparsenmf.find_topics,
+    sparsenmf.best_of,
+    sparsenmf.consensus,
+    sparsenmf.forecast_selection,
+    sparsenmf.select_n_components,
     sparsenmf.topic_table,
     sparsenmf.term_table,
     sparsenmf.document_table,
@@ -165,7 +180,8 @@ def test_public_names_are_all_there():
 def test_import_is_light():
     code = (
         "import sys, sparsenmf\n"
-        "loaded = {'numba', 'scipy', 'sklearn', 'pandas', 'tqdm', 'click'} & set(sys.modules)\n"
+        "heavy = {'numba', 'scipy', 'sklearn', 'pandas', 'tqdm', 'click', 'matplotlib'}\n"
+        "loaded = heavy & set(sys.modules)\n"
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -177,6 +193,7 @@ def test_a_factorization_loads_no_optional_package():
         "X = sp.random_array((50, 40), density=0.3)\n"
         "sparsenmf.factorize(X, 3, max_iter=3)\n"
         "optional = {'sklearn', 'pandas', 'tqdm', 'joblib', 'click', 'pyarrow', 'anndata'}\n"
+        "optional.add('matplotlib')\n"
         "loaded = optional & set(sys.modules)\n"
         "assert not loaded, loaded"
     )

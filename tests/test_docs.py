@@ -14,7 +14,10 @@ README = Path(__file__).parents[1] / "README.md"
     "name",
     [
         f"sparsenmf.{room}"
-        for room in ("_factorize", "memory", "estimators", "minibatch", "files", "texts", "topics")
+        for room in (
+            *("_factorize", "memory", "estimators", "minibatch", "files", "texts", "topics"),
+            *("selection", "restarts", "consensus"),
+        )
     ]
     + ["sparsenmf.sources.store", "sparsenmf.sources.writer"],
 )

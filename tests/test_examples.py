@@ -137,3 +137,14 @@ def test_larger_than_memory_goes_on_and_appends(tmp_path):
     assert "memmap of 80,000 rows" in text
     assert "Appended: 160,000 documents" in text
     assert not list(tmp_path.iterdir())
+
+
+def test_choosing_k_prints_a_table_and_recommends(tmp_path):
+    text = output_of("choosing_k.py", tmp_path)
+    losses = [float(x) for x in re.findall(r"^ +\d+ +(0\.\d{5}) ", text, re.MULTILINE)]
+    assert losses
+    chosen = int(re.search(r"Recommended: (\d+) topics", text)[1])
+    assert chosen > 1
+    assert min(losses) < losses[0]
+    pytest.importorskip("matplotlib")
+    assert (tmp_path / "choosing_k.png").stat().st_size > 1000

@@ -1,0 +1,232 @@
+"""One factorization from many random starts: consensus NMF.
+
+Kotliar et al. 2019, "Identifying gene expression programs of cell-type identity and cellular
+activity with single-cell RNA-Seq", eLife 8:e43803, section "Consensus NMF".
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .arguments import check_flag, check_integer, check_n_components, check_number
+from .components import Components
+from .factorization import Factorization
+from .restarts import Runs, Seeds, check_options, check_random_init, fit_restarts, fit_whole
+from .stability import unit_rows
+from .validation import check_matrix
+
+CHUNK = 1024  # components whose distances to all others are held at once
+
+STARTS = 10  # of the clustering
+
+FINAL_ITERATIONS = 50
+
+
+@dataclass(repr=False, eq=False)
+class Consensus:
+    """What many random starts agree on.
+
+    Attributes
+    ----------
+    model : Factorization
+        Of the consensus components, heaviest first.
+    stability : ndarray of shape (n_components,)
+        Mean cosine of the components in a cluster with its median.
+    sizes : ndarray of shape (n_components,), int
+        Components in each cluster: about as many as restarts.
+    n_outliers : int
+        Components that were dropped.
+    objectives : ndarray of float
+        Of the restarts that were finished, in their order.
+    stop_reason : str
+        "done", "time_limit", "callback" or "interrupted".
+    """
+
+    model: Factorization
+    stability: np.ndarray
+    sizes: np.ndarray
+    n_outliers: int
+    objectives: np.ndarray
+    stop_reason: str
+
+    @property
+    def W(self):
+        """Of the model."""
+        return self.model.W
+
+    @property
+    def H(self):
+        """Of the model."""
+        return self.model.H
+
+    def __repr__(self):
+        cosines = ", ".join(f"{cosine:.2f}" for cosine in self.stability)
+        low, high = self.objectives.min(), self.objectives.max()
+        return (
+            f"Consensus of {len(self.objectives)} restarts ({self.stop_reason}), "
+            f"{self.n_outliers} components dropped as outliers\n"
+            f"  stability {cosines}\n"
+            f"  objective {self.model.objective:.6g}; of the restarts {low:.6g} to {high:.6g}"
+        )
+
+
+def consensus(
+    X: Any,
+    n_components: int,
+    n_restarts: int = 20,
+    *,
+    density_threshold: float = 0.5,
+    neighborhood: float = 0.3,
+    refit_H: bool = True,
+    random_state: Any = None,
+    time_limit: float | None = None,
+    callback: Any = None,
+    progress: bool = False,
+    **factorize_options: Any,
+) -> Consensus:
+    """Factorize from many random starts, and keep the components that come again and again.
+
+    The components of all runs, at length 1, are freed from outliers and clustered; the
+    medians of the clusters are the consensus, to which W, and then H once more, are fitted.
+
+    Parameters
+    ----------
+    X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (n_samples, n_features)
+    n_components : int
+    n_restarts : int, default 20
+        At least 2.
+    density_threshold : float, default 0.5
+        A component is an outlier if its mean distance to its nearest neighbours among those
+        of all runs is larger; distances between components lie in [0, sqrt(2)]. 2 keeps all.
+    neighborhood : float, default 0.3
+        How many neighbours these are, as a share of the restarts.
+    refit_H : bool, default True
+        Whether H is fitted once more, given W. Otherwise it is the medians.
+    random_state : int, numpy.random.Generator or RandomState, optional
+    time_limit : float, optional
+        Seconds for the restarts, looked at between them.
+    callback : callable, optional
+        Called after each restart with its model; a true return value ends them.
+    progress : bool, default False
+        Show a progress bar.
+    **factorize_options : Any
+        Passed on to `factorize`.
+
+    Returns
+    -------
+    Consensus
+        Of the restarts that were finished, if Ctrl-C, the time limit or the callback came.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it should be, or too few components are left.
+
+    Notes
+    -----
+    Memory beyond that of `factorize`: the H of all restarts, in double precision.
+
+    References
+    ----------
+    Kotliar et al. 2019, "Identifying gene expression programs of cell-type identity and
+    cellular activity with single-cell RNA-Seq", eLife 8:e43803.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import consensus
+    >>> X = sp.block_diag([[[1.0, 2.0], [2.0, 4.0]]] * 3, format="csr")
+    >>> result = consensus(X, 3, n_restarts=5, random_state=0)
+    >>> result.H.shape, bool(result.stability.min() > 0.9)
+    ((3, 6), True)
+    """
+    X = check_matrix(X)
+    n_components = check_n_components(n_components, X.shape)
+    n_restarts = check_integer(n_restarts, "n_restarts", least=2)
+    density_threshold = check_number(density_threshold, "density_threshold", open_below=True)
+    neighborhood = check_number(neighborhood, "neighborhood", most=1.0)
+    refit_H = check_flag(refit_H, "refit_H")
+    check_options(factorize_options)
+    check_random_init(factorize_options)
+    options = {"time_limit": time_limit, "callback": callback, "progress": progress}
+    runs, seeds = Runs("consensus", n_restarts, **options), Seeds(random_state)
+    restarts, objectives, settings = [], [], {}
+    for model in fit_restarts(X, n_components, n_restarts, seeds, runs, factorize_options):
+        restarts.append(unit_rows(model.H))
+        objectives.append(model.objective)
+        settings = model.options
+    rows = np.concatenate(restarts)
+    n_neighbors = max(1, int(neighborhood * len(restarts)))
+    kept = rows[_neighbor_distances(rows, n_neighbors) <= density_threshold]
+    if len(kept) < n_components:
+        raise ValueError(
+            f"density_threshold={density_threshold:g} leaves {len(kept)} of {len(rows)} "
+            f"components, fewer than n_components={n_components}: raise it, or n_restarts"
+        )
+    labels = _cluster(kept, n_components, seeds.generator(0, 1))
+    medians = unit_rows(
+        np.stack([np.median(kept[labels == r], axis=0) for r in range(n_components)])
+    )
+    cosines = np.einsum("pj,pj->p", kept, medians[labels])
+    sizes = np.bincount(labels, minlength=n_components)
+    stability = np.bincount(labels, cosines, minlength=n_components) / sizes
+    n_threads = factorize_options.get("n_threads")
+    H = medians.astype(X.dtype)
+    W = Components(H=H, options=settings).transform(X, n_threads=n_threads)
+    order = np.argsort(-np.einsum("ir,ir->r", W, W, dtype=np.float64), kind="stable")
+    model = _refit(X, W[:, order], H[order], refit_H, factorize_options)
+    return Consensus(
+        model=model,
+        stability=stability[order],
+        sizes=sizes[order],
+        n_outliers=len(rows) - len(kept),
+        objectives=np.array(objectives),
+        stop_reason=runs.stop_reason or "done",
+    )
+
+
+def _refit(X, W, H, refit_H, options):
+    """Return the model with one factor held fixed: W while H is refitted, else H."""
+    everything = np.arange(len(H))
+    frozen = {"frozen_W": everything} if refit_H else {"frozen_H": everything}
+    options = {**options, "init": "custom", "max_iter": FINAL_ITERATIONS, **frozen}
+    return fit_whole(X, len(H), W=W, H=H, random_state=0, **options)
+
+
+def _neighbor_distances(rows, n_neighbors):
+    """Return the mean distance of each row, of length 1, to its nearest others."""
+    n_neighbors = min(n_neighbors, len(rows) - 1)
+    means = np.zeros(len(rows))
+    for start in range(0, len(rows) if n_neighbors else 0, CHUNK):
+        part = rows[start : start + CHUNK]
+        squares = np.maximum(2 - 2 * (part @ rows.T), 0)
+        squares[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
+        nearest = np.partition(squares, n_neighbors - 1, axis=1)[:, :n_neighbors]
+        means[start : start + len(part)] = np.sqrt(nearest).mean(axis=1)
+    return means
+
+
+def _cluster(rows, n_clusters, rng):
+    """Return the cluster of each row: the best of some k-means without an empty cluster."""
+    from scipy.cluster.vq import ClusterError, kmeans2
+
+    best, least = None, np.inf
+    for _ in range(STARTS):
+        try:
+            centers, labels = kmeans2(
+                rows, n_clusters, iter=50, minit="++", missing="raise", rng=rng
+            )
+        except ClusterError:  # another start may do
+            continue
+        if len(np.unique(labels)) < n_clusters:
+            continue
+        inertia = float(np.sum((rows - centers[labels]) ** 2))
+        if inertia < least:
+            best, least = labels, inertia
+    if best is None:
+        raise ValueError(
+            f"the components of all restarts do not form {n_clusters} clusters: choose fewer "
+            f"n_components"
+        )
+    return best

@@ -1,0 +1,233 @@
+"""Losses of data that a fit has not seen: blocks of X, and single entries of X.
+
+Both cost what X has nonzeros, and neither makes anything dense.
+
+*Blocks* (Owen & Perry 2009, "Bi-cross-validation of the SVD and the nonnegative matrix
+factorization", Annals of Applied Statistics 3(2), section 5). Some rows and some columns are
+held out:
+
+    X = [ A  B ]      D is factorized; the rows of B, given the H of D, and the columns of C,
+        [ C  D ]      given its W, tell the factors of A.
+
+*Entries*. The held-out ones are unknown to the fit: it begins with nothing there, and then
+puts its own predictions W H in their place, again and again. Each round lowers the loss of
+the entries that are known (Dempster, Laird & Rubin 1977, "Maximum likelihood from incomplete
+data via the EM algorithm", JRSS B 39(1); for a divergence, which is never negative and zero
+between equals, it is the same majorisation). All entries are held out at the same rate, zero
+or not: a rate of their own for the nonzeros would say something about what is unknown.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+from .components import Components
+
+CHUNK = 2**16  # entries of X looked at together: no temporary as long as X times n_components
+
+FLOOR = 1e-3
+"""Smallest prediction of a nonzero for Kullback-Leibler, relative to the mean of X: a zero
+there would make the whole loss infinite."""
+
+LARGEST_SHARE = 0.1  # of the entries that are held out; of a sparser X, as many as it has nonzeros
+
+ROUNDS, ROUND_ITERATIONS, SETTLED = 5, 10, 1e-2
+"""Predictions are put in at most so often, after so many iterations each, until they change
+by no more than this fraction."""
+
+
+class Blocks:
+    """Bi-cross-validation: each part of the rows is held out once, and of the columns.
+
+    Parameters
+    ----------
+    X : scipy.sparse.csr_array
+    n_folds : int
+        Parts.
+    beta : 2 or 1
+    seeds : Seeds
+    """
+
+    direction = 1  # to be minimised
+
+    def __init__(self, X, n_folds, beta, seeds):
+        self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
+        rng = seeds.generator(0)
+        self._parts = [rng.permutation(size) % n_folds for size in X.shape]
+        self.floor = FLOOR * float(X.sum(dtype=np.float64)) / (X.shape[0] * X.shape[1])
+
+    @property
+    def most_components(self):
+        """Of a fit."""
+        return min(len(part) - int(np.bincount(part).max()) for part in self._parts)
+
+    def split(self, fold):
+        """Return A, B, C and D."""
+        held = [np.flatnonzero(part == fold) for part in self._parts]
+        kept = [np.flatnonzero(part != fold) for part in self._parts]
+        above, below = self.X[held[0]], self.X[kept[0]]
+        return above[:, held[1]], above[:, kept[1]], below[:, held[1]], below[:, kept[1]]
+
+    def training(self, fold):
+        """Return what is factorized."""
+        return self.split(fold)[3]
+
+    def score(self, fold, fit):
+        """Return the loss of A, relative to its size, and the model of D.
+
+        Parameters
+        ----------
+        fold : int
+        fit : callable
+            Of a matrix, and perhaps of W, H and max_iter; returns the model.
+        """
+        A, B, C, D = self.split(fold)
+        if A.nnz == 0:
+            raise ValueError(
+                f"n_repeats={self.n_folds} leaves a held-out block of {A.shape[0]} x {A.shape[1]} "
+                f"without a nonzero: choose fewer"
+            )
+        model = fit(D)
+        n_threads = fit.keywords.get("n_threads")
+        W = model.transform(B, n_threads=n_threads)
+        H = other_side(model).transform(sp.csr_array(C.T), n_threads=n_threads).T
+        loss = block_loss(A, W, H, self.beta, self.floor)
+        return loss / norm_of(A.data, self.beta), model
+
+
+class Entries:
+    """Held-out entries, drawn at random without regard to what they are.
+
+    Parameters
+    ----------
+    X : scipy.sparse.csr_array
+    n_folds : int
+        Draws, independent of each other.
+    beta : 2 or 1
+    seeds : Seeds
+    """
+
+    direction = 1  # to be minimised
+
+    def __init__(self, X, n_folds, beta, seeds):
+        self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
+        self.n_entries = X.shape[0] * X.shape[1]
+        self.floor = FLOOR * float(X.sum(dtype=np.float64)) / self.n_entries
+
+    @property
+    def most_components(self):
+        """Of a fit."""
+        return min(self.X.shape)
+
+    def draw(self, fold):
+        """Return the places ``i * n_features + j`` of the held-out entries, in order.
+
+        Every entry is as likely as any other, so that their mean loss estimates that of all
+        without bias; the number of entries that were drawn twice does not matter.
+        """
+        n_drawn = max(1, int(min(LARGEST_SHARE * self.n_entries, self.X.nnz)))
+        return np.unique(self.seeds.generator(0, fold).integers(self.n_entries, size=n_drawn))
+
+    def training(self, fold):
+        """Return X with room for predictions where entries are held out: explicit zeros."""
+        return self._hide(self.draw(fold))[0]
+
+    def _stored(self):
+        """Return the places of X's nonzeros, in order."""
+        i = np.repeat(np.arange(self.X.shape[0], dtype=np.int64), np.diff(self.X.indptr))
+        return i * self.X.shape[1] + self.X.indices
+
+    def _values(self, places):
+        """Return what X has at these places, float64."""
+        stored = self._stored()
+        found = np.minimum(np.searchsorted(stored, places), len(stored) - 1)
+        return np.where(stored[found] == places, self.X.data[found].astype(np.float64), 0.0)
+
+    def _hide(self, places):
+        """Return X without the entries at these places, and where in its data they would be."""
+        X, n_features, stored = self.X, self.X.shape[1], self._stored()
+        known = ~np.isin(stored, places, assume_unique=True)
+        merged = np.concatenate([stored[known], places])
+        order = np.argsort(merged, kind="stable")
+        data = np.concatenate([X.data[known], np.zeros(len(places), X.dtype)])[order]
+        rows, columns = np.divmod(merged[order], n_features)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=X.shape[0]))])
+        hidden = sp.csr_array((data, columns, indptr), shape=X.shape)
+        return hidden, np.flatnonzero(order >= np.count_nonzero(known))
+
+    def estimate(self, W, H, places):
+        """Return the loss of X from W H over all entries, as those at these places tell it."""
+        i, j = np.divmod(places, self.X.shape[1])
+        losses = entry_losses(self._values(places), predict(W, H, i, j), self.beta, self.floor)
+        return self.n_entries * float(losses.mean())
+
+    def score(self, fold, fit):
+        """Return the estimated loss, relative to the size of X, and the model; see `Blocks`."""
+        places = self.draw(fold)
+        i, j = np.divmod(places, self.X.shape[1])
+        hidden, slots = self._hide(places)
+        model = fit(hidden)
+        before = np.zeros(len(places))
+        for _ in range(ROUNDS):
+            y = predict(model.W, model.H, i, j)
+            if np.linalg.norm(y - before) <= SETTLED * np.linalg.norm(y):
+                break
+            before, hidden.data[slots] = y, y
+            model = fit(hidden, W=model.W, H=model.H, max_iter=ROUND_ITERATIONS)
+        return self.estimate(model.W, model.H, places) / norm_of(self.X.data, self.beta), model
+
+
+def predict(W, H, i, j):
+    """Return the entries (i, j) of W H, float64."""
+    Ht = np.ascontiguousarray(H.T)
+    y = np.empty(len(i))
+    for start in range(0, len(i), CHUNK):
+        part = slice(start, start + CHUNK)
+        y[part] = np.einsum("pr,pr->p", W[i[part]], Ht[j[part]], dtype=np.float64)
+    return y
+
+
+def entry_losses(x, y, beta, floor):
+    """Return the loss of each entry x from its prediction y."""
+    if beta == 2:
+        return 0.5 * (x - y) ** 2
+    y = np.maximum(y, floor)
+    logs = np.log(np.divide(x, y, out=np.ones_like(y), where=x > 0))
+    return x * logs - x + y
+
+
+def block_loss(X, W, H, beta, floor):
+    """Return the loss of a sparse X from W H, over all its entries, in float64.
+
+    Parameters
+    ----------
+    X : scipy.sparse.csr_array
+    W, H : ndarray
+    beta : 2 or 1
+    floor : float
+        For Kullback-Leibler, the smallest prediction of a nonzero, as in `score_floor`.
+    """
+    x, wide = X.data.astype(np.float64), (W.astype(np.float64), H.astype(np.float64))
+    if beta == 2:
+        cross = np.einsum("ir,ir->", X @ wide[1].T, wide[0])
+        grams = np.einsum("ir,is->rs", wide[0], wide[0]), np.einsum("rj,sj->rs", wide[1], wide[1])
+        return max(float(0.5 * (x @ x) - cross + 0.5 * np.einsum("rs,rs->", *grams)), 0.0)
+    i = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    y = predict(W, H, i, X.indices)
+    total = float(wide[0].sum(axis=0) @ wide[1].sum(axis=1))
+    # What the floor adds to a prediction is part of the total, too.
+    lifted = np.maximum(y, floor)
+    return float(np.sum(x * np.log(x / lifted) - x)) + total + float(np.sum(lifted - y))
+
+
+def norm_of(x, beta):
+    """Return the loss's natural unit: half the squared norm, or the sum, of the entries."""
+    x = x.astype(np.float64)
+    return float(0.5 * (x @ x) if beta == 2 else x.sum())
+
+
+def other_side(model):
+    """Return the W of a model as the components of X's transpose, penalty included."""
+    options = model.options
+    alpha_H = options["alpha_H"]
+    alpha = options["alpha_W"] if alpha_H == "same" else alpha_H
+    return Components(H=np.ascontiguousarray(model.W.T), options={**options, "alpha_W": alpha})
