@@ -22,6 +22,7 @@ import json
 import os
 import secrets
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -47,6 +48,7 @@ DAMAGE = (
     SyntaxError,
     TypeError,
     ValueError,
+    tokenize.TokenError,  # of a damaged .npy header
 )
 
 

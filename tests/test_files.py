@@ -114,7 +114,14 @@ def write_corrupt(path):
     np.savez(path, format=b"csc", shape=(3, 2), _is_array=True, **arrays)
 
 
+def write_broken_header(path):
+    """One that ends within brackets, of which Python's parser complains in its own way."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, ( \n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
 BAD_MATRICES = {
+    "broken header": ("X.npy", write_broken_header, "not a matrix that can be used"),
     "other suffix": ("X.txt", lambda path: path.touch(), "should end in one of .npz, .mtx"),
     "pickle": ("X.npy", write_pickle, "not a matrix that can be used"),
     "pickle as npz": ("X.npz", write_pickle, "not a matrix that can be used"),

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import tokenize
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -186,10 +185,7 @@ def read_header(file):
     }
     if version not in readers:
         raise ValueError(f"version {version} of the .npy format")
-    try:
-        shape, columns_first, dtype = readers[version](file)
-    except tokenize.TokenError as error:  # NumPy has it from Python's own parser
-        raise ValueError(f"its header cannot be read: {error}") from error
+    shape, columns_first, dtype = readers[version](file)
     if columns_first and len(shape) > 1:
         raise ValueError("its columns come first: save it in C order")
     return shape, dtype
