@@ -36,7 +36,7 @@ LAYERS = [
     {"solvers", "initialization", "memory", "sources"},
     {"components", "factorization"},
     {"_factorize", "streaming"},
-    {"estimators", "tables", "topics", "_warmup"},
+    {"distributed", "estimators", "tables", "topics", "_warmup"},
     {"minibatch"},
     {"cli"},
     {"__main__"},

@@ -7,6 +7,10 @@ from ..solvers.scale import balance, sum_squares
 from . import tasks
 
 
+CUT_EVERY = 10
+"""Iterations that a lost block is made again from, where there is a folder for W."""
+
+
 class RemoteRows:
     """The rows of X on the workers.
 
@@ -18,12 +22,15 @@ class RemoteRows:
     heights : list of int
     shape : tuple of int
     nnz : int
+    scratch : str or None
+        A folder for W.
     """
 
     n_blocks = 1  # of the kernels that run here
 
     def __init__(self, crew, blocks, heights, n_features, nnz):
         self.crew, self.blocks, self.heights, self.nnz = crew, blocks, heights, nnz
+        self.scratch = None
         self.n_rows = sum(heights)
         self.shape = (self.n_rows, n_features)
 
@@ -90,10 +97,29 @@ class DistributedDescent(CoordinateDescent):
 
     def _allocate(self, width):
         super()._allocate(width)
+        self._n_iterations, self._written = 0, []
         dtype = self.current.W.dtype
         self._cross = np.zeros((1, self.columns.n_rows, width), dtype)
         self._elsewhere = np.zeros((1, width), dtype)  # in place of W, which columns
         # without entries do not look at
+
+    def iterate(self):
+        """Run one iteration; cut the chain of those before from time to time."""
+        super().iterate()
+        self._n_iterations += 1
+        if self.rows.scratch is not None and self._n_iterations % CUT_EVERY == 0:
+            self._cut()
+
+    def _cut(self):
+        """Write W, so that no block, nor any H, is needed that came before it."""
+        W, crew = self.current.W, self.rows.crew
+        stem = f"{self.rows.scratch}/W-{crew.token}-{self._n_iterations}"
+        paths = [f"{stem}-{b}.npy" for b in range(len(W.blocks))]
+        crew.gather(crew.map(tasks.save_block, W.blocks, paths))
+        W.blocks = crew.map(tasks.load_block, paths)
+        self._spare[0].blocks = []
+        crew.gather(crew.map(tasks.remove_file, self._written))
+        self._written = paths
 
     def _empty_like(self, factor):
         if isinstance(factor, RemoteFactor):

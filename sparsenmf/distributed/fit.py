@@ -1,6 +1,7 @@
 """The story of a distributed fit: place X, draw the start, alternate, collect."""
 
 import inspect
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,7 @@ def factorize(
     random_state: Any = None,
     frozen_H: Any = None,
     block_nnz: int | None = None,
+    scratch: Any = None,
     client: Any = None,
     callback: Any = None,
     progress: bool = False,
@@ -115,6 +117,11 @@ def factorize(
         Entries of a block of a store. Default: two blocks a thread of the cluster, but
         at most 2**24. With the same blocks, the result has the same bits on any
         number of workers.
+    scratch : str or path-like, optional
+        A folder that every worker sees. W is written there every 10 iterations, and the last
+        one stays. Without it, a lost block of W is made again from the first iteration on, for
+        which the scheduler keeps each H: ``n_components * n_features`` numbers an iteration,
+        for as long as W lives.
     client : distributed.Client, optional
         Default: the active one; without one, a local cluster with a process for each
         core, which lives, and holds W, until this process ends.
@@ -163,6 +170,8 @@ def factorize(
     }
     if block_nnz is not None:
         block_nnz = check_integer(block_nnz, "block_nnz", least=1)
+    if scratch is not None and not isinstance(scratch, str | os.PathLike):
+        raise TypeError(f"scratch must be a path, not {scratch!r}")
     n_components = check_integer(n_components, "n_components", least=1)
     n_threads = resolve_threads(check_threads(n_threads))
     rng = check_random_state(random_state)
@@ -173,6 +182,7 @@ def factorize(
     crew = Crew(_active_client() if client is None else client)
     try:
         rows, loss, mean, dtype = _place(crew, place_blocks(X, crew, block_nnz), n_components)
+        rows.scratch = None if scratch is None else os.fspath(scratch)
         n_components = check_n_components(n_components, rows.shape)
         if H is not None:
             words = "n_components x n_features"
@@ -226,6 +236,7 @@ def _place(crew, parts, n_components):
     names = [f"X (block {b})" for b in range(len(parts))]
     checked = crew.map(tasks.check_block, parts, names)
     facts = crew.gather(crew.map(tasks.survey_block, checked))
+    crew.settle(checked)
     for name, fact in zip(names, facts, strict=True):
         if fact.shape[1] != facts[0].shape[1]:
             raise ValueError(

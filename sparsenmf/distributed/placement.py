@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 import dask
 import numpy as np
 from dask.delayed import Delayed
-from distributed import Future
+from distributed import Future, SchedulerPlugin
 
 from . import tasks
 
@@ -19,8 +19,38 @@ BLOCKS_PER_THREAD = 2
 """So that a thread that is late does not leave the others idle for a whole block."""
 
 
+class Homes:
+    """Tells the scheduler where a task belongs: with its block, whose number its key ends with.
+
+    Dask alone moves a block of X to where H is, if its worker has other work at the moment.
+    """
+
+    def __init__(self, addresses):
+        self._addresses = addresses
+
+    def __call__(self, key):
+        return self._addresses[key[-1]]
+
+
+class Rehome(SchedulerPlugin):
+    """Lets tasks run on a new worker when all workers that they knew are gone.
+
+    The scheduler itself looks at "allow_other_workers" when a task becomes ready only, and
+    not when a worker comes: what was ready while there was none at all would wait for ever.
+    """
+
+    name = "sparsenmf-rehome"
+    idempotent = True
+
+    def add_worker(self, scheduler, worker):
+        """Free the tasks that have nowhere to run."""
+        for task in scheduler.unrunnable:
+            if task.loose_restrictions:
+                task.worker_restrictions = None
+
+
 class Crew:
-    """The client, with names for tasks, and an end to them.
+    """The client, with names for tasks, places for them, and an end to them.
 
     Parameters
     ----------
@@ -28,14 +58,21 @@ class Crew:
     """
 
     def __init__(self, client):
-        self.client, self._token = client, uuid.uuid4().hex[:8]
+        self.client, self.token = client, uuid.uuid4().hex[:8]
+        self._homes = None
+        client.register_plugin(Rehome())
         self._step = itertools.count()
         self._futures = weakref.WeakSet()
 
     def map(self, function, *arguments, **common):
         """Start a task for each block; the dashboard shows it by the function's name."""
-        keys = self._keys(function, len(arguments[0]))
-        return self._keep(self.client.map(function, *arguments, key=keys, **common))
+        return self._map(self._homes, function, *arguments, **common)
+
+    def settle(self, blocks):
+        """From now on, run the tasks of a block where it is, as long as that worker lives."""
+        places = self.client.who_has(blocks)
+        # A worker that has just been lost: anywhere.
+        self._homes = [(*places[block.key], "nowhere:1")[0] for block in blocks]
 
     def submit(self, function, *arguments):
         """Start one task."""
@@ -77,9 +114,10 @@ class Crew:
 
     def add_up(self, sums):
         """Add neighbours, then neighbouring sums, until one is left: a tree in a fixed order."""
+        homes = self._homes
         while len(sums) > 1:
-            pairs = self.map(tasks.add_sums, sums[:-1:2], sums[1::2])
-            sums = pairs + sums[len(pairs) * 2 :]
+            pairs = self._map(homes[::2], tasks.add_sums, sums[:-1:2], sums[1::2])
+            sums, homes = pairs + sums[len(pairs) * 2 :], homes[::2]
         return self.gather(sums[0])
 
     def cancel(self):
@@ -94,9 +132,17 @@ class Crew:
         each = [address for address, n in sorted(threads.items()) for _ in range(n)]
         return [each[b * len(each) // n_blocks] for b in range(n_blocks)]
 
+    def _map(self, homes, function, *arguments, **common):
+        if not arguments[0]:
+            return []
+        keys = self._keys(function, len(arguments[0]))
+        places = {"workers": Homes(homes), "allow_other_workers": True} if homes else {}
+        with dask.annotate(**places):
+            return self._keep(self.client.map(function, *arguments, key=keys, **common))
+
     def _keys(self, function, n):
         step = next(self._step)
-        return [(f"{function.__name__}-{self._token}", step, b) for b in range(n)]
+        return [(f"{function.__name__}-{self.token}", step, b) for b in range(n)]
 
     def _keep(self, futures):
         self._futures.update(futures)

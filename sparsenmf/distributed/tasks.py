@@ -8,6 +8,9 @@ Arrays that have come from another worker may be read-only or writeable, whateve
 the kernels are compiled for read-only rows and writeable factors, so both are made sure of.
 """
 
+import os
+import uuid
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -149,8 +152,26 @@ def measure_block(rows, block, given):
 
 def divide_block(block, scale):
     """Return a block of W with its columns divided by powers of two."""
-    gram = block.gram / np.multiply.outer(scale, scale).astype(np.float64)
-    return Block(block.W / scale, gram, block.penalty, block.residual)
+    return block._replace(W=block.W / scale)
+
+
+def save_block(block, path):
+    """Write a block of W, as a whole or not at all, and return where."""
+    temporary = f"{path}.{uuid.uuid4().hex}"
+    with open(temporary, "wb") as file:
+        np.save(file, block.W)
+    os.replace(temporary, path)
+    return path
+
+
+def load_block(path):
+    """Return a block of W from a file: it depends on nothing else."""
+    return Block(np.load(path), np.empty((0, 0)), 0.0, 0.0)
+
+
+def remove_file(path):
+    """Remove a file that is not needed any more."""
+    Path(path).unlink(missing_ok=True)
 
 
 def finish_block(block, order, scale):
