@@ -127,3 +127,11 @@ def test_single_cells_give_back_their_programs(tmp_path):
     adata = anndata.read_h5ad(tmp_path / "single_cell.h5ad")
     assert adata.obsm["X_nmf"].shape == (3000, 6)
     assert adata.varm["nmf"].shape == (1500, 6)
+
+
+def test_cluster_does_not_mind_a_killed_worker(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra dask")
+    text = output_of("distributed.py", tmp_path)
+    calm, killed = re.findall(r": relative error (0\.\d{6})$", text, re.MULTILINE)
+    assert calm == killed
+    assert len(re.findall(r"^  (?:term\d+ ?){5}$", text, re.MULTILINE)) == 8
