@@ -38,6 +38,7 @@ LAYERS = [
     {"components", "factorization"},
     {"_factorize", "streaming"},
     {
+        "distributed",
         "estimators",
         "tables",
         "topics",

@@ -148,3 +148,11 @@ def test_choosing_k_prints_a_table_and_recommends(tmp_path):
     assert min(losses) < losses[0]
     pytest.importorskip("matplotlib")
     assert (tmp_path / "choosing_k.png").stat().st_size > 1000
+
+
+def test_cluster_does_not_mind_a_killed_worker(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra dask")
+    text = output_of("distributed.py", tmp_path)
+    calm, killed = re.findall(r": relative error (0\.\d{6})$", text, re.MULTILINE)
+    assert calm == killed
+    assert len(re.findall(r"^  (?:term\d+ ?){5}$", text, re.MULTILINE)) == 8

@@ -214,3 +214,33 @@ def fitted(n_components):
 
     X = datasets.load("medium")
     return factorize(X, n_components, max_iter=10, tol=0, random_state=0)
+
+
+class Cluster(Benchmark):
+    """Five iterations on a local Dask cluster of one process and of two."""
+
+    params = ([1, 2],)
+    param_names = ("n_workers",)
+
+    def setup(self, n_workers):
+        try:
+            from distributed import Client, LocalCluster
+        except ImportError as error:
+            raise NotImplementedError("Dask is not installed") from error
+
+        self.require_cores(n_workers)
+        options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+        self.cluster = LocalCluster(n_workers=n_workers, silence_logs="CRITICAL", **options)
+        self.client = Client(self.cluster)
+        X = datasets.load("tall")
+        self.blocks = [self.client.scatter(X[i::4]) for i in range(4)]
+        self.time_factorize()
+
+    def teardown(self, n_workers):
+        self.client.close()
+        self.cluster.close()
+
+    def time_factorize(self, *_):
+        from sparsenmf.distributed import factorize
+
+        factorize(self.blocks, 20, max_iter=5, tol=0, random_state=0, client=self.client)

@@ -113,7 +113,7 @@ class Alternation(ABC):
         self.n_blocks = max(rows.n_blocks, columns.n_blocks)
         self._statistics = np.zeros((self.n_blocks, 2))
         self.current = Iterate(W, Ht, np.inf)
-        self._spare = (empty_factor(W.shape, W.dtype, W_folder), empty_factor(Ht.shape, Ht.dtype))
+        self._spare = (self._empty_like(W, W_folder), self._empty_like(Ht))
         self._beta, self._n_accepted = 0.0, 0
         # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
         self.balanced = extrapolate and not (penalty_W.binds() or penalty_H.binds())
@@ -213,6 +213,10 @@ class Alternation(ABC):
         np.multiply(Ht, scale, out=spare[1])
         self._spare, self.current = (W, Ht), Iterate(*spare, objective)
         self._beta = 0.0  # the iterate before has another scale
+
+    def _empty_like(self, factor, folder=None):
+        """Return what an update of a factor is written to."""
+        return empty_factor(factor.shape, factor.dtype, folder)
 
     @abstractmethod
     def _allocate(self, width):

@@ -42,10 +42,7 @@ class CoordinateDescent(Alternation):
     def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
         """Update one factor; return its objective, its residual, and its gram matrix."""
         dtype = factor.dtype
-        gram = penalty.fold_into(gram[: self._depth, : self._depth])
-        with np.errstate(over="ignore"):
-            gram = gram.astype(dtype, order="C")
-        check_overflow(gram.max(), dtype)
+        gram = self._fold(gram, penalty, dtype)
         partials = self._partials[: rows.n_blocks if want_gram else 0]
         statistics = self._statistics[: rows.n_blocks]
         update_rows(
@@ -66,6 +63,14 @@ class CoordinateDescent(Alternation):
         fit, residual = statistics.sum(axis=0).tolist()
         return fit, residual, self._sum(partials) if want_gram else None
 
+    def _fold(self, gram, penalty, dtype):
+        """Return the gram matrix that an update takes, with the L2 weight on its diagonal."""
+        gram = penalty.fold_into(gram[: self._depth, : self._depth])
+        with np.errstate(over="ignore"):
+            gram = gram.astype(dtype, order="C")
+        check_overflow(gram.max(), dtype)
+        return gram
+
     def _sum(self, partials):
         """Add the blocks' gram matrices; on several threads where there is enough to add."""
         gram = np.empty(partials.shape[1:])
@@ -77,8 +82,12 @@ class CoordinateDescent(Alternation):
         penalty = self.penalty_H.value(Ht)
         if fit - penalty > resolution:
             return fit
+        return max(0.5 * self._squared_error(W, Ht), 0.0) + penalty
+
+    def _squared_error(self, W, Ht):
+        """Return ||X - W H||^2, all in float64."""
         everywhere = np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))
-        return max(0.5 * float(self._sum_residuals(W, Ht) + everywhere), 0.0) + penalty
+        return float(self._sum_residuals(W, Ht) + everywhere)
 
     def _sum_residuals(self, W, Ht):
         """Return the sum over the stored entries of (x - y)^2 - y^2."""

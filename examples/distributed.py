@@ -1,0 +1,64 @@
+"""Topics on a Dask cluster: X and W stay on the workers, H comes back.
+
+    python distributed.py
+
+Here the cluster is two processes on this machine, and the documents are made up, block by
+block, on the workers; they could be read there from files. One worker is killed on the way,
+which changes nothing but the time. For your own cluster: Client("tcp://scheduler:8786").
+
+Needs Dask: pip install "sparsenmf[dask]"
+"""
+
+import os
+import signal
+
+import numpy as np
+import scipy.sparse as sp
+from dask import delayed
+from distributed import Client, LocalCluster
+
+from sparsenmf.distributed import factorize
+
+N_BLOCKS, N_DOCUMENTS, N_TERMS, N_TOPICS = 4, 5_000, 2_000, 8
+
+
+@delayed
+def make_block(b):
+    """Return the tf-idf of some documents, each of two of the topics."""
+    topics = np.random.default_rng(0).gamma(0.05, size=(N_TOPICS, N_TERMS))
+    topics /= topics.sum(axis=1, keepdims=True)
+    rng = np.random.default_rng(b + 1)
+    mixtures = np.eye(N_TOPICS)[rng.integers(N_TOPICS, size=(N_DOCUMENTS, 2))].mean(axis=1)
+    counts = [rng.multinomial(60, mixture @ topics) for mixture in mixtures]
+    return sp.csr_array(np.sqrt(np.array(counts, np.float32)))
+
+
+def main():
+    """Factorize twice, once with a worker killed; print how that ended."""
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+            silence_logs="CRITICAL",
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        client.wait_for_workers(2)
+        blocks = [make_block(b) for b in range(N_BLOCKS)]
+
+        def kill_one(state):
+            if state.n_iter == 6:
+                os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+
+        options = {"random_state": 0, "max_iter": 15}
+        calm = factorize(blocks, N_TOPICS, **options)
+        killed = factorize(blocks, N_TOPICS, callback=kill_one, **options)
+        print(f"W is {calm.W.shape[0]:,} x {calm.W.shape[1]}, in {calm.W.numblocks[0]} blocks")
+        for name, model in (("undisturbed", calm), ("a worker killed", killed)):
+            print(f"{name}: relative error {model.error / model.x_norm:.6f}")
+        model = killed.to_factorization()
+        for terms in model.top_terms([f"term{j}" for j in range(N_TERMS)], 5):
+            print("  " + " ".join(terms))
+
+
+if __name__ == "__main__":  # the workers are new processes that import this file
+    main()

@@ -1,0 +1,11 @@
+"""Factorization of matrices that are spread over the workers of a Dask cluster."""
+
+try:
+    import dask.array
+    import distributed  # noqa: F401 - to say what is missing
+except ImportError as error:
+    raise ImportError("sparsenmf.distributed needs Dask: pip install 'sparsenmf[dask]'") from error
+
+from .fit import DistributedFactorization, factorize
+
+__all__ = ["DistributedFactorization", "factorize"]

@@ -1,0 +1,190 @@
+"""What runs on the workers: the same kernels on one block of rows, in one thread.
+
+A worker runs its tasks in a pool of threads, which is where the parallelism is. So each
+kernel runs its serial twin: no core has two threads, and no parallel region is entered from
+two threads at once, which some of numba's threading layers answer by ending the process.
+
+Arrays that have come from another worker may be read-only or writeable, whatever they were;
+the kernels are compiled for read-only rows and writeable factors, so both are made sure of.
+"""
+
+import os
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..initialization import draw_start
+from ..kernels.coordinate_descent import update_rows
+from ..kernels.gram import sum_grams
+from ..kernels.products import measure_rows, scatter_rows
+from ..losses import make_loss
+from ..penalties import Penalty
+from ..rows import Rows, empty_factor, make_rows
+from ..solvers.coordinate_descent import SWEEP_TOLERANCE, exact_gram
+from ..validation import check_matrix
+
+ONE_THREAD = 1
+
+
+class Facts(NamedTuple):
+    """What the client needs to know of a block of X."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    nnz: int
+    half_squares: float
+    total: float
+    top: float
+
+
+class Given(NamedTuple):
+    """What an update of W needs to know of H: all that is sent to the workers."""
+
+    Ht: np.ndarray
+    gram: np.ndarray
+    penalty: Penalty
+    max_sweeps: int
+
+
+class Block(NamedTuple):
+    """Some rows of W, which stay where they are, and what of them is added up."""
+
+    W: np.ndarray
+    gram: np.ndarray
+    penalty: float
+    residual: float
+
+
+class Sums(NamedTuple):
+    """What blocks come to: X' W, W' W, the penalty and the KKT residual of W."""
+
+    cross: np.ndarray
+    gram: np.ndarray
+    penalty: float
+    residual: float
+
+
+def read_rows(store, start, stop):
+    """Return rows of a store, on the worker, which opens it."""
+    return store.rows(start, stop)
+
+
+def check_block(part, name):
+    """Return a block of X as a canonical CSR matrix; several, in a list, are one."""
+    if isinstance(part, list):
+        part = sp.vstack([check_matrix(piece, name) for piece in part], format="csr")
+    return check_matrix(part, name)
+
+
+def survey_block(X):
+    """Return the `Facts` of a block."""
+    half = make_loss(2, X.data, X.shape).constant
+    top = float(X.data.max()) if X.nnz else 0.0
+    return Facts(X.shape, X.dtype, X.nnz, half, float(X.data.sum(dtype=np.float64)), top)
+
+
+def cut_block(X, dtype, n_components):
+    """Return a block as `Rows` of the type that all blocks have."""
+    return make_rows(X.astype(dtype, copy=False), n_components)
+
+
+def draw_block(seed, n_rows, n_components, mean, dtype):
+    """Return a random start of a block of W."""
+    shape = (n_rows, 1)  # of H nothing is drawn here
+    W, _ = draw_start(shape, n_components, mean, dtype, np.random.default_rng(seed))
+    return Block(W, np.empty((0, 0)), 0.0, 0.0)
+
+
+def hold(Ht, gram, penalty, max_sweeps):
+    """Return what it is given: a task, and not data, so that it can be run again."""
+    return Given(Ht, gram, Penalty(*penalty), max_sweeps)
+
+
+def update_block(rows, block, given):
+    """Return the improved block of W; with no sweeps, the same one with its residual."""
+    rows, Ht, W = _frozen(rows), _writeable(given.Ht), _writeable(block.W)
+    width, dtype = W.shape[1], W.dtype
+    out = empty_factor(W.shape, dtype)
+    partials, statistics = np.zeros((rows.n_blocks, width, width)), np.zeros((rows.n_blocks, 2))
+    update_rows(
+        ONE_THREAD,
+        rows,
+        Ht,
+        given.gram,
+        given.penalty,
+        np.empty((0, 0, width), dtype),
+        dtype.type(1),
+        W,
+        out,
+        given.max_sweeps,
+        dtype.type(SWEEP_TOLERANCE),
+        partials,
+        statistics,
+    )
+    gram = np.empty((width, width))
+    sum_grams(ONE_THREAD, partials, gram)
+    return Block(out, gram, given.penalty.value(out), float(statistics[:, 1].sum()))
+
+
+def sum_block(rows, block, n_features):
+    """Return the sums of one block."""
+    rows, W = _frozen(rows), _writeable(block.W)
+    cross = np.zeros((1, n_features, W.shape[1]), W.dtype)
+    scatter_rows(ONE_THREAD, rows, np.array([0, rows.n_rows]), W, cross)
+    return Sums(cross[0], block.gram, block.penalty, block.residual)
+
+
+def add_sums(left, right):
+    """Return the sums of two blocks, or of two halves of all blocks."""
+    return Sums(*(a + b for a, b in zip(left, right, strict=True)))
+
+
+def measure_block(rows, block, given):
+    """Return a block's ||X - W H||^2, all in float64, of which its gram matrix is too."""
+    rows, W = _frozen(rows), _writeable(block.W)
+    sums = np.zeros(rows.n_blocks)
+    measure_rows(ONE_THREAD, rows, W, _writeable(given.Ht), sums)
+    return float(sums.sum() + np.einsum("rs,rs->", exact_gram(W), given.gram))
+
+
+def divide_block(block, scale):
+    """Return a block of W with its columns divided by powers of two."""
+    return block._replace(W=block.W / scale)
+
+
+def save_block(block, path):
+    """Write a block of W, as a whole or not at all, and return where."""
+    temporary = f"{path}.{uuid.uuid4().hex}"
+    with open(temporary, "wb") as file:
+        np.save(file, block.W)
+    os.replace(temporary, path)
+    return path
+
+
+def load_block(path):
+    """Return a block of W from a file: it depends on nothing else."""
+    return Block(np.load(path), np.empty((0, 0)), 0.0, 0.0)
+
+
+def remove_file(path):
+    """Remove a file that is not needed any more."""
+    Path(path).unlink(missing_ok=True)
+
+
+def finish_block(block, order, scale):
+    """Return a block of the W that is the result: no padding, in order, balanced."""
+    return np.take(block.W, order, axis=1) / scale
+
+
+def _frozen(rows):
+    views = [np.asarray(array).view() for array in rows]
+    for view in views:
+        view.flags.writeable = False
+    return Rows(*views)
+
+
+def _writeable(array):
+    return np.require(array, requirements=["C", "W"])
