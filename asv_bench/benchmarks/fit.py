@@ -2,6 +2,7 @@
 
 import functools
 import math
+import tempfile
 
 from . import datasets
 from .common import THREADS, Benchmark
@@ -42,6 +43,33 @@ class Arrangement(Benchmark):
         from sparsenmf import factorize
 
         factorize(self.X, 20, max_iter=max_iter, n_threads=n_threads, **self.options)
+
+
+class Store(Benchmark):
+    """Ten iterations on documents on disk, in eight blocks; the file system has them cached."""
+
+    params = THREADS
+    param_names = ("n_threads",)
+
+    def setup(self, n_threads):
+        from sparsenmf import write_csr
+
+        self.require_cores(n_threads)
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = write_csr(self.folder.name, datasets.load("tall"))
+        self.time_factorize(n_threads, max_iter=1)
+
+    def teardown(self, n_threads):
+        self.folder.cleanup()
+
+    def time_factorize(self, n_threads, max_iter=10):
+        from unittest import mock
+
+        from sparsenmf import factorize
+        from sparsenmf.solvers import blocks
+
+        with mock.patch.object(blocks, "BLOCK_NNZ", self.store.nnz // 8):
+            factorize(self.store, 20, max_iter=max_iter, tol=0, random_state=0, n_threads=n_threads)
 
 
 class Losses(Benchmark):

@@ -61,7 +61,8 @@ class BlockRows:
         samples = self.weights.samples
         part = self.weights._replace(samples=None if samples is None else samples[start:stop])
         X = part.scale_matrix(self.source.rows(start, stop))
-        X.data[:: PAGE // X.data.itemsize].sum()  # a mapped file is read here, not in a kernel
+        for array in (X.data, X.indices):  # a mapped file is read here, not in a kernel
+            array[:: PAGE // array.itemsize].sum()
         return make_rows(X, self.n_components)
 
     def survey(self, beta):

@@ -100,6 +100,7 @@ class CsrStore:
         # First rows and positions of the shards, and the ends of the last.
         self._rows = np.cumsum([0, *(shard.rows for shard in record.shards)], dtype=np.int64)
         self._positions = np.cumsum([0, *(shard.nnz for shard in record.shards)], dtype=np.int64)
+        self._checked: set[tuple[int, int, int]] = set()
         self._map = functools.lru_cache(MAPPED_SHARDS)(functools.partial(map_shard, folder, record))
 
     def __repr__(self):
@@ -154,9 +155,12 @@ class CsrStore:
         indptr, indices, data = self._map(number)
         indptr = indptr[start : stop + 1]
         low, high = int(indptr[0]), int(indptr[-1])
-        # No kernel checks these, and a damaged file must not have it read anywhere.
-        problem = None
-        if not 0 <= low <= high <= len(data) or (np.diff(indptr) < 0).any():
+        # No kernel checks these, and a damaged file must not have it read anywhere. Once for
+        # the same rows: a run passes over them again and again.
+        problem, place = None, (number, start, stop)
+        if place in self._checked:
+            indices, data = indices[low:high], data[low:high]
+        elif not 0 <= low <= high <= len(data) or (np.diff(indptr) < 0).any():
             problem = "indptr.npy falls or leaves the shard"
         else:
             indices, data = indices[low:high], data[low:high]
@@ -167,6 +171,7 @@ class CsrStore:
             raise ValueError(
                 f"{self.folder / name} is damaged: {problem} in rows {start} to {stop}"
             )
+        self._checked.add(place)
         kind = np.int64 if high - low > INT32_MAX else indices.dtype
         X = sp.csr_array((stop - start, self.shape[1]), dtype=self.dtype)
         # Set, not passed: scipy's constructor copies a view of less than half of an array.
