@@ -23,7 +23,7 @@ def sent(dask_worker):
 
 def measure(X, n_workers, n_blocks, n_components, n_iter):
     """Return the median seconds and the mean bytes of an iteration, and the objective."""
-    options = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    options = {"threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
     cuts = np.linspace(0, X.shape[0], n_blocks + 1).astype(int)
     with LocalCluster(n_workers=n_workers, **options) as cluster, Client(cluster) as client:
         client.wait_for_workers(n_workers)

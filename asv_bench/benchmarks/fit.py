@@ -257,7 +257,7 @@ class Cluster(Benchmark):
             raise NotImplementedError("Dask is not installed") from error
 
         self.require_cores(n_workers)
-        options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+        options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": ":0"}
         self.cluster = LocalCluster(n_workers=n_workers, silence_logs="CRITICAL", **options)
         self.client = Client(self.cluster)
         X = datasets.load("tall")

@@ -69,9 +69,8 @@ class RemoteFactor:
         if crew is None:
             parts = [delayed(tasks.finish_block)(block, order, scale) for block in self.blocks]
         else:
-            parts = map(
-                delayed, crew.map(tasks.finish_block, self.blocks, order=order, scale=scale)
-            )
+            futures = crew.map(tasks.finish_block, self.blocks, order=order, scale=scale)
+            parts = [delayed(future) for future in futures]
         return da.concatenate(
             [
                 da.from_delayed(part, (height, len(order)), self.dtype)
@@ -149,7 +148,7 @@ class DistributedDescent(CoordinateDescent):
         return sum(crew.gather(errors))
 
     def _balance(self):
-        (W, Ht, objective), (_, spare_Ht) = self.current, self._spare
+        (W, Ht, _), (_, spare_Ht) = self.current, self._spare
         scale = balance(np.diag(W.gram), sum_squares(Ht), len(W), len(Ht)).astype(W.dtype)
         divided = self._empty_like(W)
         divided.blocks = self.rows.crew.map(tasks.divide_block, W.blocks, scale=scale)

@@ -4,6 +4,7 @@ import itertools
 import uuid
 import weakref
 from concurrent.futures import CancelledError
+from typing import Any
 
 import dask
 import numpy as np
@@ -59,10 +60,10 @@ class Crew:
 
     def __init__(self, client):
         self.client, self.token = client, uuid.uuid4().hex[:8]
-        self._homes = None
+        self._homes: Any = None
         client.register_plugin(Rehome())
         self._step = itertools.count()
-        self._futures = weakref.WeakSet()
+        self._futures: weakref.WeakSet = weakref.WeakSet()
 
     def map(self, function, *arguments, **common):
         """Start a task for each block; the dashboard shows it by the function's name."""

@@ -16,7 +16,7 @@ the objective never rises, and it costs no second copy of W for the momentum.
 """
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,7 @@ BALANCE_EVERY = 50  # iterations
 class Iterate(NamedTuple):
     """A pair of factors and its own objective, never that of another pair."""
 
-    W: np.ndarray
+    W: Any  # an array, but for solvers that have it elsewhere
     Ht: np.ndarray
     objective: float
 
