@@ -1,5 +1,6 @@
 """Factorization on a cluster: real processes on the loopback device, some of them killed."""
 
+import itertools
 import os
 import signal
 import threading
@@ -18,8 +19,6 @@ from .children import finish_child, start_child
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 da = pytest.importorskip("dask.array", reason="needs the extra dask")
-
-import itertools
 
 import dask  # noqa: E402 - after the check that it is there
 import dask.bag  # noqa: E402

@@ -152,7 +152,7 @@ def test_choosing_k_prints_a_table_and_recommends(tmp_path):
 
 def test_cluster_does_not_mind_a_killed_worker(tmp_path):
     pytest.importorskip("distributed", reason="needs the extra dask")
-    text = output_of("distributed.py", tmp_path)
+    text = output_of("on_a_cluster.py", tmp_path)
     calm, killed = re.findall(r": relative error (0\.\d{6})$", text, re.MULTILINE)
     assert calm == killed
     assert len(re.findall(r"^  (?:term\d+ ?){5}$", text, re.MULTILINE)) == 8

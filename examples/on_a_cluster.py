@@ -1,6 +1,6 @@
 """Topics on a Dask cluster: X and W stay on the workers, H comes back.
 
-    python distributed.py
+    python on_a_cluster.py
 
 Here the cluster is two processes on this machine, and the documents are made up, block by
 block, on the workers; they could be read there from files. One worker is killed on the way,
