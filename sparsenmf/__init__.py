@@ -40,7 +40,7 @@ _HOMES = {
     "Factorization": "factorization",
     "MiniBatchNMF": "minibatch",
     "best_of": "restarts",
-    "consensus": "consensus",
+    "consensus": "_consensus",
     "document_table": "tables",
     "estimate_memory": "memory",
     "factorize": "_factorize",
@@ -58,9 +58,9 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from ._consensus import consensus
     from ._factorize import factorize
     from ._warmup import warmup
-    from .consensus import consensus
     from .estimators import NMF
     from .factorization import Factorization
     from .files import read_matrix, read_vocabulary

@@ -47,7 +47,7 @@ LAYERS = [
         "restarts",
         "selected",
         "selection",
-        "consensus",
+        "_consensus",
         "_warmup",
     },
     {"minibatch"},
@@ -199,3 +199,9 @@ def test_a_factorization_loads_no_optional_package():
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_no_module_hides_a_public_name():
+    """Importing a module sets its name in the package, over a function of that name."""
+    modules = {path.stem for path in PACKAGE.iterdir() if not path.stem.startswith("_")}
+    assert not modules & set(sparsenmf.__all__)

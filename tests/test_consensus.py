@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sparsenmf import Factorization, consensus
-from sparsenmf.consensus import _cluster, _neighbor_distances
+from sparsenmf._consensus import _cluster, _neighbor_distances
 from sparsenmf.stability import match_components, unit_rows
 
 from .problems import planted_counts
