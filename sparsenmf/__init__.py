@@ -17,7 +17,6 @@ __all__ = [
     "NMF",
     "Factorization",
     "MiniBatchNMF",
-    "best_of",
     "consensus",
     "document_table",
     "estimate_memory",
@@ -39,7 +38,6 @@ _HOMES = {
     "NMF": "estimators",
     "Factorization": "factorization",
     "MiniBatchNMF": "minibatch",
-    "best_of": "restarts",
     "consensus": "_consensus",
     "document_table": "tables",
     "estimate_memory": "memory",
@@ -66,7 +64,6 @@ if TYPE_CHECKING:
     from .files import read_matrix, read_vocabulary
     from .memory import estimate_memory
     from .minibatch import MiniBatchNMF
-    from .restarts import best_of
     from .selection import forecast_selection, select_n_components
     from .sources import open_csr, write_csr
     from .tables import document_table, term_table, topic_table

@@ -12,7 +12,8 @@ import numpy as np
 from .arguments import check_flag, check_integer, check_n_components, check_number
 from .components import Components
 from .factorization import Factorization
-from .restarts import Runs, Seeds, check_options, check_random_init, fit_restarts, fit_whole
+from .restarts import fit_restarts, fit_whole
+from .runs import Runs, Seeds, check_options, check_random_init
 from .stability import unit_rows
 from .validation import check_matrix
 

@@ -19,18 +19,18 @@ from .arguments import (
 )
 from .checkpoint import check_checkpoint
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
-from .factorization import Factorization
+from .entries import STORED, Entries, check_entries, check_missing
+from .factorization import Factorization, conclude
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
 from .penalties import make_penalties
 from .rows import padded_width
+from .runs import keep_best
 from .solvers.arrangement import arrange
 from .solvers.running import SOLVERS, alternate
-from .solvers.scale import order_components
 from .sources import is_store
 from .stopping import Stopping
-from .validation import check_matrix
 from .weights import check_weights
 
 
@@ -53,8 +53,11 @@ def factorize(
     time_limit: float | None = None,
     n_threads: int | None = None,
     random_state: Any = None,
+    n_restarts: int = 1,
     sample_weight: Any = None,
     feature_weight: Any = None,
+    missing: str = "zero",
+    weights: Any = None,
     frozen_W: Any = None,
     frozen_H: Any = None,
     seeds: Any = None,
@@ -138,12 +141,24 @@ default "frobenius"
         cores the process may use, but 1 outside the main thread and in child
         processes. The result does not depend on it.
     random_state : int, numpy.random.Generator or RandomState, optional
+    n_restarts : int, default 1
+        Random starts, each with a seed of its own, of which the one that ends lowest is
+        returned; the objectives of all are its `restart_objectives`. The time limit is for
+        all of them.
     sample_weight : array-like of shape (n_samples,), optional
         A sample of weight c counts, in the loss and in the penalties, as c copies of it. One
         of weight zero has no influence, and gets the W that `transform` gives it.
     feature_weight : array-like of shape (n_features,), optional
         The same for features; kept, and used by `transform`. A feature of weight zero is
         left out: its column of H is zero. Both need a loss with beta > 0.
+    missing : {"zero", "unknown"}, default "zero"
+        What an entry means that is not stored. "unknown": only stored entries count, zeros
+        among them (ratings); so do the zeros of a dense array, of which NaN is what is
+        unknown, stored or not. The penalties are the same. A sample without a single entry
+        gets a W of zero.
+    weights : scipy.sparse matrix or array of shape (n_samples, n_features), optional
+        How much each stored entry of X counts in the loss, zeros included: the same
+        entries must be stored. What is not stored counts once, or not at all if it is unknown.
     frozen_W, frozen_H : sequence of int or mask, optional
         Components whose column of W, or row of H, stays exactly as given, while all else is
         learned: known topics beside new ones. W or H must be passed, and may have these
@@ -225,12 +240,19 @@ default "frobenius"
     >>> model.W.shape, model.H.shape
     ((100, 5), (5, 80))
     """
-    started = time.perf_counter()
-    X = X if is_store(X) else check_matrix(X)
+    arguments, started = dict(locals()), time.perf_counter()
+    if check_integer(n_restarts, "n_restarts", least=1) > 1:
+        return keep_best(factorize, arguments)
+    if is_store(X):
+        if weights is not None or check_missing(missing):
+            raise TypeError(STORED.format("X"))
+        entries = Entries(None, 1.0)
+    else:
+        X, entries = check_entries(X, weights, missing)
     n_components = check_n_components(n_components, X.shape)
     if solver is not None:
         check_choice(solver, "solver", SOLVERS)
-    beta = check_loss(loss, solver, X)
+    beta = check_loss(loss, solver, X, unknown=not entries.absent)
     solver = solver or ("cd" if beta in (1, 2) else "mu")
     init, W, H = check_start(init, W, H, X, n_components)
     frozen_W = check_frozen(frozen_W, "frozen_W", 0 if W is None else W.shape[1], n_components)
@@ -238,6 +260,11 @@ default "frobenius"
     seeds = check_seeds(seeds, vocabulary, seeding, (n_components, X.shape[1]))
     if seeds and H is not None:
         raise ValueError("seeds make a start of H of their own: pass seeds or H, not both")
+    if not (entries.plain or (sample_weight is None and feature_weight is None)):
+        raise ValueError(
+            "sample_weight and feature_weight are for entries that count alike: multiply them into "
+            'weights, which may go with missing="unknown"'
+        )
     weights = check_weights(sample_weight, feature_weight, X.shape, beta)
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     stopping = Stopping(
@@ -259,6 +286,8 @@ default "frobenius"
         "extrapolate": check_flag(extrapolate, "extrapolate"),
         "sparsenmf": __version__,
     }
+    if not entries.absent:
+        options["missing"] = missing
     low_memory = check_flag(low_memory, "low_memory")
     n_threads = resolve_threads(check_threads(n_threads))
     rng = check_random_state(random_state)
@@ -272,7 +301,7 @@ default "frobenius"
     W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(
-        X, weights, n_components, beta, solver, init, rng,
+        X, entries, weights, n_components, beta, solver, init, rng,
         W=W, H=H, low_memory=low_memory, W_folder=W_folder, n_threads=n_threads,
     )  # fmt: skip
     support = plant_seeds(arranged.Ht, seeds, seeding)
@@ -297,7 +326,7 @@ default "frobenius"
     checkpoint.open(run, stopping, options)
     stop_reason = alternate(run, stopping, weights, callback, progress, checkpoint)
     constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
-    model = _conclude(run, stopping, stop_reason, weights, options, constrained, W_path)
+    model = conclude(run, stopping, stop_reason, weights, options, constrained, W_path)
     del run
     if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
         for i in left_out if is_store(X) else [left_out]:
@@ -309,28 +338,3 @@ default "frobenius"
     for r in np.flatnonzero(frozen_H):
         model.H[r] = H[r]
     return model
-
-
-def _conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
-    """Return the result of a run."""
-    try:
-        optimality = run.optimality()
-    except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
-        optimality, stop_reason = float("nan"), "interrupted"
-    W, Ht, objective = run.current
-    fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
-    n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
-    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
-    history = np.array(stopping.history)
-    return Factorization(
-        W=weights.unscale_W(W),
-        H=weights.unscale_H(H),
-        objective_history=history[:, 0].copy(),
-        time_history=history[:, 1].copy(),
-        stop_reason=stop_reason,
-        optimality=optimality,
-        x_norm=float(np.sqrt(2 * scale)),
-        error=float(np.sqrt(max(2 * fit, 0.0))),
-        feature_weight=weights.features,
-        options=options,
-    )

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from .arguments import check_integer, check_number, check_threads, check_vocabulary
+from .entries import STORED, Entries, check_entries
 from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
-from .validation import check_matrix
 from .weights import Weights
 
 LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
@@ -56,14 +56,23 @@ class Components:
         return named_beta(self.options.get("loss", "frobenius"))
 
     def transform(
-        self, X: Any, *, tol: float = 1e-5, max_sweeps: int = 1000, n_threads: int | None = None
+        self,
+        X: Any,
+        *,
+        weights: Any = None,
+        tol: float = 1e-5,
+        max_sweeps: int = 1000,
+        n_threads: int | None = None,
     ) -> np.ndarray:
         """Return the W of new samples: the same objective, H held fixed.
 
         Parameters
         ----------
         X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
-            Or a store that `open_csr` opened.
+            Or a store that `open_csr` opened. Entries that are not stored are zeros, or
+            unknown, as they were in the fit.
+        weights : scipy.sparse matrix or array, optional
+            Of the stored entries of X, as in `factorize`.
         tol : float, default 1e-5
             A row is done when a sweep moved it less than this fraction of its first
             sweep, measured in the fit. Losses that only have multiplicative updates: all
@@ -89,19 +98,22 @@ class Components:
         options = self._check(tol, max_sweeps, n_threads)
         if is_store(X):
             result = np.empty((X.shape[0], self.n_components), self.H.dtype)
-            for start, stop, part in self._parts(X, None):
-                result[start:stop] = self._project(part, *options)[0][:, : self.n_components]
+            for start, stop, *part in self._parts(X, weights, None):
+                result[start:stop] = self._project(*part, *options)[0][:, : self.n_components]
             return result
-        ((_, _, part),) = self._parts(X, None)
-        W, _ = self._project(part, *options)
+        ((_, _, *part),) = self._parts(X, weights, None)
+        W, _ = self._project(*part, *options)
         return np.ascontiguousarray(W[:, : self.n_components])
 
-    def loss(self, X: Any, *, tol: float = 1e-5, n_threads: int | None = None) -> float:
+    def loss(
+        self, X: Any, *, weights: Any = None, tol: float = 1e-5, n_threads: int | None = None
+    ) -> float:
         """Return the loss of new samples at the W that `transform` finds, penalties excluded.
 
         Parameters
         ----------
         X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+        weights : scipy.sparse matrix or array, optional
         tol : float, default 1e-5
         n_threads : int, optional
             As in `transform`.
@@ -119,8 +131,8 @@ class Components:
         """
         options = self._check(tol, 1000, n_threads)
         penalty, total = self._freeze().penalty, 0.0
-        for _, _, part in self._parts(X, LOSS_ROWS):
-            W, value = self._project(part, *options, want_loss=True)
+        for _, _, *part in self._parts(X, weights, LOSS_ROWS):
+            W, value = self._project(*part, *options, want_loss=True)
             total += value - penalty.value(W)
         return max(total, 0.0)
 
@@ -128,35 +140,47 @@ class Components:
         tol = check_number(tol, "tol")
         return tol, check_integer(max_sweeps, "max_sweeps", least=1), check_threads(n_threads)
 
-    def _parts(self, X, n_rows):
-        """Yield X in parts: the blocks of a store, or so many rows of a matrix."""
-        stored = is_store(X)
-        X = X if stored else check_matrix(X, dtype=self.H.dtype)
+    @property
+    def missing(self) -> str:
+        """What an entry that is not stored means: "zero" or "unknown"."""
+        return self.options.get("missing", "zero")
+
+    def _parts(self, X, values, n_rows):
+        """Yield X and its entries in parts: blocks of a store, or so many rows of a matrix."""
+        stored, entries = is_store(X), Entries(None, 1.0)
+        if stored and (values is not None or self.missing == "unknown"):
+            raise TypeError(STORED.format("X"))
+        if not stored:
+            X, entries = check_entries(X, values, self.missing, self.H.dtype)
         if X.shape[1] != self.n_features:
             raise ValueError(
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
-        check_loss(self.beta, "mu", X)
+        check_loss(self.beta, "mu", X, unknown=not entries.absent)
         weights = Weights(None, self.feature_weight, self.beta)
         if stored:
             for start, stop in X.blocks():
                 part = X.rows(start, stop)
                 part.data = part.data.astype(self.H.dtype, copy=False)
-                yield start, stop, weights.scale_matrix(part)
+                yield start, stop, weights.scale_matrix(part), entries
             return
-        n_rows = n_rows or X.shape[0]
+        n_rows, values = n_rows or X.shape[0], entries.weights
         for start in range(0, X.shape[0], n_rows):
             part = X if n_rows >= X.shape[0] else X[start : start + n_rows]
-            yield start, start + part.shape[0], weights.scale_matrix(part)
+            if values is not None:
+                within = slice(X.indptr[start], X.indptr[start + part.shape[0]])
+                entries = entries._replace(weights=values[within])
+            yield start, start + part.shape[0], weights.scale_matrix(part), entries
 
-    def _project(self, X, tol, max_sweeps, n_threads, *, want_loss=False):
+    def _project(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
         """Return W, padded, and the objective if it is wanted, of a checked and scaled X."""
         from .kernels.threads import resolve_threads, threads_for
         from .solvers.projection import project
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows, loss = make_rows(X, self.n_components), make_loss(self.beta, X.data, X.shape)
+        rows = make_rows(X, self.n_components, *entries)
+        loss = make_loss(self.beta, X.data, X.shape, *entries)
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
         value = project(
             rows, self._freeze(), W, loss, tol, max_sweeps, n_threads, want_loss=want_loss

@@ -8,13 +8,14 @@ import numpy as np
 from .arguments import check_choice
 from .components import Components
 from .interchange import to_anndata, to_frame
+from .solvers.scale import order_components
 from .stopping import REASONS
 from .storage import read_archive, write_archive
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
-OPTIONAL_ARRAYS = ("feature_weight",)
+OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -50,6 +51,9 @@ class Factorization(Components):
         Loss, penalties and settings of the run.
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
+    restart_objectives : ndarray of shape (n_restarts,), float64, or None
+        Where several starts were tried, the objective that each ended with; the lowest one is
+        that of W and H.
     """
 
     W: np.ndarray
@@ -59,6 +63,7 @@ class Factorization(Components):
     optimality: float
     x_norm: float
     error: float
+    restart_objectives: np.ndarray | None = None
 
     @property
     def n_samples(self) -> int:
@@ -92,8 +97,15 @@ class Factorization(Components):
             f"Factorization of {n:,} x {m:,} into {k} components ({kind})\n"
             f"  relative error {self.relative_error:.4f}, optimality {self.optimality:.1e}\n"
             f"  {self.n_iter} iterations in {self.time_history[-1]:.2f} s, then stopped: "
-            f"{REASONS.get(self.stop_reason, self.stop_reason)}"
+            f"{REASONS.get(self.stop_reason, self.stop_reason)}{self._spread()}"
         )
+
+    def _spread(self):
+        if self.restart_objectives is None:
+            return ""
+        worst, n = self.restart_objectives.max(), len(self.restart_objectives)
+        share = worst / self.objective - 1 if self.objective else 0.0
+        return f"\n  the best of {n} starts, of which the worst ended {share:.2%} higher"
 
     def normalize(self, by: str = "H") -> "Normalized":
         """Return factors that sum to one, with the scale moved over: W H stays what it is.
@@ -225,7 +237,7 @@ class Factorization(Components):
 
     def _check_shapes(self):
         history, times = self.objective_history, self.time_history
-        weight = self.feature_weight
+        weight, others = self.feature_weight, self.restart_objectives
         if (
             self.W.ndim != 2
             or self.H.ndim != 2
@@ -235,8 +247,34 @@ class Factorization(Components):
             or history.ndim != 1
             or history.shape != times.shape
             or not (weight is None or (weight.shape, weight.dtype) == ((self.n_features,), float))
+            or not (others is None or (others.ndim, others.dtype) == (1, float))
         ):
             raise ValueError("its arrays do not belong together")
+
+
+def conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
+    """Return the result of a run."""
+    try:
+        optimality = run.optimality()
+    except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
+        optimality, stop_reason = float("nan"), "interrupted"
+    W, Ht, objective = run.current
+    fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
+    n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
+    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
+    history = np.array(stopping.history)
+    return Factorization(
+        W=weights.unscale_W(W),
+        H=weights.unscale_H(H),
+        objective_history=history[:, 0].copy(),
+        time_history=history[:, 1].copy(),
+        stop_reason=stop_reason,
+        optimality=optimality,
+        x_norm=float(np.sqrt(2 * scale)),
+        error=float(np.sqrt(max(2 * fit, 0.0))),
+        feature_weight=weights.features,
+        options=options,
+    )
 
 
 class Normalized(NamedTuple):

@@ -67,7 +67,7 @@ def initialize(
     """
     dtype = rows.data.dtype
     shape = (rows.n_rows, columns.n_rows)
-    mean = float(rows.data.sum(dtype=np.float64)) / (shape[0] * shape[1])
+    mean = rows.mean(shape[1])
     if init in ("random", "custom"):
         start_W, start_Ht = draw_start(shape, n_components, mean, dtype, rng, W=W, H=H)
         if init == "random" and beta != 2:

@@ -48,24 +48,39 @@ class Loss(NamedTuple):
         )
 
 
-def make_loss(beta, data, shape):
-    """Return the loss for the stored entries of a matrix."""
-    if beta == 2:
+def make_loss(beta, data, shape, weights=None, absent=1.0):
+    """Return the loss for the stored entries of a matrix, and for what is absent.
+
+    Parameters
+    ----------
+    beta : float
+    data : ndarray of shape (nnz,)
+    shape : (n_samples, n_features)
+    weights : ndarray of shape (nnz,), optional
+    absent : float
+        Weight of the entries that are not stored.
+    """
+    plain = weights is None and absent == 1
+    if beta == 2 and plain:
         half = 0.5 * float(np.einsum("p,p->", data, data, dtype=np.float64))
         return Loss(2.0, half, half, 0.0)
     constant = scale = total = 0.0
+    count = absent * (shape[0] * shape[1] - len(data))
     for start in range(0, len(data), CHUNK):
-        x = data[start : start + CHUNK].astype(np.float64)
-        total += float(x.sum())
-        powers = float((x**beta).sum())
+        part = slice(start, start + CHUNK)
+        x = data[part].astype(np.float64)
+        v = np.ones(len(x)) if weights is None else weights[part].astype(np.float64)
+        total, count = total + float((v * x).sum()), count + float(v.sum())
+        powers = float((v * x**beta).sum())
         scale += powers
         if beta == 1:
             constant -= powers  # the kernels sum x log(x / y), which is exact near a fit
         elif beta == 0:
-            constant -= float(np.log(x).sum()) + len(x)
-        else:
+            constant -= float((v * (np.log(x) + 1)).sum())
+        elif beta != 2:  # there the kernels sum v (x - y)^2 itself
             constant += powers / (beta * (beta - 1))
-    return Loss(beta, constant, scale, EPSILON * total / (shape[0] * shape[1]))
+    scale = 0.5 * scale if beta == 2 else scale
+    return Loss(beta, constant, scale, EPSILON * total / count if count else 0.0)
 
 
 def loss_name(beta):
@@ -78,8 +93,10 @@ def named_beta(loss):
     return BETAS[loss] if isinstance(loss, str) else float(loss)
 
 
-def check_loss(loss, solver, X):
+def check_loss(loss, solver, X, *, unknown=False):
     """Return the beta of a loss that the solver can minimise on X.
+
+    With `unknown`, nothing but the stored entries of X counts.
 
     Raises
     ------
@@ -98,7 +115,8 @@ def check_loss(loss, solver, X):
             f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '
             f'not {loss!r}: take solver="mu", which minimises any'
         )
-    if beta <= 0 and X.nnz < X.shape[0] * X.shape[1]:
+    zeros = X.nnz < X.shape[0] * X.shape[1] and not unknown
+    if beta <= 0 and (zeros or (hasattr(X, "data") and X.nnz and X.data.min() == 0)):
         raise ValueError(
             f"loss={loss!r} (beta = {beta:g} <= 0) is infinite where X is zero, and X has zeros: "
             "add a small value to all of X, or choose a beta above 0"

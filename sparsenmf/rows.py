@@ -31,12 +31,18 @@ class Rows(NamedTuple):
     indptr : ndarray of shape (n_rows + 1,), int64, read-only
     blocks : ndarray of shape (n_blocks, 2), int64, read-only
         First row of each block and the row after its last one.
+    weights : ndarray of shape (nnz or 0,), dtype of data, read-only
+        Of the stored entries; with none at all, each counts once.
+    absent : float
+        Weight of the entries that are not stored: 1, or 0 where they are unknown.
     """
 
     data: np.ndarray
     indices: np.ndarray
     indptr: np.ndarray
     blocks: np.ndarray
+    weights: np.ndarray
+    absent: float
 
     @property
     def nnz(self):
@@ -50,20 +56,37 @@ class Rows(NamedTuple):
     def n_blocks(self):
         return len(self.blocks)
 
+    @property
+    def plain(self):
+        """Whether all entries count alike, zeros included."""
+        return self.absent == 1 and not len(self.weights)
 
-def make_rows(X, n_components):
+    def mean(self, n_columns):
+        """Return the weighted mean of the entries."""
+        x, v = self.data, self.weights
+        inside = float(v.sum(dtype=np.float64)) if len(v) else self.nnz
+        total = np.einsum("p,p->", x, v, dtype=np.float64) if len(v) else x.sum(dtype=np.float64)
+        entries = inside + self.absent * (self.n_rows * n_columns - self.nnz)
+        return float(total) / entries if entries else 0.0
+
+
+def make_rows(X, n_components, weights=None, absent=1.0):
     """View a checked CSR matrix as `Rows`.
 
     The arrays are marked read-only (in views: the caller's arrays keep their flags),
     so that writeable, read-only and memory-mapped input share one compiled kernel.
     """
-    return freeze_rows(X.data, X.indices, X.indptr.astype(np.int64, copy=False), n_components)
+    indptr = X.indptr.astype(np.int64, copy=False)
+    return freeze_rows(X.data, X.indices, indptr, n_components, weights, absent)
 
 
-def freeze_rows(data, indices, indptr, n_components):
+def freeze_rows(data, indices, indptr, n_components, weights=None, absent=1.0):
     """Return `Rows` of CSR arrays, cut into blocks."""
-    arrays = (data, indices, indptr, make_blocks(indptr, n_components))
-    return Rows(*map(_read_only, arrays))
+    weights = data[:0] if weights is None else weights
+    data, indices, indptr, blocks, weights = map(
+        _read_only, (data, indices, indptr, make_blocks(indptr, n_components), weights)
+    )
+    return Rows(data, indices, indptr, blocks, weights, float(absent))
 
 
 def _read_only(array):

@@ -11,7 +11,8 @@ from .arguments import check_choice, check_flag, check_integer
 from .holdout import Blocks, Entries
 from .losses import check_loss
 from .memory import estimate_memory
-from .restarts import Runs, Seeds, check_options, check_random_init, fit_whole
+from .restarts import fit_whole
+from .runs import Runs, Seeds, check_options, check_random_init
 from .selected import (
     Selection,
     SelectionForecast,

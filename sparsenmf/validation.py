@@ -18,7 +18,7 @@ SCALES = {np.dtype(np.float32): (1e-15, 1e15), np.dtype(np.float64): (1e-100, 1e
 come near the limits of the type."""
 
 
-def check_matrix(X, name="X", dtype=None):
+def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
     """Return X as a canonical CSR array of float32 or float64, never densified.
 
     Parameters
@@ -30,6 +30,10 @@ def check_matrix(X, name="X", dtype=None):
         The argument's name, for the errors.
     dtype : dtype, optional
         Precision to convert to, instead of X's own.
+    keep_zeros : bool
+        Whether a stored zero, or a zero in a dense array, is an entry like others.
+    allow_nan : bool
+        Whether a missing value may be stored; in a dense array it is one that is not stored.
 
     Returns
     -------
@@ -45,22 +49,24 @@ def check_matrix(X, name="X", dtype=None):
         If X is not two-dimensional, is empty, has corrupt index arrays, or holds a
         negative, infinite or missing value.
     """
-    X = _as_sparse(X, name)
+    X = _as_sparse(X, name, keep_zeros, allow_nan)
     if X.ndim != 2:
         raise ValueError(f"{name} must have two dimensions, not {X.ndim}")
     if 0 in X.shape:
         raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
     counts = X.dtype.kind in "biu"
     X = _as_csr(X, name)
-    _check_values(X, name)
-    if not X.has_canonical_format or (X.nnz and X.data.min() == 0):
+    _check_values(X, name, allow_nan)
+    drop_zeros = not keep_zeros and X.nnz and X.data.min() == 0
+    if not X.has_canonical_format or drop_zeros:
         # Integers are summed in float64: small types would overflow.
         data = X.data.astype(np.float64 if counts else X.dtype)
         arrays = (data, X.indices.copy(), X.indptr.copy())
         X = sp.csr_array(arrays, shape=X.shape, copy=False)
         X.sum_duplicates()
-        X.eliminate_zeros()
-        _check_values(X, name)  # two large values may add up to infinity
+        if drop_zeros:
+            X.eliminate_zeros()
+        _check_values(X, name, allow_nan)  # two large values may add up to infinity
     if dtype is None:
         exact = X.nnz == 0 or X.data.max() < FLOAT32_EXACT
         dtype = (np.float32 if exact else np.float64) if counts else X.dtype
@@ -88,12 +94,12 @@ def _cast(data, dtype, name):
     """Convert finite values, or raise if the type cannot hold them."""
     with np.errstate(over="ignore"):
         cast = data.astype(dtype, copy=False)
-    if cast is not data and cast.size and not np.isfinite(cast.max()):
+    if cast is not data and cast.size and np.isinf(np.fmax.reduce(cast, axis=None)):
         raise ValueError(f"{name} has values up to {data.max():.3g}, too large for {dtype}")
     return cast
 
 
-def _as_sparse(X, name):
+def _as_sparse(X, name, keep_zeros, allow_nan):
     X = unwrap(X, name)
     if sp.issparse(X):
         return X
@@ -107,10 +113,12 @@ def _as_sparse(X, name):
                 raise ValueError(f"{name} cannot be read as a sparse matrix: {error}") from None
         X = X.to_numpy()
     if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, and missing entries are not supported: "
-            f"fill them ({name}.filled(0)) if they mean zero"
-        )
+        if not allow_nan:
+            raise TypeError(
+                f"{name} is a masked array: fill what is masked ({name}.filled(0)) if it means "
+                f'zero, or pass missing="unknown" where there is such an argument'
+            )
+        X = np.ma.filled(X.astype(np.result_type(X.dtype, np.float32)), np.nan)
     try:
         X = np.asarray(X)
     except ValueError as error:
@@ -120,16 +128,25 @@ def _as_sparse(X, name):
         raise ValueError(
             f"{name} must have two dimensions (n_samples, n_features), but its shape is {X.shape}"
         )
-    _check_dense(X, name)
-    return sp.csr_array(X)
+    _check_dense(X, name, allow_nan)
+    return _store_all(X, allow_nan) if keep_zeros else sp.csr_array(X)
 
 
-def _check_dense(X, name):
+def _store_all(X, allow_nan):
+    """Return a sparse matrix with all entries of a dense one, but for missing ones."""
+    there = ~np.isnan(X) if allow_nan and X.dtype.kind == "f" else np.ones(X.shape, bool)
+    row, column = np.nonzero(there)
+    return sp.coo_array((X[there], (row, column)), shape=X.shape)
+
+
+def _check_dense(X, name, allow_nan=False):
     # min and max need no temporary, and a NaN passes through both.
     if X.dtype.kind == "b" or X.size == 0 or (X.min() >= 0 and X.max() < np.inf):
         return
     for i in range(len(X)):
         bad = ~(np.isfinite(X[i]) & (X[i] >= 0))
+        if allow_nan:
+            bad &= ~np.isnan(X[i])
         if bad.any():
             _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
 
@@ -233,14 +250,16 @@ def _real(data, name):
     return data
 
 
-def _check_values(X, name):
+def _check_values(X, name, allow_nan=False):
     if X.data.dtype.kind == "b" or X.nnz == 0:
         return
-    # min and max need no temporary, and a NaN passes through both.
-    low, high = X.data.min(), X.data.max()
-    if low >= 0 and high < np.inf:
+    # min and max need no temporary, and a NaN passes through both, but not through fmin.
+    least, most = (np.fmin, np.fmax) if allow_nan else (np.minimum, np.maximum)
+    low, high = least.reduce(X.data), most.reduce(X.data)
+    if (low >= 0 and high < np.inf) or (allow_nan and np.isnan(low)):
         return
-    p = int(np.argmin(np.isfinite(X.data) & (X.data >= 0)))
+    good = np.isfinite(X.data) & (X.data >= 0)
+    p = int(np.argmin(good | np.isnan(X.data) if allow_nan else good))
     row = int(np.searchsorted(X.indptr, p, side="right")) - 1
     _raise_bad_value(name, row, int(X.indices[p]), X.data[p])
 

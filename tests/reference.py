@@ -109,17 +109,20 @@ def optimality(X, W, H):
 FLOOR = 1e-10  # smallest y, as a share of its x
 
 
-def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance, free=None):
+def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance, free=None, V=None):
     """Scalar Newton steps on the rows of `factor`; see kernels.kullback_leibler.
 
-    Returns the new factor, the sum of the row objectives and that of the residuals.
+    V has the weights of all entries. Returns the new factor, the sum of the row objectives
+    and that of the residuals.
     """
     factor, other = factor.astype(float), other.astype(float)
-    sums = other.sum(axis=0)
+    V = np.ones(X.shape) if V is None else V
     objective = residual = 0.0
-    for x, row in zip(X.astype(float), factor, strict=True):
-        there = x > 0
-        x, B = x[there], other[there]
+    for x, v, row in zip(X.astype(float), V, factor, strict=True):
+        if max_sweeps and not v.any():
+            row[:] = 0  # nothing is known
+        there, sums = (x > 0) & (v > 0), v @ other
+        x, B = v[there] * x[there], v[there][:, None] * other[there]
         y = np.maximum(B @ row, FLOOR * x)
         first = None
         for sweep in range(max(max_sweeps, 1)):
@@ -178,17 +181,76 @@ def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
     return (total + np.sum(Y[Y > 0] ** beta)) / beta + penalties
 
 
-def scale_rows(X, other, beta, l1, l2, factor):
-    """One multiplicative update of all rows (Févotte & Idier 2011, table 2)."""
+def update_rows_weighted(X, V, other, l1, l2, factor, max_sweeps, tolerance):
+    """Coordinate descent on the rows of `factor`, entries weighted by V; kernels.observed.
+
+    Returns the new factor, the sum of the row objectives and that of the residuals.
+    """
+    X, V, other, factor = (A.astype(float) for A in (X, V, other, factor))
+    objective = residual = 0.0
+    for x, v, row in zip(X, V, factor, strict=True):
+        if max_sweeps and not v.any():
+            row[:] = 0  # nothing is known
+        curvature = v @ other**2 + l2
+        first = None
+        for sweep in range(max(max_sweeps, 1)):
+            change = 0.0
+            for r in np.flatnonzero(curvature):
+                old = row[r]
+                if sweep % 2 and old == 0:
+                    continue
+                slope = (v * (x - other @ row)) @ other[:, r] - l1 - l2 * old
+                new = max(0.0, old + slope / curvature[r])
+                change += curvature[r] * (new - old) ** 2
+                row[r] = new if max_sweeps else old
+            first = change if first is None else first
+            if change <= tolerance**2 * first and sweep % 2 == 0:
+                break
+        residual += 0 if max_sweeps else change
+        objective += 0.5 * v @ (x - other @ row) ** 2 + l1 * row.sum() + l2 / 2 * row @ row
+    return factor, objective, residual
+
+
+def weighted_divergence(X, V, W, H, beta):
+    """The beta divergence of X from W H, entries weighted by V, by its definition."""
+    X, V, W, H = (np.asarray(A, dtype=float) for A in (X, V, W, H))
+    total = 0.0
+    for x, v, y in zip(X.ravel(), V.ravel(), (W @ H).ravel(), strict=True):
+        if v == 0:
+            continue
+        if beta == 2:
+            total += v * (x - y) ** 2 / 2
+        elif x == 0:
+            total += v * y**beta / beta
+        else:
+            y = max(y, FLOOR * x)
+            if beta == 1:
+                total += v * (x * np.log(x / y) - x + y)
+            elif beta == 0:
+                total += v * (x / y - np.log(x / y) - 1)
+            else:
+                powers = x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)
+                total += v * powers / (beta * (beta - 1))
+    return total
+
+
+def scale_rows(X, other, beta, l1, l2, factor, V=None):
+    """One multiplicative update of all rows (Févotte & Idier 2011, table 2).
+
+    V has the weights of all entries.
+    """
+    V = 1.0 if V is None else V
     X, other, factor = (A.astype(float) for A in (X, other, factor))
     Y = np.maximum(factor @ other.T, FLOOR * X)
     there = X > 0
     ratios = np.zeros_like(X)
     ratios[there] = X[there] * Y[there] ** (beta - 2)
     powers = np.where(Y > 0, Y, 1e-300) ** (beta - 1) if beta != 1 else np.ones_like(X)
-    denominator = powers @ other + l1 + l2 * factor
+    denominator = (V * powers) @ other + l1 + l2 * factor
     gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
-    return factor * (ratios @ other / denominator) ** gamma
+    numerator = (V * ratios) @ other
+    ratio = np.divide(numerator, denominator, out=np.zeros_like(factor), where=denominator > 0)
+    return factor * ratio**gamma
 
 
 def transpose(data, indices, indptr, n_columns):

@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from sparsenmf import best_of, factorize, forecast_selection, select_n_components
+from sparsenmf import factorize, forecast_selection, select_n_components
 from sparsenmf.holdout import Blocks, Entries, block_loss, norm_of
-from sparsenmf.restarts import Seeds
+from sparsenmf.runs import Seeds
 from sparsenmf.selected import fewest, most_stable
 from sparsenmf.stability import agreement, cophenetic_coefficient, match_components
 
@@ -347,29 +347,6 @@ def test_plot_says_what_it_needs():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
     )
     assert 'plot needs matplotlib: pip install "sparsenmf[plot]"' in process.stderr
-
-
-def test_best_of_several_starts():
-    X, _, _ = problem()
-    best = best_of(X, 6, 4, random_state=0)
-    more = best_of(X, 6, 6, random_state=0)
-    assert np.array_equal(more.objectives[:4], best.objectives)
-    assert best.model.objective == best.objectives.min()
-    assert len(set(best.objectives)) > 1
-    assert best.spread == np.ptp(best.objectives) / best.objectives.min()
-    assert best.stop_reason == "done"
-    one = best_of(X, 6, 4, random_state=0, callback=lambda model: True)
-    assert len(one.objectives) == 1
-    assert one.stop_reason == "callback"
-
-
-@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
-def test_generators_are_used_and_advanced(make):
-    X, _, _ = problem()
-    rng = make(5)
-    first, second = (best_of(X, 3, 1, random_state=rng).objectives for _ in range(2))
-    assert first != second
-    assert best_of(X, 3, 1, random_state=make(5)).objectives == first
 
 
 def test_real_documents_need_more_than_one_topic(real_matrix):

@@ -180,10 +180,11 @@ def finish_block(block, order, scale):
 
 
 def _frozen(rows):
-    views = [np.asarray(array).view() for array in rows]
-    for view in views:
+    *arrays, absent = rows
+    data, indices, indptr, blocks, weights = (np.asarray(array).view() for array in arrays)
+    for view in (data, indices, indptr, blocks, weights):
         view.flags.writeable = False
-    return Rows(*views)
+    return Rows(data, indices, indptr, blocks, weights, absent)
 
 
 def _writeable(array):

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from .jit import inner, kernel
+from .simd import add_gram
 
 GRAM_CHUNK = 128
 """Rows whose products are summed in the factor's own precision before they are added
@@ -26,6 +27,16 @@ def sum_grams(partials, gram):
                 total[s] += partials[block, r, s]
         for s in range(r, gram.shape[0]):
             gram[r, s] = gram[s, r] = total[s]
+
+
+@kernel
+def multiply_factor(factor, blocks, gram_partials):
+    """Set gram_partials[block] to the block's share of factor' factor, upper triangle only."""
+    for block in prange(blocks.shape[0]):
+        clear_gram(gram_partials[block])
+        for chunk in range(blocks[block, 0], blocks[block, 1], GRAM_CHUNK):
+            chunk_end = min(chunk + GRAM_CHUNK, blocks[block, 1])
+            add_gram(factor, chunk, chunk_end, gram_partials[block])
 
 
 @kernel

@@ -5,7 +5,9 @@ Given sparse rows x and the other factor B, each row w of this factor minimises
     sum over the nonzeros of x log(x / y) + sum over r of w_r S_r + l1 sum(w) + l2/2 ||w||^2
 
 with y = w B', S_r the sum of B's column r, and w >= 0: the generalised divergence up to
-a constant, entries that are zero included, at the cost of those that are not.
+a constant, entries that are zero included, at the cost of those that are not. Where entries
+have weights v (see `kernels.observed`), it is the same problem: v d(x, y) = d(v x, v y), so
+x and the rows of B that x meets are multiplied by v, and S becomes the row's own sums.
 
 One coordinate at a time (Hsieh & Dhillon 2011, "Fast coordinate descent methods with
 variable selection for non-negative matrix factorization", KDD, section 4). With
@@ -28,8 +30,18 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
+from .entries import (
+    allow,
+    clear_unobserved,
+    copy_values,
+    load_row,
+    longest_row,
+    multiply_row,
+    weigh_row,
+    whole_vectors,
+)
 from .jit import inner, kernel
-from .simd import dot_rows
+from .simd import gather_rows
 from .strips import FLOOR, gather_strips, move_and_sum, sum_log_ratios
 from .vector_code import VECTOR_BYTES
 
@@ -75,7 +87,7 @@ def update_rows_kl(
         width, n_lanes = other.shape[1], VECTOR_BYTES // other.itemsize
         longest = whole_vectors(longest_row(rows.indptr, first, last), other)
         space = np.empty(min(width * longest, max(STRIP_ITEMS, n_lanes * longest)), other.dtype)
-        lines = np.empty((3, longest), other.dtype)
+        lines, targets = np.empty((4, longest), other.dtype), np.empty(width)
         row, pair = np.empty(width, other.dtype), np.empty(2, other.dtype)
         movable = np.empty(width, np.bool_)
         objective, residual = 0.0, 0.0
@@ -84,75 +96,75 @@ def update_rows_kl(
             n = whole_vectors(stop - start, other)
             n_strips = width if width * n <= space.shape[0] else n_lanes
             strips = space[: n_strips * n].reshape(n_strips, n)
-            x, y, spare = lines[0, :n], lines[1, :n], lines[2, :n]
-            load_row(x, rows.data, start, stop)
+            x, y, spare, scale = lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n]
             copy_values(row, factor[i])
             l1, l2 = allow(movable, penalty, i)
-            if n_strips == width and n > 0:
-                gather_strips(strips, 0, rows.indices, start, stop, other)
+            if max_sweeps > 0:
+                clear_unobserved(row, movable, rows, i)
+            sum_targets(targets, sums, x, spare, rows, start, stop, other)
+            scaled = load_scale(scale, x, rows, start, stop)
             change = settle_row(
-                row, movable, strips, x, y, spare, pair, sums, l1, l2,
-                rows.indices, start, stop, other, max_sweeps, tolerance,
+                row, movable, strips, x, y, spare, scale[: n if scaled else 0], pair, targets,
+                l1, l2, rows.indices, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
             copy_values(out[i], row)
             if want_objective:
                 multiply_row(y, row, rows.indices, start, stop, other)
+                scale_products(y, scale[: n if scaled else 0])
                 objective += sum_divergence(x, y, pair)
                 for r in range(width):
                     w = np.float64(row[r])
-                    objective += w * (sums[r] + l1 + 0.5 * l2 * w)
+                    objective += w * (targets[r] + l1 + 0.5 * l2 * w)
         statistics[block, 0], statistics[block, 1] = objective, residual
 
 
 @inner
-def whole_vectors(n, like):
-    """Return n, rounded up to a multiple of the lanes of a vector."""
-    lanes = VECTOR_BYTES // like.itemsize
-    return -(-n // lanes) * lanes
+def sum_targets(targets, sums, x, excess, rows, start, stop, other):
+    """Load x, weighted, and set targets to the sums of B over all entries, weighted."""
+    for r in range(targets.shape[0]):
+        targets[r] = rows.absent * sums[r]
+    if rows.absent == 1 and rows.weights.shape[0] == 0:
+        load_row(x, rows.data, start, stop)
+        return
+    weigh_row(x, excess, rows, start, stop)
+    part = np.empty(targets.shape[0], other.dtype)
+    gather_rows(part, excess, rows.indices[start:stop], 0, stop - start, other)
+    for r in range(targets.shape[0]):
+        targets[r] += part[r]
+        if not targets[r] > 8 * np.finfo(other.dtype).eps * rows.absent * sums[r]:
+            targets[r] = 0  # what rounding has left of nothing
 
 
 @inner
-def longest_row(indptr, first, last):
-    """Return the length of the longest row."""
-    longest = 0
-    for i in range(first, last):
-        longest = max(longest, indptr[i + 1] - indptr[i])
-    return longest
+def load_scale(scale, x, rows, start, stop):
+    """Set what strips are multiplied by, and return whether they are at all.
+
+    Where x is zero, the sums of B are all that counts.
+    """
+    if rows.absent == 1 and rows.weights.shape[0] == 0:
+        return False
+    for p in range(scale.shape[0]):
+        scale[p] = 1
+    for p in range(stop - start):
+        v = rows.weights[start + p] if rows.weights.shape[0] > 0 else scale.dtype.type(1)
+        scale[p] = v if x[p] > 0 else 0
+    return True
 
 
 @inner
-def copy_values(target, source):
-    """Copy an array; a slice assignment, of any shapes, would compile for much longer."""
-    for p in range(target.shape[0]):
-        target[p] = source[p]
+def scale_products(y, scale):
+    """Multiply y by the scale, if there is one; one where that is zero."""
+    for p in range(scale.shape[0]):
+        y[p] = y[p] * scale[p] if scale[p] > 0 else 1
 
 
 @inner
-def load_row(x, data, start, stop):
-    """Set x to the values of a row, and zero beyond."""
-    for p in range(x.shape[0]):
-        x[p] = data[start + p] if p < stop - start else 0
-
-
-@inner
-def allow(movable, penalty, i):
-    """Set which coordinates of row i may move, and return its L1 and L2 weights."""
-    for r in range(movable.shape[0]):
-        outside = penalty.support.shape[0] > 0 and not penalty.support[i, r]
-        movable[r] = penalty.free[r] and not outside
-    l1 = penalty.l1[i if penalty.l1.shape[0] > 1 else 0]
-    l2 = penalty.l2[i if penalty.l2.shape[0] > 1 else 0]
-    return l1, l2
-
-
-@inner
-def multiply_row(y, row, indices, start, stop, other):
-    """Set y = row other' at the nonzeros, and one beyond."""
-    if stop > start:
-        dot_rows(y, row, indices, start, stop, other)
-        for p in range(stop - start, y.shape[0]):
-            y[p] = 1
+def scale_strips(strips, scale):
+    """Multiply the strips by the scale, if there is one."""
+    for q in range(strips.shape[0] if scale.shape[0] > 0 else 0):
+        for p in range(scale.shape[0]):
+            strips[q, p] *= scale[p]
 
 
 @inner
@@ -167,11 +179,15 @@ def sum_divergence(x, y, pair):
 
 @inner
 def settle_row(
-    row, movable, strips, x, y, spare, pair, sums, l1, l2,
+    row, movable, strips, x, y, spare, scale, pair, sums, l1, l2,
     indices, start, stop, other, max_sweeps, tolerance,
 ):  # fmt: skip
     """Sweep over a row until it is settled; return the last change (or the residual)."""
+    if strips.shape[0] == row.shape[0] and y.shape[0] > 0:
+        gather_strips(strips, 0, indices, start, stop, other)
+        scale_strips(strips, scale)
     multiply_row(y, row, indices, start, stop, other)
+    scale_products(y, scale)
     for p in range(y.shape[0]):
         y[p] = max(y[p], x.dtype.type(FLOOR) * x[p])
     limit, change = 0.0, 0.0
@@ -181,6 +197,7 @@ def settle_row(
             part = slice(r0, r0 + strips.shape[0])
             if strips.shape[0] < row.shape[0] and y.shape[0] > 0:
                 gather_strips(strips, r0, indices, start, stop, other)
+                scale_strips(strips, scale)
             change += sweep_strips(
                 row[part], movable[part], strips, x, y, spare, pair, sums[part], l1, l2,
                 sweep % 2 == 1, max_sweeps > 0,

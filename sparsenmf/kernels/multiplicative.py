@@ -18,16 +18,10 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
+from .entries import allow, copy_values, load_row, multiply_row, whole_vectors
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
-from .kullback_leibler import (
-    allow,
-    copy_values,
-    load_row,
-    multiply_row,
-    sum_divergence,
-    whole_vectors,
-)
+from .kullback_leibler import sum_divergence
 from .simd import add_gram, gather_rows
 from .strips import FLOOR
 

@@ -62,11 +62,12 @@ def rotate_rows(factor, blocks, matrix, places):
 
 @kernel
 def measure_rows(rows, factor, other, sums):
-    """sums[block] = sum over the stored entries of (x - y)^2 - y^2, y = factor[i] . other[j].
+    """sums[block] = sum over the stored entries of v (x - y)^2 - absent y^2.
 
-    All in float64. Together with the sum of y^2 over all entries, which the gram
-    matrices give, this is the squared error without the cancellation of
-    ||x||^2 - 2 <x, y> + ||y||^2 in single precision. Stored entries must be unique.
+    All in float64; y = factor[i] . other[j], v its weight. Together with the sum of absent y^2
+    over all entries, which the gram matrices give, this is the squared error without the
+    cancellation of ||x||^2 - 2 <x, y> + ||y||^2 in single precision. Stored entries must be
+    unique.
     """
     for block in prange(rows.blocks.shape[0]):
         total = 0.0
@@ -76,5 +77,6 @@ def measure_rows(rows, factor, other, sums):
                 for r in range(factor.shape[1]):
                     y += np.float64(factor[i, r]) * np.float64(other[rows.indices[p], r])
                 x = np.float64(rows.data[p])
-                total += (x - y) * (x - y) - y * y
+                v = np.float64(rows.weights[p]) if rows.weights.shape[0] > 0 else 1.0
+                total += v * (x - y) * (x - y) - rows.absent * y * y
         sums[block] = total

@@ -83,6 +83,40 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
         b.store(_add_lanes(code, total), code.at(sums.data, code.index(q)))
 
 
+def _move_and_fit(sums, strips, moved, step, r, x, excess, y):
+    y += step * strips[moved]
+    sums[0], sums[1] = ((x - excess * y) * strips[r]).sum(), (excess * strips[r] ** 2).sum()
+
+
+@vector_code()
+@meaning(_move_and_fit)
+def move_and_fit(code, sums, strips, moved, step, r, x, excess, y):
+    """Finish the move of one component, and sum the derivatives of a squared error.
+
+    y <- y + step * strips[moved], then sums[0] = sum of (x - excess * y) * strips[r] and
+    sums[1] = sum of excess * strips[r]**2.
+    """
+    b = code.b
+    steps = code.splat(step)
+    before, strip = code.row(strips, moved), code.row(strips, r)
+
+    def add(p, totals):
+        place = code.at(y.data, p)
+        new = code.add_product(steps, code.load(code.at(before, p)), code.load(place))
+        code.store(new, place)
+        weight, base = code.load(code.at(excess.data, p)), code.load(code.at(strip, p))
+        rest = b.fsub(code.load(code.at(x.data, p)), b.fmul(weight, new))
+        return [
+            code.add_product(rest, base, totals[0]),
+            code.add_product(b.fmul(weight, base), base, totals[1]),
+        ]
+
+    end = code.length(y)
+    totals = code.accumulate(code.index(0), end, [code.zeros] * 2, add, step=code.lanes)
+    for q, total in enumerate(totals):
+        b.store(_add_lanes(code, total), code.at(sums.data, code.index(q)))
+
+
 def _sum_log_ratios(total, x, y):
     ratio = np.divide(x, np.maximum(y, FLOOR * x), out=np.ones_like(x), where=x > 0)
     total[0] = (x * np.log(ratio)).sum()

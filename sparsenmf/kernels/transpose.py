@@ -28,7 +28,11 @@ def transpose_rows(rows, n_columns, n_components, n_threads=1):
     data, indices = np.empty_like(rows.data), np.empty_like(rows.indices)
     indptr = np.zeros(n_columns + 1, np.int64)
     move_entries(n_threads, rows, parts, heads, data, indices, indptr)
-    return freeze_rows(data, indices, indptr, n_components)
+    weights = rows.weights
+    if len(weights):
+        of_weights = rows._replace(data=weights, weights=weights[:0])
+        weights = transpose_rows(of_weights, n_columns, n_components, n_threads).data
+    return freeze_rows(data, indices, indptr, n_components, weights, rows.absent)
 
 
 @kernel

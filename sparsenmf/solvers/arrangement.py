@@ -15,6 +15,7 @@ from .blocks import BlockDescent, BlockRows, MemorySource, columns_without_entri
 from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import KullbackLeibler
 from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
+from .observed import ObservedDescent, ObservedMultiplicative
 
 DRAWN = ("random", "custom")
 
@@ -41,8 +42,9 @@ class Arrangement(NamedTuple):
 
 
 def arrange(
-    X, weights, n_components, beta, solver, init, rng, *, W, H, low_memory, W_folder=None, n_threads
-):
+    X, entries, weights, n_components, beta, solver, init, rng,
+    *, W, H, low_memory, W_folder=None, n_threads,
+):  # fmt: skip
     """Return the arrangement for a checked matrix, or for a store on disk.
 
     Raises
@@ -51,7 +53,7 @@ def arrange(
         If blocks are wanted where there are none.
     """
     stored = is_store(X)
-    fits = beta == 2 and solver == "cd" and init in DRAWN
+    fits = beta == 2 and solver == "cd" and init in DRAWN and entries.plain
     if (stored or low_memory) and not fits:
         raise ValueError(
             f'{"a store" if stored else "low_memory=True"} needs loss="frobenius" with '
@@ -76,18 +78,20 @@ def arrange(
         raise ValueError("W_path is for a store, or with low_memory=True")
     X = weights.scale_matrix(X)
     check_scale(X)
-    rows = make_rows(X, n_components)
+    rows = make_rows(X, n_components, *entries)
     columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
-    loss = make_loss(beta, X.data, X.shape)
+    loss = make_loss(beta, X.data, X.shape, *entries)
     W, Ht = initialize(
         rows, columns, n_components, init, rng,
         **start, beta=beta, solver=solver, n_threads=n_threads,
     )  # fmt: skip
-    return Arrangement(choose_solver(solver, beta), rows, columns, loss, W, Ht)
+    return Arrangement(choose_solver(solver, beta, rows.plain), rows, columns, loss, W, Ht)
 
 
-def choose_solver(solver, beta):
-    """Return the class of a solver for a loss."""
+def choose_solver(solver, beta, plain):
+    """Return the class of a solver for a loss, and for entries that count alike or not."""
+    if not plain and (solver == "mu" or beta == 2):
+        return ObservedMultiplicative if solver == "mu" else ObservedDescent
     if solver == "mu":
         return MultiplicativeFrobenius if beta == 2 else MultiplicativeBeta
     return CoordinateDescent if beta == 2 else KullbackLeibler

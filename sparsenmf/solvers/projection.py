@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from ..kernels.coordinate_descent import update_rows
 from ..kernels.kullback_leibler import update_rows_kl
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows_beta
+from ..kernels.observed import scale_rows_observed, update_rows_observed
 from ..kernels.tiles import sweep_depth
 from ..penalties import Penalty
 from ..rows import pad_factor
@@ -58,6 +59,12 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
     """
     statistics, penalty, Ht = np.empty((rows.n_blocks, 2)), frozen.penalty, frozen.Ht
     dtype = W.dtype.type
+    if loss.beta == 2 and not rows.plain:
+        update_rows_observed(
+            n_threads, rows, Ht, _plain_gram(frozen, rows.absent), penalty, W, W,
+            max_sweeps, tol, want_loss, statistics,
+        )  # fmt: skip
+        return float(statistics[:, 0].sum()) if want_loss else None
     if loss.beta == 2:
         partials = np.empty((0, *frozen.gram.shape)) if partials is None else partials
         update_rows(
@@ -76,28 +83,50 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
             statistics,
         )
         return loss.constant + float(statistics[:, 0].sum())
-    # From the same amount of each component, and the right amount in all.
-    total = frozen.sums.sum()
-    if total > 0:
-        shape = rows.n_rows, len(Ht)
-        X = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=shape, copy=False)
-        W[:] = (X.sum(axis=1, dtype=np.float64) / total)[:, None]
-        W[:, frozen.sums == 0] = 0
+    _fill_evenly(W, rows, frozen)
     if loss.beta == 1:
         update_rows_kl(
             n_threads, rows, Ht, frozen.sums, penalty, W, W, max_sweeps, tol, want_loss, statistics
         )
         return loss.constant + float(statistics[:, 0].sum()) if want_loss else None
-    options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty)
+    options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty, W, W)
+    first: tuple = (rows, Ht)
+    scale = scale_rows_beta
+    if not rows.plain:
+        scale, first = scale_rows_observed, (rows, Ht, np.empty((0, 0), W.dtype))
 
     def measure(column, mode):
-        scale_rows_beta(n_threads, rows, Ht, *options, W, W, mode, statistics)
+        scale(n_threads, *first, *options, mode, statistics)
         return float(statistics[:, column].sum())
 
     for sweep in range(1, max_sweeps + 1):
-        scale_rows_beta(n_threads, rows, Ht, *options, W, W, UPDATE, statistics)
+        scale(n_threads, *first, *options, UPDATE, statistics)
         if sweep % LOOK == 0:
             objective = loss.constant + measure(0, OBJECTIVE)
             if measure(1, RESIDUAL) <= tol * objective:
                 break
     return loss.constant + measure(0, OBJECTIVE) if want_loss else None
+
+
+def _plain_gram(frozen, absent):
+    """Return the gram matrix without the L2 weight, padded, if what is absent counts."""
+    width = frozen.Ht.shape[1] if absent else 0
+    gram, depth = np.zeros((width, width), frozen.gram.dtype), len(frozen.gram)
+    if width:
+        gram[:depth, :depth] = frozen.gram - frozen.penalty.l2[0] * np.eye(depth)
+    return gram
+
+
+def _fill_evenly(W, rows, frozen):
+    """Start from the same amount of each component, and the right amount in all."""
+    shape, sums = (rows.n_rows, len(frozen.Ht)), frozen.sums
+    X = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=shape, copy=False)
+    totals = np.full(rows.n_rows, rows.absent * sums.sum())
+    if not rows.plain:
+        v = rows.weights if len(rows.weights) else np.ones_like(rows.data)
+        excess = sp.csr_array((v - rows.absent, rows.indices, rows.indptr), shape=shape)
+        totals += excess @ frozen.Ht.sum(axis=1, dtype=np.float64)
+        X = sp.csr_array((rows.data * v, rows.indices, rows.indptr), shape=shape)
+    amount = X.sum(axis=1, dtype=np.float64)
+    W[:] = np.divide(amount, totals, out=np.zeros_like(amount), where=totals > 0)[:, None]
+    W[:, sums == 0] = 0

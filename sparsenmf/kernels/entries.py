@@ -1,0 +1,77 @@
+"""What kernels do with the entries of one sparse row.
+
+Lines are arrays with a value for each entry, a whole number of vectors long, so that what
+follows them (`kernels.strips`) needs no remainder.
+"""
+
+from .jit import inner
+from .simd import dot_rows
+from .vector_code import VECTOR_BYTES
+
+
+@inner
+def whole_vectors(n, like):
+    """Return n, rounded up to a multiple of the lanes of a vector."""
+    lanes = VECTOR_BYTES // like.itemsize
+    return -(-n // lanes) * lanes
+
+
+@inner
+def longest_row(indptr, first, last):
+    """Return the length of the longest row."""
+    longest = 0
+    for i in range(first, last):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    return longest
+
+
+@inner
+def copy_values(target, source):
+    """Copy an array; a slice assignment, of any shapes, would compile for much longer."""
+    for p in range(target.shape[0]):
+        target[p] = source[p]
+
+
+@inner
+def load_row(x, data, start, stop):
+    """Set x to the values of a row, and zero beyond."""
+    for p in range(x.shape[0]):
+        x[p] = data[start + p] if p < stop - start else 0
+
+
+@inner
+def allow(movable, penalty, i):
+    """Set which coordinates of row i may move, and return its L1 and L2 weights."""
+    for r in range(movable.shape[0]):
+        outside = penalty.support.shape[0] > 0 and not penalty.support[i, r]
+        movable[r] = penalty.free[r] and not outside
+    l1 = penalty.l1[i if penalty.l1.shape[0] > 1 else 0]
+    l2 = penalty.l2[i if penalty.l2.shape[0] > 1 else 0]
+    return l1, l2
+
+
+@inner
+def weigh_row(x, excess, rows, start, stop):
+    """Set x to v x and excess to v - absent for a row's entries, and both to zero beyond."""
+    for p in range(x.shape[0]):
+        x[p] = excess[p] = 0
+    for p in range(stop - start):
+        v = rows.weights[start + p] if rows.weights.shape[0] > 0 else x.dtype.type(1)
+        x[p], excess[p] = v * rows.data[start + p], v - x.dtype.type(rows.absent)
+
+
+@inner
+def clear_unobserved(row, movable, rows, i):
+    """Make a row zero of which nothing is known, and that no start should decide."""
+    if rows.absent == 0 and rows.indptr[i] == rows.indptr[i + 1]:
+        for r in range(row.shape[0]):
+            row[r] = 0 if movable[r] else row[r]
+
+
+@inner
+def multiply_row(y, row, indices, start, stop, other):
+    """Set y = row other' at the nonzeros, and one beyond."""
+    if stop > start:
+        dot_rows(y, row, indices, start, stop, other)
+        for p in range(stop - start, y.shape[0]):
+            y[p] = 1
