@@ -13,6 +13,8 @@ RUNS = (
     {"loss": "kullback-leibler"},
     {"solver": "mu"},
     {"solver": "mu", "loss": "kullback-leibler"},
+    {"missing": "unknown"},
+    {"missing": "unknown", "solver": "mu"},
 )
 
 # Rows, columns, components and threads. With the first, there is enough to do in every

@@ -154,3 +154,21 @@ def check_labels(labels, n, name):
     if len(labels) != n:
         raise ValueError(f"{name} has {len(labels)} names, but W has {n} rows")
     return labels
+
+
+def check_places(places, name, size):
+    """Return rows or columns by number as an array of integers.
+
+    Raises
+    ------
+    TypeError, IndexError
+        If they are not integers, or not below the size.
+    """
+    places = np.asarray(places)
+    if places.dtype.kind not in "iu" and places.size:
+        raise TypeError(f"{name} must be integers, not {places.dtype}")
+    if places.size and not (places.min() >= 0 and places.max() < size):
+        raise IndexError(
+            f"{name} must lie in [0, {size}), but span [{places.min()}, {places.max()}]"
+        )
+    return places.astype(np.intp)

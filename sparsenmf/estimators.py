@@ -26,7 +26,12 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return validate_data(
             self, X, reset=reset, accept_sparse=("csr", "csc"), dtype=DTYPES,
             ensure_non_negative=reset,
+            ensure_all_finite="allow-nan" if self._allows_nan else True,
         )  # fmt: skip
+
+    @property
+    def _allows_nan(self):
+        return False
 
     def transform(self, X):
         """Return the weights of the components in X, of shape (any, n_components)."""
@@ -63,6 +68,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
+        tags.input_tags.allow_nan = self._allows_nan
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -109,6 +115,10 @@ default "frobenius"
         are the columns of the DataFrame.
     low_memory : bool, default False
         Without a transpose of X.
+    missing : {"zero", "unknown"}, default "zero"
+        What an entry means that is not stored, or that is NaN.
+    n_restarts : int, default 1
+        Random starts, of which the best is kept.
 
     Attributes
     ----------
@@ -180,6 +190,8 @@ default "frobenius"
         seeding="start",
         vocabulary=None,
         low_memory=False,
+        missing="zero",
+        n_restarts=1,
     ):
         self.n_components = n_components
         self.init = init
@@ -205,13 +217,15 @@ default "frobenius"
         self.seeding = seeding
         self.vocabulary = vocabulary
         self.low_memory = low_memory
+        self.missing = missing
+        self.n_restarts = n_restarts
 
-    def fit(self, X, y=None, W=None, H=None, sample_weight=None):
+    def fit(self, X, y=None, W=None, H=None, sample_weight=None, weights=None):
         """Learn the components of X; see `fit_transform`."""
-        self._fit(X, W, H, sample_weight)
+        self._fit(X, W, H, sample_weight, weights)
         return self
 
-    def fit_transform(self, X, y=None, W=None, H=None, sample_weight=None):
+    def fit_transform(self, X, y=None, W=None, H=None, sample_weight=None, weights=None):
         """Learn the components of X and return W.
 
         Parameters
@@ -223,6 +237,8 @@ default "frobenius"
         H : ndarray of shape (n_components, n_features), optional
         sample_weight : array-like of shape (n_samples,), optional
             A sample of weight c counts as c copies of it.
+        weights : sparse matrix or array, optional
+            Of the stored entries of X.
 
         Returns
         -------
@@ -230,10 +246,10 @@ default "frobenius"
             The weights of the fit, those that `reconstruction_err_` is of: `transform` gives
             the same up to the tolerance.
         """
-        self._fit(X, W, H, sample_weight)
+        self._fit(X, W, H, sample_weight, weights)
         return self.factorization_.W
 
-    def _fit(self, X, W, H, sample_weight):
+    def _fit(self, X, W, H, sample_weight, weights):
         X = self._validate(X, reset=True)
         if sample_weight is not None:
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
@@ -266,6 +282,9 @@ default "frobenius"
             seeding=self.seeding,
             vocabulary=vocabulary,
             low_memory=self.low_memory,
+            missing=self.missing,
+            weights=weights,
+            n_restarts=self.n_restarts,
             callback=self.callback,
             progress=bool(self.verbose),
         )
@@ -286,6 +305,10 @@ default "frobenius"
         if self.n_components == "auto" and W is not None:
             return np.shape(W)[-1]
         return min(X.shape)
+
+    @property
+    def _allows_nan(self):
+        return self.missing == "unknown"
 
     @property
     def _components(self):

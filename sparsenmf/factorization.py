@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arguments import check_choice
+from .arguments import check_choice, check_places
 from .components import Components
 from .interchange import to_anndata, to_frame
 from .solvers.scale import order_components
@@ -106,6 +106,33 @@ class Factorization(Components):
         worst, n = self.restart_objectives.max(), len(self.restart_objectives)
         share = worst / self.objective - 1 if self.objective else 0.0
         return f"\n  the best of {n} starts, of which the worst ended {share:.2%} higher"
+
+    def predict(self, samples: Any, features: Any) -> np.ndarray:
+        """Return single entries of W @ H, such as what users would think of items.
+
+        Parameters
+        ----------
+        samples, features : int or array-like of int, of shapes that broadcast
+            Rows of W, and columns of H.
+
+        Returns
+        -------
+        ndarray of that shape, dtype of H
+
+        Raises
+        ------
+        TypeError, IndexError
+            If they are not rows and columns.
+        """
+        samples = check_places(samples, "samples", self.n_samples)
+        features = check_places(features, "features", self.n_features)
+        samples, features = np.broadcast_arrays(samples, features)
+        result = np.empty(samples.shape, self.H.dtype)
+        pairs, flat = (samples.ravel(), features.ravel()), result.reshape(-1)
+        for start in range(0, len(flat), CHUNK):
+            i, j = (places[start : start + CHUNK] for places in pairs)
+            np.einsum("pr,rp->p", self.W[i], self.H[:, j], out=flat[start : start + CHUNK])
+        return result[()]
 
     def normalize(self, by: str = "H") -> "Normalized":
         """Return factors that sum to one, with the scale moved over: W H stays what it is.

@@ -200,3 +200,22 @@ def test_sample_weights_are_routed_through_a_pipeline(X):
     np.testing.assert_array_equal(pipeline[0].components_, weighted.components_)
     plain = NMF(4, random_state=0).fit(X)
     assert not np.array_equal(plain.components_, weighted.components_)
+
+
+def test_unknown_entries_and_restarts():
+    rng = np.random.default_rng(0)
+    X = rng.random((40, 3)) @ rng.random((3, 30))
+    X[rng.random(X.shape) < 0.5] = np.nan
+    options = {"missing": "unknown", "random_state": 0, "max_iter": 20, "n_restarts": 3}
+    with pytest.warns(ConvergenceWarning):
+        estimator = NMF(3, **options).fit(X)
+    model = factorize(X, 3, **options)
+    np.testing.assert_array_equal(estimator.components_, model.H)
+    assert len(estimator.factorization_.restart_objectives) == 3
+    np.testing.assert_array_equal(estimator.transform(X), model.transform(X))
+    assert estimator.reconstruction_error(X) <= model.error * (1 + 1e-6)
+    ones = sp.csr_array(np.ones((40, 30)))
+    with pytest.raises(ValueError, match="NaN"):
+        NMF(3).fit(X)
+    weighted = NMF(3, random_state=0, max_iter=500).fit(np.ones((40, 30)), weights=ones)
+    assert weighted.reconstruction_err_ < 1e-2

@@ -137,3 +137,21 @@ def test_top_terms_refuses_what_does_not_fit():
         problems.small_model().top_terms(["ant", "bee"])
     with pytest.raises(ValueError, match="n must be at least 1"):
         problems.small_model().top_terms(["ant", "bee", "cat", "dog"], n=0)
+
+
+def test_predict_is_entries_of_the_product(rng):
+    X, _, _ = problems.planted(60, 40, 3)
+    model = factorize(X, 3, random_state=0)
+    rows, columns = rng.integers(0, 60, (50, 60)), rng.integers(0, 40, (50, 60))
+    found = model.predict(rows, columns)
+    np.testing.assert_allclose(found, (model.W @ model.H)[rows, columns], rtol=1e-12)
+    one = model.predict(3, [4, 5])
+    np.testing.assert_allclose(one, model.W[3] @ model.H[:, [4, 5]], rtol=1e-12)
+    assert float(model.predict(3, 4)) == one[0]
+    assert model.predict([], []).shape == (0,)
+    with pytest.raises(IndexError, match=r"samples must lie in \[0, 60\), but span \[-1, 2\]"):
+        model.predict([2, -1], 0)
+    with pytest.raises(IndexError, match="features must lie in"):
+        model.predict(0, 40)
+    with pytest.raises(TypeError, match="features must be integers"):
+        model.predict(0, [0.5])

@@ -61,8 +61,8 @@ def run_kernel(kernel, X, weights, absent, other, factor, args, options=(), n_th
 
 def descend(absent, max_sweeps, tolerance):
     def call(n_threads, rows, other, gram, penalty, factor, out, statistics):
-        options = (max_sweeps, tolerance, True, statistics)
-        update_rows_observed(n_threads, rows, other, gram, penalty, factor, out, *options)
+        options = (other.shape[1], factor, out, max_sweeps, tolerance, True, statistics)
+        update_rows_observed(n_threads, rows, other, gram, penalty, *options)
 
     return call, lambda other: [other.T @ other if absent else np.empty((0, 0), other.dtype)]
 

@@ -95,6 +95,25 @@ class Losses(Benchmark):
         factorize(self.X, 20, max_iter=max_iter, **self.options)
 
 
+class Observed(Benchmark):
+    """Ten iterations where what is not stored is unknown, or the entries have weights."""
+
+    params = ([("cd", 2), ("mu", 2), ("cd", 1)], ["unknown", "weights"])
+    param_names = ("solver_and_beta", "entries")
+
+    def setup(self, solver_and_beta, entries):
+        solver, beta = solver_and_beta
+        X = datasets.load("small", weigh=False)
+        entries = {"missing": "unknown"} if entries == "unknown" else {"weights": X}
+        self.arguments = {"X": X, "solver": solver, "loss": beta, "random_state": 0, **entries}
+        self.time_factorize(max_iter=1)
+
+    def time_factorize(self, *_, max_iter=10):
+        from sparsenmf import factorize
+
+        factorize(n_components=20, max_iter=max_iter, tol=0, **self.arguments)
+
+
 class Growth(Benchmark):
     """Ten iterations on more and more of the same documents: time should grow as they do."""
 

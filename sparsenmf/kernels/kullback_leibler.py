@@ -41,7 +41,6 @@ from .entries import (
     whole_vectors,
 )
 from .jit import inner, kernel
-from .simd import gather_rows
 from .strips import FLOOR, gather_strips, move_and_sum, sum_log_ratios
 from .vector_code import VECTOR_BYTES
 
@@ -104,14 +103,14 @@ def update_rows_kl(
             sum_targets(targets, sums, x, spare, rows, start, stop, other)
             scaled = load_scale(scale, x, rows, start, stop)
             change = settle_row(
-                row, movable, strips, x, y, spare, scale[: n if scaled else 0], pair, targets,
-                l1, l2, rows.indices, start, stop, other, max_sweeps, tolerance,
+                row, movable, strips, x, y, spare, scale, scaled, pair, targets, l1, l2,
+                rows.indices, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
             copy_values(out[i], row)
             if want_objective:
                 multiply_row(y, row, rows.indices, start, stop, other)
-                scale_products(y, scale[: n if scaled else 0])
+                scale_products(y, scale, scaled)
                 objective += sum_divergence(x, y, pair)
                 for r in range(width):
                     w = np.float64(row[r])
@@ -128,10 +127,11 @@ def sum_targets(targets, sums, x, excess, rows, start, stop, other):
         load_row(x, rows.data, start, stop)
         return
     weigh_row(x, excess, rows, start, stop)
-    part = np.empty(targets.shape[0], other.dtype)
-    gather_rows(part, excess, rows.indices[start:stop], 0, stop - start, other)
+    for p in range(stop - start):  # not by `gather_rows`, which would compile for a second
+        j = rows.indices[start + p]
+        for r in range(targets.shape[0]):
+            targets[r] += excess[p] * other[j, r]
     for r in range(targets.shape[0]):
-        targets[r] += part[r]
         if not targets[r] > 8 * np.finfo(other.dtype).eps * rows.absent * sums[r]:
             targets[r] = 0  # what rounding has left of nothing
 
@@ -153,16 +153,16 @@ def load_scale(scale, x, rows, start, stop):
 
 
 @inner
-def scale_products(y, scale):
-    """Multiply y by the scale, if there is one; one where that is zero."""
-    for p in range(scale.shape[0]):
+def scale_products(y, scale, scaled):
+    """Multiply y by the scale, if it is used; one where that is zero."""
+    for p in range(scale.shape[0] if scaled else 0):
         y[p] = y[p] * scale[p] if scale[p] > 0 else 1
 
 
 @inner
-def scale_strips(strips, scale):
-    """Multiply the strips by the scale, if there is one."""
-    for q in range(strips.shape[0] if scale.shape[0] > 0 else 0):
+def scale_strips(strips, scale, scaled):
+    """Multiply the strips by the scale, if it is used."""
+    for q in range(strips.shape[0] if scaled else 0):
         for p in range(scale.shape[0]):
             strips[q, p] *= scale[p]
 
@@ -179,15 +179,15 @@ def sum_divergence(x, y, pair):
 
 @inner
 def settle_row(
-    row, movable, strips, x, y, spare, scale, pair, sums, l1, l2,
+    row, movable, strips, x, y, spare, scale, scaled, pair, sums, l1, l2,
     indices, start, stop, other, max_sweeps, tolerance,
 ):  # fmt: skip
     """Sweep over a row until it is settled; return the last change (or the residual)."""
     if strips.shape[0] == row.shape[0] and y.shape[0] > 0:
         gather_strips(strips, 0, indices, start, stop, other)
-        scale_strips(strips, scale)
+        scale_strips(strips, scale, scaled)
     multiply_row(y, row, indices, start, stop, other)
-    scale_products(y, scale)
+    scale_products(y, scale, scaled)
     for p in range(y.shape[0]):
         y[p] = max(y[p], x.dtype.type(FLOOR) * x[p])
     limit, change = 0.0, 0.0
@@ -197,7 +197,7 @@ def settle_row(
             part = slice(r0, r0 + strips.shape[0])
             if strips.shape[0] < row.shape[0] and y.shape[0] > 0:
                 gather_strips(strips, r0, indices, start, stop, other)
-                scale_strips(strips, scale)
+                scale_strips(strips, scale, scaled)
             change += sweep_strips(
                 row[part], movable[part], strips, x, y, spare, pair, sums[part], l1, l2,
                 sweep % 2 == 1, max_sweeps > 0,

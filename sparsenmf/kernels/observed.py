@@ -38,14 +38,17 @@ from .vector_code import VECTOR_BYTES
 
 @kernel
 def update_rows_observed(
-    rows, other, gram, penalty, factor, out, max_sweeps, tolerance, want_objective, statistics
-):
+    rows, other, gram, penalty, n_components, factor, out,
+    max_sweeps, tolerance, want_objective, statistics,
+):  # fmt: skip
     """Improve each row of `factor` by coordinate descent, Frobenius loss, and write it to `out`.
 
     Parameters
     ----------
     gram : ndarray of shape (width, width) or (0, 0), dtype of the factors
         other' other, if what is absent counts.
+    n_components : int
+        Columns of the factor that are not padding.
     out : ndarray like `factor`
         May be `factor` itself.
     max_sweeps : int
@@ -72,6 +75,7 @@ def update_rows_observed(
         space = np.empty(min(width * longest, max(STRIP_ITEMS, n_lanes * longest)), other.dtype)
         lines = np.empty((3, longest), other.dtype)
         row, product = np.empty(width, other.dtype), np.zeros(width, other.dtype)
+        pair = np.empty(2, other.dtype)
         movable, places = np.empty(width, np.bool_), np.arange(width).astype(np.int32)
         objective, residual = 0.0, 0.0
         for i in range(first, last):
@@ -81,11 +85,12 @@ def update_rows_observed(
             strips = space[: n_strips * n].reshape(n_strips, n)
             copy_values(row, factor[i])
             l1, l2 = allow(movable, penalty, i)
+            movable[n_components:] = False
             if max_sweeps > 0:
                 clear_unobserved(row, movable, rows, i)
             weigh_row(lines[0, :n], lines[1, :n], rows, start, stop)
             change = settle_observed(
-                row, movable, strips, lines[:, :n], gram, product, places, l1, l2,
+                row, movable, strips, lines[:, :n], pair, gram, product, places, l1, l2,
                 rows, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
@@ -121,12 +126,11 @@ def sum_squares(y, rows, start, stop):
 
 @inner
 def settle_observed(
-    row, movable, strips, lines, gram, product, places, l1, l2,
+    row, movable, strips, lines, pair, gram, product, places, l1, l2,
     rows, start, stop, other, max_sweeps, tolerance,
 ):  # fmt: skip
     """Sweep over a row until it is settled; return the last change (or the residual)."""
     x, excess, y = lines[0], lines[1], lines[2]
-    pair = np.empty(2, row.dtype)
     if strips.shape[0] == row.shape[0] and y.shape[0] > 0:
         gather_strips(strips, 0, rows.indices, start, stop, other)
     multiply_gram(product, row, places, gram)

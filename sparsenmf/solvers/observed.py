@@ -25,6 +25,7 @@ class ObservedDescent(CoordinateDescent):
             other,
             gram.astype(factor.dtype),
             penalty,
+            self.n_components,
             factor,
             out,
             max_sweeps,

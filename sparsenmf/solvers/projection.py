@@ -61,7 +61,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
     dtype = W.dtype.type
     if loss.beta == 2 and not rows.plain:
         update_rows_observed(
-            n_threads, rows, Ht, _plain_gram(frozen, rows.absent), penalty, W, W,
+            n_threads, rows, Ht, _plain_gram(frozen, rows.absent), penalty, W.shape[1], W, W,
             max_sweeps, tol, want_loss, statistics,
         )  # fmt: skip
         return float(statistics[:, 0].sum()) if want_loss else None
