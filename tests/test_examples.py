@@ -150,6 +150,21 @@ def test_choosing_k_prints_a_table_and_recommends(tmp_path):
     assert (tmp_path / "choosing_k.png").stat().st_size > 1000
 
 
+def test_recommender_beats_the_mean(tmp_path):
+    text = output_of("recommender.py", tmp_path)
+    mean, ours = (float(x) for x in re.findall(r"RMSE (0\.\d{4})", text)[:2])
+    assert ours < 0.85 * mean
+    assert len(re.search(r"might like \[(.*)\]", text)[1].split(", ")) == 5
+
+
+def test_recommender_on_real_ratings(tmp_path, real_path):
+    path = real_path("movielens_small") / "matrix.npz"
+    process = run(path, example=TOPICS.with_name("recommender.py"), cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    mean, ours = (float(x) for x in re.findall(r"RMSE (\d\.\d{4})", process.stdout)[:2])
+    assert ours < mean
+
+
 def test_cluster_does_not_mind_a_killed_worker(tmp_path):
     pytest.importorskip("distributed", reason="needs the extra dask")
     text = output_of("on_a_cluster.py", tmp_path)

@@ -1,0 +1,104 @@
+"""What would they think of it? Ratings, of which most are unknown.
+
+    python recommender.py                 # ratings that are made up
+    python recommender.py ratings.npz     # or any other matrix of users x items (.mtx.gz, .csv, ...)
+
+A rating that is missing is not a rating of zero: with ``missing="unknown"`` only the stored
+entries count. A fifth of them is held out and predicted. Few ratings and many factors need an
+L2 penalty; the objective here is half the squared error plus PENALTY / 2 times the squared
+factors. With cmfrec installed, its non-negative model, which has the same objective, is fitted
+to the same ratings beside it.
+"""
+
+import sys
+import time
+
+import numpy as np
+import scipy.sparse as sp
+
+import sparsenmf
+
+N_COMPONENTS = 10
+PENALTY = 6.0
+
+
+def simulate(n_users=1500, n_items=1000, seed=0):
+    """Return ratings from 0.5 to 5 in halves, of which one in thirty is known."""
+    rng = np.random.default_rng(seed)
+    tastes = rng.gamma(0.5, size=(n_users, 6)) @ rng.gamma(0.5, size=(6, n_items))
+    ratings = 2.2 + tastes / tastes.std() + 0.5 * rng.standard_normal(tastes.shape)
+    ratings = np.clip(np.round(2 * ratings) / 2, 0.5, 5)
+    known = rng.random(ratings.shape) < 1 / 30
+    return sp.csr_array(ratings * known, dtype=np.float32)
+
+
+def split(X, seed=0):
+    """Return four fifths of the ratings, and the others as users, items and ratings."""
+    ratings = sp.coo_array(X)
+    held = np.random.default_rng(seed).random(ratings.nnz) < 0.2
+    users, items = ratings.coords
+    train = sp.coo_array((ratings.data[~held], (users[~held], items[~held])), shape=X.shape)
+    return train.tocsr(), (users[held], items[held], ratings.data[held])
+
+
+def rmse(predicted, train, held):
+    """Return the root of the mean squared error, with the mean where nothing is known."""
+    users, items, ratings = held
+    known = (np.bincount(train.indices, minlength=train.shape[1]) > 0)[items]
+    known &= (np.diff(train.indptr) > 0)[users]
+    predicted = np.where(known, np.clip(predicted, 0.5, 5), train.data.mean())
+    return float(np.sqrt(np.mean((predicted - ratings) ** 2)))
+
+
+def fit_cmfrec(train):
+    """Return the user and item factors of cmfrec's model with the same objective."""
+    from cmfrec import CMF
+
+    model = CMF(
+        k=N_COMPONENTS, lambda_=PENALTY, nonneg=True, center=False, user_bias=False,
+        item_bias=False, use_float=True, verbose=False,
+    )  # fmt: skip
+    model.fit(sp.coo_matrix(train))
+    return model.A_, model.B_
+
+
+def main():
+    """Fit, predict what was held out, and compare."""
+    X = sparsenmf.read_matrix(sys.argv[1]) if len(sys.argv) > 1 else simulate()
+    train, held = split(X)
+    n_users, n_items = X.shape
+    print(f"{n_users:,} users x {n_items:,} items, {X.nnz:,} ratings, a fifth held out")
+    print(f"the mean rating for all: RMSE {np.std(held[2]):.4f}")
+
+    options = {
+        "missing": "unknown",
+        "alpha_W": PENALTY / n_items,  # penalties are multiplied by the size of the other side
+        "alpha_H": PENALTY / n_users,
+        "tol": 1e-3,
+        "random_state": 0,
+    }
+    sparsenmf.factorize(train, N_COMPONENTS, max_iter=1, **options)  # compiles, or loads
+    started = time.perf_counter()
+    model = sparsenmf.factorize(train, N_COMPONENTS, **options)
+    seconds = time.perf_counter() - started
+    ours = rmse(model.predict(*held[:2]), train, held)
+    print(f"sparsenmf: RMSE {ours:.4f} after {seconds:.3f} s and {model.n_iter} iterations")
+
+    try:
+        started = time.perf_counter()
+        users, items = fit_cmfrec(train)
+    except ImportError:
+        print("cmfrec is not installed: nothing to compare with")
+    else:
+        seconds = time.perf_counter() - started
+        predicted = np.einsum("pr,pr->p", users[held[0]], items[held[1]])
+        print(f"cmfrec:    RMSE {rmse(predicted, train, held):.4f} after {seconds:.3f} s")
+
+    user = int(np.argmax(np.diff(train.indptr)))
+    unseen = np.setdiff1d(np.arange(n_items), train[[user]].indices)
+    best = unseen[np.argsort(-model.predict(user, unseen))[:5]]
+    print(f"user {user} has rated {n_items - len(unseen)} items, and might like {best.tolist()}")
+
+
+if __name__ == "__main__":
+    main()
