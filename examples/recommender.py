@@ -1,7 +1,7 @@
 """What would they think of it? Ratings, of which most are unknown.
 
     python recommender.py                 # ratings that are made up
-    python recommender.py ratings.npz     # or any other matrix of users x items (.mtx.gz, .csv, ...)
+    python recommender.py ratings.npz     # or any other matrix of users x items (.mtx.gz, ...)
 
 A rating that is missing is not a rating of zero: with ``missing="unknown"`` only the stored
 entries count. A fifth of them is held out and predicted. Few ratings and many factors need an

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sparsenmf import factorize
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
 from sparsenmf.kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE
-from sparsenmf.kernels.observed import scale_rows_observed, update_rows_observed
+from sparsenmf.kernels.observed import update_rows_observed
+from sparsenmf.kernels.observed_scaling import scale_rows_observed
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.penalties import make_penalty
 from sparsenmf.rows import empty_factor, make_rows, pad_factor

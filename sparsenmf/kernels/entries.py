@@ -4,6 +4,8 @@ Lines are arrays with a value for each entry, a whole number of vectors long, so
 follows them (`kernels.strips`) needs no remainder.
 """
 
+import numpy as np
+
 from .jit import inner
 from .simd import dot_rows
 from .vector_code import VECTOR_BYTES
@@ -75,3 +77,18 @@ def multiply_row(y, row, indices, start, stop, other):
         dot_rows(y, row, indices, start, stop, other)
         for p in range(stop - start, y.shape[0]):
             y[p] = 1
+
+
+@inner
+def sum_squares(y, first, step, rows, start, stop):
+    """Return the sum of v (x - y)^2 - absent y^2 over the entries of a row.
+
+    Their y are those at first, first + step, ... of a flat array.
+    """
+    total = 0.0
+    for p in range(start, stop):
+        product = np.float64(y[first + (p - start) * step])
+        v = np.float64(rows.weights[p]) if rows.weights.shape[0] > 0 else 1.0
+        rest = np.float64(rows.data[p]) - product
+        total += v * rest * rest - rows.absent * product * product
+    return total

@@ -4,7 +4,8 @@ import numpy as np
 
 from ..kernels.gram import multiply_factor
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE
-from ..kernels.observed import scale_rows_observed, update_rows_observed
+from ..kernels.observed import update_rows_observed
+from ..kernels.observed_scaling import scale_rows_observed
 from .coordinate_descent import SWEEP_TOLERANCE, CoordinateDescent, exact_gram
 from .kullback_leibler import ColumnSums
 from .multiplicative import exponent

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from ..kernels.coordinate_descent import update_rows
 from ..kernels.kullback_leibler import update_rows_kl
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows_beta
-from ..kernels.observed import scale_rows_observed, update_rows_observed
+from ..kernels.observed import update_rows_observed
+from ..kernels.observed_scaling import scale_rows_observed
 from ..kernels.tiles import sweep_depth
 from ..penalties import Penalty
 from ..rows import pad_factor
