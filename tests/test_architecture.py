@@ -47,6 +47,7 @@ LAYERS = [
         "restarts",
         "selected",
         "selection",
+        "similarity",
         "_consensus",
         "_warmup",
     },
