@@ -103,8 +103,8 @@ if TYPE_CHECKING:
     )
     from .restarts import best_of
     from .selection import forecast_selection, select_n_components
-    from .sources import open_csr, write_csr
     from .similarity import topic_hierarchy, topic_layout, topic_similarity
+    from .sources import open_csr, write_csr
     from .tables import document_table, term_table, topic_labels, topic_table
     from .texts import read_texts
     from .topics import find_topics

@@ -100,8 +100,10 @@ def _add(together, occurrences, places, weights=None):
     occurrences.data = np.ones_like(occurrences.data)
     for counts, columns in zip(together, places, strict=True):
         part = occurrences[:, columns]
-        weighted = part if weights is None else sp.csc_array(
-            (weights[part.indices], part.indices, part.indptr), shape=part.shape
+        weighted = (
+            part
+            if weights is None
+            else sp.csc_array((weights[part.indices], part.indices, part.indptr), shape=part.shape)
         )
         counts += (part.T @ weighted).toarray()
 
@@ -114,9 +116,7 @@ def _portions(texts, terms, tokenizer):
     lengths: list[int] = []
     for number, text in enumerate(texts):
         words = _words(text, number, tokenizer)
-        found += [
-            (len(lengths), i, terms[word]) for i, word in enumerate(words) if word in terms
-        ]
+        found += [(len(lengths), i, terms[word]) for i, word in enumerate(words) if word in terms]
         lengths.append(len(words))
         if len(found) >= PORTION or len(lengths) >= PORTION:
             yield _columns(found), np.array(lengths)

@@ -76,7 +76,9 @@ def topic_exclusivity(model: Components, n_terms: int = 10) -> np.ndarray:
     everywhere = scale @ model.H
     return np.array(
         [
-            (model.H[r, columns] * scale[r] / everywhere[columns]).mean() if len(columns) else np.nan
+            (model.H[r, columns] * scale[r] / everywhere[columns]).mean()
+            if len(columns)
+            else np.nan
             for r, columns in enumerate(top_columns(model, n_terms))
         ]
     )

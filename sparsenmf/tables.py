@@ -10,6 +10,8 @@ from .factorization import Factorization
 from .texts import shorten
 from .toplists import heaviest
 
+MOST_TERMS = 10  # in a label
+
 INDENT = 13  # columns of the printed topics that hold number and share
 
 
@@ -133,6 +135,50 @@ def document_table(
     if all_topics:
         table |= {f"topic_{r + 1}": column for r, column in enumerate(shares.T)}
     return table
+
+
+def topic_labels(
+    model: Factorization, vocabulary: Any, titles: Any = None, n_terms: int = 3
+) -> list[str]:
+    """Return a short label for each topic: its heaviest terms.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+    titles : sequence of n_samples str, optional
+        If given, the title of the most typical document follows.
+    n_terms : int, default 3
+        Where two topics begin with the same terms, they get as many more as it takes to
+        tell them apart (up to ten).
+
+    Returns
+    -------
+    list of n_components str
+        Such as "court, judge, law", or "court, judge, law: The verdict of ...". A topic
+        that is zero is "(empty)".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If vocabulary or titles do not fit.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    terms = model.top_terms(vocabulary, max(n_terms, MOST_TERMS))
+    labels = [", ".join(listed[:n_terms]) for listed in terms]
+    for n in range(n_terms + 1, MOST_TERMS + 1):
+        twice = {label for label in labels if labels.count(label) > 1}
+        labels = [
+            ", ".join(listed[:n]) if label in twice else label
+            for listed, label in zip(terms, labels, strict=True)
+        ]
+    if titles is not None:
+        titles = _titles(model, titles)
+        labels = [
+            f"{label}: {titles[rows[0]]}" if len(rows) else label
+            for label, rows in zip(labels, typical_documents(model, 1), strict=True)
+        ]
+    return [label or "(empty)" for label in labels]
 
 
 def format_topics(table, width=100):
