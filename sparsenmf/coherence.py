@@ -24,7 +24,7 @@ def topic_coherence(
     texts: Any = None,
     measure: str = "npmi",
     n_terms: int = 10,
-    window: int | None | str = "default",
+    window: int | str | None = "default",
     tokenizer: Callable | None = None,
     epsilon: float = 1e-12,
 ) -> np.ndarray:

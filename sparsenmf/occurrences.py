@@ -81,7 +81,7 @@ def count_in_texts(texts, topics, window, tokenizer=None):
     together = [np.zeros((len(topic), len(topic))) for topic in topics]
     n_windows = 0
     for found, lengths in _portions(texts, terms, tokenizer):
-        occurrences, weights = _windows(*found, lengths, window, len(terms))
+        occurrences, weights = _windows(found, lengths, window, len(terms))
         _add(together, occurrences, places, weights)
         n_windows += int(_n_windows(lengths, window).sum())
     if not n_windows:
@@ -149,7 +149,7 @@ def _n_windows(lengths, window):
     return np.maximum(lengths - window + 1, 1)
 
 
-def _windows(texts, places, terms, lengths, window, n_terms):
+def _windows(found, lengths, window, n_terms):
     """Return which terms are in which windows, as runs of windows that hold the same ones.
 
     Returns
@@ -159,6 +159,7 @@ def _windows(texts, places, terms, lengths, window, n_terms):
     weights : ndarray of shape (n_runs,), float64
         Windows in the run.
     """
+    texts, places, terms = found
     n_windows = _n_windows(lengths, window)
     before = np.cumsum(n_windows) - n_windows  # windows of the texts before
     size = lengths.max(initial=1) if window is None else window

@@ -74,14 +74,11 @@ def topic_exclusivity(model: Components, n_terms: int = 10) -> np.ndarray:
     totals = model.H.sum(axis=1, dtype=np.float64)
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
     everywhere = scale @ model.H
-    return np.array(
-        [
-            (model.H[r, columns] * scale[r] / everywhere[columns]).mean()
-            if len(columns)
-            else np.nan
-            for r, columns in enumerate(top_columns(model, n_terms))
-        ]
-    )
+    shares = [
+        model.H[r, columns] * scale[r] / everywhere[columns]
+        for r, columns in enumerate(top_columns(model, n_terms))
+    ]
+    return np.array([share.mean() if len(share) else np.nan for share in shares])
 
 
 def topic_sizes(model: Factorization, by: str = "total") -> np.ndarray:

@@ -115,11 +115,12 @@ def _bins(groups, bin):
 def _dates(groups):
     if getattr(getattr(groups, "dt", None), "tz", None) is not None:  # a pandas column
         groups = groups.dt.tz_localize(None)
-    values = np.asarray(groups)
-    if values.dtype.kind != "M":
-        # As objects, so that a number is not taken for seconds since 1970.
-        values = [_date(value, i) for i, value in enumerate(np.asarray(groups, dtype=object))]
-    return np.array(values, dtype="datetime64[s]")
+    dates = np.asarray(groups)
+    if dates.dtype.kind == "M":
+        return dates.astype("datetime64[s]")
+    # As objects, so that a number is not taken for seconds since 1970.
+    objects = np.asarray(groups, dtype=object)
+    return np.array([_date(value, i) for i, value in enumerate(objects)], "datetime64[s]")
 
 
 def _date(value, place):
