@@ -48,6 +48,14 @@ def tidy(ax, sides=("top", "right")):
         ax.spines[side].set_visible(False)
 
 
+def add_scale(ax, image, label):
+    """Add the scale of a heat map's colours, and take away the map's frame."""
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03, aspect=25)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    tidy(ax, ("top", "right", "left", "bottom"))
+
+
 def colours(n):
     """Return n colours to tell topics apart."""
     if n <= len(QUALITATIVE):

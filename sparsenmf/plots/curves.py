@@ -78,16 +78,18 @@ def plot_selection(selection: Any, *, ax: Any = None) -> Any:
     candidates, means, errors = columns
     ax.errorbar(candidates, means, errors, marker="o", capsize=3, color=BLUE)
     ax.axvline(selection.n_components, linestyle="--", color=GREY, zorder=0)
+    right = selection.n_components > np.mean(ax.get_xlim())
     ax.annotate(
         f"{selection.n_components} components",
         (selection.n_components, 1),
         xycoords=ax.get_xaxis_transform(),
-        xytext=(4, -2),
+        xytext=(-6 if right else 6, -2),
         textcoords="offset points",
         va="top",
-        ha="right" if selection.n_components > np.mean(ax.get_xlim()) else "left",
+        ha="right" if right else "left",
         color=GREY,
     )
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("components")
     stable = selection.method == "stability"
     ax.set_ylabel("similarity of restarts" if stable else "relative held-out loss")

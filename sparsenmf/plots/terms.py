@@ -10,7 +10,7 @@ from ..factorization import Factorization
 from ..quality import topic_sizes
 from ..texts import shorten
 from ..toplists import heaviest, top_columns
-from .canvas import BLUE, LABEL_WIDTH, PALE, check_numbers, new_axes, plain, tidy
+from .canvas import BLUE, LABEL_WIDTH, PALE, add_scale, check_numbers, new_axes, plain
 
 COLUMNS = 4  # of panels
 ROWS = 60  # of a heat map, unless the caller says how many
@@ -39,7 +39,7 @@ def plot_top_terms(
     Returns
     -------
     matplotlib.axes.Axes
-        A bar for each term, as long as its weight beside that of the topic's heaviest term;
+        A bar for each term, as long as its weight relative to that of the topic's heaviest term;
         above them the topic's number and its share of the sum of W H.
 
     Raises
@@ -95,7 +95,7 @@ def plot_term_heatmap(
     -------
     matplotlib.axes.Axes
         Terms x topics, the terms in the order of the first topic that they are top terms of.
-        A cell is the term's weight beside that of the topic's heaviest term.
+        A cell is the term's weight relative to that of the topic's heaviest term.
 
     Raises
     ------
@@ -114,17 +114,14 @@ def plot_term_heatmap(
     top = model.H.max(axis=1).astype(float)
     shares = (model.H[:, columns] / np.where(top > 0, top, 1)[:, None]).T
     n_topics = model.n_components
-    size = (max(0.3 * n_topics, 1.5) + 2.6, max(0.2 * len(columns), 1.5) + 0.6)
-    ax = new_axes(ax, size)
-    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
     terms = [shorten(plain(str(vocabulary[j])), LABEL_WIDTH) for j in columns]
+    wide = 0.075 * max(map(len, terms)) + 1.4
+    ax = new_axes(ax, (max(0.3 * n_topics, 1.5) + wide, max(0.2 * len(columns), 1.8) + 0.6))
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
     ax.set_yticks(range(len(terms)), terms, size=9 if len(terms) <= ROWS else 6)
     numbers = [str(r + 1) for r in range(n_topics)]
     ax.set_xticks(range(n_topics), numbers, size=9 if n_topics <= 30 else 7)
     ax.set_xlabel("topic")
     ax.tick_params(length=0)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03, aspect=30)
-    bar.set_label("weight, beside the topic's heaviest term")
-    bar.outline.set_visible(False)
-    tidy(ax, ("top", "right", "left", "bottom"))
+    add_scale(ax, image, "relative weight")
     return ax

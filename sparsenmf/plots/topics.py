@@ -9,7 +9,7 @@ from ..components import Components
 from ..factorization import Factorization
 from ..quality import topic_sizes
 from ..stability import match_components, unit_rows
-from .canvas import BLUE, new_axes, numbered_labels, tidy
+from .canvas import BLUE, add_scale, new_axes, numbered_labels, tidy
 
 XLABELS = {
     "total": "share of the sum of W H",
@@ -60,7 +60,7 @@ def plot_topic_sizes(
     ax.set_yticks(range(len(sizes)), labels, size=9)
     ax.set_ylim(len(sizes) - 0.4, -0.6)
     ax.set_xlim(0, 1.12 * max(sizes.max(), 1e-9))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
     ax.set_xlabel(XLABELS[by])
     ax.tick_params(axis="y", length=0)
     tidy(ax, ("top", "right", "left"))
@@ -118,13 +118,10 @@ def plot_comparison(
     ax.set_yticks(range(len(rows)), rows, size=8)
     ax.set_xticks(range(len(columns)), columns, size=8, rotation=90 if wide else 0)
     ax.tick_params(length=0)
-    ax.set_ylabel("topics of the first model")
-    ax.set_xlabel("topics of the second model")
+    ax.set_ylabel("first model")
+    ax.set_xlabel("second model")
     ax.set_title(f"mean cosine of partners: {mean:.2f}", size=10)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03, aspect=30)
-    bar.set_label("cosine")
-    bar.outline.set_visible(False)
-    tidy(ax, ("top", "right", "left", "bottom"))
+    add_scale(ax, image, "cosine")
     return ax
 
 
