@@ -42,19 +42,19 @@ def topic_coherence(
     texts : sequence of sequences of str, or of str with a tokenizer, optional
         In place of X: the words in their order, counted in sliding windows.
     measure : {"npmi", "umass", "uci", "c_v"}, default "npmi"
-        With p(v) the share of documents (or windows) that hold the term v:
-
         - "umass": the mean of log((p(v, u) + epsilon) / p(u)) over the pairs of terms,
           u above v (Mimno et al. 2011; theirs is the sum, with ``epsilon=1 / n_samples``).
         - "uci": the mean of log((p(v, u) + epsilon) / (p(v) p(u))) (Newman et al. 2010).
         - "npmi": each of these divided by -log(p(v, u) + epsilon), from -1 to 1 (Bouma
           2009; Aletras and Stevenson 2013).
         - "c_v": a term's vector is its npmi with each term of the topic; the mean cosine
-          between these vectors and their sum (Roeder et al. 2015). With texts only.
+          between these vectors and their sum (Röder et al. 2015). With texts only.
+        - p(v) is the share of the documents (or windows) that hold the term v, p(v, u) of
+          those that hold both.
     n_terms : int, default 10
         Top terms of each topic.
     window : int or None, optional
-        With texts: words in a window, or None for a whole text. Default, as in Roeder et
+        With texts: words in a window, or None for a whole text. Default, as in Röder et
         al.: 110 for "c_v", 10 for "npmi" and "uci", None for "umass".
     tokenizer : callable, optional
         From a string to its words. Needed if the texts are strings.
@@ -78,6 +78,15 @@ def topic_coherence(
     The numbers are those of gensim's ``CoherenceModel`` but where it divides by zero, and
     where a term is in a window twice: gensim forgets it there when its first occurrence
     leaves the window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsenmf import topic_coherence
+    >>> X = np.array([[1, 1, 0, 0], [2, 1, 0, 0], [0, 0, 1, 1], [0, 3, 0, 1]])
+    >>> terms = ["court", "judge", "oven", "flour"]
+    >>> topic_coherence([["court", "judge"], ["oven", "flour"], ["court", "flour"]], X, terms)
+    array([ 0.4150375 ,  0.5       , -0.94982833])
     """
     check_choice(measure, "measure", MEASURES)
     n_terms = check_integer(n_terms, "n_terms", least=2)

@@ -10,7 +10,7 @@ from .sources import is_store
 from .validation import check_matrix
 
 WINDOWS = {"umass": None, "npmi": 10, "uci": 10, "c_v": 110}
-"""Words in a window, for each measure of coherence (Roeder et al. 2015)."""
+"""Words in a window, for each measure of coherence (Röder et al. 2015)."""
 
 PORTION = 2**16  # top terms in texts that are looked at together: bounds the memory
 
