@@ -36,9 +36,9 @@ def top_columns(topics, n_terms, vocabulary=None):
     topics = check_topics(topics)
     if vocabulary is None:
         raise ValueError("lists of terms need the vocabulary: the terms of the columns")
-    if not isinstance(vocabulary, dict):
-        check_vocabulary(vocabulary, len(vocabulary))
-        vocabulary = {str(term): column for column, term in enumerate(vocabulary)}
+    n_features = len(vocabulary) if hasattr(vocabulary, "__len__") else 0
+    listed = check_vocabulary(vocabulary, n_features)
+    vocabulary = {str(term): column for column, term in enumerate(listed)}
     for number, terms in enumerate(topics):
         for term in terms:
             if term not in vocabulary:

@@ -1,5 +1,6 @@
 """Topics over time, or over any other groups of documents."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from .quality import encode
 from .tables import document_mass
 
 BINS = {"year": "Y", "month": "M", "week": "W", "day": "D", "hour": "h"}
+ZONE = re.compile(r"(T.*\d)(Z|[+-]\d\d:?\d\d)$")
+"""The time zone at the end of a date with a time."""
+
 VALUES = ("share", "total", "documents")
 
 
@@ -130,6 +134,8 @@ def _date(value, place):
         value = value.replace(tzinfo=None)
     if isinstance(value, int | float | np.number):
         raise TypeError(f"groups[{place}] must be a date to be put into a bin, not {value!r}")
+    if isinstance(value, str):
+        value = ZONE.sub(r"\1", value)
     try:
         return np.datetime64(value, "s")
     except (TypeError, ValueError) as error:

@@ -263,6 +263,8 @@ X = make_counts()
         ((MIXED, X, TERMS), {"n_terms": 1}, ValueError, "n_terms must be at least 2"),
         ((MIXED, X, TERMS), {"epsilon": 0}, ValueError, "epsilon must be > 0"),
         ((MIXED, X), {}, ValueError, "lists of terms need the vocabulary"),
+        ((MIXED, X, {"tide": 7}), {}, ValueError, "vocabulary must map its terms to the col"),
+        ((MIXED, X, iter(TERMS)), {}, TypeError, "vocabulary must be a sequence of terms"),
         ((MIXED, X, TERMS[:5]), {}, ValueError, "topics.0. has 'bake', which is not in"),
         ((MIXED, X[:, :5], TERMS), {}, ValueError, "X has 5 features.* topics are of 20"),
         (("storm", X, TERMS), {}, TypeError, "topics must be a model or a list"),

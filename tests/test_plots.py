@@ -64,7 +64,11 @@ def test_picture_is_drawn_on_the_axes_given_and_nothing_is_set(name, model, ax):
     settings = dict(matplotlib.rcParams)
     before = model.W.copy(), model.H.copy()
     draw = drawers(model, TERMS)[name]
+    ax.set_position((0.2, 0.2, 0.6, 0.6))
     assert draw(ax=ax) is ax
+    assert ax in ax.figure.axes
+    if len(ax.figure.axes) == 1:  # the scale of a heat map takes some of the room
+        assert ax.get_position().bounds == pytest.approx((0.2, 0.2, 0.6, 0.6))
     ax.figure.canvas.draw()
     alone = draw()
     assert alone is not ax

@@ -40,6 +40,7 @@ def test_table_is_that_of_the_definition(seed, values):
 
 
 DATES = ["2023-11-30", "2024-02-01T10:30", "2024-02-29", "2023-11-01"]
+ZONES = ["Z", "+13:00", "", "-0500"]
 MODEL = make_model([[1, 0], [0, 1], [1, 1], [0, 0]], [[1, 0], [0, 2]])
 
 
@@ -58,6 +59,7 @@ def pandas_dates(**zone):
         lambda: [datetime.datetime.fromisoformat(date) for date in DATES],
         lambda: [datetime.date.fromisoformat(date[:10]) for date in DATES],
         lambda: [datetime.datetime.fromisoformat(f"{date[:10]}T23:30+13:00") for date in DATES],
+        lambda: [f"{date[:10]}T23:30{zone}" for date, zone in zip(DATES, ZONES, strict=True)],
         pandas_dates,
         lambda: pandas_dates(zone=True),
         lambda: list(pandas_dates()),

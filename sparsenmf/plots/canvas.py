@@ -17,8 +17,12 @@ QUALITATIVE = [
 ]  # fmt: skip
 
 
-def new_axes(ax, size, layout="constrained"):
-    """Return the axes to draw on: those given, or those of a new figure of this size."""
+def new_axes(ax, size, position=None):
+    """Return the axes to draw on: those given, or those of a new figure of this size.
+
+    They lie at this position in it (left, bottom, width, height), or where their labels have
+    room.
+    """
     if ax is not None:
         return ax
     try:
@@ -28,9 +32,12 @@ def new_axes(ax, size, layout="constrained"):
     if _pyplot_is_in_use():
         from matplotlib import pyplot
 
-        figure = pyplot.figure(figsize=size, layout=layout)
+        figure = pyplot.figure(figsize=size)
     else:
-        figure = Figure(figsize=size, layout=layout)
+        figure = Figure(figsize=size)
+    if position is not None:
+        return figure.add_axes(position)
+    figure.set_layout_engine("constrained")
     return figure.subplots()
 
 
@@ -72,7 +79,7 @@ def numbered_labels(model, vocabulary, n_terms, width=LABEL_WIDTH):
         return numbers
     labels = topic_labels(model, vocabulary, n_terms=n_terms)
     return [
-        f"{number}  {shorten(plain(label), width)}"
+        f"{number}  {plain(shorten(label, width))}"
         for number, label in zip(numbers, labels, strict=True)
     ]
 

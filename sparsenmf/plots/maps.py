@@ -49,8 +49,7 @@ def plot_topic_map(
     rows, sizes = _topics(model), topic_sizes(model)
     labels = numbered_labels(model, vocabulary, n_terms)
     palette = colours(model.n_components)
-    ax = new_axes(ax, (9.0, 7.0), layout=None)
-    _fill(ax, (0.02, 0.02, 0.96, 0.96))
+    ax = new_axes(ax, (9.0, 7.0), (0.02, 0.02, 0.96, 0.96))
     box = ax.get_window_extent()
     pixels = ax.figure.dpi / 72
     radii = np.sqrt(COVERED * sizes[rows] * box.width * box.height / np.pi)
@@ -78,12 +77,6 @@ def _topics(model):
     if not len(rows):
         raise ValueError("H is zero: there are no topics to show")
     return rows
-
-
-def _fill(ax, position):
-    """Let axes that are alone fill their figure."""
-    if ax.figure.axes == [ax]:
-        ax.set_position(position)
 
 
 def _arrange(ax, places, radii):
@@ -154,8 +147,7 @@ def plot_documents(
     anchors = _circle(model.H[rows])
     points = mass @ anchors / mass.sum(axis=1, keepdims=True)
     palette = colours(model.n_components)
-    ax = new_axes(ax, (8.4, 8.4), layout=None)
-    _fill(ax, (0, 0, 1, 1))
+    ax = new_axes(ax, (8.4, 8.4), (0, 0, 1, 1))
     ax.scatter(*points.T, s=9, c=[palette[r] for r in strongest[chosen]], alpha=0.5, linewidths=0)
     rim = [palette[r] for r in rows]
     ax.scatter(*anchors.T, s=30, c=rim, edgecolors="white", linewidths=0.8, zorder=3)
