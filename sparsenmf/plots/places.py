@@ -6,6 +6,8 @@ DIRECTIONS = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -
 DISTANCES = (3, 12, 24, 40)  # points between a disc and its label
 NEAR = 12  # farther away it takes a line
 
+LINE = {"arrowstyle": "-", "color": "#a0a0a0", "lw": 0.6}
+
 PADDING = 2  # pixels around a label
 
 
@@ -85,7 +87,7 @@ def place_labels(ax, places, radii, labels, order, size=8):
             ha="center",
             va="center",
             size=size,
-            arrowprops={"arrowstyle": "-", "color": "#a0a0a0", "lw": 0.6} if len(line) else None,
+            arrowprops={**LINE, "shrinkB": radii[r] / pixels} if len(line) else None,
         )
 
 
