@@ -75,20 +75,9 @@ class Selection:
         ImportError
             If matplotlib is not installed.
         """
-        if ax is None:
-            try:
-                from matplotlib import pyplot
-            except ImportError as error:
-                raise ImportError('plot needs matplotlib: pip install "sparsenmf[plot]"') from error
-            ax = pyplot.subplots()[1]
-        columns = (self.table[name] for name in ("n_components", "mean", "standard_error"))
-        candidates, means, errors = columns
-        ax.errorbar(candidates, means, errors, marker="o", capsize=3)
-        ax.axvline(self.n_components, linestyle="--", color="grey")
-        ax.set_xlabel("components")
-        stable = self.method == "stability"
-        ax.set_ylabel("similarity of restarts" if stable else "relative held-out loss")
-        return ax
+        from .plots import plot_selection
+
+        return plot_selection(self, ax=ax)
 
 
 @dataclass(frozen=True)

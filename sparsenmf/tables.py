@@ -8,6 +8,9 @@ import numpy as np
 from .arguments import check_flag, check_integer, check_labels, check_vocabulary
 from .factorization import Factorization
 from .texts import shorten
+from .toplists import heaviest
+
+MOST_TERMS = 10  # in a label
 
 INDENT = 13  # columns of the printed topics that hold number and share
 
@@ -47,12 +50,8 @@ def topic_table(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     titles = _titles(model, titles)
     terms = model.top_terms(vocabulary, n_terms)
-    mass = _mass(model)
-    shares = mass.sum(axis=0, dtype=np.float64)
-    typical = model.W * mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-30)
-    documents = [
-        [titles[i] for i in _heaviest(typical[:, r], n_documents)] for r in range(len(terms))
-    ]
+    shares = document_mass(model).sum(axis=0, dtype=np.float64)
+    documents = [[titles[i] for i in rows] for rows in typical_documents(model, n_documents)]
     return {
         "topic": list(range(1, len(terms) + 1)),
         "share": (shares / (shares.sum() or 1.0)).tolist(),
@@ -87,7 +86,7 @@ def term_table(
     n = model.n_features if n_terms is None else check_integer(n_terms, "n_terms", least=1)
     table: dict[str, list] = {"topic": [], "term": [], "weight": []}
     for r, weights in enumerate(model.H):
-        order = _heaviest(weights, n)
+        order = heaviest(weights, n)
         table["topic"] += [r + 1] * len(order)
         table["term"] += [str(vocabulary[j]) for j in order]
         table["weight"] += list(weights[order])
@@ -121,7 +120,7 @@ def document_table(
     """
     check_flag(all_topics, "all_topics")
     titles = _titles(model, titles)
-    mass = _mass(model)
+    mass = document_mass(model)
     total = mass.sum(axis=1, keepdims=True)
     shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
     strongest = shares.argmax(axis=1)
@@ -138,6 +137,50 @@ def document_table(
     return table
 
 
+def topic_labels(
+    model: Factorization, vocabulary: Any, titles: Any = None, n_terms: int = 3
+) -> list[str]:
+    """Return a short label for each topic: its heaviest terms.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+    titles : sequence of n_samples str, optional
+        If given, the title of the most typical document follows.
+    n_terms : int, default 3
+        Where two topics begin with the same terms, they get as many more as it takes to
+        tell them apart (up to ten).
+
+    Returns
+    -------
+    list of n_components str
+        Such as "court, judge, law", or "court, judge, law: The verdict of ...". A topic
+        that is zero is "(empty)".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If vocabulary or titles do not fit.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    terms = model.top_terms(vocabulary, max(n_terms, MOST_TERMS))
+    labels = [", ".join(listed[:n_terms]) for listed in terms]
+    for n in range(n_terms + 1, MOST_TERMS + 1):
+        twice = {label for label in labels if labels.count(label) > 1}
+        labels = [
+            ", ".join(listed[:n]) if label in twice else label
+            for listed, label in zip(terms, labels, strict=True)
+        ]
+    if titles is not None:
+        titles = _titles(model, titles)
+        labels = [
+            f"{label}: {titles[rows[0]]}" if len(rows) else label
+            for label, rows in zip(labels, typical_documents(model, 1), strict=True)
+        ]
+    return [label or "(empty)" for label in labels]
+
+
 def format_topics(table, width=100):
     """Return a `topic_table` as text for people, of at most `width` columns."""
     indent = " " * INDENT
@@ -150,15 +193,29 @@ def format_topics(table, width=100):
     return "\n".join(blocks)
 
 
-def _mass(model):
+def typical_documents(model: Factorization, n: int = 2) -> list[np.ndarray]:
+    """Return the documents that are most typical of each topic, the most typical first.
+
+    Parameters
+    ----------
+    model : Factorization
+    n : int, default 2
+
+    Returns
+    -------
+    list of n_components ndarrays of at most n int
+        Rows of W: those where ``W[i, r]``, times the topic's share of the row of W H, is
+        largest. Documents without the topic are left out.
+    """
+    n = check_integer(n, "n", least=0)
+    mass = document_mass(model)
+    typical = model.W * mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-30)
+    return [heaviest(weights, n) for weights in typical.T]
+
+
+def document_mass(model):
     """Return the sums of W[i, r] * H[r]: unlike W, they can be compared between topics."""
     return model.W * model.H.sum(axis=1)
-
-
-def _heaviest(weights, n):
-    """Return the places of the n greatest weights that are not zero, greatest first."""
-    order = np.argsort(-weights, kind="stable")[:n]
-    return order[weights[order] > 0]
 
 
 def _titles(model, titles):

@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 
 from ._factorize import factorize
-from .arguments import check_choice, check_labels
+from .arguments import check_choice, check_integer, check_labels
+from .bridges import show_topics, to_pyldavis
+from .coherence import topic_coherence
 from .factorization import Factorization
-from .tables import document_table, format_topics, term_table, topic_table
+from .quality import label_agreement, quality_table
+from .tables import document_table, format_topics, term_table, topic_labels, topic_table
 from .texts import shorten
+from .trends import topics_over
 from .validation import check_matrix
 
 WEIGHTINGS = ("tfidf", "counts")
@@ -50,6 +54,71 @@ class Topics:
     def document_table(self, all_topics=False):
         """See `sparsenmf.document_table`."""
         return document_table(self.model, self.titles, all_topics)
+
+    def labels(self, n_terms=3):
+        """See `sparsenmf.topic_labels`."""
+        return topic_labels(self.model, self.terms, n_terms=n_terms)
+
+    def show_topics(self, n_terms=10):
+        """See `sparsenmf.show_topics`."""
+        return show_topics(self.model, self.terms, n_terms)
+
+    def get_topic(self, topic, n_terms=10):
+        """Return one topic, from 1, as (term, weight) pairs, heaviest first."""
+        number = check_integer(topic, "topic", least=1)
+        if number > self.model.n_components:
+            raise ValueError(f"topic is {number}, but there are {self.model.n_components}")
+        return self.show_topics(n_terms)[number - 1][1]
+
+    def to_pyldavis(self, X=None):
+        """See `sparsenmf.to_pyldavis`."""
+        return to_pyldavis(self.model, self.terms, X)
+
+    def topics_over(self, groups, bin=None, values="share"):
+        """See `sparsenmf.topics_over`."""
+        return topics_over(self.model, groups, bin=bin, values=values)
+
+    def label_agreement(self, labels):
+        """See `sparsenmf.label_agreement`."""
+        return label_agreement(self.model, labels)
+
+    def coherence(self, texts, measure="npmi", n_terms=10):
+        """Measure how much the top terms of each topic occur together in texts.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Those of the fit, or others.
+        measure : {"npmi", "umass", "uci", "c_v"}, default "npmi"
+            By the documents that hold terms, "c_v" by windows of 110 words, none left out.
+        n_terms : int, default 10
+
+        Returns
+        -------
+        ndarray of shape (n_topics,)
+            See `sparsenmf.topic_coherence`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As there, and if "c_v" is to count terms of several words.
+        """
+        options = self._counts(texts, measure)
+        return topic_coherence(self.model, vocabulary=self.terms, n_terms=n_terms, **options)
+
+    def quality_table(self, texts, measure="npmi", n_terms=10):
+        """See `sparsenmf.quality_table`; texts and measure as in `coherence`."""
+        options = self._counts(texts, measure)
+        return quality_table(self.model, self.terms, n_terms=n_terms, **options)
+
+    def _counts(self, texts, measure):
+        """Return what coherence is measured by: documents x terms, or words in their order."""
+        if measure != "c_v":
+            return {"X": self.vectorizer.transform(texts), "measure": measure}
+        if tuple(self.vectorizer.ngram_range) != (1, 1):
+            raise ValueError('"c_v" looks for single words, and there are terms of several words')
+        prepare, split = self.vectorizer.build_preprocessor(), self.vectorizer.build_tokenizer()
+        return {"texts": texts, "measure": measure, "tokenizer": lambda text: split(prepare(text))}
 
     def __repr__(self):
         return f"{format_topics(self.topic_table())}\n{self.model!r}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import sparsenmf
+from sparsenmf import plots
 from sparsenmf.files import write_factor, write_table
 
 PACKAGE = Path(sparsenmf.__file__).parent
@@ -49,6 +50,14 @@ LAYERS = [
         "restarts",
         "selected",
         "selection",
+        "similarity",
+        "toplists",
+        "occurrences",
+        "coherence",
+        "quality",
+        "trends",
+        "bridges",
+        "plots",
         "_consensus",
         "_warmup",
     },
@@ -141,6 +150,19 @@ PUBLIC = [
     sparsenmf.consensus,
     sparsenmf.forecast_selection,
     sparsenmf.select_n_components,
+    sparsenmf.label_agreement,
+    sparsenmf.quality_table,
+    sparsenmf.show_topics,
+    sparsenmf.to_pyldavis,
+    sparsenmf.topic_coherence,
+    sparsenmf.topic_diversity,
+    sparsenmf.topic_exclusivity,
+    sparsenmf.topic_hierarchy,
+    sparsenmf.topic_labels,
+    sparsenmf.topic_layout,
+    sparsenmf.topic_similarity,
+    sparsenmf.topic_sizes,
+    sparsenmf.topics_over,
     sparsenmf.topic_table,
     sparsenmf.term_table,
     sparsenmf.document_table,
@@ -151,6 +173,7 @@ PUBLIC = [
     sparsenmf.write_csr,
     write_table,
     write_factor,
+    *(getattr(plots, name) for name in plots.__all__),
 ]
 
 

@@ -16,7 +16,7 @@ README = Path(__file__).parents[1] / "README.md"
         f"sparsenmf.{room}"
         for room in (
             *("_factorize", "memory", "estimators", "minibatch", "files", "texts", "topics"),
-            *("selection", "_consensus"),
+            *("selection", "_consensus", "trends", "coherence"),
         )
     ]
     + ["sparsenmf.sources.store", "sparsenmf.sources.writer"],

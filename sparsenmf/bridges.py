@@ -1,0 +1,103 @@
+"""Topics as other packages know them: gensim's lists, pyLDAvis's distributions."""
+
+from typing import Any
+
+import numpy as np
+
+from .arguments import check_integer, check_vocabulary
+from .components import Components
+from .factorization import Factorization
+from .toplists import heaviest
+from .validation import check_matrix
+
+
+def show_topics(
+    model: Components, vocabulary: Any, n_terms: int = 10
+) -> list[tuple[int, list[tuple[str, float]]]]:
+    """Return the heaviest terms of each topic with their weights, as gensim's models do.
+
+    Parameters
+    ----------
+    model : Components
+        Such as a Factorization.
+    vocabulary : sequence of str, or dict of term -> column
+    n_terms : int, default 10
+        Terms whose weight is zero are left out.
+
+    Returns
+    -------
+    list of (int, list of (str, float))
+        Topics with their number, from 1 as in the tables, and (term, weight), heaviest first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the vocabulary does not fit.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    return [
+        (r + 1, [(str(vocabulary[j]), float(weights[j])) for j in heaviest(weights, n_terms)])
+        for r, weights in enumerate(model.H)
+    ]
+
+
+def to_pyldavis(model: Factorization, vocabulary: Any, X: Any = None) -> dict[str, Any]:
+    """Return the arguments of ``pyLDAvis.prepare``.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+    X : matrix of shape (n_samples, n_features), optional
+        The counts of terms in the documents, for their lengths and the terms' frequencies.
+        Default: those of W H, which is what to take for tf-idf.
+
+    Returns
+    -------
+    dict of str -> ndarray or list
+        "topic_term_dists" (topics x terms) and "doc_topic_dists" (documents x topics), float64,
+        whose rows sum to one; "doc_lengths", "vocab" and "term_frequency". pyLDAvis needs
+        distributions: topics that are zero, documents without any topic, and terms that are
+        in no topic or never in X are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If vocabulary or X do not fit, or no document has a topic.
+
+    Notes
+    -----
+    ``pyLDAvis.prepare(**to_pyldavis(model, vocabulary), sort_topics=False)`` keeps the order,
+    heaviest first. Its array of distances is topics x topics; "doc_topic_dists" is as large as W.
+    """
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    H = model.H.astype(np.float64)
+    topics = model.W.any(axis=0) & H.any(axis=1)
+    mass = model.W * H.sum(axis=1)
+    lengths = mass.sum(axis=1)
+    frequency = model.W.sum(axis=0, dtype=np.float64) @ H
+    documents, terms = lengths > 0, frequency > 0
+    if X is not None:
+        X = check_matrix(X)
+        if X.shape != (model.n_samples, model.n_features):
+            raise ValueError(
+                f"X is {X.shape[0]} x {X.shape[1]}, but this factorization is of "
+                f"{model.n_samples} x {model.n_features}"
+            )
+        lengths = np.asarray(X.sum(axis=1, dtype=np.float64)).ravel()
+        frequency = np.asarray(X.sum(axis=0, dtype=np.float64)).ravel()
+        documents, terms = documents & (lengths > 0), terms & (frequency > 0)
+    topics &= H[:, terms].any(axis=1)
+    documents &= mass[:, topics].any(axis=1)
+    if not documents.any():
+        raise ValueError("no document has a topic, so that there is nothing to show")
+    H = H[np.ix_(topics, terms)]
+    mass = mass[np.ix_(documents, topics)]
+    return {
+        "topic_term_dists": H / H.sum(axis=1, keepdims=True),
+        "doc_topic_dists": mass / mass.sum(axis=1, keepdims=True),
+        "doc_lengths": lengths[documents],
+        "vocab": [str(vocabulary[j]) for j in np.flatnonzero(terms)],
+        "term_frequency": frequency[terms],
+    }

@@ -1,0 +1,162 @@
+"""Whether the top terms of a topic occur together: coherence, from sparse counts.
+
+The presence of the top terms is all that is looked at: for each topic the numbers of
+documents (or of windows of a text) that hold two of its terms, n_terms x n_terms of them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .arguments import check_choice, check_integer, check_number
+from .occurrences import WINDOWS, count_in_documents, count_in_texts
+from .toplists import check_topics, top_columns
+
+MEASURES = ("umass", "npmi", "uci", "c_v")
+
+
+def topic_coherence(
+    topics: Any,
+    X: Any = None,
+    vocabulary: Any = None,
+    *,
+    texts: Any = None,
+    measure: str = "npmi",
+    n_terms: int = 10,
+    window: int | str | None = "default",
+    tokenizer: Callable | None = None,
+    epsilon: float = 1e-12,
+) -> np.ndarray:
+    """Measure how much the top terms of each topic occur together.
+
+    Parameters
+    ----------
+    topics : Factorization, or list of lists of str
+        A model, whose heaviest terms are taken, or top terms of any model, heaviest first.
+    X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features), optional
+        Documents x terms, counts or weights: nonzero where the term is in the document. Need
+        not be the X of the fit. Or a store that `open_csr` opened.
+    vocabulary : sequence of str, or dict of term -> column, optional
+        The columns. Needed for lists of terms with X, and for a model with texts.
+    texts : sequence of sequences of str, or of str with a tokenizer, optional
+        In place of X: the words in their order, counted in sliding windows.
+    measure : {"npmi", "umass", "uci", "c_v"}, default "npmi"
+        - "umass": the mean of log((p(v, u) + epsilon) / p(u)) over the pairs of terms,
+          u above v (Mimno et al. 2011; theirs is the sum, with ``epsilon=1 / n_samples``).
+        - "uci": the mean of log((p(v, u) + epsilon) / (p(v) p(u))) (Newman et al. 2010).
+        - "npmi": each of these divided by -log(p(v, u) + epsilon), from -1 to 1 (Bouma
+          2009; Aletras and Stevenson 2013).
+        - "c_v": a term's vector is its npmi with each term of the topic; the mean cosine
+          between these vectors and their sum (Röder et al. 2015). With texts only.
+        - p(v) is the share of the documents (or windows) that hold the term v, p(v, u) of
+          those that hold both.
+    n_terms : int, default 10
+        Top terms of each topic.
+    window : int or None, optional
+        With texts: words in a window, or None for a whole text. Default, as in Röder et
+        al.: 110 for "c_v", 10 for "npmi" and "uci", None for "umass".
+    tokenizer : callable, optional
+        From a string to its words. Needed if the texts are strings.
+    epsilon : float, default 1e-12
+        Keeps the logarithm of terms that are never together finite.
+
+    Returns
+    -------
+    ndarray of shape (n_topics,), float64
+        Higher is better. Their mean is the coherence of the model. NaN for topics of fewer
+        than two terms. A pair with a term that is in no document counts 0, as does one whose
+        terms are both in every document.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If arguments do not fit together, or a top term is not in the vocabulary.
+
+    Notes
+    -----
+    The numbers are those of gensim's ``CoherenceModel`` but where it divides by zero, and
+    where a term is in a window twice: gensim forgets it there when its first occurrence
+    leaves the window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsenmf import topic_coherence
+    >>> X = np.array([[1, 1, 0, 0], [2, 1, 0, 0], [0, 0, 1, 1], [0, 3, 0, 1]])
+    >>> terms = ["court", "judge", "oven", "flour"]
+    >>> topic_coherence([["court", "judge"], ["oven", "flour"], ["court", "flour"]], X, terms)
+    array([ 0.4150375 ,  0.5       , -0.94982833])
+    """
+    check_choice(measure, "measure", MEASURES)
+    n_terms = check_integer(n_terms, "n_terms", least=2)
+    epsilon = check_number(epsilon, "epsilon", most=1.0, open_below=True)
+    if (X is None) == (texts is None):
+        raise ValueError("coherence needs X or texts, and not both")
+    if texts is None:
+        if measure == "c_v":
+            raise ValueError('"c_v" counts terms in windows of text: pass texts instead of X')
+        if window != "default" or tokenizer is not None:
+            raise ValueError("window and tokenizer are for texts, not for X")
+        columns = top_columns(topics, n_terms, vocabulary)
+        n_features = topics.n_features if hasattr(topics, "H") else len(vocabulary)
+        found = count_in_documents(X, columns, n_features)
+    else:
+        window = WINDOWS[measure] if window == "default" else window
+        if window is not None:
+            window = check_integer(window, "window", least=2)
+        terms = _top_terms(topics, n_terms, vocabulary)
+        found = count_in_texts(texts, terms, window, tokenizer)
+    together, n_documents = found
+    score = {"umass": _umass, "npmi": _npmi_mean, "uci": _uci, "c_v": _c_v}[measure]
+    return np.array(
+        [score(counts / n_documents, epsilon) if len(counts) > 1 else np.nan for counts in together]
+    )
+
+
+def _top_terms(topics, n_terms, vocabulary):
+    if not hasattr(topics, "H"):
+        return [terms[:n_terms] for terms in check_topics(topics)]
+    if vocabulary is None:
+        raise ValueError("a model with texts needs the vocabulary: the terms of its columns")
+    return topics.top_terms(vocabulary, n_terms)
+
+
+def _umass(joint, epsilon):
+    """Return the mean over pairs of a term and one above it, given the latter."""
+    below, above = np.tril_indices(len(joint), -1)
+    single = joint.diagonal()[above]
+    return np.log(_ratio(joint[below, above] + epsilon, single)).mean()
+
+
+def _pmi(joint, epsilon):
+    """Return the pointwise mutual information of all pairs; 0 for terms that do not occur."""
+    single = joint.diagonal()
+    return np.log(_ratio(joint + epsilon, np.outer(single, single)))
+
+
+def _npmi(joint, epsilon):
+    information = -np.log(joint + epsilon)
+    # Terms that are everywhere say nothing: 0 over 0.
+    everywhere = joint == 1
+    return np.where(everywhere, 0.0, _pmi(joint, epsilon) / np.where(everywhere, 1, information))
+
+
+def _uci(joint, epsilon):
+    return _pmi(joint, epsilon)[np.triu_indices(len(joint), 1)].mean()
+
+
+def _npmi_mean(joint, epsilon):
+    return _npmi(joint, epsilon)[np.triu_indices(len(joint), 1)].mean()
+
+
+def _c_v(joint, epsilon):
+    vectors = _npmi(joint, epsilon)
+    total = vectors.sum(axis=0)
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(total)
+    return np.divide(vectors @ total, lengths, out=np.zeros(len(joint)), where=lengths > 0).mean()
+
+
+def _ratio(values, by):
+    """Return the quotients, 1 where they would be divided by zero."""
+    return np.divide(values, by, out=np.ones_like(values), where=by > 0)

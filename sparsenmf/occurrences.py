@@ -1,0 +1,176 @@
+"""In how many documents, or windows of text, two terms of a topic are together."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .sources import is_store
+from .validation import check_matrix
+
+WINDOWS = {"umass": None, "npmi": 10, "uci": 10, "c_v": 110}
+"""Words in a window, for each measure of coherence (Röder et al. 2015)."""
+
+PORTION = 2**16  # top terms in texts that are looked at together: bounds the memory
+
+
+def count_in_documents(X, topics, n_features):
+    """Count the documents that hold two terms.
+
+    Parameters
+    ----------
+    X : what `check_matrix` takes, or a store
+    topics : list of arrays of int
+        Columns of X.
+    n_features : int
+        How many columns X must have.
+
+    Returns
+    -------
+    together : list of ndarray, float64
+        For each topic terms x terms; on the diagonal the documents that hold a term.
+    n_documents : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is no matrix, or has other columns.
+    """
+    X = X if is_store(X) else check_matrix(X)
+    if X.shape[1] != n_features:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but the topics are of {n_features}: "
+            f"use the same vocabulary (vectorizer)"
+        )
+    union = _union(topics)
+    places = [np.searchsorted(union, columns) for columns in topics]
+    together = [np.zeros((len(columns), len(columns))) for columns in topics]
+    parts = (X.rows(*block) for block in X.blocks()) if is_store(X) else (X,)
+    for part in parts:
+        _add(together, sp.csr_array(part)[:, union], places)
+    return together, X.shape[0]
+
+
+def count_in_texts(texts, topics, window, tokenizer=None):
+    """Count the windows that hold two terms.
+
+    A window slides over a text a word at a time; a text that is shorter is one window.
+
+    Parameters
+    ----------
+    texts : sequence of sequences of str, or of str
+    topics : list of lists of str
+    window : int or None
+        Words in a window; None for the whole text.
+    tokenizer : callable, optional
+        From a string to its words.
+
+    Returns
+    -------
+    together, n_windows
+        As from `count_in_documents`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the texts are not sequences of words, or there are none.
+    """
+    terms = {term: place for place, term in enumerate(dict.fromkeys(itertools.chain(*topics)))}
+    places = [np.array([terms[term] for term in topic], dtype=int) for topic in topics]
+    together = [np.zeros((len(topic), len(topic))) for topic in topics]
+    n_windows = 0
+    for found, lengths in _portions(texts, terms, tokenizer):
+        occurrences, weights = _windows(found, lengths, window, len(terms))
+        _add(together, occurrences, places, weights)
+        n_windows += int(_n_windows(lengths, window).sum())
+    if not n_windows:
+        raise ValueError("there are no texts")
+    return together, n_windows
+
+
+def _union(topics):
+    """Return the columns of all topics, sorted."""
+    return np.unique(np.concatenate([*topics, np.empty(0, dtype=int)]).astype(int))
+
+
+def _add(together, occurrences, places, weights=None):
+    """Add the counts of rows that each stand for so many documents."""
+    occurrences = sp.csc_array(occurrences, dtype=np.float64)
+    occurrences.data = np.ones_like(occurrences.data)
+    for counts, columns in zip(together, places, strict=True):
+        part = occurrences[:, columns]
+        weighted = (
+            part
+            if weights is None
+            else sp.csc_array((weights[part.indices], part.indices, part.indptr), shape=part.shape)
+        )
+        counts += (part.T @ weighted).toarray()
+
+
+def _portions(texts, terms, tokenizer):
+    """Yield where terms are, (text, place in it, term), and the lengths, of some texts a time."""
+    if isinstance(texts, str) or not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts must be a sequence of texts, not {texts!r}")
+    found: list[Any] = []
+    lengths: list[int] = []
+    for number, text in enumerate(texts):
+        words = _words(text, number, tokenizer)
+        found += [(len(lengths), i, terms[word]) for i, word in enumerate(words) if word in terms]
+        lengths.append(len(words))
+        if len(found) >= PORTION or len(lengths) >= PORTION:
+            yield _columns(found), np.array(lengths)
+            found, lengths = [], []
+    if lengths:
+        yield _columns(found), np.array(lengths)
+
+
+def _columns(found):
+    return np.array(found, dtype=np.int64).reshape(-1, 3).T
+
+
+def _words(text, number, tokenizer):
+    if isinstance(text, str):
+        if tokenizer is None:
+            raise TypeError(
+                f"texts[{number}] is a string: pass lists of words, or a tokenizer "
+                f"(such as str.split, or vectorizer.build_analyzer())"
+            )
+        text = tokenizer(text)
+    if not isinstance(text, list | tuple | np.ndarray):
+        raise TypeError(f"texts[{number}] must be a list of words, not {text!r}")
+    return text
+
+
+def _n_windows(lengths, window):
+    """Return the number of windows in texts of these lengths."""
+    if window is None:
+        return np.ones_like(lengths)
+    return np.maximum(lengths - window + 1, 1)
+
+
+def _windows(found, lengths, window, n_terms):
+    """Return which terms are in which windows, as runs of windows that hold the same ones.
+
+    Returns
+    -------
+    occurrences : csr_array of shape (n_runs, n_terms)
+        Nonzero where the term is in the windows of the run.
+    weights : ndarray of shape (n_runs,), float64
+        Windows in the run.
+    """
+    texts, places, terms = found
+    n_windows = _n_windows(lengths, window)
+    before = np.cumsum(n_windows) - n_windows  # windows of the texts before
+    size = lengths.max(initial=1) if window is None else window
+    first = before[texts] + np.maximum(places - size + 1, 0)
+    last = before[texts] + np.minimum(places, n_windows[texts] - 1) + 1
+    # A run ends where a term comes in or goes out.
+    edges = np.unique(np.concatenate([first, last]))
+    first, last = np.searchsorted(edges, first), np.searchsorted(edges, last)
+    counts = last - first
+    runs = np.arange(counts.sum()) + np.repeat(first - (np.cumsum(counts) - counts), counts)
+    shape = (max(len(edges) - 1, 1), n_terms)
+    ones = np.ones(len(runs))
+    occurrences = sp.csr_array((ones, (runs, np.repeat(terms, counts))), shape=shape)
+    return occurrences, np.diff(edges, append=edges[-1:] if len(edges) < 2 else []).astype(float)

@@ -1,0 +1,256 @@
+"""What topics are like, and how well they agree with what is known of the documents."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arguments import check_choice, check_integer, check_labels
+from .coherence import topic_coherence
+from .components import Components
+from .factorization import Factorization
+from .tables import document_mass
+from .toplists import check_topics, top_columns
+
+SIZES = ("total", "documents", "terms")
+
+
+def topic_diversity(topics: Any, n_terms: int = 25) -> float:
+    """Return the share of distinct terms among the top terms of all topics.
+
+    Dieng, Ruiz and Blei 2020, "Topic modeling in embedding spaces", TACL 8.
+
+    Parameters
+    ----------
+    topics : Components, or list of lists of str
+        A model, or top terms, heaviest first.
+    n_terms : int, default 25
+        Top terms of each topic, as in the paper.
+
+    Returns
+    -------
+    float
+        1: no term is in two topics; 1 / n_topics: all have the same terms. NaN without
+        any terms.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If topics are neither, or n_terms is no positive integer.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    if hasattr(topics, "H"):
+        lists = [columns.tolist() for columns in top_columns(topics, n_terms)]
+    else:
+        lists = [terms[:n_terms] for terms in check_topics(topics)]
+    terms = [term for listed in lists for term in listed]
+    return len(set(terms)) / len(terms) if terms else float("nan")
+
+
+def topic_exclusivity(model: Components, n_terms: int = 10) -> np.ndarray:
+    """Return how much the top terms of each topic belong to it alone.
+
+    The mean, over a topic's top terms, of the term's weight in the topic divided by the sum of
+    its weights in all topics, each row of H scaled to sum to one: the exclusivity of
+    Bischof and Airoldi 2012 ("Summarizing topical content with word frequency and
+    exclusivity", ICML), without the frequency.
+
+    Parameters
+    ----------
+    model : Components
+        Such as a Factorization.
+    n_terms : int, default 10
+
+    Returns
+    -------
+    ndarray of shape (n_components,), float64
+        Above 0, and 1 where no other topic has the terms. NaN for a component that is zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n_terms is no positive integer.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    totals = model.H.sum(axis=1, dtype=np.float64)
+    scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    everywhere = scale @ model.H
+    shares = [
+        model.H[r, columns] * scale[r] / everywhere[columns]
+        for r, columns in enumerate(top_columns(model, n_terms))
+    ]
+    return np.array([share.mean() if len(share) else np.nan for share in shares])
+
+
+def topic_sizes(model: Factorization, by: str = "total") -> np.ndarray:
+    """Return the share of each topic.
+
+    Parameters
+    ----------
+    model : Factorization
+    by : {"total", "documents", "terms"}, default "total"
+        - "total": of the sum of W H, ``sum(W[:, r]) * sum(H[r]) / sum(W @ H)``.
+        - "documents": of the documents, those in whose row of W H it is strongest, that
+          is where ``W[i, r] * sum(H[r])`` is largest.
+        - "terms": of the terms, those in whose column it is strongest, that is where
+          ``sum(W[:, r]) * H[r, j]`` is largest.
+
+    Returns
+    -------
+    ndarray of shape (n_components,), float64
+        They sum to 1, or to 0 if W H is zero. Documents and terms without any topic are
+        not counted.
+
+    Raises
+    ------
+    ValueError
+        If `by` is something else.
+    """
+    check_choice(by, "by", SIZES)
+    if by == "documents":
+        strongest = dominant_topics(model)
+        sizes = np.bincount(strongest[strongest >= 0], minlength=model.n_components).astype(float)
+    elif by == "terms":
+        mass = model.W.sum(axis=0, dtype=np.float64)[:, None] * model.H
+        strongest = mass.argmax(axis=0)[mass.any(axis=0)]
+        sizes = np.bincount(strongest, minlength=model.n_components).astype(float)
+    else:
+        sizes = model.W.sum(axis=0, dtype=np.float64) * model.H.sum(axis=1, dtype=np.float64)
+    return sizes / (sizes.sum() or 1.0)
+
+
+def dominant_topics(model: Factorization) -> np.ndarray:
+    """Return the strongest topic of each document.
+
+    Parameters
+    ----------
+    model : Factorization
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), int
+        The row of H; -1 for documents without any topic. Strongest is where
+        ``W[i, r] * sum(H[r])`` is largest, the first of equal ones.
+    """
+    mass = document_mass(model)
+    return np.where(mass.any(axis=1), mass.argmax(axis=1), -1)
+
+
+class LabelAgreement(NamedTuple):
+    """How well the strongest topics of documents agree with labels.
+
+    Attributes
+    ----------
+    nmi : float
+        Normalized mutual information, arithmetic mean; 0 for chance or one topic only,
+        1 for the same partition. It does not say that topics are fewer or more than labels.
+    purity : float
+        Share of documents whose label is the most frequent one of their topic; it rises
+        with the number of topics.
+    table : ndarray of shape (n_topics + 1, n_labels), int64
+        Documents of each topic and label; the last row is those without any topic.
+    labels : list
+        The columns of the table, in the order in which they first appear.
+    """
+
+    nmi: float
+    purity: float
+    table: np.ndarray
+    labels: list
+
+
+def label_agreement(model: Factorization, labels: Any) -> LabelAgreement:
+    """Compare the strongest topic of each document with its label.
+
+    Manning, Raghavan and Schütze 2008, "Introduction to information retrieval", 16.3.
+
+    Parameters
+    ----------
+    model : Factorization
+    labels : sequence of n_samples labels
+        None and NaN: not known, left out.
+
+    Returns
+    -------
+    LabelAgreement
+        nmi, purity, and the table of topics x labels that they are of. Documents without
+        any topic count as one more.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    TypeError, ValueError
+        If the labels do not fit, or none is known.
+    """
+    try:
+        from sklearn.metrics import normalized_mutual_info_score
+    except ImportError as error:
+        raise ImportError(
+            "label_agreement needs scikit-learn: pip install 'sparsenmf[sklearn]'"
+        ) from error
+    check_labels(labels, model.n_samples, "labels")
+    codes, names = encode(labels)
+    known = codes >= 0
+    if not known.any():
+        raise ValueError("labels has no label that is known: all are None or NaN")
+    topics, codes = dominant_topics(model)[known], codes[known]
+    table = np.zeros((model.n_components + 1, len(names)), dtype=np.int64)
+    np.add.at(table, (topics, codes), 1)  # -1 is the last row
+    purity = table.max(axis=1).sum() / len(codes)
+    return LabelAgreement(
+        float(normalized_mutual_info_score(codes, topics)), float(purity), table, names
+    )
+
+
+def encode(labels):
+    """Return the number of each label, -1 for None, NaN and NaT, and the labels by number."""
+    numbers: dict[Any, int] = {}
+    codes = np.empty(len(labels), dtype=np.int64)
+    # tolist: NumPy's scalars as Python's, a pandas column without its index.
+    for i, label in enumerate(labels.tolist() if hasattr(labels, "tolist") else labels):
+        missing = label is None or type(label).__name__ in ("NAType", "NaTType")
+        # Only what is not a number differs from itself.
+        codes[i] = -1 if missing or label != label else numbers.setdefault(label, len(numbers))
+    return codes, list(numbers)
+
+
+def quality_table(
+    model: Factorization,
+    vocabulary: Any,
+    X: Any = None,
+    *,
+    n_terms: int = 10,
+    **coherence_options: Any,
+) -> dict[str, list]:
+    """Tabulate how good topics are.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+    X : matrix of shape (any, n_features), optional
+        Documents x terms for the coherence; or ``texts=...``, as in `topic_coherence`.
+    n_terms : int, default 10
+        Top terms that are looked at.
+    **coherence_options : Any
+        Passed on to `topic_coherence`: texts, measure, window, tokenizer, epsilon.
+
+    Returns
+    -------
+    dict of str -> list
+        Columns "topic" (from 1), "share" of the sum of W H, "coherence", "exclusivity"
+        and "terms".
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `topic_coherence`.
+    """
+    coherence = topic_coherence(model, X, vocabulary, n_terms=n_terms, **coherence_options)
+    return {
+        "topic": list(range(1, model.n_components + 1)),
+        "share": topic_sizes(model).tolist(),
+        "coherence": coherence.tolist(),
+        "exclusivity": topic_exclusivity(model, n_terms).tolist(),
+        "terms": model.top_terms(vocabulary, n_terms),
+    }

@@ -1,0 +1,142 @@
+"""Topics over time, or over any other groups of documents."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from .arguments import check_choice, check_labels
+from .factorization import Factorization
+from .quality import encode
+from .tables import document_mass
+
+BINS = {"year": "Y", "month": "M", "week": "W", "day": "D", "hour": "h"}
+ZONE = re.compile(r"(T.*\d)(Z|[+-]\d\d:?\d\d)$")
+"""The time zone at the end of a date with a time."""
+
+VALUES = ("share", "total", "documents")
+
+
+def topics_over(
+    model: Factorization, groups: Any, *, bin: str | None = None, values: str = "share"
+) -> dict[str, list]:
+    """Tabulate how much of each topic is in groups of documents.
+
+    Parameters
+    ----------
+    model : Factorization
+    groups : sequence of n_samples labels or dates
+        A list, an array or a pandas column: years, classes, authors, dates, ...
+    bin : {"year", "month", "week", "day", "hour"}, optional
+        For dates (datetime64, datetime, date, pandas timestamps, or ISO 8601 strings):
+        which of them are one group. A week begins on Monday and has its name. A date
+        with a time zone is taken as it reads there.
+    values : {"share", "total", "documents"}, default "share"
+        Of each group and topic: the share of the group's sum of W H; this sum; or the
+        number of documents whose strongest topic it is.
+
+    Returns
+    -------
+    dict of str -> list
+        Columns "group", "documents" (how many it has) and "topic_1", "topic_2", ...: a row
+        for each group, sorted where they can be. With a bin the groups are strings
+        ("2024-03"), and those between the first and the last that have no documents are there
+        as well. Missing dates and labels (None, NaN, NaT) are a last group, None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If groups are not n_samples of them, or no dates where there is a bin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsenmf import factorize, topics_over
+    >>> X = np.array([[2.0, 1, 0, 0], [2, 1, 0, 0], [0, 0, 1, 1]])
+    >>> model = factorize(X, 2, random_state=0)
+    >>> dates = ["2023-12-31", "2024-02-01", "2024-02-29"]
+    >>> table = topics_over(model, dates, bin="month", values="documents")
+    >>> table["group"], table["topic_1"], table["topic_2"]
+    (['2023-12', '2024-01', '2024-02'], [1, 0, 1], [0, 0, 1])
+    """
+    check_choice(values, "values", VALUES)
+    check_labels(groups, model.n_samples, "groups")
+    codes, names = _sorted_groups(groups) if bin is None else _bins(groups, bin)
+    if (codes < 0).any():
+        codes, names = np.where(codes < 0, len(names), codes), [*names, None]
+    sums = _sums(document_mass(model), codes, len(names), values)
+    counts = np.bincount(codes, minlength=len(names))
+    topics = {f"topic_{r + 1}": column.tolist() for r, column in enumerate(sums.T)}
+    return {"group": names, "documents": counts.tolist(), **topics}
+
+
+def _sums(mass, codes, n_groups, values):
+    """Return the table of groups x topics."""
+    if values == "documents":
+        counts = np.zeros((n_groups, mass.shape[1]), dtype=int)
+        some = mass.any(axis=1)
+        np.add.at(counts, (codes[some], mass[some].argmax(axis=1)), 1)
+        return counts
+    columns = [np.bincount(codes, weights, minlength=n_groups) for weights in mass.T]
+    sums = np.column_stack(columns)
+    if values == "total":
+        return sums
+    totals = sums.sum(axis=1, keepdims=True)
+    return np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
+
+
+def _sorted_groups(groups):
+    """Return the number of each document's group, -1 for none, and the groups."""
+    codes, names = encode(groups)
+    try:
+        order = sorted(range(len(names)), key=names.__getitem__)
+    except TypeError:  # of different kinds: as they come
+        return codes, names
+    ranks = np.empty(len(names) + 1, dtype=np.int64)
+    ranks[order], ranks[-1] = np.arange(len(names)), -1
+    return ranks[codes], [names[i] for i in order]
+
+
+def _bins(groups, bin):
+    """Return the same of dates, for all bins from the first to the last."""
+    check_choice(bin, "bin", tuple(BINS))
+    unit = BINS[bin]
+    dates = _dates(groups)
+    if bin == "week":  # NumPy's weeks begin on Thursday
+        dates = dates + np.timedelta64(3, "D")
+    dates = dates.astype(f"datetime64[{unit}]")
+    known = ~np.isnat(dates)
+    if not known.any():
+        return np.full(len(dates), -1), []
+    first, last = dates[known].min(), dates[known].max()
+    codes = np.where(known, (dates - first).astype(np.int64), -1)
+    bins = np.arange(first, last + 1)
+    if bin == "week":
+        bins = bins.astype("datetime64[D]") - np.timedelta64(3, "D")
+    return codes, np.datetime_as_string(bins).tolist()
+
+
+def _dates(groups):
+    if getattr(getattr(groups, "dt", None), "tz", None) is not None:  # a pandas column
+        groups = groups.dt.tz_localize(None)
+    dates = np.asarray(groups)
+    if dates.dtype.kind == "M":
+        return dates.astype("datetime64[s]")
+    # As objects, so that a number is not taken for seconds since 1970.
+    objects = np.asarray(groups, dtype=object)
+    return np.array([_date(value, i) for i, value in enumerate(objects)], "datetime64[s]")
+
+
+def _date(value, place):
+    if value is None or value != value or type(value).__name__ == "NAType":
+        return np.datetime64("NaT")
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.replace(tzinfo=None)
+    if isinstance(value, int | float | np.number):
+        raise TypeError(f"groups[{place}] must be a date to be put into a bin, not {value!r}")
+    if isinstance(value, str):
+        value = ZONE.sub(r"\1", value)
+    try:
+        return np.datetime64(value, "s")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"groups[{place}] is no date: {value!r} ({error})") from None
