@@ -176,6 +176,59 @@ class Factorization(Components):
         """
         return to_anndata(self, adata)
 
+    def report(
+        self,
+        path: Any,
+        vocabulary: Any,
+        documents: Any = None,
+        *,
+        title: str = "Topics",
+        n_terms: int = 10,
+        n_documents: int = 3,
+        n_characters: int = 240,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a page about the topics that any browser shows: one HTML file, nothing else.
+
+        Terms and typical documents of each topic to search, filter and sort, a map of the
+        topics (`sparsenmf.similarity.topic_layout`), convergence, options, and the call that
+        fits the model again. It loads nothing, works without JavaScript too, on a phone and
+        in print; whatever is in the texts is shown as text.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Such as "topics.html". Written whole or not at all.
+        vocabulary : sequence of n_features str, or dict of term -> column
+            As in `top_terms`; 80 characters of each are shown.
+        documents : sequence of n_samples str, optional
+            Texts or titles. Default: their numbers, from 1.
+        title : str, default "Topics"
+            Of the page.
+        n_terms : int, default 10
+            Terms of each topic, heaviest first.
+        n_documents : int, default 3
+            Typical documents of each topic: those that have much of it and little of others.
+        n_characters : int, default 240
+            Of a document that are shown. The page has about 140 bytes for each term, and
+            100 and the text for each document: by default 3 KB a topic, however many
+            documents there are.
+        details : dict of str -> value, optional
+            More for the overview, such as ``{"Nonzeros": X.nnz, "random_state": 0}``; a
+            random_state is also put into the call.
+
+        Raises
+        ------
+        OSError
+            If the folder does not exist or cannot be written to.
+        TypeError, ValueError
+            If an argument is not what it should be, or of another length.
+        """
+        from .report import write_report
+
+        sizes = n_terms, n_documents, n_characters
+        write_report(self, path, vocabulary, documents, title, *sizes, details)
+
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
 

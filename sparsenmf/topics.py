@@ -51,6 +51,20 @@ class Topics:
         """See `sparsenmf.document_table`."""
         return document_table(self.model, self.titles, all_topics)
 
+    def report(self, path, documents=None, **options):
+        """Write a page about the topics; see `Factorization.report`.
+
+        Parameters
+        ----------
+        path : str or path-like
+        documents : sequence of str, optional
+            Default: the titles.
+        **options : Any
+            title, n_terms, n_documents, n_characters, details.
+        """
+        documents = self.titles if documents is None else documents
+        self.model.report(path, self.terms, documents, **options)
+
     def __repr__(self):
         return f"{format_topics(self.topic_table())}\n{self.model!r}"
 
