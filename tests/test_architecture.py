@@ -10,6 +10,7 @@ import pytest
 
 import sparsenmf
 from sparsenmf.files import write_factor, write_table
+from sparsenmf.topics import Topics
 
 PACKAGE = Path(sparsenmf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -35,15 +36,13 @@ LAYERS = [
     {"sources"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
-    {"components", "factorization"},
+    {"components", "factorization", "tables", "stability", "similarity", "report"},
     {"_factorize", "streaming"},
     {
         "distributed",
         "estimators",
-        "tables",
         "topics",
         "holdout",
-        "stability",
         "restarts",
         "selected",
         "selection",
@@ -132,10 +131,12 @@ PUBLIC = [
     sparsenmf.Factorization.top_terms,
     sparsenmf.Factorization.to_frame,
     sparsenmf.Factorization.to_anndata,
+    sparsenmf.Factorization.report,
     sparsenmf.Factorization.save,
     sparsenmf.Factorization.normalize,
     sparsenmf.Factorization.loss,
     sparsenmf.find_topics,
+    Topics.report,
     sparsenmf.best_of,
     sparsenmf.consensus,
     sparsenmf.forecast_selection,

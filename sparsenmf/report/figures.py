@@ -10,13 +10,16 @@ MAP_HEIGHT = 440
 MAP_MARGIN = 46
 LARGEST = 30  # radius of the largest topic
 SMALLEST = 4
+ROOM_FOR_NUMBER = 9  # radius
 PUSHES = 100  # rounds of moving circles apart
 
 CHART_HEIGHT = 260
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 44  # room around the chart
 POINTS = 400  # at most
+DOTS = 60  # more iterations are a line without dots
 
-CHARACTER, LINE = 7.0, 14.0  # about the size of a letter of a label
+LABEL = 16  # characters of a term beside a circle
+CHARACTER, LINE = 7.0, 14.0  # about the size of one
 
 
 def draw_map(places, topics):
@@ -26,21 +29,12 @@ def draw_map(places, topics):
     if len(topics) > 60:
         radii *= math.sqrt(60 / len(topics))
     places = move_apart(fit(places), radii)
-    marks, boxes = [], [_box(x, y, r) for (x, y), r in zip(places, radii, strict=True)]
+    marks, taken = [], [_box(x, y, r) for (x, y), r in zip(places, radii, strict=True)]
     for i in np.argsort(-radii, kind="stable"):  # the small ones lie on top
         (x, y), r, topic = places[i], radii[i], topics[i]
-        text = ""
-        if r >= 9:
+        text = _label((topic.terms or ["(empty)"])[0], x, y, r, taken)
+        if r >= ROOM_FOR_NUMBER:
             text += f'<text class="number" x="{x:.1f}" y="{y:.1f}" dy=".35em">{topic.number}</text>'
-        label = (topic.terms or ["(empty)"])[0]
-        label = label if len(label) <= 16 else f"{label[:15]}…"
-        box = _label_box(x, y + r + LINE, len(label))
-        if not any(_overlap(box, other) for other in boxes):
-            boxes.append(box)
-            text += (
-                f'<text class="label" x="{x:.1f}" y="{y + r + LINE - 2:.1f}">'
-                f"{html.escape(label)}</text>"
-            )
         marks.append(
             f'<a href="#topic-{topic.number}" tabindex="-1">'
             f"<title>{topic.number} {html.escape(topic.name)}, {topic.share:.1%}</title>"
@@ -100,14 +94,16 @@ def draw_history(seconds, objective):
     marks += [
         f'<text class="x" x="{at:.1f}" y="{bottom + 18}">{label}</text>' for at, label in x_ticks
     ]
-    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5"/>' for a, b in zip(x, y, strict=True))
+    dots = "".join(
+        f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5"/>' for a, b in zip(x, y, strict=True)
+    )
     return (
         f'<figure><svg class="chart" viewBox="0 0 {WIDTH} {CHART_HEIGHT}" role="img" '
         f'aria-label="The objective fell from {objective[0]:.6g} to {objective[-1]:.6g} '
         f'in {seconds[-1]:.3g} seconds">\n'
         + "\n".join(marks)
-        + f'\n<polyline points="{path}"/>{dots if len(kept) <= 60 else ""}'
-        f'<text class="x" x="{right}" y="{CHART_HEIGHT - 6}">seconds</text></svg>\n'
+        + f'\n<polyline points="{path}"/>{dots}'
+        f'<text class="end" x="{right}" y="{CHART_HEIGHT - 6}">seconds</text></svg>\n'
         f"<figcaption>Objective after each iteration, against seconds since the beginning"
         f"</figcaption></figure>"
     )
@@ -133,11 +129,23 @@ def _box(x, y, r):
     return x - r, y - r, x + r, y + r
 
 
-def _label_box(x, y, length):
-    return x - length * CHARACTER / 2, y - LINE, x + length * CHARACTER / 2, y
+def _label(term, x, y, r, taken):
+    """Return a term beside a circle, where there is room for it, and add its box to those taken."""
+    term = term if len(term) <= LABEL else f"{term[: LABEL - 1]}…"
+    width, gap = len(term) * CHARACTER, r + 4
+    for kind, at, low, left in (
+        ("label", x, y + r + LINE, x - width / 2),
+        ("label after", x + gap, y + LINE / 2, x + gap),
+        ("label before", x - gap, y + LINE / 2, x - gap - width),
+        ("label", x, y - r, x - width / 2),
+    ):
+        box = left, low - LINE, left + width, low
+        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= WIDTH and box[3] <= MAP_HEIGHT
+        if inside and not any(_overlap(box, other) for other in taken):
+            taken.append(box)
+            return f'<text class="{kind}" x="{at:.1f}" y="{low - 3:.1f}">{html.escape(term)}</text>'
+    return ""
 
 
 def _overlap(one, other):
-    return (
-        one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-    )
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

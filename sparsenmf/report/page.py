@@ -117,6 +117,8 @@ def hash_of(text):
 def versions_of(model):
     """Return the software that made the model, as far as it is known, and this page."""
     made = show(model.options.get("sparsenmf", "an unknown version"), 30, escape=True)
-    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "numpy", "scipy")]
+    packages = [
+        f"{name} {importlib.metadata.version(name)}" for name in ("numba", "numpy", "scipy")
+    ]
     here = ", ".join([f"sparsenmf {__version__}", f"Python {platform.python_version()}", *packages])
     return f"Fitted by sparsenmf {made}. This page was written by {here}."

@@ -55,7 +55,7 @@ class Topic:
 def lead_of(model):
     """Return one sentence: what was factorized into what."""
     n, m, k = model.n_samples, model.n_features, model.n_components
-    return f"{n:,} documents × {m:,} terms, as {k:,} topic{'s' * (k != 1)}"
+    return f"{n:,} documents of {m:,} terms in {k:,} topic{'s' * (k != 1)}"
 
 
 def facts_of(model, found):
@@ -165,17 +165,15 @@ def lay_out_options(options):
 
 def code_of(model, details):
     """Return the call that fits the model again, as escaped Python."""
-    lines = [f"n_components={model.n_components},"]
-    for name in OPTIONS:
-        if name in model.options:
-            lines.append(f"{name}={show(repr(model.options[name]), VALUE_WIDTH)},")
+    given = {"n_components": model.n_components}
+    given |= {name: model.options[name] for name in OPTIONS if name in model.options}
+    given |= {name: details[name] for name in ("random_state",) if name in details}
+    lines = [f"{name}={show(repr(value), VALUE_WIDTH)}," for name, value in given.items()]
     if model.options.get("init") == "custom":
         lines.append("W=W, H=H,  # the factors that it began with")
     if model.feature_weight is not None:
         lines.append("feature_weight=model.feature_weight,")
-    if "random_state" in details:
-        lines.append(f"random_state={show(repr(details['random_state']), VALUE_WIDTH)},")
-    else:
+    if "random_state" not in given:
         lines.append("random_state=...,  # a model does not keep its seed")
     body = "\n".join(f"    {line}" for line in lines)
     size = f"{model.n_samples:,} x {model.n_features:,}, {model.H.dtype}"
