@@ -210,9 +210,8 @@ class Factorization(Components):
         n_documents : int, default 3
             Typical documents of each topic: those that have much of it and little of others.
         n_characters : int, default 240
-            Of a document that are shown. The page has about 140 bytes for each term, and
-            100 and the text for each document: by default 3 KB a topic, however many
-            documents there are.
+            Of a document that are shown. By default the page has about 4 KB for each topic,
+            however many documents there are.
         details : dict of str -> value, optional
             More for the overview, such as ``{"Nonzeros": X.nnz, "random_state": 0}``; a
             random_state is also put into the call.

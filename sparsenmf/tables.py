@@ -161,7 +161,9 @@ def survey(model, n_documents):
     shares, counts = np.zeros(k), np.zeros(k, np.int64)
     kind = [("topic", int), ("row", int), ("score", model.W.dtype), ("part", model.W.dtype)]
     best = np.empty(0, kind)  # of each topic the first n_documents, topic after topic
-    least = np.full(k, 0 if n_documents else np.inf)  # what a score must exceed to be there
+    least = np.full(
+        k, 0 if n_documents else np.inf, model.W.dtype
+    )  # what a score must exceed to be there
     for start in range(0, model.n_samples, CHUNK):
         W = model.W[start : start + CHUNK]
         mass = W * weights

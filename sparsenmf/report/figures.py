@@ -10,12 +10,13 @@ MAP_HEIGHT = 440
 MAP_MARGIN = 46
 LARGEST = 30  # radius of the largest topic
 SMALLEST = 4
-ROOM_FOR_NUMBER = 9  # radius
+CROWD = 30  # topics; of more, the circles are smaller
 PUSHES = 100  # rounds of moving circles apart
 
 CHART_HEIGHT = 260
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 44  # room around the chart
 POINTS = 400  # at most
+TINY = 1e-300  # what is nearer to each other is the same
 DOTS = 60  # more iterations are a line without dots
 
 LABEL = 16  # characters of a term beside a circle
@@ -26,14 +27,14 @@ def draw_map(places, topics):
     """Return the topics in the plane: places of shape (n_components, 2)."""
     most = max(topic.share for topic in topics) or 1.0
     radii = np.array([max(LARGEST * math.sqrt(t.share / most), SMALLEST) for t in topics])
-    if len(topics) > 60:
-        radii *= math.sqrt(60 / len(topics))
+    if len(topics) > CROWD:
+        radii *= math.sqrt(CROWD / len(topics))
     places = move_apart(fit(places), radii)
     marks, taken = [], [_box(x, y, r) for (x, y), r in zip(places, radii, strict=True)]
     for i in np.argsort(-radii, kind="stable"):  # the small ones lie on top
         (x, y), r, topic = places[i], radii[i], topics[i]
         text = _label((topic.terms or ["(empty)"])[0], x, y, r, taken)
-        if r >= ROOM_FOR_NUMBER:
+        if r >= 2 + CHARACTER / 2 * len(str(topic.number)):
             text += f'<text class="number" x="{x:.1f}" y="{y:.1f}" dy=".35em">{topic.number}</text>'
         marks.append(
             f'<a href="#topic-{topic.number}" tabindex="-1">'
@@ -79,6 +80,8 @@ def move_apart(places, radii):
 
 def draw_history(seconds, objective):
     """Return the objective against time as a figure."""
+    finite = np.isfinite(seconds) & np.isfinite(objective)
+    seconds, objective = seconds[finite], objective[finite]
     if not len(objective):
         return '<p class="note">The model has no history.</p>'
     kept = np.unique(np.linspace(0, len(objective) - 1, POINTS).round().astype(int))
@@ -94,9 +97,10 @@ def draw_history(seconds, objective):
     marks += [
         f'<text class="x" x="{at:.1f}" y="{bottom + 18}">{label}</text>' for at, label in x_ticks
     ]
-    dots = "".join(
-        f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5"/>' for a, b in zip(x, y, strict=True)
-    )
+    dots = ""
+    if len(kept) <= DOTS:
+        points = zip(x, y, strict=True)
+        dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5"/>' for a, b in points)
     return (
         f'<figure><svg class="chart" viewBox="0 0 {WIDTH} {CHART_HEIGHT}" role="img" '
         f'aria-label="The objective fell from {objective[0]:.6g} to {objective[-1]:.6g} '
@@ -111,9 +115,8 @@ def draw_history(seconds, objective):
 
 def _axis(values, start, end):
     """Return positions of values between two ends of a figure, and (position, label) of ticks."""
-    values = np.nan_to_num(np.asarray(values, float))
     low, high = float(values.min()), float(values.max())
-    if not high > low:
+    if not high - low > TINY:
         low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
     scale = (end - start) / (high - low)
     step = 10.0 ** math.floor(math.log10((high - low) / 4))
@@ -132,7 +135,7 @@ def _box(x, y, r):
 def _label(term, x, y, r, taken):
     """Return a term beside a circle, where there is room for it, and add its box to those taken."""
     term = term if len(term) <= LABEL else f"{term[: LABEL - 1]}…"
-    width, gap = len(term) * CHARACTER, r + 4
+    width, gap = (len(term) + 1) * CHARACTER, r + 4
     for kind, at, low, left in (
         ("label", x, y + r + LINE, x - width / 2),
         ("label after", x + gap, y + LINE / 2, x + gap),

@@ -77,7 +77,8 @@
     term = button.textContent === term ? null : button.textContent;
     search.value = topic.value = "";
     update();
-    (term === null ? button : form).scrollIntoView({ block: "nearest" });
+    if (term === null) button.scrollIntoView({ block: "center" });
+    else find("topics").scrollIntoView();
   });
   // A link to a topic that is filtered out brings it back before the browser goes there.
   document.addEventListener("click", (event) => {
