@@ -1,5 +1,6 @@
 """The page about a topic model in a real browser: Chromium, without a window."""
 
+import re
 import shutil
 
 import numpy as np
@@ -230,6 +231,21 @@ def test_hostile_texts_stay_text(browser, tmp_path, script):
         assert page.get_log("browser") == []
 
 
+def test_markup_that_came_in_could_neither_run_nor_load(page):
+    """The second line of defence: the policy of the page."""
+    page.execute_script(
+        "document.body.insertAdjacentHTML('beforeend', arguments[0])",
+        "<img src='https://example.org/x.png' onerror='hit = 1'><p style='color: red'>",
+    )
+    page.execute_script(
+        "const e = document.createElement('script'); e.text = 'hit = 2'; document.body.append(e)"
+    )
+    complaints = " ".join(entry["message"] for entry in page.get_log("browser"))
+    for rule in ("img-src", "style-src", "script-src"):
+        assert re.search(f"violates .*{rule}|{rule}.* was not explicitly set", complaints), rule
+    assert page.execute_script("return typeof hit") == "undefined"
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 @pytest.mark.parametrize("hostile", [0, len(HOSTILE)])
 def test_no_screen_scrolls_sideways(browser, tmp_path, width, hostile):
@@ -241,10 +257,10 @@ def test_no_screen_scrolls_sideways(browser, tmp_path, width, hostile):
     page.refresh()
     assert page.execute_script("return innerWidth") == width
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
-    # Nothing sticks out but what scrolls on its own.
+    # Nothing sticks out but what scrolls or is cut off on its own.
     script = (
         "return [...document.querySelectorAll('main *')]"
-        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('pre'))"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('pre, .index'))"
         ".map(e => e.outerHTML.slice(0, 200))"
     )
     assert page.execute_script(script) == []
