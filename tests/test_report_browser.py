@@ -12,6 +12,8 @@ from .pages import HOSTILE, parse
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
+from selenium.common.exceptions import WebDriverException  # noqa: E402
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 # Topics of words; a word in parentheses is there in several.
@@ -54,20 +56,30 @@ def make_model(n_hostile=0):
 
 @pytest.fixture(scope="module")
 def browser():
-    paths = [path for path in map(shutil.which, BROWSERS) if path]
-    driver = shutil.which("chromedriver")
-    if not paths or driver is None:
-        pytest.skip("no Chromium with its chromedriver was found")
+    reasons = ["there is no chromedriver"]
+    if driver := shutil.which("chromedriver"):
+        reasons = ["there is no Chromium"]
+        for path in filter(None, map(shutil.which, BROWSERS)):
+            try:
+                found = start(path, driver)
+            except WebDriverException as error:  # of another version than the driver
+                reasons.append(f"{path} does not start: {error.msg}")
+                continue
+            with found:
+                yield found
+            return
+    pytest.skip("; ".join(reasons))
+
+
+def start(browser, driver):
     options = webdriver.ChromeOptions()
-    options.binary_location = paths[0]
+    options.binary_location = browser
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     # As the page has no network to need, the browser has none.
     options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    service = webdriver.ChromeService(executable_path=driver)
-    with webdriver.Chrome(options=options, service=service) as found:
-        yield found
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
 
 @pytest.fixture
