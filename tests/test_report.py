@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import Factorization, factorize
@@ -266,6 +266,7 @@ def test_hostile_texts_stay_text(tmp_path):
         check_hostile([text, "plain"], tmp_path)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=4))
 @example(["<!--", "--!>", "<", "</"])
 def test_any_texts_stay_text(tmp_path_factory, texts):
@@ -381,6 +382,7 @@ def test_a_loaded_model_has_the_same_page(model, tmp_path):
     assert (tmp_path / "loaded.html").read_bytes() == (tmp_path / "page.html").read_bytes()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**16), st.integers(0, 6), st.sampled_from([1, 3, 1024]))
 def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
     rng = np.random.default_rng(seed)
@@ -404,6 +406,7 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
     np.testing.assert_allclose(found.shares * max(mass.sum(), 1e-30), mass.sum(axis=0), rtol=1e-5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 12))
 def test_heaviest_are_those_of_a_sort(weights, n):
     weights = np.array(weights, float)

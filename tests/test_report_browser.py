@@ -272,7 +272,8 @@ def test_no_screen_scrolls_sideways(browser, tmp_path, width, hostile):
     # Nothing sticks out but what scrolls or is cut off on its own.
     script = (
         "return [...document.querySelectorAll('main *')]"
-        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('pre, .index'))"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+        ".filter(e => !e.closest('pre, .index'))"
         ".map(e => e.outerHTML.slice(0, 200))"
     )
     assert page.execute_script(script) == []
