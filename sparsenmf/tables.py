@@ -1,12 +1,13 @@
 """Tables of topics, terms and documents: a factorization as people read it."""
 
 import textwrap
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .arguments import check_flag, check_integer, check_labels, check_vocabulary
-from .factorization import CHUNK, Factorization
+from .factorization import Factorization
+from .survey import heaviest, survey
 from .texts import shorten
 
 INDENT = 13  # columns of the printed topics that hold number and share
@@ -133,63 +134,6 @@ def document_table(
     return table
 
 
-class Survey(NamedTuple):
-    """What W says of the topics.
-
-    Attributes
-    ----------
-    shares : ndarray of shape (n_components,), float64
-        Of the sum of W H.
-    counts : ndarray of shape (n_components,), int
-        Documents in which a topic is the strongest.
-    documents : list of n_components lists of int
-        Rows of W that are typical of a topic, that have much of it and little of others.
-    parts : list of n_components lists of float
-        The topic's share of each of these documents.
-    """
-
-    shares: np.ndarray
-    counts: np.ndarray
-    documents: list[list[int]]
-    parts: list[list[float]]
-
-
-def survey(model, n_documents):
-    """Look over W once, some rows at a time, and return a `Survey`."""
-    k = model.n_components
-    weights = model.H.sum(axis=1)
-    shares, counts = np.zeros(k), np.zeros(k, np.int64)
-    kind = [("topic", int), ("row", int), ("score", model.W.dtype), ("part", model.W.dtype)]
-    best = np.empty(0, kind)  # of each topic the first n_documents, topic after topic
-    least = np.full(
-        k, 0 if n_documents else np.inf, model.W.dtype
-    )  # what a score must exceed to be there
-    for start in range(0, model.n_samples, CHUNK):
-        W = model.W[start : start + CHUNK]
-        mass = W * weights
-        total = mass.sum(axis=1, keepdims=True)
-        shares += mass.sum(axis=0, dtype=np.float64)
-        counts += np.bincount(mass.argmax(axis=1)[total[:, 0] > 0], minlength=k)
-        score = W * mass / np.maximum(total, 1e-30)
-        i, r = np.nonzero(score > least)
-        found = np.empty(len(i), kind)
-        found["topic"], found["row"], found["score"] = r, start + i, score[i, r]
-        found["part"] = mass[i, r] / total[i, 0]
-        best = np.concatenate([best, found])
-        best = best[np.lexsort((best["row"], -best["score"], best["topic"]))]
-        rank = np.arange(len(best)) - np.searchsorted(best["topic"], best["topic"])
-        last = best[rank == n_documents - 1]
-        least[last["topic"]] = last["score"]
-        best = best[rank < n_documents]
-    groups = np.split(best, np.searchsorted(best["topic"], np.arange(1, k)))
-    return Survey(
-        shares / (shares.sum() or 1.0),
-        counts,
-        [group["row"].tolist() for group in groups],
-        [group["part"].tolist() for group in groups],
-    )
-
-
 def format_topics(table, width=100):
     """Return a `topic_table` as text for people, of at most `width` columns."""
     indent = " " * INDENT
@@ -205,15 +149,6 @@ def format_topics(table, width=100):
 def _mass(model):
     """Return the sums of W[i, r] * H[r]: unlike W, they can be compared between topics."""
     return model.W * model.H.sum(axis=1)
-
-
-def heaviest(weights, n):
-    """Return the places of the n greatest weights that are not zero, greatest first."""
-    candidates = np.flatnonzero(weights > 0)
-    if len(candidates) > n:  # not all of a long row need to be sorted
-        least = np.partition(weights, -n)[-n]
-        candidates = np.flatnonzero((weights >= least) & (weights > 0))
-    return candidates[np.argsort(-weights[candidates], kind="stable")[:n]]
 
 
 def _titles(model, titles):

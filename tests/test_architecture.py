@@ -36,11 +36,12 @@ LAYERS = [
     {"sources"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
-    {"components", "factorization", "tables", "stability", "similarity", "report"},
+    {"components", "factorization", "stability", "similarity", "survey", "report"},
     {"_factorize", "streaming"},
     {
         "distributed",
         "estimators",
+        "tables",
         "topics",
         "holdout",
         "restarts",

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sparsenmf import Factorization, factorize
 from sparsenmf.report import figures
-from sparsenmf.tables import heaviest, survey, topic_table
+from sparsenmf.survey import heaviest, survey
+from sparsenmf.tables import topic_table
 
 from .corpus import TERMS, make_counts, make_texts
 from .pages import HOSTILE, parse
@@ -391,7 +392,7 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
     model = make_model(W, rng.integers(0, 3, (k, m)))
     model.W, model.H = W, model.H.astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparsenmf.tables.CHUNK", chunk)
+        patch.setattr("sparsenmf.survey.CHUNK", chunk)
         found = survey(model, n_documents)
     mass = model.W * model.H.sum(axis=1)
     total = mass.sum(axis=1, keepdims=True)

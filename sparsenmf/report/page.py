@@ -13,7 +13,7 @@ from .. import __version__
 from ..arguments import check_integer, check_labels, check_path, check_vocabulary
 from ..similarity import topic_layout, topic_similarity
 from ..storage import open_whole
-from ..tables import heaviest, survey
+from ..survey import heaviest, survey
 from .figures import draw_history, draw_map
 from .parts import (
     Topic,
