@@ -13,6 +13,7 @@ from .pages import HOSTILE, parse
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
 from selenium.common.exceptions import WebDriverException  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -277,6 +278,19 @@ def test_no_screen_scrolls_sideways(browser, tmp_path, width, hostile):
         ".map(e => e.outerHTML.slice(0, 200))"
     )
     assert page.execute_script(script) == []
+
+
+def test_links_find_their_topic_among_many(browser, tmp_path):
+    model, _, _ = make_model()
+    model.W, model.H = np.eye(200), np.eye(200) + 0.1
+    page = show(browser, tmp_path, model, [f"term {j}" for j in range(200)])
+    assert find(page, "#list.many")
+    page.execute_script("document.querySelector('.index a[href=\"#topic-170\"]').click()")
+    wait = WebDriverWait(page, 10)
+    box = "const box = document.getElementById('topic-170').getBoundingClientRect();"
+    wait.until(lambda _: page.execute_script(f"{box} return box.top >= 0 && box.top < innerHeight"))
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert len(numbers(page)) == 200
 
 
 def test_without_a_script_all_is_there(browser, tmp_path):

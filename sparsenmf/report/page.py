@@ -28,6 +28,7 @@ from .parts import (
 from .safe import TERM_WIDTH, TITLE_WIDTH, show
 
 N_SIMILAR = 3  # topics that each topic is compared with
+MANY = 100  # topics from which on the browser lays out only those that are in sight
 LEAST_SIMILAR = 0.1  # cosine below which they are not
 
 
@@ -101,6 +102,7 @@ def lay_out(model, topics, found, title, details):
         facts=lay_out_facts({**facts_of(model, found), **details}),
         map=draw_map(topic_layout(model.H), topics),
         index=lay_out_index(topics),
+        many="many" if len(topics) > MANY else "few",
         topics=lay_out_topics(topics),
         convergence=draw_history(model.time_history, model.objective_history),
         options=lay_out_options(model.options),
