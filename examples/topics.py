@@ -134,6 +134,9 @@ def run(args):
     )
     print(f"The relative error is {model.relative_error:.4f}.\n")
     print(model)
+    if args.report is not None:
+        topics.report(args.report, title="Topics of Python's documentation")
+        print(f"\nWritten: {args.report}, a page for your browser.")
     if args.save is not None:
         model.save(args.save)
         print(f"\nSaved: sparsenmf.Factorization.load({str(args.save)!r}) brings it back.")
@@ -146,6 +149,7 @@ def main():
     add("--n-topics", type=int, default=20, metavar="N", help="topics to find (20)")
     add("--n-terms", type=int, default=8, metavar="N", help="terms to print of each topic (8)")
     add("--seed", type=int, default=0, metavar="N", help="another seed, another start (0)")
+    add("--report", type=Path, metavar="FILE", help="write a page about the topics here, as .html")
     add("--save", type=Path, metavar="FILE", help="write the factorization here, as .npz")
     add("--progress", action="store_true", help="show a progress bar")
     args = parser.parse_args()

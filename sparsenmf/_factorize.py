@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__
+from ._result import conclude
 from .arguments import (
     check_alphas,
     check_choice,
@@ -20,7 +21,7 @@ from .arguments import (
 from .checkpoint import check_checkpoint
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
 from .entries import STORED, Entries, check_entries, check_missing
-from .factorization import Factorization, conclude
+from .factorization import Factorization
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name

@@ -149,7 +149,7 @@ def check_vocabulary(vocabulary, n_features):
 
 def check_labels(labels, n, name):
     """Return the names of n samples as a sequence, or raise if they are not that."""
-    if not hasattr(labels, "__len__") or isinstance(labels, str):
+    if not hasattr(labels, "__len__") or isinstance(labels, str | bytes | dict | set):
         raise TypeError(f"{name} must be a sequence of {n} names, not {labels!r}")
     if len(labels) != n:
         raise ValueError(f"{name} has {len(labels)} names, but W has {n} rows")

@@ -1,18 +1,16 @@
 """The result of a factorization: factors, history, and what one does with them."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .arguments import check_choice, check_places
+from .arguments import check_places
 from .components import Components
 from .interchange import to_anndata, to_frame
-from .solvers.scale import order_components
+from .normalized import CHUNK, Normalized, normalize
 from .stopping import REASONS
 from .storage import read_archive, write_archive
-
-CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives")
@@ -156,16 +154,7 @@ class Factorization(Components):
         ValueError
             If `by` is something else.
         """
-        check_choice(by, "by", ("H", "W", "both"))
-        scale = np.ones(self.n_samples, self.W.dtype)
-        if by == "W":
-            W, totals = _sum_to_one(self.W.T)
-            return Normalized(np.ascontiguousarray(W.T), self.H * totals[:, None], scale)
-        H, totals = _sum_to_one(self.H)
-        W = self.W * totals
-        if by == "both":
-            W, scale = _sum_to_one(W)
-        return Normalized(W, H, scale)
+        return normalize(self, by)
 
     def to_frame(self, which: str = "H", labels: Any = None) -> Any:
         """Return a factor as a pandas DataFrame.
@@ -214,6 +203,58 @@ class Factorization(Components):
             If `adata` has another shape.
         """
         return to_anndata(self, adata)
+
+    def report(
+        self,
+        path: Any,
+        vocabulary: Any,
+        documents: Any = None,
+        *,
+        title: str = "Topics",
+        n_terms: int = 10,
+        n_documents: int = 3,
+        n_characters: int = 240,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a page about the topics that any browser shows: one HTML file, nothing else.
+
+        Terms and typical documents of each topic to search, filter and sort, a map of the
+        topics (`sparsenmf.similarity.topic_layout`), convergence, options, and the call that
+        fits the model again. It loads nothing, works without JavaScript too, on a phone and
+        in print; whatever is in the texts is shown as text.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Such as "topics.html". Written whole or not at all.
+        vocabulary : sequence of n_features str, or dict of term -> column
+            As in `top_terms`; 80 characters of each are shown.
+        documents : sequence of n_samples str, optional
+            Texts or titles. Default: their numbers, from 1.
+        title : str, default "Topics"
+            Of the page.
+        n_terms : int, default 10
+            Terms of each topic, heaviest first.
+        n_documents : int, default 3
+            Typical documents of each topic: those that have much of it and little of others.
+        n_characters : int, default 240
+            Of a document that are shown. By default the page has about 4 KB for each topic,
+            however many documents there are.
+        details : dict of str -> value, optional
+            More for the overview, such as ``{"Nonzeros": X.nnz, "random_state": 0}``; a
+            random_state is also put into the call.
+
+        Raises
+        ------
+        OSError
+            If the folder does not exist or cannot be written to.
+        TypeError, ValueError
+            If an argument is not what it should be, or of another length.
+        """
+        from .report import write_report
+
+        sizes = n_terms, n_documents, n_characters
+        write_report(self, path, vocabulary, documents, title, *sizes, details)
 
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
@@ -277,56 +318,3 @@ class Factorization(Components):
             or not (others is None or (others.ndim, others.dtype) == (1, float))
         ):
             raise ValueError("its arrays do not belong together")
-
-
-def conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
-    """Return the result of a run."""
-    try:
-        optimality = run.optimality()
-    except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
-        optimality, stop_reason = float("nan"), "interrupted"
-    W, Ht, objective = run.current
-    fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
-    n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
-    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
-    history = np.array(stopping.history)
-    return Factorization(
-        W=weights.unscale_W(W),
-        H=weights.unscale_H(H),
-        objective_history=history[:, 0].copy(),
-        time_history=history[:, 1].copy(),
-        stop_reason=stop_reason,
-        optimality=optimality,
-        x_norm=float(np.sqrt(2 * scale)),
-        error=float(np.sqrt(max(2 * fit, 0.0))),
-        feature_weight=weights.features,
-        options=options,
-    )
-
-
-class Normalized(NamedTuple):
-    """Factors whose rows or columns sum to one: X is about scale[:, None] * (W @ H).
-
-    Attributes
-    ----------
-    W : ndarray of shape (n_samples, n_components)
-    H : ndarray of shape (n_components, n_features)
-    scale : ndarray of shape (n_samples,)
-        Ones, unless the rows of W sum to one.
-    """
-
-    W: np.ndarray
-    H: np.ndarray
-    scale: np.ndarray
-
-
-def _sum_to_one(factor):
-    """Return the rows of a factor divided by their sums, and the sums (of zero rows, zero)."""
-    totals = factor.sum(axis=1, dtype=np.float64)
-    inverse = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-    # In float64, so that a tiny total does not overflow; a chunk at a time, for memory.
-    rows = np.empty_like(factor, order="C")
-    for start in range(0, len(factor), CHUNK):
-        part = slice(start, start + CHUNK)
-        rows[part] = factor[part] * inverse[part, None]
-    return rows, totals.astype(factor.dtype)

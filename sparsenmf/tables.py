@@ -7,6 +7,7 @@ import numpy as np
 
 from .arguments import check_flag, check_integer, check_labels, check_vocabulary
 from .factorization import Factorization
+from .survey import survey
 from .texts import shorten
 from .toplists import heaviest
 
@@ -50,13 +51,12 @@ def topic_table(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     titles = _titles(model, titles)
     terms = model.top_terms(vocabulary, n_terms)
-    shares = document_mass(model).sum(axis=0, dtype=np.float64)
-    documents = [[titles[i] for i in rows] for rows in typical_documents(model, n_documents)]
+    found = survey(model, n_documents)
     return {
         "topic": list(range(1, len(terms) + 1)),
-        "share": (shares / (shares.sum() or 1.0)).tolist(),
+        "share": found.shares.tolist(),
         "terms": terms,
-        "documents": documents,
+        "documents": [[titles[i] for i in rows] for rows in found.documents],
     }
 
 
@@ -208,9 +208,7 @@ def typical_documents(model: Factorization, n: int = 2) -> list[np.ndarray]:
         largest. Documents without the topic are left out.
     """
     n = check_integer(n, "n", least=0)
-    mass = document_mass(model)
-    typical = model.W * mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-30)
-    return [heaviest(weights, n) for weights in typical.T]
+    return [np.array(rows, int) for rows in survey(model, n).documents]
 
 
 def document_mass(model):

@@ -120,6 +120,20 @@ class Topics:
         prepare, split = self.vectorizer.build_preprocessor(), self.vectorizer.build_tokenizer()
         return {"texts": texts, "measure": measure, "tokenizer": lambda text: split(prepare(text))}
 
+    def report(self, path, documents=None, **options):
+        """Write a page about the topics; see `Factorization.report`.
+
+        Parameters
+        ----------
+        path : str or path-like
+        documents : sequence of str, optional
+            Default: the titles.
+        **options : Any
+            title, n_terms, n_documents, n_characters, details.
+        """
+        documents = self.titles if documents is None else documents
+        self.model.report(path, self.terms, documents, **options)
+
     def __repr__(self):
         return f"{format_topics(self.topic_table())}\n{self.model!r}"
 

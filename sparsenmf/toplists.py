@@ -7,8 +7,11 @@ from .arguments import check_vocabulary
 
 def heaviest(weights, n):
     """Return the places of the n greatest weights that are not zero, greatest first."""
-    order = np.argsort(-weights, kind="stable")[:n]
-    return order[weights[order] > 0]
+    candidates = np.flatnonzero(weights > 0)
+    if len(candidates) > n:  # not all of a long row need to be sorted
+        least = np.partition(weights, -n)[-n]
+        candidates = np.flatnonzero((weights >= least) & (weights > 0))
+    return candidates[np.argsort(-weights[candidates], kind="stable")[:n]]
 
 
 def top_columns(topics, n_terms, vocabulary=None):

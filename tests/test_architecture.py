@@ -11,6 +11,7 @@ import pytest
 import sparsenmf
 from sparsenmf import plots
 from sparsenmf.files import write_factor, write_table
+from sparsenmf.topics import Topics
 
 PACKAGE = Path(sparsenmf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -29,6 +30,7 @@ LAYERS = [
         "progress",
         "penalties",
         "losses",
+        "normalized",
         "storage",
         "interchange",
         "files",
@@ -38,20 +40,17 @@ LAYERS = [
     {"sources"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
-    {"components", "factorization"},
-    {"_factorize", "streaming"},
+    {"components", "factorization", "stability", "similarity", "survey", "toplists", "report"},
+    {"_factorize", "_result", "streaming"},
     {
         "distributed",
         "estimators",
         "tables",
         "topics",
         "holdout",
-        "stability",
         "restarts",
         "selected",
         "selection",
-        "similarity",
-        "toplists",
         "occurrences",
         "coherence",
         "quality",
@@ -143,10 +142,12 @@ PUBLIC = [
     sparsenmf.Factorization.top_terms,
     sparsenmf.Factorization.to_frame,
     sparsenmf.Factorization.to_anndata,
+    sparsenmf.Factorization.report,
     sparsenmf.Factorization.save,
     sparsenmf.Factorization.normalize,
     sparsenmf.Factorization.loss,
     sparsenmf.find_topics,
+    Topics.report,
     sparsenmf.consensus,
     sparsenmf.forecast_selection,
     sparsenmf.select_n_components,

@@ -18,6 +18,7 @@ from sparsenmf import Factorization, factorize, find_topics
 from sparsenmf.files import read_matrix, write_table
 
 from .corpus import KITCHEN, SEA, TERMS, check_separated, make_counts, make_texts
+from .pages import parse
 
 pytest.importorskip("sklearn")
 testing = pytest.importorskip("click.testing")
@@ -91,6 +92,34 @@ def test_topics_of_texts(source, here):
     else:
         assert all(title.split()[0] in SEA or "sea" in title for title in sea[2])
         assert all(title.split()[0] in KITCHEN or "kitchen" in title for title in kitchen[2])
+
+
+def test_report_is_the_one_of_the_interface(here):
+    options = ("-k", 2, "--seed", 3)
+    succeed("topics", "notes.csv", "--field", "body", *options, "--report", "page.html")
+    page = parse(Path("page.html"))
+    assert page.one("h1").text == "Topics of notes.csv"
+    assert "random_state=3," in page.one("code").text
+    topics = find_topics(make_texts(), 2, random_state=3)
+    topics.report("expected.html", title="Topics of notes.csv")
+    expected = parse(Path("expected.html")).by_id("topics").text
+    assert page.by_id("topics").text == expected
+
+    succeed("factorize", "X.npz", "--vocabulary", "terms.txt", *options, "--report", "page.html")
+    page = parse(Path("page.html"))
+    assert page.one("h1").text == "Topics of X.npz"
+    assert "Nonzeros480" in page.by_id("overview").text
+    factorize(make_counts().astype(np.float32), 2, random_state=3).report("expected.html", TERMS)
+    assert page.by_id("topics").text == parse(Path("expected.html")).by_id("topics").text
+
+
+def test_report_needs_a_vocabulary_and_a_folder(here):
+    result = run("factorize", "X.npz", "-k", 2, "--report", "page.html")
+    assert result.exit_code == 2
+    assert "--report needs a --vocabulary" in result.output
+    result = run("topics", "notes.txt", "--report", "nowhere/page.html")
+    assert result.exit_code == 1
+    assert "there is no folder nowhere" in result.output
 
 
 def read_csv(text):

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import click
 
@@ -50,7 +51,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
 
     \b
     Examples:
-      sparsenmf topics notes.txt -k 10
+      sparsenmf topics notes.txt -k 10 --report topics.html
       sparsenmf topics letters/ --ngrams 1 2 --stop-words none
       sparsenmf topics a.csv b.csv --field text --counts --loss kullback-leibler
       cat posts.jsonl | sparsenmf topics - --field body --format json
@@ -74,7 +75,9 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
     )
     if vocabulary_out is not None:
         write_vocabulary(vocabulary_out, found.terms)
-    finish(found.model, found.terms, titles, **shown)
+    sources = ", ".join("standard input" if path == "-" else Path(path).name for path in paths)
+    about = {"Weights": "tf-idf" if tfidf else "counts", "random_state": fit["random_state"]}
+    finish(found.model, found.terms, titles, sources, about, **shown)
 
 
 @click.command()
@@ -117,7 +120,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
     from ..topics import weigh_counts
 
     fit, shown = split_options(options)
-    tables = [name for name in ("topic_table", "term_table") if shown[name] is not None]
+    tables = [name for name in ("topic_table", "term_table", "report") if shown[name] is not None]
     if vocabulary is None and tables:
         raise click.UsageError(f"--{tables[0].replace('_', '-')} needs a --vocabulary")
     X = open_matrix(matrix)
@@ -129,7 +132,10 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
     model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
-    finish(model, terms, None, **shown)
+    about = {"Nonzeros": X.nnz, "random_state": fit["random_state"]}
+    if tfidf:
+        about["Weights"] = "tf-idf"
+    finish(model, terms, None, Path(matrix).name, about, **shown)
 
 
 SHOWN = (
@@ -137,6 +143,7 @@ SHOWN = (
     "n_documents",
     "layout",
     "save",
+    "report",
     "topic_table",
     "term_table",
     "document_table",
@@ -156,11 +163,14 @@ def finish(
     model,
     terms,
     titles,
+    source,
+    about,
     *,
     n_terms,
     n_documents,
     layout,
     save,
+    report,
     topic_table,
     term_table,
     document_table,
@@ -172,6 +182,8 @@ def finish(
 
     if save is not None:
         model.save(save)
+    if report is not None:
+        model.report(report, terms, titles, title=f"Topics of {source}", details=about)
     if document_table is not None:
         write_table(document_table, tables.document_table(model, titles, all_topics))
     if term_table is not None:

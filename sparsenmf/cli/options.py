@@ -143,6 +143,7 @@ result_options = together(
         help="Of the topics on stdout.",
     ),
     output_option("--save", None, "Write the factorization, for transform and info."),
+    output_option("--report", None, "A page about the topics for any browser: .html."),
     output_option("--topic-table", TABLE_SUFFIXES, "Topics: share, terms, typical documents."),
     output_option("--term-table", TABLE_SUFFIXES, "The weight of each term in each topic."),
     output_option("--document-table", TABLE_SUFFIXES, "Each document's strongest topic."),

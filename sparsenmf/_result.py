@@ -1,0 +1,31 @@
+"""From a run to its result."""
+
+import numpy as np
+
+from .factorization import Factorization
+from .solvers.scale import order_components
+
+
+def conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
+    """Return the result of a run."""
+    try:
+        optimality = run.optimality()
+    except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
+        optimality, stop_reason = float("nan"), "interrupted"
+    W, Ht, objective = run.current
+    fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
+    n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
+    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
+    history = np.array(stopping.history)
+    return Factorization(
+        W=weights.unscale_W(W),
+        H=weights.unscale_H(H),
+        objective_history=history[:, 0].copy(),
+        time_history=history[:, 1].copy(),
+        stop_reason=stop_reason,
+        optimality=optimality,
+        x_norm=float(np.sqrt(2 * scale)),
+        error=float(np.sqrt(max(2 * fit, 0.0))),
+        feature_weight=weights.features,
+        options=options,
+    )
