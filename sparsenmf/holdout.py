@@ -17,6 +17,8 @@ between equals, it is the same majorisation). All entries are held out at the sa
 or not: a rate of their own for the nonzeros would say something about what is unknown.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -59,6 +61,11 @@ class Blocks:
     def most_components(self):
         """Of a fit."""
         return min(len(part) - int(np.bincount(part).max()) for part in self._parts)
+
+    @property
+    def scratch(self):
+        """Bytes of a fold beside the matrix that is factorized: the other blocks."""
+        return self.X.nnz * (self.X.dtype.itemsize + 4)
 
     def split(self, fold):
         """Return A, B, C and D."""
@@ -118,41 +125,70 @@ class Entries:
         """Of a fit."""
         return min(self.X.shape)
 
+    @property
+    def scratch(self):
+        """Bytes of a fold beside the matrix that is factorized."""
+        return 64 * self._n_drawn
+
     def draw(self, fold):
         """Return the places ``i * n_features + j`` of the held-out entries, in order.
 
         Every entry is as likely as any other, so that their mean loss estimates that of all
         without bias; the number of entries that were drawn twice does not matter.
         """
-        n_drawn = max(1, int(min(LARGEST_SHARE * self.n_entries, self.X.nnz)))
-        return np.unique(self.seeds.generator(0, fold).integers(self.n_entries, size=n_drawn))
+        return np.unique(self.seeds.generator(0, fold).integers(self.n_entries, size=self._n_drawn))
+
+    @property
+    def _n_drawn(self):
+        return max(1, int(min(LARGEST_SHARE * self.n_entries, self.X.nnz)))
 
     def training(self, fold):
         """Return X with room for predictions where entries are held out: explicit zeros."""
         return self._hide(self.draw(fold))[0]
 
-    def _stored(self):
-        """Return the places of X's nonzeros, in order."""
-        i = np.repeat(np.arange(self.X.shape[0], dtype=np.int64), np.diff(self.X.indptr))
-        return i * self.X.shape[1] + self.X.indices
+    def _chunks(self, places):
+        """Yield rows of X at a time: slices of X's entries and of these places, and both.
+
+        Entries and places as ``i * n_features + j``, in order.
+        """
+        X, n_features = self.X, self.X.shape[1]
+        cuts = np.searchsorted(X.indptr, np.arange(0, X.nnz, CHUNK))
+        cuts = np.unique(np.concatenate([[0], cuts, [X.shape[0]]]))
+        for first, last in pairwise(cuts.tolist()):
+            inside = slice(X.indptr[first], X.indptr[last])
+            i = np.repeat(np.arange(first, last), np.diff(X.indptr[first : last + 1]))
+            there = slice(*np.searchsorted(places, [first * n_features, last * n_features]))
+            yield inside, there, i * n_features + X.indices[inside], places[there]
 
     def _values(self, places):
         """Return what X has at these places, float64."""
-        stored = self._stored()
-        found = np.minimum(np.searchsorted(stored, places), len(stored) - 1)
-        return np.where(stored[found] == places, self.X.data[found].astype(np.float64), 0.0)
+        values = np.zeros(len(places))
+        for inside, there, stored, held in self._chunks(places):
+            if len(stored):
+                found = np.minimum(np.searchsorted(stored, held), len(stored) - 1)
+                values[there] = np.where(stored[found] == held, self.X.data[inside][found], 0.0)
+        return values
 
     def _hide(self, places):
         """Return X without the entries at these places, and where in its data they would be."""
-        X, n_features, stored = self.X, self.X.shape[1], self._stored()
-        known = ~np.isin(stored, places, assume_unique=True)
-        merged = np.concatenate([stored[known], places])
-        order = np.argsort(merged, kind="stable")
-        data = np.concatenate([X.data[known], np.zeros(len(places), X.dtype)])[order]
-        rows, columns = np.divmod(merged[order], n_features)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=X.shape[0]))])
-        hidden = sp.csr_array((data, columns, indptr), shape=X.shape)
-        return hidden, np.flatnonzero(order >= np.count_nonzero(known))
+        X, most, n_features = self.X, self.X.nnz + len(places), self.X.shape[1]
+        data, indices = np.zeros(most, X.dtype), np.empty(most, X.indices.dtype)
+        counts, slots = np.zeros(X.shape[0], np.int64), np.empty(len(places), np.int64)
+        size = 0
+        for inside, there, stored, held in self._chunks(places):
+            known = ~np.isin(stored, held, assume_unique=True)
+            merged = np.concatenate([stored[known], held])
+            order = np.argsort(merged, kind="stable")
+            n_known = len(merged) - len(held)
+            end = size + len(merged)
+            data[size:end] = np.append(X.data[inside][known], np.zeros(len(held), X.dtype))[order]
+            rows, indices[size:end] = np.divmod(merged[order], n_features)
+            if len(rows):
+                counts[rows[0] : rows[-1] + 1] += np.bincount(rows - rows[0])
+            slots[there] = size + np.flatnonzero(order >= n_known)
+            size = end
+        arrays = (data[:size], indices[:size], np.concatenate([[0], np.cumsum(counts)]))
+        return sp.csr_array(arrays, shape=X.shape), slots
 
     def estimate(self, W, H, places):
         """Return the loss of X from W H over all entries, as those at these places tell it."""

@@ -42,7 +42,7 @@ class Restarts:
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.seeds = X, n_folds, seeds
-        self.most_components = min(X.shape)
+        self.most_components, self.scratch = min(X.shape), 0
 
     def training(self, fold):
         """Return what is factorized."""
@@ -313,9 +313,9 @@ def _forecast(kind, candidates, options):
     costs = [_time_candidate(kind, k, options) for k in ends]
     seconds = kind.n_folds * float(np.interp(candidates, ends, costs).sum())
     X, most = kind.training(0), candidates[-1]
-    copies = 0 if X is kind.X else kind.X.nnz * (kind.X.dtype.itemsize + 4)
+    copies = 0 if X is kind.X else X.nnz * (X.dtype.itemsize + 4)
     starts = kind.n_folds * most * X.shape[1] * X.dtype.itemsize
-    memory = estimate_memory(X, most).total + copies + starts
+    memory = estimate_memory(X, most).total + copies + kind.scratch + starts
     return SelectionForecast(kind.n_folds * len(candidates), seconds, memory)
 
 

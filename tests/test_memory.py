@@ -29,22 +29,32 @@ def reset_peak():
         file.write("5")
 
 n, m, nnz, k, options = json.loads(sys.argv[1])
+method = options.pop("method", None)
 rng = np.random.default_rng(0)
 rows, columns = rng.integers(n, size=nnz, dtype=np.int32), rng.integers(m, size=nnz, dtype=np.int32)
 X = sp.csr_array((rng.random(nnz, dtype=np.float32), (rows, columns)), shape=(n, m))
 X.sum_duplicates()
 del rows, columns
 small = sp.random_array((300, 200), density=0.2, dtype=np.float32, rng=rng)
-numba_itself = {key: options[key] for key in ("init", "loss", "solver") if key in options}
+numba_itself = {key: options[key] for key in options if key != "low_memory"}
 factorize(small, 3, n_threads=1, max_iter=2, **numba_itself)
-if "loss" in options:  # the parallel kernels too: whether they are cached must not matter
+# The parallel kernels too: whether they are cached must not matter.
+if "loss" in options or "missing" in options:
     large = sp.random_array((3000, 2000), density=0.05, dtype=np.float32, rng=rng)
     factorize(large, 3, n_threads=2, max_iter=1, **numba_itself)
+forecast, error = estimate_memory(X, k).total, 0.5
+if method:
+    from sparsenmf import forecast_selection, select_n_components
+    call = dict(method=method, candidates=[2, k], random_state=0, n_threads=1, max_iter=3)
+    forecast = forecast_selection(X, **call).memory  # it has run all there is to compile
 reset_peak()
 before = status("VmRSS")
-model = factorize(X, k, max_iter=3, random_state=0, n_threads=2, **options)
+if method:
+    select_n_components(X, **call, early_stop=False)
+else:
+    error = factorize(X, k, max_iter=3, random_state=0, n_threads=2, **options).relative_error
 used = status("VmHWM") - before
-print(json.dumps([used, estimate_memory(X, k).total, model.relative_error]))
+print(json.dumps([used, forecast, error]))
 """
 
 
@@ -104,6 +114,20 @@ def test_no_loss_needs_more_than_its_factors():
     """300 million entries of W H would be 1.2 GB."""
     used, forecast = measure(30_000, 10_000, 100_000, 3, loss=1.5)
     assert used <= 1.2 * forecast < 100 * MIB
+
+
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_unknown_entries_need_no_more(solver):
+    used, forecast = measure(
+        300_000, 60_000, 6_000_000, 30, missing="unknown", solver=solver, loss="frobenius"
+    )
+    assert used <= 1.2 * forecast
+
+
+@pytest.mark.parametrize("method", ["blocks", "entries", "stability"])
+def test_choosing_the_number_needs_what_was_forecast(method):
+    used, forecast = measure(20_000, 15_000, 500_000, 10, method=method)
+    assert used <= 1.2 * forecast < 120 * MIB
 
 
 def test_forecast_counts_its_parts():
