@@ -25,7 +25,7 @@ from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
 from .penalties import make_penalties
 from .rows import padded_width
-from .solvers.arrangement import arrange
+from .solvers.arrangement import arrange, default_solver
 from .solvers.running import SOLVERS, alternate
 from .solvers.scale import order_components
 from .sources import is_store
@@ -231,7 +231,8 @@ default "frobenius"
     if solver is not None:
         check_choice(solver, "solver", SOLVERS)
     beta = check_loss(loss, solver, X)
-    solver = solver or ("cd" if beta in (1, 2) else "mu")
+    low_memory = check_flag(low_memory, "low_memory")
+    solver = solver or default_solver(beta, in_blocks=is_store(X) or low_memory)
     init, W, H = check_start(init, W, H, X, n_components)
     frozen_W = check_frozen(frozen_W, "frozen_W", 0 if W is None else W.shape[1], n_components)
     frozen_H = check_frozen(frozen_H, "frozen_H", 0 if H is None else len(H), n_components)
@@ -259,7 +260,6 @@ default "frobenius"
         "extrapolate": check_flag(extrapolate, "extrapolate"),
         "sparsenmf": __version__,
     }
-    low_memory = check_flag(low_memory, "low_memory")
     n_threads = resolve_threads(check_threads(n_threads))
     rng = check_random_state(random_state)
     if callback is not None and not callable(callback):

@@ -57,7 +57,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
         Loss and penalty of W, if wanted, or for beta = 2, where they cost nothing.
     """
     statistics, penalty, Ht = np.empty((rows.n_blocks, 2)), frozen.penalty, frozen.Ht
-    dtype = W.dtype.type
+    dtype, none = W.dtype.type, np.empty((0, 0, W.shape[1]), W.dtype)
     if loss.beta == 2:
         partials = np.empty((0, *frozen.gram.shape)) if partials is None else partials
         update_rows(
@@ -66,7 +66,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
             Ht,
             frozen.gram,
             penalty,
-            np.empty((0, 0, W.shape[1]), W.dtype),
+            none,
             dtype(1),
             W,
             W,
@@ -88,7 +88,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
             n_threads, rows, Ht, frozen.sums, penalty, W, W, max_sweeps, tol, want_loss, statistics
         )
         return loss.constant + float(statistics[:, 0].sum()) if want_loss else None
-    options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty)
+    options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty, none)
 
     def measure(column, mode):
         scale_rows_beta(n_threads, rows, Ht, *options, W, W, mode, statistics)
