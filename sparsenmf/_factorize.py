@@ -20,6 +20,7 @@ from .arguments import (
 from .checkpoint import check_checkpoint
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
 from .factorization import Factorization
+from .finishing import RowFinish
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
@@ -27,7 +28,7 @@ from .penalties import make_penalties
 from .rows import padded_width
 from .solvers.arrangement import arrange, default_solver
 from .solvers.running import SOLVERS, alternate
-from .solvers.scale import order_components
+from .solvers.scale import order_components, take_components
 from .sources import is_store
 from .stopping import Stopping
 from .validation import check_matrix
@@ -267,8 +268,6 @@ default "frobenius"
     progress = check_flag(progress, "progress")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
     W_path = None if W_path is None else check_path(W_path, "W_path")
-    if W_path is not None and (weights.samples is not None or frozen_W.any()):
-        raise ValueError("W_path goes neither with sample_weight nor with frozen_W")
     W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(
@@ -297,21 +296,15 @@ default "frobenius"
     checkpoint.open(run, stopping, options)
     stop_reason = alternate(run, stopping, weights, callback, progress, checkpoint)
     constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
-    model = _conclude(run, stopping, stop_reason, weights, options, constrained, W_path)
-    del run
-    if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
-        for i in left_out if is_store(X) else [left_out]:
-            rows = X.rows(i, i + 1) if is_store(X) else X[i]
-            model.W[i] = model.transform(rows, n_threads=n_threads)
+    finish = RowFinish(X, weights, frozen_W, W, options, n_threads)
+    model = _conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path)
     # To the bit, whatever weights have rounded.
-    for r in np.flatnonzero(frozen_W):
-        model.W[:, r] = W[:, r]
     for r in np.flatnonzero(frozen_H):
         model.H[r] = H[r]
     return model
 
 
-def _conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
+def _conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path):
     """Return the result of a run."""
     try:
         optimality = run.optimality()
@@ -320,11 +313,12 @@ def _conclude(run, stopping, stop_reason, weights, options, constrained, W_path)
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
-    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
+    order, scales, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
+    H = weights.unscale_H(H)
     history = np.array(stopping.history)
     return Factorization(
-        W=weights.unscale_W(W),
-        H=weights.unscale_H(H),
+        W=take_components(W, order, scales, finish.given(H), W_path),
+        H=H,
         objective_history=history[:, 0].copy(),
         time_history=history[:, 1].copy(),
         stop_reason=stop_reason,

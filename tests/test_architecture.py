@@ -35,7 +35,7 @@ LAYERS = [
     {"sources"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
-    {"components", "factorization"},
+    {"components", "factorization", "finishing"},
     {"_factorize", "streaming"},
     {
         "distributed",

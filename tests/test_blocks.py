@@ -173,7 +173,7 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
 
 
 def test_what_needs_the_transpose_is_refused(X):
-    with pytest.raises(ValueError, match='low_memory=True and .* need solver="mu", .*MiniBatchNMF'):
+    with pytest.raises(ValueError, match=r'low_memory=True and .* need solver="mu", .*Mini'):
         factorize(X, 5, low_memory=True, loss=KL, solver="cd")
     with pytest.raises(ValueError, match=r"low_memory=True needs .*any other looks at all"):
         factorize(X, 5, low_memory=True, loss=1.5)
