@@ -30,7 +30,8 @@ class BlockRows:
     ----------
     source : object
         With shape, nnz, dtype, `blocks(max_nnz)` (a list of the first and the last row + 1 of
-        each) and `rows(start, stop)`, which returns a checked CSR matrix; such as a `CsrStore`.
+        each), `rows(start, stop)`, which returns a checked CSR matrix, and `check(start, stop)`,
+        which raises if it can no longer be used; such as a `CsrStore`.
     weights : Weights
     n_components : int
     """
@@ -48,6 +49,7 @@ class BlockRows:
         if len(blocks) == 1:
             if self._only is None:
                 self._only = self._load(*blocks[0])
+            self.source.check(*blocks[0])
             yield *blocks[0], self._only
             return
         with ThreadPoolExecutor(1) as reader:  # the next block is read while one is worked on
@@ -56,6 +58,7 @@ class BlockRows:
                 rows = ahead.result()
                 if place + 1 < len(blocks):
                     ahead = reader.submit(self._load, *blocks[place + 1])
+                self.source.check(*block)
                 yield *block, rows
 
     def _load(self, start, stop):
@@ -134,6 +137,9 @@ class MemorySource:
     def rows(self, start, stop):
         """Return the matrix, which is the only block."""
         return self._X
+
+    def check(self, start, stop):
+        """Memory stays what it is."""
 
 
 def columns_without_entries(n_features, n_components, dtype):
