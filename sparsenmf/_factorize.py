@@ -106,7 +106,8 @@ of shape (n_samples, n_features)
         components: what is not given is drawn at random.
     solver : {"cd", "mu"}, optional
         Coordinate descent, for the first two losses, or multiplicative updates, for all.
-        Default: "cd" where there is one: it needs a fraction of the iterations.
+        Default: "cd" where there is one: it needs a fraction of the iterations. But "mu" for
+        the Kullback-Leibler loss of a store, or with low_memory, where "cd" cannot be.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
 default "frobenius"
         The divergence of X from W H: ``1/2 ||X - W H||_F^2`` for data with errors of equal
@@ -158,13 +159,14 @@ default "frobenius"
     vocabulary : sequence of n_features str, or dict of term -> column, optional
         What columns the terms in `seeds` are.
     low_memory : bool, default False
-        Without a transpose of X: X' W is summed while the rows of X are passed. Frobenius loss
-        by coordinate descent only; on matrices with many more rows than columns it is what
-        happens anyway, for it is faster there.
+        Without a transpose of X: what H needs is summed while the rows of X are passed, once
+        an iteration; so is it done with a store. For the Frobenius loss, and for the
+        Kullback-Leibler loss by "mu" (with a third array of W's size). On matrices with many
+        more rows than columns it is what "cd" does anyway, for it is faster there.
     W_path : str or path-like, optional
         For more samples than there is memory for: W is worked on in two unnamed files in this
-        file's folder, and comes back as this .npy file, mapped into memory. With a store or
-        low_memory, without sample_weight and frozen_W.
+        file's folder (three for the Kullback-Leibler loss), and comes back as this .npy file,
+        mapped into memory. With a store or low_memory.
     checkpoint : str or path-like, optional
         A file in which the state of the run is kept, written as a whole or not at all: every
         `checkpoint_every` iterations, and at the end. If it cannot be written, there is a

@@ -75,11 +75,13 @@ def test_transform_and_loss(X, store, loss):
         factorize(X[:, :100], 3, random_state=0, max_iter=2).transform(store)
 
 
-def test_minibatches(X, store):
+@pytest.mark.parametrize("beta_loss", ["frobenius", KL])
+def test_minibatches(X, store, beta_loss):
     pytest.importorskip("sklearn")
     from sparsenmf import MiniBatchNMF
 
     options = {"batch_size": 100, "random_state": 0, "max_iter": 2, "shuffle": False}
+    options["beta_loss"] = beta_loss
     by_blocks = MiniBatchNMF(6, **options).fit(store)
     assert by_blocks.n_samples_seen_ == 1200
     by_hand = MiniBatchNMF(6, **options).fit(iter([X, X]))
@@ -93,9 +95,10 @@ def test_what_a_store_cannot_do_is_refused(store):
         factorize(store, 5, loss=1.5)
 
 
-def test_the_solver_for_kullback_leibler_is_mu_by_default(store):
+def test_the_solver_for_kullback_leibler_is_mu_by_default(X, store):
     model = factorize(store, 5, loss=KL, random_state=0, max_iter=3)
     assert model.options["solver"] == "mu"
+    np.testing.assert_array_equal(model.transform(store), model.transform(X))
     assert factorize(store, 5, random_state=0, max_iter=3).options["solver"] == "cd"
 
 

@@ -23,6 +23,9 @@ MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of op
 def open_csr(folder, *, verify=False):
     """Open a sparse matrix that `write_csr` wrote, without reading it.
 
+    `factorize` takes it with any start, for the Frobenius loss and, by multiplicative updates,
+    the Kullback-Leibler loss.
+
     Parameters
     ----------
     folder : str or path-like
