@@ -172,6 +172,19 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
         assert arranged.solver is solver
 
 
+@pytest.mark.parametrize("options", [{}, {"init": "nndsvd"}, {"solver": "mu"}, {"loss": KL}])
+@pytest.mark.parametrize("matrix", problems.odd_matrices())
+def test_odd_matrices(matrix, options, monkeypatch):
+    X = problems.odd_matrices()[matrix]
+    cuts = sorted({0, X.shape[0] // 2, X.shape[0] // 2 + 1, X.shape[0]})
+    monkeypatch.setattr(arrangement, "MemorySource", lambda X: Pieces(X, cuts))
+    solver = {"solver": "mu"} if "loss" in options else {}
+    options = {"random_state": 0, "max_iter": 10, **options, **solver}
+    whole, blocks = factorize(X, 1, **options), factorize(X, 1, low_memory=True, **options)
+    np.testing.assert_allclose(blocks.W @ blocks.H, whole.W @ whole.H, rtol=1e-6, atol=1e-9)
+    assert blocks.relative_error == pytest.approx(whole.relative_error, rel=1e-6, abs=1e-7)
+
+
 def test_what_needs_the_transpose_is_refused(X):
     with pytest.raises(ValueError, match=r'low_memory=True and .* need solver="mu", .*Mini'):
         factorize(X, 5, low_memory=True, loss=KL, solver="cd")

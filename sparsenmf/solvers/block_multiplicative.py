@@ -31,8 +31,7 @@ class BlockKullbackLeibler(MultiplicativeBeta):
         """Run one iteration."""
         before = self.current
         super().iterate()
-        if self.current is before:  # what is ahead belongs to the iterate that was rejected
-            self._ready = False
+        self._ready = self.current is not before  # else what is ahead is that of a rejected pair
 
     def _propose(self):
         W, Ht, _ = self.current
@@ -49,7 +48,6 @@ class BlockKullbackLeibler(MultiplicativeBeta):
         objective = self.loss.constant + fit + self.penalty_H.value(Ht_new)
         # The spare W, which is now ahead, and that which was change places.
         self._ahead, self._spare = self._spare[0], (W_new, Ht_new)
-        self._ready = True
         return Iterate(W_new, Ht_new, max(objective, penalties))
 
     def _look(self, W, Ht, summary_Ht, next_W):
