@@ -237,6 +237,43 @@ def test_a_step_that_rounding_raises_is_not_taken(in_pieces):
     assert model.objective == pytest.approx(expected, rel=1e-6, abs=1e-10)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_never_makes_a_loss_negative(seed, in_pieces):
+    X, W, H = problems.planted(60, 40, 3, seed=seed)
+    model = factorize(X, 3, W=W, H=H, low_memory=True, loss=KL, max_iter=3, tol=0)
+    assert (model.objective_history >= 0).all()
+    assert model.objective == pytest.approx(0, abs=1e-10)
+
+
+def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
+    """And not the one after it: what a pass is ahead of is the pair that is kept."""
+    X, W, H = problems.planted(60, 40, 3)
+    proposed = []
+
+    class Stubborn(BlockKullbackLeibler):
+        def _propose(self):
+            new = super()._propose()
+            if len(proposed) in (3, 4):
+                new = new._replace(objective=np.inf)
+            proposed.append((new.W.copy(), new.Ht.copy()))
+            return new
+
+        def iterate(self):
+            super().iterate()
+            self.stalled = False
+
+    start = {"W": W + 0.01, "H": H + 0.01, "loss": KL, "low_memory": True, "tol": 0}
+    with (
+        mock.patch.dict(arrangement.BLOCK_SOLVERS, {("mu", 1.0): Stubborn}),
+        mock.patch("sparsenmf.solvers.alternation.check_overflow"),
+    ):
+        factorize(X, 3, max_iter=7, **start)
+    for again in proposed[4:6]:
+        for factor, expected in zip(again, proposed[3], strict=True):
+            np.testing.assert_array_equal(factor, expected)
+    assert (proposed[6][0] != proposed[5][0]).any()
+
+
 def test_an_interrupt_within_a_pass_leaves_a_whole_iterate(X, monkeypatch):
     class Interrupting(Passes):
         def rows(self, start, stop):
