@@ -98,7 +98,7 @@ of shape (n_samples, n_features)
         and, before them, half to nearly all of their time, and ended with a squared error
         0.01% to 0.2% lower. For "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random
         starts for losses other than the Frobenius norm are scaled so that W H sums to what
-        X does.
+        X does. On a store an NNDSVD start takes nine passes over it.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional

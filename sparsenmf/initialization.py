@@ -135,6 +135,19 @@ def truncated_svd(
     has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
     together, and left BLAS threads spinning in the way of ours for 0.1 s.
 
+    Parameters
+    ----------
+    rows, columns : Rows, or BlockRows and BlockColumns
+        X and its transpose; of blocks, 2 n_iter + 1 passes.
+    n_components : int
+    rng : numpy.random.Generator or RandomState
+    oversample : int
+        Vectors beyond n_components.
+    n_iter : int
+    folders : (path-like or None, path-like or None)
+        Where the arrays as long as the rows, and the columns, are files, if not in memory.
+    n_threads : int
+
     Returns
     -------
     U : ndarray of shape (n_samples, n_components)
