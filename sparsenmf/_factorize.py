@@ -22,13 +22,14 @@ from .checkpoint import check_checkpoint
 from .constraints import check_frozen, check_seeds, constrain, plant_seeds
 from .entries import STORED, Entries, check_entries, check_missing
 from .factorization import Factorization
+from .finishing import RowFinish
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
 from .penalties import make_penalties
 from .rows import padded_width
 from .runs import keep_best
-from .solvers.arrangement import arrange
+from .solvers.arrangement import arrange, default_solver
 from .solvers.running import SOLVERS, alternate
 from .sources import is_store
 from .stopping import Stopping
@@ -101,7 +102,7 @@ of shape (n_samples, n_features)
         and, before them, half to nearly all of their time, and ended with a squared error
         0.01% to 0.2% lower. For "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random
         starts for losses other than the Frobenius norm are scaled so that W H sums to what
-        X does.
+        X does. On a store an NNDSVD start takes nine passes over it.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional
@@ -109,7 +110,8 @@ of shape (n_samples, n_features)
         components: what is not given is drawn at random.
     solver : {"cd", "mu"}, optional
         Coordinate descent, for the first two losses, or multiplicative updates, for all.
-        Default: "cd" where there is one: it needs a fraction of the iterations.
+        Default: "cd" where there is one: it needs a fraction of the iterations. But "mu" for
+        the Kullback-Leibler loss of a store, or with low_memory, where "cd" cannot be.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
 default "frobenius"
         The divergence of X from W H: ``1/2 ||X - W H||_F^2`` for data with errors of equal
@@ -173,13 +175,14 @@ default "frobenius"
     vocabulary : sequence of n_features str, or dict of term -> column, optional
         What columns the terms in `seeds` are.
     low_memory : bool, default False
-        Without a transpose of X: X' W is summed while the rows of X are passed. Frobenius loss
-        by coordinate descent only; on matrices with many more rows than columns it is what
-        happens anyway, for it is faster there.
+        Without a transpose of X: what H needs is summed while the rows of X are passed, once
+        an iteration; so is it done with a store. For the Frobenius loss, and for the
+        Kullback-Leibler loss by "mu" (with a third array of W's size). On matrices with many
+        more rows than columns it is what "cd" does anyway, for it is faster there.
     W_path : str or path-like, optional
         For more samples than there is memory for: W is worked on in two unnamed files in this
-        file's folder, and comes back as this .npy file, mapped into memory. With a store or
-        low_memory, without sample_weight and frozen_W.
+        file's folder (three for the Kullback-Leibler loss), and comes back as this .npy file,
+        mapped into memory. With a store or low_memory.
     checkpoint : str or path-like, optional
         A file in which the state of the run is kept, written as a whole or not at all: every
         `checkpoint_every` iterations, and at the end. If it cannot be written, there is a
@@ -254,7 +257,8 @@ default "frobenius"
     if solver is not None:
         check_choice(solver, "solver", SOLVERS)
     beta = check_loss(loss, solver, X, unknown=not entries.absent)
-    solver = solver or ("cd" if beta in (1, 2) else "mu")
+    low_memory = check_flag(low_memory, "low_memory")
+    solver = solver or default_solver(beta, in_blocks=is_store(X) or low_memory)
     init, W, H = check_start(init, W, H, X, n_components)
     frozen_W = check_frozen(frozen_W, "frozen_W", 0 if W is None else W.shape[1], n_components)
     frozen_H = check_frozen(frozen_H, "frozen_H", 0 if H is None else len(H), n_components)
@@ -289,7 +293,6 @@ default "frobenius"
     }
     if not entries.absent:
         options["missing"] = missing
-    low_memory = check_flag(low_memory, "low_memory")
     n_threads = resolve_threads(check_threads(n_threads))
     rng = check_random_state(random_state)
     if callback is not None and not callable(callback):
@@ -297,8 +300,6 @@ default "frobenius"
     progress = check_flag(progress, "progress")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
     W_path = None if W_path is None else check_path(W_path, "W_path")
-    if W_path is not None and (weights.samples is not None or frozen_W.any()):
-        raise ValueError("W_path goes neither with sample_weight nor with frozen_W")
     W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(
@@ -327,15 +328,9 @@ default "frobenius"
     checkpoint.open(run, stopping, options)
     stop_reason = alternate(run, stopping, weights, callback, progress, checkpoint)
     constrained = bool(seeds) or frozen_W.any() or frozen_H.any()
-    model = conclude(run, stopping, stop_reason, weights, options, constrained, W_path)
-    del run
-    if weights.samples is not None and (left_out := np.flatnonzero(weights.samples == 0)).size:
-        for i in left_out if is_store(X) else [left_out]:
-            rows = X.rows(i, i + 1) if is_store(X) else X[i]
-            model.W[i] = model.transform(rows, n_threads=n_threads)
+    finish = RowFinish(X, weights, frozen_W, W, options, n_threads)
+    model = conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path)
     # To the bit, whatever weights have rounded.
-    for r in np.flatnonzero(frozen_W):
-        model.W[:, r] = W[:, r]
     for r in np.flatnonzero(frozen_H):
         model.H[r] = H[r]
     return model

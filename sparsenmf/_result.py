@@ -3,10 +3,10 @@
 import numpy as np
 
 from .factorization import Factorization
-from .solvers.scale import order_components
+from .solvers.scale import order_components, take_components
 
 
-def conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
+def conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path):
     """Return the result of a run."""
     try:
         optimality = run.optimality()
@@ -15,11 +15,12 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
-    W, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced, W_path=W_path)
+    order, scales, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
+    H = weights.unscale_H(H)
     history = np.array(stopping.history)
     return Factorization(
-        W=weights.unscale_W(W),
-        H=weights.unscale_H(H),
+        W=take_components(W, order, scales, finish.given(H), W_path),
+        H=H,
         objective_history=history[:, 0].copy(),
         time_history=history[:, 1].copy(),
         stop_reason=stop_reason,

@@ -10,6 +10,8 @@ from ._factorize import factorize
 RUNS = (
     {"init": "nndsvd"},
     {"low_memory": True},
+    {"low_memory": True, "solver": "mu"},
+    {"low_memory": True, "loss": "kullback-leibler"},
     {"loss": "kullback-leibler"},
     {"solver": "mu"},
     {"solver": "mu", "loss": "kullback-leibler"},

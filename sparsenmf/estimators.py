@@ -114,7 +114,7 @@ default "frobenius"
         `fit` gets, and words to begin topics with. Without a vocabulary, the terms in seeds
         are the columns of the DataFrame.
     low_memory : bool, default False
-        Without a transpose of X.
+        Without a transpose of X; the Kullback-Leibler loss then by "mu".
     missing : {"zero", "unknown"}, default "zero"
         What an entry means that is not stored, or that is NaN.
     n_restarts : int, default 1

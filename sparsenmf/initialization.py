@@ -10,10 +10,9 @@ the mean of X, or with small random values, for solvers that cannot leave zero.
 import numpy as np
 
 from .arguments import check_choice
-from .kernels.gram import sum_grams
-from .kernels.products import multiply_rows, rotate_rows
+from .kernels.products import multiply_with_gram, rotate_rows
 from .kernels.threads import threads_for
-from .rows import empty_factor, pad_factor
+from .rows import MAX_BLOCKS, Rows, empty_factor, pad_factor
 from .validation import check_factor
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
@@ -47,13 +46,14 @@ def check_start(init, W, H, X, n_components):
 
 
 def initialize(
-    rows, columns, n_components, init, rng, *, W=None, H=None, beta=2.0, solver="cd", n_threads=1
-):
+    rows, columns, n_components, init, rng, *,
+    W=None, H=None, beta=2.0, solver="cd", mean=None, W_folder=None, n_threads=1,
+):  # fmt: skip
     """Return padded starts W (n_samples, .) and Ht (n_features, .).
 
     Parameters
     ----------
-    rows, columns : Rows
+    rows, columns : Rows, or BlockRows and BlockColumns
         X and its transpose.
     init : one of `INITS`
         "custom" takes the given W and H; components that are not given are drawn at random.
@@ -64,12 +64,19 @@ def initialize(
         to what X does.
     solver : str
         For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
+    mean : float, optional
+        Of X, where it is known.
+    W_folder : path-like, optional
+        Where W is a file, and all else that is as long.
     """
-    dtype = rows.data.dtype
+    dtype = rows.dtype
     shape = (rows.n_rows, columns.n_rows)
-    mean = rows.mean(shape[1])
+    if mean is None:
+        mean = rows.mean(shape[1])
     if init in ("random", "custom"):
-        start_W, start_Ht = draw_start(shape, n_components, mean, dtype, rng, W=W, H=H)
+        start_W, start_Ht = draw_start(
+            shape, n_components, mean, dtype, rng, W=W, H=H, W_folder=W_folder
+        )
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))
@@ -78,9 +85,10 @@ def initialize(
         return start_W, start_Ht
     if init == "nndsvd" and solver == "mu":
         init = "nndsvda"
-    U, S, V = truncated_svd(rows, columns, n_components, rng, n_threads=n_threads)
+    folders = W_folder, None
+    U, S, V = truncated_svd(rows, columns, n_components, rng, folders=folders, n_threads=n_threads)
     _nndsvd(U, S, V)
-    W = pad_factor(U, dtype)
+    W = pad_factor(U, dtype, W_folder)
     del U  # the two factors one after the other: the SVD's arrays are larger
     Ht = pad_factor(V, dtype)
     if init != "nndsvd":
@@ -115,7 +123,10 @@ def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None):
     return factor
 
 
-def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, n_threads=1):
+def truncated_svd(
+    rows, columns, n_components, rng, *,
+    oversample=10, n_iter=4, folders=(None, None), n_threads=1,
+):  # fmt: skip
     """Return the leading singular triplets of X by randomized subspace iteration.
 
     Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
@@ -123,6 +134,19 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
     each product the basis is made orthonormal from its gram matrix, which the product
     has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
     together, and left BLAS threads spinning in the way of ours for 0.1 s.
+
+    Parameters
+    ----------
+    rows, columns : Rows, or BlockRows and BlockColumns
+        X and its transpose; of blocks, 2 n_iter + 1 passes.
+    n_components : int
+    rng : numpy.random.Generator or RandomState
+    oversample : int
+        Vectors beyond n_components.
+    n_iter : int
+    folders : (path-like or None, path-like or None)
+        Where the arrays as long as the rows, and the columns, are files, if not in memory.
+    n_threads : int
 
     Returns
     -------
@@ -133,29 +157,31 @@ def truncated_svd(rows, columns, n_components, rng, *, oversample=10, n_iter=4, 
     """
     if rows.n_rows < columns.n_rows:
         options = {"oversample": oversample, "n_iter": n_iter, "n_threads": n_threads}
-        V, S, U = truncated_svd(columns, rows, n_components, rng, **options)
+        V, S, U = truncated_svd(columns, rows, n_components, rng, folders=folders[::-1], **options)
         return U, S, V
     from scipy import linalg  # here: it takes longer to import than the rest of us
 
-    dtype = rows.data.dtype
+    dtype = rows.dtype
     size = min(n_components + oversample, columns.n_rows)
-    threads = threads_for(n_threads, len(rows.data) * size)
-    short = empty_factor((columns.n_rows, size), dtype)
-    long = empty_factor((rows.n_rows, size), dtype)
+    threads = threads_for(n_threads, rows.nnz * size)
+    long, short = (
+        empty_factor((side.n_rows, size), dtype, folder)
+        for side, folder in zip((rows, columns), folders, strict=True)
+    )
     short[:, :size] = rng.standard_normal((columns.n_rows, size))
     for _ in range(n_iter):
         gram = _multiply(threads, rows, short, long, size)
-        _rotate(threads, long, rows.blocks, orthonormalizer(gram))
+        _rotate(threads, long, orthonormalizer(gram))
         gram = _multiply(threads, columns, long, short, size)
-        _rotate(threads, short, columns.blocks, orthonormalizer(gram))
+        _rotate(threads, short, orthonormalizer(gram))
     gram = _multiply(threads, rows, short, long, size)
     squares, basis = linalg.eigh(gram)
     squares, basis = squares[::-1], basis[:, ::-1]
     safe = squares > 10 * np.finfo(dtype).eps * squares[0]
     S = np.sqrt(np.where(safe, squares, 0.0))
     inverse = np.divide(1.0, S, out=np.zeros_like(S), where=safe)
-    _rotate(threads, long, rows.blocks, basis * inverse)
-    _rotate(threads, short, columns.blocks, basis * safe)
+    _rotate(threads, long, basis * inverse)
+    _rotate(threads, short, basis * safe)
     return long[:, :n_components], S[:n_components], short[:, :n_components]
 
 
@@ -177,16 +203,18 @@ def orthonormalizer(gram):
 
 def _multiply(threads, rows, factor, out, size):
     """Set out to X factor and return its gram matrix."""
-    width = out.shape[1]
-    partials, gram = np.empty((rows.n_blocks, width, width)), np.empty((width, width))
-    multiply_rows(threads, rows, factor, out, partials)
-    sum_grams(1, partials, gram)
+    if isinstance(rows, Rows):
+        gram = multiply_with_gram(rows, factor, out, threads)
+    else:  # it comes in blocks
+        gram = rows.multiply(factor, out, threads)
     return gram[:size, :size]
 
 
-def _rotate(threads, factor, blocks, matrix):
+def _rotate(threads, factor, matrix):
     """Set factor to factor @ matrix, in place."""
     size, width = len(matrix), factor.shape[1]
+    bounds = np.linspace(0, len(factor), MAX_BLOCKS + 1).astype(np.int64)
+    blocks = np.column_stack([bounds[:-1], bounds[1:]])
     padded = empty_factor((width, width), factor.dtype)
     padded[:size, :size] = matrix
     rotate_rows(threads, factor, blocks, padded, np.arange(width, dtype=np.int32))

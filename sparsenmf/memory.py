@@ -71,7 +71,7 @@ def estimate_memory(
         Precision of the computation. Default: that of X, else float32.
     low_memory : bool, default False
         As in `factorize`; matrices much taller than wide are treated so in any case, with the
-        Frobenius loss.
+        Frobenius loss. With the Kullback-Leibler loss W is then there three times, not twice.
 
     Returns
     -------

@@ -45,6 +45,10 @@ class Rows(NamedTuple):
     absent: float
 
     @property
+    def dtype(self):
+        return self.data.dtype
+
+    @property
     def nnz(self):
         return len(self.data)
 
@@ -169,8 +173,8 @@ def empty_factor(shape, dtype, folder=None):
     return buffer[start : start + n_rows * width].reshape(n_rows, width)
 
 
-def pad_factor(factor, dtype):
+def pad_factor(factor, dtype, folder=None):
     """Copy a (n_rows, n_components) array into a padded factor."""
-    padded = empty_factor(factor.shape, dtype)
+    padded = empty_factor(factor.shape, dtype, folder)
     padded[:, : factor.shape[1]] = factor
     return padded

@@ -150,7 +150,8 @@ class Stream:
         ones = np.ones_like(totals)
         scale_rows_beta(
             threads, columns, W, ones, 1.0, 1.0, 0.0, make_penalty(0, 0, len(ones)),
-            self.Ht, counts, UPDATE, np.empty((columns.n_blocks, 2)),
+            np.empty((0, *W.shape), W.dtype), self.Ht, counts, UPDATE,
+            np.empty((columns.n_blocks, 2)),
         )  # fmt: skip
         self._cross *= fade
         self._cross += counts

@@ -61,9 +61,10 @@ class Weights(NamedTuple):
         """Return the H of the scaled matrix."""
         return _times(H, scales(self.features, self.beta), 1)
 
-    def unscale_W(self, W):
-        """Return the W of X itself; where the weight is zero, zero."""
-        return _times(W, inverses(self.samples, self.beta), 0)
+    def unscale_W(self, W, start=0):
+        """Return the W of X itself, from row `start` on; where the weight is zero, zero."""
+        samples = None if self.samples is None else self.samples[start : start + len(W)]
+        return _times(W, inverses(samples, self.beta), 0)
 
     def unscale_H(self, H):
         """Return the H of X itself; where the weight is zero, zero."""

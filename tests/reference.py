@@ -253,6 +253,16 @@ def scale_rows(X, other, beta, l1, l2, factor, V=None):
     return factor * ratio**gamma
 
 
+def scatter_ratios(X, factor, other):
+    """Numerators of the Kullback-Leibler updates of the columns: (X / Y)' factor."""
+    X, factor, other = (A.astype(float) for A in (X, factor, other))
+    numerators = np.zeros_like(other)
+    for i, j in zip(*np.nonzero(X), strict=True):
+        y = max(factor[i] @ other[j], FLOOR * X[i, j])
+        numerators[j] += X[i, j] / y * factor[i]
+    return numerators
+
+
 def transpose(data, indices, indptr, n_columns):
     """CSR arrays of the transpose, found by looking for each column in all rows."""
     found = [

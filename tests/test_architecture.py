@@ -40,7 +40,10 @@ LAYERS = [
     {"sources"},
     {"kernels"},
     {"solvers", "initialization", "memory"},
-    {"components", "factorization", "stability", "similarity", "survey", "toplists", "report"},
+    {
+        *("components", "factorization", "finishing"),
+        *("stability", "similarity", "survey", "toplists", "report"),
+    },
     {"_factorize", "_result", "streaming"},
     {
         "distributed",

@@ -213,6 +213,8 @@ for dtype in ("f4", "f8"):
             dict(solver="mu", loss="kullback-leibler"), dict(solver="mu", loss=1.5),
             dict(alpha_W=0.1, l1_ratio=0.5), dict(extrapolate=False), dict(low_memory=True),
             dict(weights=X), dict(missing="unknown", solver="mu"),
+            dict(low_memory=True, solver="mu"), dict(low_memory=True, init="nndsvd"),
+            dict(low_memory=True, loss="kullback-leibler"),
             dict(sample_weight=np.arange(1, shape[0] + 1), seeds={{0: [1]}}, seeding="support"),
         ):
             model = sparsenmf.factorize(X, 12, max_iter=3, n_threads={n_threads}, **options)

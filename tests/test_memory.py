@@ -36,7 +36,7 @@ X = sp.csr_array((rng.random(nnz, dtype=np.float32), (rows, columns)), shape=(n,
 X.sum_duplicates()
 del rows, columns
 small = sp.random_array((300, 200), density=0.2, dtype=np.float32, rng=rng)
-numba_itself = {key: options[key] for key in options if key != "low_memory"}
+numba_itself = dict(options)
 factorize(small, 3, n_threads=1, max_iter=2, **numba_itself)
 # The parallel kernels too: whether they are cached must not matter.
 if "loss" in options or "missing" in options:
@@ -96,6 +96,25 @@ def test_low_memory_is_without_the_transpose():
         n_components=10, shape=(300_000, 60_000), nnz=6_000_000, low_memory=True
     )
     assert forecast.total == pytest.approx(low, rel=0.2)
+
+
+def test_low_memory_holds_for_starts_from_the_svd():
+    usual, low = (
+        measure(300_000, 60_000, 6_000_000, 10, low_memory=low_memory, init="nndsvd")[0]
+        for low_memory in (False, True)
+    )
+    assert low < usual - 4 * 6_000_000  # the sums of the products are what it has instead
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+def test_low_memory_holds_for_multiplicative_updates(loss):
+    options = {"low_memory": True, "loss": loss, "solver": "mu"}
+    used, _ = measure(300_000, 60_000, 6_000_000, 10, **options)
+    forecast = estimate_memory(
+        n_components=10, shape=(300_000, 60_000), nnz=6_000_000, low_memory=True
+    ).total
+    third_W = 300_000 * 16 * 4 if loss == "kullback-leibler" else 0
+    assert forecast + third_W == pytest.approx(used, rel=0.2)
 
 
 def test_tall_matrices_need_no_transpose():

@@ -343,7 +343,7 @@ def test_options_and_files_remember_what_is_missing(rng, tmp_path):
         ({"weights": np.ones((3, 3))}, r"weights has shape \(3, 3\), but X has shape"),
         ({"weights": sp.csr_array((30, 40))}, "weights must have the same stored entries as X"),
         ({"sample_weight": np.ones(30)}, "multiply them into weights"),
-        ({"low_memory": True}, "low_memory=True needs"),
+        ({"low_memory": True}, "low_memory=True is for entries that count alike"),
         ({"loss": "itakura-saito"}, "infinite where X is zero"),
     ],
 )

@@ -48,28 +48,30 @@ class Arrangement(Benchmark):
 class Store(Benchmark):
     """Ten iterations on documents on disk, in eight blocks; the file system has them cached."""
 
-    params = THREADS
-    param_names = ("n_threads",)
+    params = ([("cd", 2.0), ("mu", 1.0)], THREADS)
+    param_names = ("solver_and_beta", "n_threads")
 
-    def setup(self, n_threads):
+    def setup(self, solver_and_beta, n_threads):
         from sparsenmf import write_csr
 
         self.require_cores(n_threads)
+        solver, beta = solver_and_beta
         self.folder = tempfile.TemporaryDirectory()
-        self.store = write_csr(self.folder.name, datasets.load("tall"))
-        self.time_factorize(n_threads, max_iter=1)
+        self.store = write_csr(self.folder.name, datasets.load("tall", weigh=beta == 2))
+        self.options = {"solver": solver, "loss": beta, "n_threads": n_threads}
+        self.time_factorize(max_iter=1)
 
-    def teardown(self, n_threads):
+    def teardown(self, *_):
         self.folder.cleanup()
 
-    def time_factorize(self, n_threads, max_iter=10):
+    def time_factorize(self, *_, max_iter=10):
         from unittest import mock
 
         from sparsenmf import factorize
         from sparsenmf.solvers import blocks
 
         with mock.patch.object(blocks, "BLOCK_NNZ", self.store.nnz // 8):
-            factorize(self.store, 20, max_iter=max_iter, tol=0, random_state=0, n_threads=n_threads)
+            factorize(self.store, 20, max_iter=max_iter, tol=0, random_state=0, **self.options)
 
 
 class Losses(Benchmark):

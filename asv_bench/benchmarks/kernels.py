@@ -115,16 +115,17 @@ class ScaleRows(KernelBenchmark):
         self.gram, self.sums = self.Ht.T @ self.Ht, self.Ht.sum(axis=0, dtype=float)
         self.no_grams = self.block_grams(self.rows)[:0]
         self.penalty = make_penalty(0, 0, len(self.sums))
+        self.none = np.empty((0, *self.W.shape), self.W.dtype)
         self.statistics = np.zeros((self.rows.n_blocks, 2))
         self.time_frobenius()
         self.time_kullback_leibler()
 
     def time_frobenius(self, *_):
-        options = (self.penalty, self.W, self.new_W, self.no_grams, self.statistics)
+        options = (self.penalty, self.none, self.W, self.new_W, self.no_grams, self.statistics)
         self.kernels.scale_rows(self.n_threads, self.rows, self.Ht, self.gram, *options)
 
     def time_kullback_leibler(self, *_):
-        options = (1.0, 1.0, 0.0, self.penalty, self.W, self.new_W, 0, self.statistics)
+        options = (1.0, 1.0, 0.0, self.penalty, self.none, self.W, self.new_W, 0, self.statistics)
         self.kernels.scale_rows_beta(self.n_threads, self.rows, self.Ht, self.sums, *options)
 
 

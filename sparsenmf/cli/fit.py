@@ -85,7 +85,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), required=True,
               help=components_help)  # fmt: skip
 @click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")
-@click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd where it can.")
+@click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd where there is one.")
 @click.option("--init", type=click.Choice(["random", "nndsvd", "nndsvda", "nndsvdar"]),
               default="random", show_default=True)  # fmt: skip
 @click.option("--alpha-W", "alpha_W", type=click.FloatRange(min=0), default=0.0,
@@ -113,6 +113,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
       sparsenmf factorize X.npz -k 50 --save model.npz
       sparsenmf factorize counts.mtx.gz -k 20 --tfidf --vocabulary terms.txt
       sparsenmf factorize cells.h5ad -k 30 --loss kullback-leibler --save model.npz
+      sparsenmf factorize folder -k 30 --loss kullback-leibler --w-path W.npy --save model.npz
     """
     from .. import _factorize
     from ..files import read_vocabulary

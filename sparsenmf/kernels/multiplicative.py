@@ -22,23 +22,25 @@ from .entries import allow, copy_values, load_row, multiply_row, whole_vectors
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
 from .kullback_leibler import sum_divergence
-from .simd import add_gram, gather_rows
+from .simd import add_gram, gather_rows, scatter_row
 from .strips import FLOOR
 
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
 TILE = 32  # rows that share a chunk of columns
 
-UPDATE, OBJECTIVE, RESIDUAL = range(3)
+UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
 
 
 @kernel
-def scale_rows(rows, other, gram, penalty, factor, out, gram_partials, statistics):
+def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, statistics):
     """Multiplicative update of each row, Frobenius loss (Lee & Seung 2001).
 
     Parameters
     ----------
     gram : ndarray of shape (width, width), dtype of the factors
         other' other.
+    sums : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
+        Products x_i B with other columns, in parts.
     out : ndarray like `factor`
         May be `factor` itself.
     statistics : ndarray of shape (n_blocks, 2), float64
@@ -67,6 +69,7 @@ def scale_rows(rows, other, gram, penalty, factor, out, gram_partials, statistic
                 gather_rows(
                     cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other
                 )
+                add_parts(cross, sums, i)
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
                     if movable[r]:
@@ -82,7 +85,9 @@ def scale_rows(rows, other, gram, penalty, factor, out, gram_partials, statistic
 
 
 @kernel
-def scale_rows_beta(rows, other, sums, beta, gamma, floor, penalty, factor, out, mode, statistics):
+def scale_rows_beta(
+    rows, other, sums, beta, gamma, floor, penalty, earlier, factor, out, mode, statistics
+):
     """Multiplicative update of each row, or what it would come to; any beta but 2.
 
     Parameters
@@ -92,13 +97,15 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, penalty, factor, out,
     beta, gamma : float
     floor : float
         Smallest y where a power of it is summed over all entries.
+    earlier : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
+        Numerators from other columns, in parts, as `scatter_ratios` sums them.
     out : ndarray like `factor`
-        May be `factor` itself. Written to by `UPDATE` only.
-    mode : `UPDATE`, `OBJECTIVE` or `RESIDUAL`
+        May be `factor` itself. Written to by the updates only.
+    mode : `UPDATE`, `OBJECTIVE`, `RESIDUAL` or `UPDATE_AND_OBJECTIVE`
     statistics : ndarray of shape (n_blocks, 2), float64
-        Overwritten with each block's divergence, without what depends on x alone
-        (`OBJECTIVE`), and its sum of the decreases that the updates promise to first
-        order (`RESIDUAL`). The divergence is the sum of -x y^(beta - 1) / (beta - 1) over the
+        Overwritten with each block's divergence before the update, without what depends on
+        x alone (`OBJECTIVE`), and its sum of the decreases that the updates promise to
+        first order (else). The divergence is the sum of -x y^(beta - 1) / (beta - 1) over the
         nonzeros and of y^beta / beta over all entries; for beta = 1 of x log(x / y) and
         y; for beta = 0 of x / y and log(y).
 
@@ -122,6 +129,7 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, penalty, factor, out,
                 objective += sum_nonzeros(
                     numerators[t], rows, tile + t, factor, other, beta, mode, x, y, part
                 )
+                add_parts(numerators[t], earlier, tile + t)
             if beta != 1:
                 objective += sum_everywhere(
                     denominators, factor, tile, n, other, beta, floor, y, part
@@ -132,11 +140,40 @@ def scale_rows_beta(rows, other, sums, beta, gamma, floor, penalty, factor, out,
                     w = np.float64(factor[tile + t, r])
                     denominator = denominators[t, r] + l1 + l2 * w
                     new = scaled(w, numerators[t, r], denominator, gamma) if movable[r] else w
-                    if mode == UPDATE:
+                    if mode in (UPDATE, UPDATE_AND_OBJECTIVE):
                         out[tile + t, r] = new
                     objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)
                     residual += (denominator - numerators[t, r]) * (w - new)
         statistics[block, 0], statistics[block, 1] = objective, residual
+
+
+@kernel
+def scatter_ratios(rows, parts, factor, other, sums):
+    """Add the numerators that the rows come to for the columns, Kullback-Leibler loss.
+
+    sums[part, j] += x_ij / y_ij factor[i], with y = factor[i] . other[j], over the nonzeros
+    of the part's rows. Parts and sums are as in `kernels.products.scatter_rows`. Each turn
+    of the parallel loop writes to its own sums.
+    """
+    for part in prange(sums.shape[0]):
+        x, y = np.empty(CHUNK, other.dtype), np.empty(CHUNK, other.dtype)
+        for i in range(parts[part], parts[part + 1]):
+            for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):
+                stop = min(start + CHUNK, rows.indptr[i + 1])
+                n = stop - start
+                load_row(x, rows.data, start, stop)
+                multiply_row(y[: whole_vectors(n, y)], factor[i], rows.indices, start, stop, other)
+                for p in range(n):
+                    y[p] = x[p] / max(y[p], y.dtype.type(FLOOR) * x[p])
+                scatter_row(sums[part], y, rows.indices[start:stop], 0, n, factor, i)
+
+
+@inner
+def add_parts(total, parts, i):
+    """Add row i of each part, in order."""
+    for part in range(parts.shape[0]):
+        for r in range(total.shape[0]):
+            total[r] += parts[part, i, r]
 
 
 @inner
@@ -161,7 +198,7 @@ def power(y, exponent):
 
 @inner
 def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
-    """Sum a row's numerators over its nonzeros, or return its divergence there."""
+    """Sum a row's numerators over its nonzeros, and return its divergence there (by mode)."""
     objective = 0.0
     for r in range(numerators.shape[0]):
         numerators[r] = 0
@@ -171,9 +208,10 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
         load_row(x, rows.data, start, stop)
         products = y[: whole_vectors(n, y)]
         multiply_row(products, factor[i], rows.indices, start, stop, other)
-        if mode == OBJECTIVE and beta == 1:
+        measured = mode in (OBJECTIVE, UPDATE_AND_OBJECTIVE)
+        if measured and beta == 1:
             objective += sum_divergence(x[: products.shape[0]], products, part)
-        elif mode == OBJECTIVE:
+        elif measured:
             for p in range(n):
                 objective += divergence(np.float64(x[p]), np.float64(y[p]), beta)
         if mode == OBJECTIVE:

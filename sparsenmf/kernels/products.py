@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from .gram import GRAM_CHUNK, clear_gram
+from .gram import GRAM_CHUNK, clear_gram, sum_grams
 from .jit import kernel
 from .simd import add_gram, gather_rows, scatter_row
 
@@ -27,6 +27,15 @@ def multiply_rows(rows, other, out, gram_partials):
                 gather_rows(out[i], rows.data, rows.indices, start, stop, other)
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
+
+
+def multiply_with_gram(rows, other, out, n_threads):
+    """Set out[i] = x_i other for each sparse row x_i, and return the gram matrix of out."""
+    width = out.shape[1]
+    partials, gram = np.empty((rows.n_blocks, width, width)), np.empty((width, width))
+    multiply_rows(n_threads, rows, other, out, partials)
+    sum_grams(1, partials, gram)
+    return gram
 
 
 @kernel

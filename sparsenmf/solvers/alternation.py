@@ -113,6 +113,7 @@ class Alternation(ABC):
         self.n_blocks = max(rows.n_blocks, columns.n_blocks)
         self._statistics = np.zeros((self.n_blocks, 2))
         self.current = Iterate(W, Ht, np.inf)
+        self._W_folder = W_folder
         self._spare = (self._empty_like(W, W_folder), self._empty_like(Ht))
         self._beta, self._n_accepted = 0.0, 0
         # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
@@ -123,15 +124,7 @@ class Alternation(ABC):
     def iterate(self):
         """Run one iteration."""
         W, Ht, objective = self.current
-        W_new, Ht_new = self._spare
-        _, summary_W = self._update(
-            self.rows, Ht_new, self._summary_Ht, self.penalty_W, W, W_new, last=False
-        )
-        fit, _ = self._update(
-            self.columns, W_new, summary_W, self.penalty_H, Ht_new, Ht_new, last=True
-        )
-        fit = self._resolve(self.loss.constant + fit, W_new, Ht_new)
-        new = Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
+        new = self._propose()
         check_overflow(new.objective, W.dtype)
         if new.objective < objective:
             self._spare = (W, Ht)
@@ -146,6 +139,19 @@ class Alternation(ABC):
             self.momentum.shrink()
             self._beta = 0.0
         self._extrapolate()
+
+    def _propose(self):
+        """Return the next iterate, in the spare factors: both updated, W first."""
+        W = self.current.W
+        W_new, Ht_new = self._spare
+        _, summary_W = self._update(
+            self.rows, Ht_new, self._summary_Ht, self.penalty_W, W, W_new, last=False
+        )
+        fit, _ = self._update(
+            self.columns, W_new, summary_W, self.penalty_H, Ht_new, Ht_new, last=True
+        )
+        fit = self._resolve(self.loss.constant + fit, W_new, Ht_new)
+        return Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
 
     def settle(self):
         """Let the next iteration begin at the current iterate, wherever the last one has ended."""

@@ -4,20 +4,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..initialization import draw_start, initialize
+from ..initialization import initialize
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
 from ..rows import is_tall, make_rows
 from ..sources import is_store
 from ..validation import check_scale
 from .alternation import Alternation
-from .blocks import BlockDescent, BlockRows, MemorySource, columns_without_entries
+from .block_multiplicative import BlockKullbackLeibler, BlockMultiplicativeFrobenius
+from .blocks import BlockColumns, BlockDescent, BlockRows, MemorySource, columns_without_entries
 from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import KullbackLeibler
 from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
 from .observed import ObservedDescent, ObservedMultiplicative
 
-DRAWN = ("random", "custom")
+BLOCK_SOLVERS: dict = {
+    ("cd", 2.0): BlockDescent,
+    ("mu", 2.0): BlockMultiplicativeFrobenius,
+    ("mu", 1.0): BlockKullbackLeibler,
+}
+"""By solver and beta: those that take X in blocks of rows."""
 
 
 class Arrangement(NamedTuple):
@@ -53,15 +59,18 @@ def arrange(
         If blocks are wanted where there are none.
     """
     stored = is_store(X)
-    fits = beta == 2 and solver == "cd" and init in DRAWN and entries.plain
-    if (stored or low_memory) and not fits:
-        raise ValueError(
-            f'{"a store" if stored else "low_memory=True"} needs loss="frobenius" with '
-            f'solver="cd", and init="random" or W and H: what else there is looks at X from '
-            f"both sides (MiniBatchNMF takes batches of counts for the Kullback-Leibler loss)"
-        )
-    start = {"W": weights.scale_W(W), "H": weights.scale_H(H)}
-    if stored or low_memory or (fits and is_tall(X.shape, X.nnz)):
+    if stored or low_memory:
+        check_blocks(beta, solver, entries, "a store" if stored else "low_memory=True")
+    start = {
+        "W": weights.scale_W(W),
+        "H": weights.scale_H(H),
+        "beta": beta,
+        "solver": solver,
+        "n_threads": n_threads,
+    }
+    tall = beta == 2 and solver == "cd" and is_tall(X.shape, X.nnz)
+    tall = tall and entries.plain
+    if stored or low_memory or tall:
         source, part = X, weights
         if stored:
             check_scale(X)
@@ -72,8 +81,11 @@ def arrange(
         rows = BlockRows(source, part, n_components)
         columns = columns_without_entries(X.shape[1], n_components, X.dtype)
         loss, mean = rows.survey(beta)
-        W, Ht = draw_start(X.shape, n_components, mean, X.dtype, rng, **start, W_folder=W_folder)
-        return Arrangement(BlockDescent, rows, columns, loss, W, Ht)
+        W, Ht = initialize(
+            rows, BlockColumns(rows), n_components, init, rng,
+            **start, mean=mean, W_folder=W_folder,
+        )  # fmt: skip
+        return Arrangement(BLOCK_SOLVERS[solver, beta], rows, columns, loss, W, Ht)
     if W_folder is not None:
         raise ValueError("W_path is for a store, or with low_memory=True")
     X = weights.scale_matrix(X)
@@ -81,11 +93,34 @@ def arrange(
     rows = make_rows(X, n_components, *entries)
     columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
     loss = make_loss(beta, X.data, X.shape, *entries)
-    W, Ht = initialize(
-        rows, columns, n_components, init, rng,
-        **start, beta=beta, solver=solver, n_threads=n_threads,
-    )  # fmt: skip
+    W, Ht = initialize(rows, columns, n_components, init, rng, **start)
     return Arrangement(choose_solver(solver, beta, rows.plain), rows, columns, loss, W, Ht)
+
+
+def check_blocks(beta, solver, entries, what):
+    """Raise if there is no solver for a loss that takes X in blocks of rows."""
+    if not entries.plain:
+        raise ValueError(
+            f'{what} is for entries that count alike: not with weights, nor missing="unknown"'
+        )
+    if (solver, beta) in BLOCK_SOLVERS:
+        return
+    if beta == 1:
+        raise ValueError(
+            f'{what} and loss="kullback-leibler" need solver="mu", which is what they have by '
+            f'default, or MiniBatchNMF: solver="cd" looks at X from both sides'
+        )
+    raise ValueError(
+        f'{what} needs loss="frobenius" or "kullback-leibler": any other looks at all entries '
+        f"of W H, from both sides"
+    )
+
+
+def default_solver(beta, *, in_blocks):
+    """Return the solver of a loss: coordinate descent where there is one."""
+    if in_blocks and beta == 1:
+        return "mu"
+    return "cd" if beta in (1, 2) else "mu"
 
 
 def choose_solver(solver, beta, plain):

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..kernels.products import measure_rows, scatter_rows
+from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
 from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows
+from ..sources.layout import index_type
 from .coordinate_descent import CoordinateDescent
 
 BLOCK_NNZ = 2**24
@@ -29,14 +30,15 @@ class BlockRows:
     ----------
     source : object
         With shape, nnz, dtype, `blocks(max_nnz)` (a list of the first and the last row + 1 of
-        each) and `rows(start, stop)`, which returns a checked CSR matrix; such as a `CsrStore`.
+        each), `rows(start, stop)`, which returns a checked CSR matrix, and `check(start, stop)`,
+        which raises if it can no longer be used; such as a `CsrStore`.
     weights : Weights
     n_components : int
     """
 
     def __init__(self, source, weights, n_components):
         self.source, self.weights, self.n_components = source, weights, n_components
-        self.nnz, self.n_rows = source.nnz, source.shape[0]
+        self.nnz, self.n_rows, self.dtype = source.nnz, source.shape[0], source.dtype
         self.n_blocks = MAX_BLOCKS  # of the kernels, within a block
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
@@ -47,6 +49,7 @@ class BlockRows:
         if len(blocks) == 1:
             if self._only is None:
                 self._only = self._load(*blocks[0])
+            self.source.check(*blocks[0])
             yield *blocks[0], self._only
             return
         with ThreadPoolExecutor(1) as reader:  # the next block is read while one is worked on
@@ -55,6 +58,7 @@ class BlockRows:
                 rows = ahead.result()
                 if place + 1 < len(blocks):
                     ahead = reader.submit(self._load, *blocks[place + 1])
+                self.source.check(*block)
                 yield *block, rows
 
     def _load(self, start, stop):
@@ -75,6 +79,50 @@ class BlockRows:
         n_samples, n_features = self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
 
+    def multiply(self, factor, out, n_threads):
+        """Set out to X factor, and return its gram matrix."""
+        return sum(
+            multiply_with_gram(rows, factor, out[start:stop], n_threads)
+            for start, stop, rows in self
+        )
+
+
+class BlockColumns:
+    """The transpose of `BlockRows`, for products only."""
+
+    def __init__(self, rows):
+        self.rows, self.nnz, self.dtype = rows, rows.nnz, rows.dtype
+        self.n_rows = rows.source.shape[1]
+
+    def multiply(self, factor, out, n_threads):
+        """Set out to X' factor, and return its gram matrix."""
+        sums = empty_sums(self.rows, factor.shape[1])
+        for start, stop, rows in self.rows:
+            scatter_rows(n_threads, rows, cut_rows(rows, len(sums)), factor[start:stop], sums)
+        # The parts, one below the other, as what sparse rows of ones are multiplied by.
+        places = np.arange(len(sums) * self.n_rows, dtype=index_type(len(sums) * self.n_rows))
+        ones = freeze_rows(
+            np.ones(len(places), self.dtype),
+            places.reshape(len(sums), self.n_rows).T.ravel(),
+            np.arange(self.n_rows + 1) * len(sums),
+            self.rows.n_components,
+        )
+        return multiply_with_gram(ones, sums.reshape(len(places), -1), out, n_threads)
+
+
+def empty_sums(rows, width):
+    """Return zero sums over the rows for each column, in parts for the threads."""
+    n_features = rows.source.shape[1]
+    return np.zeros((count_parts(rows.nnz, n_features), n_features, width), rows.dtype)
+
+
+def cut_rows(rows, n_parts):
+    """Cut rows into parts with about equally many entries, one for each sum."""
+    cuts = np.linspace(0, rows.nnz, n_parts + 1).astype(np.int64)
+    parts = np.searchsorted(rows.indptr, cuts)
+    parts[0], parts[-1] = 0, rows.n_rows
+    return parts
+
 
 class MemorySource:
     """A matrix in memory as a source of one block."""
@@ -90,6 +138,9 @@ class MemorySource:
         """Return the matrix, which is the only block."""
         return self._X
 
+    def check(self, start, stop):
+        """Memory stays what it is."""
+
 
 def columns_without_entries(n_features, n_components, dtype):
     """Return the `Rows` of a factor that is found from sums: all of them empty."""
@@ -102,9 +153,7 @@ class BlockDescent(CoordinateDescent):
 
     def _allocate(self, width):
         super()._allocate(width)
-        n_features = self.columns.n_rows
-        shape = (count_parts(self.rows.nnz, n_features), n_features, width)
-        self._cross = np.zeros(shape, self.current.W.dtype)
+        self._cross = empty_sums(self.rows, width)
 
     def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
         if rows is self.columns:
@@ -123,15 +172,9 @@ class BlockDescent(CoordinateDescent):
             )  # fmt: skip
             fit, residual = fit + part_fit, residual + part_residual
             total += part_gram
-            scatter_rows(self.n_threads, block, self._parts(block), out[part], self._cross)
+            parts = cut_rows(block, len(self._cross))
+            scatter_rows(self.n_threads, block, parts, out[part], self._cross)
         return fit, residual, total
-
-    def _parts(self, block):
-        """Cut a block into parts with about equally many entries, one for each sum."""
-        cuts = np.linspace(0, block.nnz, len(self._cross) + 1).astype(np.int64)
-        parts = np.searchsorted(block.indptr, cuts)
-        parts[0], parts[-1] = 0, block.n_rows
-        return parts
 
     def _sum_residuals(self, W, Ht):
         total = 0.0

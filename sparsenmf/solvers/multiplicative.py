@@ -1,5 +1,7 @@
 """Multiplicative updates, for every beta divergence. No momentum, no inner sweeps."""
 
+import numpy as np
+
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows, scale_rows_beta
 from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import ColumnSums
@@ -8,22 +10,26 @@ from .kullback_leibler import ColumnSums
 class MultiplicativeFrobenius(CoordinateDescent):
     """beta = 2: denominators from the gram matrix. Residuals are coordinate descent's."""
 
-    def _update(self, rows, other, summary, penalty, factor, out, *, last):
-        partials = self._partials[: 0 if last else rows.n_blocks]
+    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+        if max_sweeps == 0:
+            return super()._run(
+                rows, other, gram, penalty, factor, out, 0, sums=sums, want_gram=want_gram
+            )
+        partials = self._partials[: rows.n_blocks if want_gram else 0]
         statistics = self._statistics[: rows.n_blocks]
-        gram = summary.astype(factor.dtype)
         scale_rows(
             self.n_threads,
             rows,
             other,
-            gram,
+            gram.astype(factor.dtype),
             penalty,
+            self._no_sums if sums is None else sums,
             factor,
             out,
             partials,
             statistics,
         )
-        return float(statistics[:, 0].sum()), None if last else self._sum(partials)
+        return float(statistics[:, 0].sum()), 0.0, self._sum(partials) if want_gram else None
 
 
 class MultiplicativeBeta(ColumnSums):
@@ -40,9 +46,11 @@ class MultiplicativeBeta(ColumnSums):
         _, residual = self._run(rows, other, summary, penalty, factor, spare, RESIDUAL)
         return residual, self._sum_columns(factor, rows)
 
-    def _run(self, rows, other, sums, penalty, factor, out, mode):
+    def _run(self, rows, other, sums, penalty, factor, out, mode, *, earlier=None):
         statistics = self._statistics[: rows.n_blocks]
         beta = self.loss.beta
+        if earlier is None:
+            earlier = np.empty((0, 0, factor.shape[1]), factor.dtype)
         scale_rows_beta(
             self.n_threads,
             rows,
@@ -52,6 +60,7 @@ class MultiplicativeBeta(ColumnSums):
             exponent(beta),
             self.loss.floor,
             penalty,
+            earlier,
             factor,
             out,
             mode,

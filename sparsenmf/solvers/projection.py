@@ -59,7 +59,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
         Loss and penalty of W, if wanted, or for beta = 2, where they cost nothing.
     """
     statistics, penalty, Ht = np.empty((rows.n_blocks, 2)), frozen.penalty, frozen.Ht
-    dtype = W.dtype.type
+    dtype, none = W.dtype.type, np.empty((0, 0, W.shape[1]), W.dtype)
     if loss.beta == 2 and not rows.plain:
         update_rows_observed(
             n_threads, rows, Ht, _plain_gram(frozen, rows.absent), penalty, W.shape[1], W, W,
@@ -74,7 +74,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
             Ht,
             frozen.gram,
             penalty,
-            np.empty((0, 0, W.shape[1]), W.dtype),
+            none,
             dtype(1),
             W,
             W,
@@ -90,18 +90,20 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
             n_threads, rows, Ht, frozen.sums, penalty, W, W, max_sweeps, tol, want_loss, statistics
         )
         return loss.constant + float(statistics[:, 0].sum()) if want_loss else None
-    options = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty, W, W)
-    first: tuple = (rows, Ht)
-    scale = scale_rows_beta
-    if not rows.plain:
-        scale, first = scale_rows_observed, (rows, Ht, np.empty((0, 0), W.dtype))
+    none = np.empty((0, 0, W.shape[1]), W.dtype)
+    options: tuple = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty)
+    if rows.plain:
+        scale, arguments = scale_rows_beta, (rows, Ht, *options, none)
+    else:
+        scale = scale_rows_observed
+        arguments = (rows, Ht, np.empty((0, 0), W.dtype), *options)
 
     def measure(column, mode):
-        scale(n_threads, *first, *options, mode, statistics)
+        scale(n_threads, *arguments, W, W, mode, statistics)
         return float(statistics[:, column].sum())
 
     for sweep in range(1, max_sweeps + 1):
-        scale(n_threads, *first, *options, UPDATE, statistics)
+        scale(n_threads, *arguments, W, W, UPDATE, statistics)
         if sweep % LOOK == 0:
             objective = loss.constant + measure(0, OBJECTIVE)
             if measure(1, RESIDUAL) <= tol * objective:

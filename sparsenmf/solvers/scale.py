@@ -24,11 +24,17 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
     return np.exp2(np.where(np.isfinite(exponent), exponent, 0.0))
 
 
-def order_components(W, Ht, n_components, *, keep=False, balanced=False, W_path=None):
-    """Return W and H without padding, the heaviest component first, or in their order.
+def order_components(W, Ht, n_components, *, keep=False, balanced=False):
+    """Return H without padding, the heaviest component first, or in their order.
 
-    Balanced, the entries of both are of about the same size. With a path, W is that file,
-    mapped into memory.
+    Balanced, the entries of both factors are of about the same size.
+
+    Returns
+    -------
+    order : ndarray of shape (n_components,), int
+    scale : ndarray of shape (n_components,), dtype of W
+        What the columns of W are to be divided by, in that order.
+    H : ndarray of shape (n_components, n_features)
     """
     order, squares = np.arange(n_components), [sum_squares(F)[:n_components] for F in (W, Ht)]
     if not keep:
@@ -40,9 +46,32 @@ def order_components(W, Ht, n_components, *, keep=False, balanced=False, W_path=
     if balanced:
         scale = balance(squares[0], squares[1], len(W), len(Ht)).astype(W.dtype)[order]
         H *= scale[:, None]
+    return order, scale, H
+
+
+def take_components(W, order, scale, finish, W_path=None):
+    """Return these columns of W, divided by their scale.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n_samples, width)
+    order, scale : ndarray
+        As `order_components` returns them.
+    finish : callable
+        ``finish(start, part)`` changes rows in place, from row `start` on: a few, or all.
+    W_path : path-like, optional
+        Then W is that file, mapped into memory.
+    """
     if W_path is None:
         W = np.take(W, order, axis=1)
         W /= scale
-        return W, H
-    pieces = (W[start : start + CHUNK][:, order] / scale for start in range(0, len(W), CHUNK))
-    return write_rows(W_path, (len(W), n_components), W.dtype, pieces), H
+        finish(0, W)
+        return W
+
+    def pieces():
+        for start in range(0, len(W), CHUNK):
+            part = W[start : start + CHUNK][:, order] / scale
+            finish(start, part)
+            yield part
+
+    return write_rows(W_path, (len(W), len(order)), W.dtype, pieces())

@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,16 @@ from .layout import RECORD, absolute, find_data, is_ours, read_record, verify_fi
 BLOCK_NNZ = 2**23
 """Nonzeros of a block, unless the caller says: 64 MiB of float32 data and their indices."""
 
+FILES = ("indptr.npy", "indices.npy", "data.npy")
+
 MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of open files
 
 
 def open_csr(folder, *, verify=False):
     """Open a sparse matrix that `write_csr` wrote, without reading it.
+
+    `factorize` takes it with any start, for the Frobenius loss and, by multiplicative updates,
+    the Kullback-Leibler loss.
 
     Parameters
     ----------
@@ -37,6 +43,14 @@ def open_csr(folder, *, verify=False):
         If there is no such folder.
     ValueError
         If it is no store, an unfinished one, or damaged; the message names the file.
+
+    Notes
+    -----
+    Files are mapped into memory, and must not be changed while the store is in use. They are
+    looked at each time before their rows are used: one that was written to, cut or replaced is
+    a ValueError that names it. One that is cut at the moment its rows are being used ends the
+    process with a bus error (SIGBUS), as any mapped file does. `write_csr` never changes a
+    file that is there, and removed files can be read by those who have mapped them.
 
     Examples
     --------
@@ -93,8 +107,9 @@ class CsrStore:
         self._record = record
         self.shape, self.nnz, self.dtype = record.shape, record.nnz, record.dtype
         self.max_value, self.n_shards = record.max_value, len(record.shards)
-        self.nbytes = 0
+        self.nbytes, self._marks = 0, {}
         for path, dtype, length, info in record.files(folder):
+            self._marks[path] = mark_file(path)
             find_data(path, dtype, length, info)
             self.nbytes += info["bytes"]
         # First rows and positions of the shards, and the ends of the last.
@@ -135,7 +150,8 @@ class CsrStore:
         IndexError
             If these are not rows of the matrix.
         ValueError
-            If the files are damaged, so that following their indices would not be safe.
+            If the files are damaged, so that following their indices would not be safe, or are
+            no longer those that were opened.
         """
         start, stop = operator.index(start), operator.index(stop)
         if not 0 <= start <= stop <= self.shape[0]:
@@ -151,8 +167,33 @@ class CsrStore:
         X.has_canonical_format = True  # it was written so: scipy need not look
         return X
 
+    def check(self, start, stop):
+        """Raise ValueError if a file that has some of these rows is no longer what was opened.
+
+        A mapped file that has become shorter would end the process, not raise, once its pages
+        are used. `rows` checks by itself; this is for rows that it returned a while ago.
+        """
+        last = self._shard_of_row(max(start, stop - 1))
+        for number in range(self._shard_of_row(start), last + 1):
+            self._check_shard(number)
+
+    def _check_shard(self, number):
+        folder = self.folder / self._record.shards[number].folder
+        for name in FILES:
+            path = folder / name
+            if mark_file(path) not in (self._marks[path], None):
+                raise ValueError(
+                    f"{path} has been written to or replaced since the store was opened: "
+                    f"open it again, or write it anew if it is damaged"
+                )
+
+    def _shard(self, number):
+        """Return the mapped arrays of a shard: indptr, indices and data."""
+        self._check_shard(number)
+        return self._map(number)
+
     def _slice_shard(self, number, start, stop):
-        indptr, indices, data = self._map(number)
+        indptr, indices, data = self._shard(number)
         indptr = indptr[start : stop + 1]
         low, high = int(indptr[0]), int(indptr[-1])
         # No kernel checks these, and a damaged file must not have it read anywhere. Once for
@@ -222,13 +263,25 @@ class CsrStore:
     def _position(self, row):
         """Return how many nonzeros come before a row."""
         number = self._shard_of_row(row)
-        return int(self._positions[number] + self._map(number)[0][row - self._rows[number]])
+        return int(self._positions[number] + self._shard(number)[0][row - self._rows[number]])
 
     def _row_at(self, position):
         """Return the first row before which there are so many nonzeros, or more."""
         number = max(int(np.searchsorted(self._positions, position, side="left")) - 1, 0)
-        indptr, _, _ = self._map(number)
+        indptr, _, _ = self._shard(number)
         return int(self._rows[number] + np.searchsorted(indptr, position - self._positions[number]))
+
+
+def mark_file(path):
+    """Return what tells a file from another and from what it was; None if it is not there.
+
+    A file that is removed while it is mapped stays as it is for those who map it.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def map_shard(folder, record, number):
