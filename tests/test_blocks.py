@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize, rows
+from sparsenmf.entries import Entries
 from sparsenmf.initialization import initialize
 from sparsenmf.rows import make_rows
 from sparsenmf.solvers import arrangement
@@ -166,7 +167,7 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
     for shape, solver in (((800, 90), BlockDescent), ((600, 90), CoordinateDescent)):
         X = sp.random_array(shape, density=0.1, rng=rng, format="csr")
         arranged = arrangement.arrange(
-            X, Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
+            X, Entries(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
             W=None, H=None, low_memory=False, n_threads=1,
         )  # fmt: skip
         assert arranged.solver is solver

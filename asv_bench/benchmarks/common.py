@@ -10,11 +10,19 @@ from . import datasets
 
 THREADS = [1, 2]
 
+ONCE = bool(os.environ.get("SPARSENMF_BENCH_ONCE"))
+"""Whether each benchmark runs with its first parameters only, to see that it works."""
+
 
 class Benchmark:
     """Limits, and the first calls, made before the clock starts."""
 
     timeout = 300
+
+    def __init_subclass__(cls):
+        """Keep the first value of each parameter, if that is all that is wanted."""
+        if ONCE and hasattr(cls, "params"):
+            cls.params = tuple(values[:1] for values in cls.params)
 
     def warm_up(self, n_threads=None):
         """Load the kernels (compile them, if need be) and wake the threads."""
