@@ -183,9 +183,10 @@ default "frobenius"
     -------
     Factorization
         With W, H, the objective after each iteration and why it stopped. Ctrl-C ends
-        the run after the iteration's current half and returns what has been reached,
-        with ``stop_reason == "interrupted"``; before the first iteration has ended
-        there is nothing to return and KeyboardInterrupt is raised.
+        the run within a second, whatever an iteration takes, and returns what has been
+        reached, with ``stop_reason == "interrupted"`` (and with an optimality of NaN where
+        it would take long to measure); before the first iteration has ended there is
+        nothing to return and KeyboardInterrupt is raised.
 
     Raises
     ------
@@ -313,10 +314,12 @@ default "frobenius"
 
 def _conclude(run, stopping, stop_reason, weights, options, constrained, W_path):
     """Return the result of a run."""
+    optimality = float("nan")
     try:
-        optimality = run.optimality()
+        if stop_reason != "interrupted" or stopping.is_quick():
+            optimality = run.optimality()
     except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
-        optimality, stop_reason = float("nan"), "interrupted"
+        stop_reason = "interrupted"
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale

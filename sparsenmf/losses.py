@@ -65,7 +65,8 @@ def make_loss(beta, data, shape):
             constant -= float(np.log(x).sum()) + len(x)
         else:
             constant += powers / (beta * (beta - 1))
-    return Loss(beta, constant, scale, EPSILON * total / (shape[0] * shape[1]))
+    mean = total / (shape[0] * shape[1])
+    return Loss(beta, constant, scale, EPSILON * (mean or 1.0))
 
 
 def loss_name(beta):
