@@ -65,6 +65,7 @@ def finish_child(child, timeout=TIMEOUT):
         out, err = child.communicate()
         pytest.fail(f"the child hangs\n{out}\n{err}")
     assert child.returncode == 0, f"exit code {child.returncode}\n{out}\n{err}"
+    assert "Traceback" not in err, err  # of a thread, say
     return out
 
 

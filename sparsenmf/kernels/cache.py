@@ -6,7 +6,9 @@ does not notice edits in the other files a kernel is made of. Here each compiled
 signature is one file, written to a temporary name and renamed; its name is a hash
 of everything the code depends on (all kernel sources, versions, processor,
 signature); its first bytes are a digest of the rest. Whatever is wrong with it,
-the kernel is compiled instead.
+the kernel is compiled instead. Files of older versions, of which nobody knows whether they
+are still in use, are removed when the folder has grown beyond `MAX_BYTES`: those that were
+used longest ago first.
 
 Environment
 -----------
@@ -22,6 +24,7 @@ import os
 import pickle
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import llvmlite
@@ -31,6 +34,10 @@ from numba.core.caching import CompileResultCacheImpl, NullCache
 from numba.core.serialize import dumps
 
 DIGEST_SIZE = 32
+
+MAX_BYTES = 2**28  # of all kernels: about twenty times those of one version on one machine
+
+DAY = 86_400.0  # seconds; how exactly it is known when a file was used
 
 log = logging.getLogger(__name__)
 """Says at level DEBUG why a kernel was compiled although it might have been stored."""
@@ -72,7 +79,9 @@ class KernelCache(NullCache):
             digest, payload = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
             if hashlib.sha256(key + payload).digest() != digest:
                 return None
-            return self._impl.rebuild(target_context, pickle.loads(payload))
+            loaded = self._impl.rebuild(target_context, pickle.loads(payload))
+            _note_use(path)
+            return loaded
         except FileNotFoundError:
             return None
         except Exception:  # whatever is wrong with the file, the kernel can be compiled
@@ -95,6 +104,7 @@ class KernelCache(NullCache):
                 file.write(hashlib.sha256(key + payload).digest() + payload)
             os.replace(temporary, path)
             temporary = None
+            prune(folder)
         except Exception:  # full or read-only disk, unpicklable code: it works uncached
             log.debug("%s: kernel not stored", self.name, exc_info=True)
         finally:
@@ -107,6 +117,36 @@ class KernelCache(NullCache):
         magic = target_context.codegen().magic_tuple()
         key = repr((self.name, str(sig), str(magic), SOURCES)).encode()
         return folder / f"{self.name}-{hashlib.sha256(key).hexdigest()[:24]}.kernel", key
+
+
+def _note_use(path):
+    """Let the file's time be of today."""
+    with contextlib.suppress(OSError):  # a cache that cannot be written to
+        if time.time() - path.stat().st_mtime > DAY:
+            os.utime(path)
+
+
+def prune(folder):
+    """Remove kernels until `MAX_BYTES` are left, and what killed writers left behind.
+
+    Of no consequence to a process that wants one of them: it compiles.
+    """
+    found = []
+    for path in [*folder.glob("*.kernel"), *folder.glob(".writing-*")]:
+        with contextlib.suppress(OSError):  # another process removed it
+            status = path.stat()
+            unfinished = path.suffix != ".kernel"
+            if unfinished and time.time() - status.st_mtime > DAY:
+                path.unlink()
+            elif not unfinished:
+                found.append((status.st_mtime, status.st_size, path))
+    excess = sum(size for _, size, _ in found) - MAX_BYTES
+    for _, size, path in sorted(found):
+        if excess <= 0:
+            break
+        excess -= size
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def source_digest():
