@@ -84,7 +84,8 @@ class Components:
         Raises
         ------
         TypeError, ValueError
-            If X is not as in `factorize`, or has not n_features columns.
+            If X is not as in `factorize`, has not n_features columns, or is so large that the
+            result does not fit into its type.
         """
         options = self._check(tol, max_sweeps, n_threads)
         if is_store(X):
@@ -156,11 +157,18 @@ class Components:
         from .solvers.projection import project
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows, loss = make_rows(X, self.n_components), make_loss(self.beta, X.data, X.shape)
+        rows, frozen = make_rows(X, self.n_components), self._freeze()
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
-        value = project(
-            rows, self._freeze(), W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
+            loss = make_loss(self.beta, X.data, X.shape)
+            value = project(
+                rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
+            )
+        if not np.isfinite(W.max()) or (want_loss and not np.isfinite(value)):
+            raise ValueError(
+                f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
+                f"of {W.dtype}: multiply X by a constant, or fit in float64"
+            )
         return W, value
 
     def _freeze(self):

@@ -184,7 +184,6 @@ class MiniBatchNMF(BaseNMF):
         X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
         if first:
             self._forget()
-            check_scale(X)
             self._open(X, H, check_random_state(self.random_state))
         self._stream.add(X)
         self.n_steps_ += 1
@@ -271,6 +270,7 @@ class MiniBatchNMF(BaseNMF):
 
     def _open(self, X, H, rng, window=None):
         """Begin with a first batch, checked."""
+        check_scale(X)
         n_components = self.n_components
         if n_components in ("auto", None):
             n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])

@@ -69,8 +69,8 @@ def finish_child(child, timeout=TIMEOUT):
     return out
 
 
-def run_child(function, *args, env=None):
-    return finish_child(start_child(function, *args, env=env))
+def run_child(function, *args, env=None, timeout=TIMEOUT):
+    return finish_child(start_child(function, *args, env=env), timeout)
 
 
 def assert_all_expected(out, count):

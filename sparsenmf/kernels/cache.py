@@ -37,6 +37,9 @@ DIGEST_SIZE = 32
 
 MAX_BYTES = 2**28  # of all kernels: about twenty times those of one version on one machine
 
+NO_CODE = ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER")
+"""Settings of numba's that do not change the code: the layer is linked when it is launched."""
+
 DAY = 86_400.0  # seconds; how exactly it is known when a file was used
 
 log = logging.getLogger(__name__)
@@ -159,7 +162,7 @@ def source_digest():
     settings = sorted(
         (name, value)
         for name, value in os.environ.items()
-        if name.startswith("NUMBA_") and name not in ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR")
+        if name.startswith("NUMBA_") and name not in NO_CODE
     )
     digest.update(repr((versions, settings)).encode())
     return digest.hexdigest()
