@@ -10,7 +10,7 @@ from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
-from .validation import check_matrix
+from .validation import check_matrix, check_scale
 from .weights import Weights
 
 LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
@@ -84,8 +84,8 @@ class Components:
         Raises
         ------
         TypeError, ValueError
-            If X is not as in `factorize`, has not n_features columns, or is so large that the
-            result does not fit into its type.
+            If X is not as in `factorize`, has not n_features columns, or is of a scale that does
+            not fit into the type of H.
         """
         options = self._check(tol, max_sweeps, n_threads)
         if is_store(X):
@@ -139,6 +139,7 @@ class Components:
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
         check_loss(self.beta, "mu", X)
+        check_scale(X, self.H.dtype)
         weights = Weights(None, self.feature_weight, self.beta)
         if stored:
             for start, stop in X.blocks():

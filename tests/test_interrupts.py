@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import pickle
 import random
 import signal
 import sys
@@ -102,3 +103,56 @@ def test_interrupt_at_any_line_leaves_a_consistent_result():
         if model.stop_reason != "interrupted":  # all lines of an iteration have been seen
             break
     assert n > 50
+
+
+def learn_interrupted(estimator, X, n):
+    """Learn from a batch; Ctrl-C comes at the n-th line run in the package. Tell whether it did."""
+    lines, tracer = 0, sys.gettrace()
+
+    def count(frame, event, _):
+        nonlocal lines
+        lines += event == "line"
+        if event == "line" and lines == n:
+            raise KeyboardInterrupt
+        return count
+
+    def enter(frame, *_):
+        return count if frame.f_code.co_filename.startswith(sparsenmf.__path__[0]) else None
+
+    sys.settrace(enter)
+    try:
+        estimator.partial_fit(X)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(tracer)
+    return False
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+def test_interrupt_at_any_line_of_a_batch_leaves_a_stream_that_goes_on(loss):
+    pytest.importorskip("sklearn")
+    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
+    begun = sparsenmf.MiniBatchNMF(3, beta_loss=loss, random_state=0).partial_fit(X)
+    learned = pickle.loads(pickle.dumps(begun)).partial_fit(X)
+    for n in itertools.count(1):
+        estimator = pickle.loads(pickle.dumps(begun))
+        interrupted = learn_interrupted(estimator, X, n)
+        if estimator.n_samples_seen_ == 40:  # as it was, or all of it
+            estimator.partial_fit(X)
+        assert estimator.n_samples_seen_ == 80, n
+        assert estimator.components_.tobytes() == learned.components_.tobytes(), n
+        if not interrupted:
+            break
+    assert n > 50
+
+
+def test_interrupt_in_the_first_batch_leaves_the_estimator_without_a_fit():
+    pytest.importorskip("sklearn")
+    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
+    wanted = sparsenmf.MiniBatchNMF(3, random_state=0).partial_fit(X).components_.tobytes()
+    for n in range(1, 400, 7):
+        estimator = sparsenmf.MiniBatchNMF(3, random_state=0)
+        if learn_interrupted(estimator, X, n) and not hasattr(estimator, "_stream"):
+            estimator.partial_fit(X)
+        assert estimator.components_.tobytes() == wanted, n
