@@ -162,9 +162,7 @@ class Components:
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
             loss = make_loss(self.beta, X.data, X.shape)
-            value = project(
-                rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
-            )
+            value = project(rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss)
         if not np.isfinite(W.max()) or (want_loss and not np.isfinite(value)):
             raise ValueError(
                 f"X has values up to {X.data.max():.3g}, which with this H are out of the range "

@@ -409,3 +409,39 @@ def test_a_full_cache_stays_within_its_size_and_works(tmp_path, monkeypatch):
     jit.Kernel(double)(1, np.array([1.0, 2.0, 3.0]), out)
     assert out.tolist() == [2, 4, 6]
     assert files(tmp_path) == {}
+
+
+def child_nowhere_for_numba():
+    """numba's own cache finds no folder to write to: site-packages and home are read-only."""
+    from numba.core.caching import CompileResultCacheImpl
+
+    CompileResultCacheImpl._locator_classes = []
+    child_solve(1)
+
+
+def test_read_only_installation_and_home_are_no_matter(tmp_path):
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    assert not check(run_child(child_nowhere_for_numba, env=env))[0]
+    assert not check(run_child(child_nowhere_for_numba, env=env))[1]
+    env["SPARSENMF_CACHE_DIR"] = "/proc/nowhere"
+    assert not check(run_child(child_nowhere_for_numba, env=env))[0]
+
+
+def child_of_zip(archive):
+    """The package in a zip file, of which no sources can be read."""
+    sys.path.insert(0, archive)
+    sparsenmf.__path__[:] = [f"{archive}/sparsenmf"]
+    import sparsenmf.kernels.cache as loaded
+
+    assert loaded.__file__.startswith(archive)
+    assert loaded.active_folder() is None
+    child_solve(1)
+
+
+def test_package_in_a_zip_file_works_without_a_cache(tmp_path):
+    root = Path(sparsenmf.__path__[0]).parent
+    archive = shutil.make_archive(tmp_path / "package", "zip", root, "sparsenmf")
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    loaded, _ = check(run_child(child_of_zip, archive, env=env))
+    assert not loaded
+    assert not (tmp_path / "cache").exists()

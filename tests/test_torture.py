@@ -253,9 +253,7 @@ def small_store():
 def whole_store_digest(n_iter):
     if n_iter > 1000:
         return b""
-    return sparsenmf.factorize(
-        small_store(), 3, max_iter=n_iter, tol=0, random_state=0
-    ).H.tobytes()
+    return sparsenmf.factorize(small_store(), 3, max_iter=n_iter, tol=0, random_state=0).H.tobytes()
 
 
 CELLS = {  # name: function, its arguments, how many digests, the layer under which CI runs it

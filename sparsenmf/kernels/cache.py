@@ -30,7 +30,8 @@ from pathlib import Path
 import llvmlite
 import numba
 import numpy as np
-from numba.core.caching import CompileResultCacheImpl, NullCache
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 DIGEST_SIZE = 32
@@ -55,15 +56,18 @@ def attach_cache(dispatcher, name):
     if _switched_off() or not hasattr(dispatcher, "_cache"):
         return
     with contextlib.suppress(AttributeError, TypeError):
-        dispatcher._cache = KernelCache(dispatcher.py_func, name)
+        dispatcher._cache = KernelCache(name)
 
 
 class KernelCache(NullCache):
-    """numba's cache protocol (load_overload, save_overload) on plain files."""
+    """numba's cache protocol (load_overload, save_overload) on plain files.
 
-    def __init__(self, py_func, name):
+    numba's own implementation of it, when it is made, looks for a folder that it can write
+    to, and raises if there is none.
+    """
+
+    def __init__(self, name):
         self.name = name
-        self._impl = CompileResultCacheImpl(py_func)
 
     @property
     def cache_path(self):
@@ -82,7 +86,7 @@ class KernelCache(NullCache):
             digest, payload = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
             if hashlib.sha256(key + payload).digest() != digest:
                 return None
-            loaded = self._impl.rebuild(target_context, pickle.loads(payload))
+            loaded = CompileResult._rebuild(target_context, *pickle.loads(payload))
             _note_use(path)
             return loaded
         except FileNotFoundError:
@@ -98,9 +102,9 @@ class KernelCache(NullCache):
             return
         temporary = None
         try:
-            if not self._impl.check_cachable(data):
+            if data.lifted or data.library.has_dynamic_globals:  # bound to this process
                 return
-            payload = dumps(self._impl.reduce(data))
+            payload = dumps(data._reduce())
             path, key = self._place(folder, sig, data.target_context)
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
             with os.fdopen(handle, "wb") as file:
@@ -153,10 +157,19 @@ def prune(folder):
 
 
 def source_digest():
-    """Return a hash of all kernel sources and of the versions they are compiled with."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    """Return a hash of all kernel sources and of the versions they are compiled with.
+
+    None if they cannot be read (a package in a zip file, or without sources): there is no
+    telling then which code they come from.
+    """
+    digest, paths = hashlib.sha256(), sorted(Path(__file__).parent.glob("*.py"))
+    if not paths:
+        return None
+    try:
+        for path in paths:
+            digest.update(path.name.encode() + path.read_bytes())
+    except OSError:
+        return None
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
     # These settings change the machine code, but are not part of a signature.
     settings = sorted(
@@ -173,7 +186,7 @@ SOURCES = source_digest()
 
 
 def _switched_off():
-    return os.environ.get("SPARSENMF_CACHE") == "0"
+    return SOURCES is None or os.environ.get("SPARSENMF_CACHE") == "0"
 
 
 def active_folder():

@@ -7,6 +7,7 @@ summed by scattering each row of W_b to the columns of its entries, which for ma
 far more rows than columns is also the faster way: the sums stay in cache, W would not.
 """
 
+import contextlib
 import threading
 
 import numpy as np
@@ -85,10 +86,8 @@ class Ahead:
     def __init__(self, function, *args):
         self._call, self._result, self._error = (function, args), None, None
         self._thread = threading.Thread(target=self._run, daemon=True)
-        try:
+        with contextlib.suppress(RuntimeError):  # too many threads
             self._thread.start()
-        except RuntimeError:  # too many threads
-            self._thread = None
 
     def _run(self):
         function, args = self._call
@@ -99,7 +98,7 @@ class Ahead:
 
     def result(self):
         """Wait for the result and return it, or raise what the function has raised."""
-        if self._thread is None:
+        if self._thread.ident is None:  # it has not started
             self._run()
         else:
             self._thread.join()
