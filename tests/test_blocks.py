@@ -134,13 +134,13 @@ def test_rows_know_their_size(X):
 
 
 def test_without_another_thread_blocks_are_read_in_this_one(X, in_pieces, monkeypatch):
-    from sparsenmf.solvers import blocks
+    from sparsenmf.kernels import background
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
     options = {"low_memory": True, "random_state": 0, "max_iter": 3}
     expected = factorize(X, 5, **options)
-    monkeypatch.setattr(blocks.threading.Thread, "start", refuse)
+    monkeypatch.setattr(background.threading.Thread, "start", refuse)
     found = factorize(X, 5, **options)
     np.testing.assert_array_equal(found.W, expected.W)

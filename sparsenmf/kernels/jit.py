@@ -6,6 +6,7 @@ serial twin, for every situation in which a parallel region is unsafe or useless
 (`sparsenmf.kernels.threads` decides). Nothing is compiled until the first call.
 """
 
+import functools
 import inspect
 import os
 import types as python_types
@@ -15,7 +16,9 @@ import numba
 from numba import njit
 from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel as numba_parallel
 
+from .background import undisturbed
 from .cache import attach_cache
 from .pieces import in_pieces
 
@@ -76,7 +79,18 @@ def _compile_lazily(body, twin, parallel):
     dispatcher = njit(parallel=parallel, **OPTIONS)(copy)
     if not config.DISABLE_JIT:
         attach_cache(dispatcher, name)
+        _shield(dispatcher)
     return dispatcher
+
+
+def _shield(dispatcher):
+    """Let no Ctrl-C into a compilation.
+
+    It would leave numba with half of its registries, and every later one would fail.
+    """
+    compile_for_args = getattr(dispatcher, "_compile_for_args", None)
+    if compile_for_args is not None:  # numba's private name
+        dispatcher._compile_for_args = functools.partial(undisturbed, compile_for_args)
 
 
 @contextmanager
@@ -85,6 +99,8 @@ def _numba_threads(n_threads):
     if config.DISABLE_JIT or n_threads == 1:  # one: the serial twin, which needs no layer
         yield
         return
+    if not numba_parallel._is_initialized:
+        undisturbed(numba.get_num_threads)  # starts the threads
     before = numba.get_num_threads()
     try:
         numba.set_num_threads(min(n_threads, config.NUMBA_NUM_THREADS))

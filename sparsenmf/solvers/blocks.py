@@ -7,11 +7,10 @@ summed by scattering each row of W_b to the columns of its entries, which for ma
 far more rows than columns is also the faster way: the sums stay in cache, W would not.
 """
 
-import contextlib
-import threading
 
 import numpy as np
 
+from ..kernels.background import Background
 from ..kernels.products import measure_rows, scatter_rows
 from ..losses import Loss, make_loss
 from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows
@@ -50,11 +49,11 @@ class BlockRows:
                 self._only = self._load(*blocks[0])
             yield *blocks[0], self._only
             return
-        ahead = Ahead(self._load, *blocks[0])
+        ahead = Background(self._load, *blocks[0], daemon=True)
         for place, block in enumerate(blocks):  # the next one is read while one is worked on
             rows = ahead.result()
             if place + 1 < len(blocks):
-                ahead = Ahead(self._load, *blocks[place + 1])
+                ahead = Background(self._load, *blocks[place + 1], daemon=True)
             yield *block, rows
 
     def _load(self, start, stop):
@@ -74,37 +73,6 @@ class BlockRows:
             total += float(rows.data.sum(dtype=np.float64))
         n_samples, n_features = self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
-
-
-class Ahead:
-    """The result of a function that runs in a thread of its own, or here if none can start.
-
-    A pool of threads would not do: it refuses work once the interpreter is about to end,
-    though a thread that factorizes is still waited for.
-    """
-
-    def __init__(self, function, *args):
-        self._call, self._result, self._error = (function, args), None, None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        with contextlib.suppress(RuntimeError):  # too many threads
-            self._thread.start()
-
-    def _run(self):
-        function, args = self._call
-        try:
-            self._result = function(*args)
-        except BaseException as error:
-            self._error = error
-
-    def result(self):
-        """Wait for the result and return it, or raise what the function has raised."""
-        if self._thread.ident is None:  # it has not started
-            self._run()
-        else:
-            self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._result
 
 
 class MemorySource:
