@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import json
 import pickle
 
@@ -73,13 +74,11 @@ def child_bits(n_threads, dtype):
 
 
 @posix
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize(
-    ("layer", "n_threads"),
+    ("layer", "n_threads", "dtype"),
     [
-        pytest.param(layer, n, marks=() if (layer, n) == ("workqueue", 4) else pytest.mark.long)
-        for layer in LAYERS
-        for n in (2, 3, 4)
+        pytest.param(*case, marks=() if case == ("workqueue", 4, "f4") else pytest.mark.long)
+        for case in itertools.product(LAYERS, (2, 3, 4), ("f4", "f8"))
     ],
 )
 def test_same_bits_with_any_number_of_threads_of_any_layer(layer, n_threads, dtype, tmp_path):

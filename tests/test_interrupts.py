@@ -156,3 +156,33 @@ def test_interrupt_in_the_first_batch_leaves_the_estimator_without_a_fit():
         if learn_interrupted(estimator, X, n) and not hasattr(estimator, "_stream"):
             estimator.partial_fit(X)
         assert estimator.components_.tobytes() == wanted, n
+
+
+def child_interrupted_while_compiling():
+    """Ctrl-C again and again in the first call of a kernel, which has to be compiled."""
+    import numpy as np
+
+    from sparsenmf.kernels.gram import sum_grams
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    partials, gram, interrupts = np.ones((2, 8, 8)), np.empty((8, 8)), 0
+    for n_threads in (1, 2):
+        for delay in (0.02, 0.1, 0.2, 0.3, 0.0):
+            timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+            try:
+                timer.start()
+                sum_grams(n_threads, partials, gram)
+                timer.join()
+                time.sleep(0.1)
+            except KeyboardInterrupt:
+                interrupts += 1
+        gram[:] = 0
+        sum_grams(n_threads, partials, gram)
+        assert (gram == 2).all()
+    print(interrupts)
+
+
+@posix
+def test_interrupt_while_compiling_does_no_harm():
+    env = {"SPARSENMF_CACHE": "0"}
+    assert finish_child(start_child(child_interrupted_while_compiling, env=env)) == "10\n"

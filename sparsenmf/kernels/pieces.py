@@ -56,7 +56,7 @@ def in_pieces(run, args, per_block, work, n_threads):
             stop = n_blocks
         began = time.perf_counter()
         try:
-            run(*_part(args, per_block, slice(start, stop)))
+            run(*(args if stop - start >= n_blocks else _part(args, per_block, start, stop)))
         except SystemError as error:  # "returned a result with an exception set"
             raise MemoryError(NO_MEMORY) from error
         seconds = max(time.perf_counter() - began, 1e-9)
@@ -66,8 +66,8 @@ def in_pieces(run, args, per_block, work, n_threads):
         raise MemoryError(NO_MEMORY)
 
 
-def _part(args, per_block, part):
-    args = list(args)
+def _part(args, per_block, start, stop):
+    args, part = list(args), slice(start, stop)
     args[0] = args[0]._replace(blocks=args[0].blocks[part])
     for place in per_block:
         args[place] = args[place][part]

@@ -7,7 +7,6 @@ summed by scattering each row of W_b to the columns of its entries, which for ma
 far more rows than columns is also the faster way: the sums stay in cache, W would not.
 """
 
-
 import numpy as np
 
 from ..kernels.background import Background
