@@ -122,14 +122,16 @@ def test_pieces_cover_all_blocks_once_and_leave_no_thread_idle():
         for work, at_most in ((10**15, rows.n_blocks), (LONG * n_threads - 1, 1)):
             sizes = []
 
-            def run(part, none, marks, sizes=sizes):
+            def run(part, none, counts, marks, sizes=sizes):
                 sizes.append(part.n_blocks)
                 assert len(none) == 0
-                assert len(marks) == part.n_blocks
-                marks += 1
+                assert len(counts) == len(marks) == part.n_blocks
+                counts += 1
+                marks[:] = 0
 
             seen[:] = 0
-            in_pieces(run, (rows, np.empty((0, 3)), seen), (1, 2), work, n_threads)
+            args = (rows, np.empty((0, 3)), seen, np.empty(rows.n_blocks))
+            in_pieces(run, args, (1, 2, 3), work, n_threads)
             assert (seen == 1).all()
             assert len(sizes) <= at_most
             assert len(sizes) == 1 or min(sizes) >= n_threads

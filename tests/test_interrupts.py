@@ -1,5 +1,6 @@
 """Ctrl-C at any moment: what has been reached comes back, and it is consistent."""
 
+import importlib
 import itertools
 import json
 import os
@@ -186,3 +187,26 @@ def child_interrupted_while_compiling():
 def test_interrupt_while_compiling_does_no_harm():
     env = {"SPARSENMF_CACHE": "0"}
     assert finish_child(start_child(child_interrupted_while_compiling, env=env)) == "10\n"
+
+
+def child_interrupted_while_importing(delay):
+    """Ctrl-C in the first call, which imports numba."""
+    X, interrupted = sp.eye_array(9).tocsr(), False
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        importlib.import_module("sparsenmf.kernels")
+        timer.join()
+        time.sleep(0.1)
+    except KeyboardInterrupt:
+        interrupted = True
+    print(interrupted, sparsenmf.factorize(X, 2, max_iter=2).n_iter)
+
+
+@posix
+@pytest.mark.parametrize(
+    "delay", [0.1, *(pytest.param(d / 10, marks=pytest.mark.long) for d in range(2, 10))]
+)
+def test_interrupt_while_importing_does_no_harm(delay):
+    assert finish_child(start_child(child_interrupted_while_importing, delay)) == "True 2\n"
