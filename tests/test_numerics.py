@@ -230,6 +230,7 @@ def test_millions_of_empty_rows(n_rows, megabytes):
 @dtypes
 def test_no_denormal_numbers_after_many_iterations(solver, loss, dtype):
     """Entries that shrink in every multiplicative update end at zero, not in the slow range."""
+    n_iter = 1500 if isinstance(loss, str) else 200  # the others are slow as it is
     for exponent in (0, *EXPONENTS[dtype]):
-        model = fit(random_matrix(dtype, exponent), 6, solver, loss, max_iter=1500)
+        model = fit(random_matrix(dtype, exponent), 6, solver, loss, max_iter=n_iter)
         assert_sound(model)

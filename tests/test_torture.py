@@ -312,7 +312,9 @@ def test_cell_of_the_matrix(name, layer, tmp_path):
             pytest.importorskip(package)
     child = start_child(child_cell, name, layer, env=environment(layer, tmp_path))
     out = finish_child(child)
-    assert out.split() == [expected()] * CELLS[name][2]
+    # numba's tbb says on stdout if it could not stop its threads before a fork.
+    digests = [word for line in out.splitlines() if "fork()" not in line for word in line.split()]
+    assert digests == [expected()] * CELLS[name][2]
 
 
 # Signals in a long iteration.
