@@ -202,9 +202,10 @@ default "frobenius"
     -------
     Factorization
         With W, H, the objective after each iteration and why it stopped. Ctrl-C ends
-        the run after the iteration's current half and returns what has been reached,
-        with ``stop_reason == "interrupted"``; before the first iteration has ended
-        there is nothing to return and KeyboardInterrupt is raised.
+        the run within a second, whatever an iteration takes, and returns what has been
+        reached, with ``stop_reason == "interrupted"`` (and with an optimality of NaN where
+        it would take long to measure); before the first iteration has ended there is
+        nothing to return and KeyboardInterrupt is raised.
 
     Raises
     ------

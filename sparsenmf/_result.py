@@ -8,10 +8,12 @@ from .solvers.scale import order_components, take_components
 
 def conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path):
     """Return the result of a run."""
+    optimality = float("nan")
     try:
-        optimality = run.optimality()
+        if stop_reason != "interrupted" or stopping.is_quick():
+            optimality = run.optimality()
     except KeyboardInterrupt:  # a second Ctrl-C must not lose the result
-        optimality, stop_reason = float("nan"), "interrupted"
+        stop_reason = "interrupted"
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale

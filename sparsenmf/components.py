@@ -11,6 +11,7 @@ from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
+from .validation import check_scale
 from .weights import Weights
 
 LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
@@ -93,7 +94,8 @@ class Components:
         Raises
         ------
         TypeError, ValueError
-            If X is not as in `factorize`, or has not n_features columns.
+            If X is not as in `factorize`, has not n_features columns, or is of a scale that does
+            not fit into the type of H.
         """
         options = self._check(tol, max_sweeps, n_threads)
         if is_store(X):
@@ -158,6 +160,7 @@ class Components:
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
         check_loss(self.beta, "mu", X, unknown=not entries.absent)
+        check_scale(X, self.H.dtype)
         weights = Weights(None, self.feature_weight, self.beta)
         if stored:
             for start, stop in X.blocks():
@@ -179,12 +182,16 @@ class Components:
         from .solvers.projection import project
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows = make_rows(X, self.n_components, *entries)
-        loss = make_loss(self.beta, X.data, X.shape, *entries)
+        rows, frozen = make_rows(X, self.n_components, *entries), self._freeze()
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
-        value = project(
-            rows, self._freeze(), W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
+            loss = make_loss(self.beta, X.data, X.shape, *entries)
+            value = project(rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss)
+        if not np.isfinite(W.max()) or (want_loss and not np.isfinite(value)):
+            raise ValueError(
+                f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
+                f"of {W.dtype}: multiply X by a constant, or fit in float64"
+            )
         return W, value
 
     def _freeze(self):

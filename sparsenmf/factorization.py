@@ -39,7 +39,8 @@ class Factorization(Components):
         KKT residual of (W, H), dimensionless. Frobenius loss: the length, relative to
         ||X||_F, of the steps that single coordinates would take on their own. Others: the
         decreases that such steps promise to first order, relative to sum(X^beta). 0 at a
-        stationary point; unchanged by the scale of X and of the components.
+        stationary point; unchanged by the scale of X and of the components. NaN if it was not
+        measured because of Ctrl-C.
     x_norm : float
         ||X||_F; for the beta divergences sqrt(2 sum(X^beta)), over X's nonzeros.
     error : float

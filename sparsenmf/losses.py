@@ -80,7 +80,8 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
         elif beta != 2:  # there the kernels sum v (x - y)^2 itself
             constant += powers / (beta * (beta - 1))
     scale = 0.5 * scale if beta == 2 else scale
-    return Loss(beta, constant, scale, EPSILON * total / count if count else 0.0)
+    mean = total / count if count else 0.0
+    return Loss(beta, constant, scale, EPSILON * (mean or 1.0))
 
 
 def loss_name(beta):

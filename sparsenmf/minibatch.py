@@ -184,9 +184,13 @@ class MiniBatchNMF(BaseNMF):
         X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
         if first:
             self._forget()
-            check_scale(X)
             self._open(X, H, check_random_state(self.random_state))
-        self._stream.add(X)
+        try:
+            self._stream.add(X)
+        except BaseException:
+            if first:  # nothing has been learned
+                self._forget()
+            raise
         self.n_steps_ += 1
         return self
 
@@ -271,6 +275,7 @@ class MiniBatchNMF(BaseNMF):
 
     def _open(self, X, H, rng, window=None):
         """Begin with a first batch, checked."""
+        check_scale(X)
         n_components = self.n_components
         if n_components in ("auto", None):
             n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])
@@ -304,12 +309,12 @@ class MiniBatchNMF(BaseNMF):
     @property
     def _components(self):
         """H as it is now, with its transform."""
-        if self.__dict__.get("_cached", (None,))[0] != self.n_steps_:
-            stream = self._stream
+        stream = self._stream
+        if self.__dict__.get("_cached", (None,))[0] is not stream.Ht:
             options = {
                 "loss": loss_name(stream.beta),
                 **dict(zip(("alpha_W", "alpha_H", "l1_ratio"), stream.penalties, strict=True)),
             }
             H = np.ascontiguousarray(stream.Ht[:, : stream.n_components].T)
-            self._cached = self.n_steps_, Components(H=H, options=options)
+            self._cached = stream.Ht, Components(H=H, options=options)
         return self._cached[1]

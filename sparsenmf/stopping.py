@@ -6,6 +6,8 @@ WINDOW = 5
 """Iterations over which the decrease is judged: with momentum one iteration may gain
 little and the next one much."""
 
+QUICK = 0.5  # seconds of an iteration
+
 REASONS = {
     "converged": "it has converged",
     "precision": "rounding is all that is left",
@@ -42,6 +44,11 @@ class Stopping:
         """Note the objective after an iteration, and the seconds since the beginning."""
         # One append: an interrupt falls before it or after it.
         self.history.append((objective, time.perf_counter() - self._started))
+
+    def is_quick(self):
+        """Return whether the last iteration took so little time that one more is no matter."""
+        before, last = [0.0, *(seconds for _, seconds in self.history)][-2:]
+        return last - before < QUICK
 
     def resume(self, history):
         """Go on from an earlier history; its seconds count, but not for the time limit."""

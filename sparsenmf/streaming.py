@@ -93,7 +93,29 @@ class Stream:
         -------
         float
             The loss of the batch, before H learned from it, for each sample.
+
+        Raises
+        ------
+        ValueError
+            If its values are out of the range of Ht's type. Then, and after Ctrl-C, all is
+            as it was before.
         """
+        before = dict(self.__dict__)  # no array in it is written to
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = self._learn(X)
+            sums = (value, self.Ht.max(), self._gram.max(), self._cross.max(), *self._other[1])
+            if not np.isfinite(sums).all():
+                raise ValueError(
+                    f"X has values up to {X.data.max():.3g}, which with this H are out of the "
+                    f"range of {X.dtype}: leave such batches out, scale them, or use float64"
+                )
+        except BaseException:
+            self.__dict__.update(before)
+            raise
+        return value
+
+    def _learn(self, X):
         n_samples, n_features = X.shape
         rows = make_rows(X, self.n_components)
         threads = threads_for(self.n_threads, X.nnz * self.n_components)
@@ -126,11 +148,13 @@ class Stream:
         self._gram = fade * self._gram + batch
         gram = penalty_H.fold_into(self._gram)[:depth, :depth].astype(dtype, order="C")
         partials = partials[: columns.n_blocks]
+        cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
         update_rows(
             threads_for(self.n_threads, self.Ht.size * width), columns, W, gram, penalty_H,
-            self._cross, dtype(fade), self.Ht, self.Ht, H_SWEEPS, dtype(H_TOLERANCE),
+            cross, dtype(fade), self.Ht, Ht, H_SWEEPS, dtype(H_TOLERANCE),
             partials, np.empty((columns.n_blocks, 2)),
         )  # fmt: skip
+        self._cross, self.Ht = cross, Ht
         gram = np.empty((width, width))
         sum_grams(1, partials, gram)
         self._other = gram, sums
@@ -144,7 +168,7 @@ class Stream:
         totals = W.sum(axis=0, dtype=np.float64)
         if not self._sums.any():
             self._sums = PRIOR * totals
-            self._cross[:] = self.Ht * self._sums
+            self._cross = self.Ht * self._sums
         counts = np.empty_like(self.Ht)
         # One multiplicative update with denominators of one: its numerators times H.
         ones = np.ones_like(totals)
@@ -153,15 +177,17 @@ class Stream:
             np.empty((0, *W.shape), W.dtype), self.Ht, counts, UPDATE,
             np.empty((columns.n_blocks, 2)),
         )  # fmt: skip
-        self._cross *= fade
+        self._cross = fade * self._cross
         self._cross += counts
         self._sums = fade * self._sums + totals
         base, l2 = self._sums + penalty_H.l1, penalty_H.l2
+        Ht = self.Ht.copy()
         if l2:  # l2 h^2 + base h = c
             root = np.sqrt(base**2 + 4 * l2 * self._cross)
-            self.Ht[:] = 2 * self._cross / np.maximum(base + root, np.finfo(float).tiny)
+            Ht[:] = 2 * self._cross / np.maximum(base + root, np.finfo(float).tiny)
         else:
-            np.divide(self._cross, base, out=self.Ht, where=base > 0, casting="same_kind")
+            np.divide(self._cross, base, out=Ht, where=base > 0, casting="same_kind")
+        self.Ht = Ht
         self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
         return value
 

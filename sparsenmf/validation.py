@@ -78,14 +78,15 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
     return X
 
 
-def check_scale(X):
+def check_scale(X, dtype=None):
     """Raise if sums of products of X's values would overflow or vanish in its precision."""
     top = X.max_value if hasattr(X, "max_value") else X.data.max() if X.nnz else 0
-    low, high = SCALES[X.dtype]
+    dtype = np.dtype(dtype or X.dtype)
+    low, high = SCALES[dtype]
     if top and not low <= top <= high:
         raise ValueError(
             f"X has values up to {top:.3g}, and products of factors of that size do not fit "
-            f"into {X.dtype}: multiply X by a constant so that its largest value lies between "
+            f"into {dtype}: multiply X by a constant so that its largest value lies between "
             f"{low:g} and {high:g}"
         )
 

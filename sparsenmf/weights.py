@@ -15,6 +15,8 @@ from .arguments import check_vector
 
 CHUNK = 2**18  # entries of X looked at together
 
+LARGEST = 15  # orders of magnitude by which a row or a column is scaled
+
 
 class Weights(NamedTuple):
     """Weights of the rows and columns of X, or None where all are one.
@@ -107,7 +109,22 @@ def check_weights(sample_weight, feature_weight, shape, beta):
             f"sample_weight and feature_weight need a loss with beta > 0: a divergence with "
             f"beta = {beta:g} does not grow with its arguments"
         )
+    for name, weights in (("sample_weight", samples), ("feature_weight", features)):
+        _check_range(weights, name, beta)
     return Weights(_unless_ones(samples), _unless_ones(features), beta)
+
+
+def _check_range(weights, name, beta):
+    """Raise if X or the factors would vanish or overflow when they are scaled."""
+    if weights is None:
+        return
+    used = weights[weights > 0]
+    low, high = (10.0 ** (beta * exponent) for exponent in (-LARGEST, LARGEST))
+    if used.min() < low or used.max() > high:
+        raise ValueError(
+            f"{name} has values from {used.min():.3g} to {used.max():.3g}: those that are not "
+            f"zero must lie between {low:.3g} and {high:.3g}"
+        )
 
 
 def _unless_ones(weights):

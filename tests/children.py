@@ -65,11 +65,12 @@ def finish_child(child, timeout=TIMEOUT):
         out, err = child.communicate()
         pytest.fail(f"the child hangs\n{out}\n{err}")
     assert child.returncode == 0, f"exit code {child.returncode}\n{out}\n{err}"
+    assert "Traceback" not in err, err  # of a thread, say
     return out
 
 
-def run_child(function, *args, env=None):
-    return finish_child(start_child(function, *args, env=env))
+def run_child(function, *args, env=None, timeout=TIMEOUT):
+    return finish_child(start_child(function, *args, env=env), timeout)
 
 
 def assert_all_expected(out, count):

@@ -314,3 +314,16 @@ def test_a_callback_may_look_at_how_far_it_has_come(X, in_pieces):
 
 def test_rows_know_their_size(X):
     assert make_rows(X, 5).nnz == X.nnz
+
+
+def test_without_another_thread_blocks_are_read_in_this_one(X, in_pieces, monkeypatch):
+    from sparsenmf.kernels import background
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    options = {"low_memory": True, "random_state": 0, "max_iter": 3}
+    expected = factorize(X, 5, **options)
+    monkeypatch.setattr(background.threading.Thread, "start", refuse)
+    found = factorize(X, 5, **options)
+    np.testing.assert_array_equal(found.W, expected.W)

@@ -4,6 +4,7 @@ Each test but the last runs in fresh interpreters with a cache folder of its own
 means of `children`.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -260,3 +262,186 @@ def test_failing_disk_operation_is_of_no_consequence(broken, tmp_path, monkeypat
     assert out.tolist() == [2, 4, 6]
     assert calls
     assert files(tmp_path) == {}
+
+
+def stored_kernel(folder, monkeypatch):
+    """Store a small kernel; return a function that tries to load it, and its file."""
+    from sparsenmf.kernels import cache, jit
+
+    monkeypatch.setattr(cache, "cache_folder", lambda: folder)
+    out = np.zeros(3)
+    jit.Kernel(double)(1, np.array([1.0, 2.0, 3.0]), out)
+    assert out.tolist() == [2, 4, 6]
+    dispatcher = jit.Kernel(double)._serial
+    (path,) = folder.glob("*.kernel")
+    (signature,) = (numba_signature(np.zeros(3), out),)
+    target = dispatcher.targetdescr.target_context
+    return lambda: dispatcher._cache.load_overload(signature, target), path
+
+
+def numba_signature(*args):
+    import numba
+
+    return tuple(map(numba.typeof, args))
+
+
+def test_a_file_that_is_damaged_anywhere_is_not_loaded(tmp_path, monkeypatch):
+    load, path = stored_kernel(tmp_path, monkeypatch)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    assert load() is not None
+    places = [*range(64), *rng.integers(0, len(whole), 1000), len(whole) - 1]
+    for place in places:
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bytes(changed))
+        assert load() is None, place
+    for size in [*range(64), *rng.integers(0, len(whole), 200), len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        assert load() is None, size
+        path.write_bytes(whole[:size] + bytes(len(whole) - size))  # as a crash may leave it
+        assert load() is None, size
+    for content in (whole + b"\0", whole * 2, bytes(len(whole)), rng.bytes(len(whole))):
+        path.write_bytes(content)
+        assert load() is None
+    path.write_bytes(whole)
+    assert load() is not None
+
+
+def test_a_folder_in_the_place_of_a_file_is_of_no_consequence(tmp_path, monkeypatch):
+    load, path = stored_kernel(tmp_path, monkeypatch)
+    path.unlink()
+    path.mkdir()
+    assert load() is None
+    from sparsenmf.kernels import jit
+
+    out = np.zeros(3)
+    jit.Kernel(double)(1, np.array([1.0, 2.0, 3.0]), out)  # cannot be stored either
+    assert out.tolist() == [2, 4, 6]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def child_other_processor():
+    """The same processor under another name, as if the home directory were on a cluster."""
+    from llvmlite import binding
+
+    name = binding.get_host_cpu_name()
+    binding.get_host_cpu_name = lambda: "skylake" if name != "skylake" else "haswell"
+    child_solve(1)
+
+
+@pytest.mark.long
+def test_code_for_another_processor_is_not_used(tmp_path):
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path)}
+    _, here = solve_with(tmp_path)
+    loaded, there = loaded_and_compiled(run_child(child_other_processor, env=env))
+    assert not loaded
+    assert there == here
+    assert len(files(tmp_path)) == 2 * len(here)
+    assert loaded_and_compiled(run_child(child_other_processor, env=env)) == (there, set())
+    assert solve_with(tmp_path) == (here, set())
+
+
+def loaded_and_compiled(out):
+    """As `check`, of a child whose processor may round in another way."""
+    _, count = json.loads(out)
+    loaded = {name for name, (hits, _) in count.items() if hits}
+    return loaded, set(count) - loaded
+
+
+@pytest.mark.long
+def test_five_processes_fill_a_cold_cache_while_it_is_damaged(tmp_path):
+    """And a sixth, which cuts files and removes them all the while."""
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    children = [start_child(child_solve, 2, env=env) for _ in range(5)]
+    rng = np.random.default_rng(0)
+    while any(child.poll() is None for child in children):
+        for path in (tmp_path / "cache").glob("*"):
+            with contextlib.suppress(OSError):
+                if rng.random() < 0.1:
+                    path.unlink()
+                elif rng.random() < 0.1:
+                    os.truncate(path, int(rng.integers(0, path.stat().st_size)))
+        time.sleep(0.05)
+    for child in children:
+        check(finish_child(child))
+    solve_with(tmp_path / "cache", 2)
+
+
+def test_old_kernels_make_room_for_new_ones(tmp_path, monkeypatch):
+    from sparsenmf.kernels import cache
+
+    now, mine = time.time(), tmp_path / "notes.txt"
+    mine.write_text("of the user")
+    for age in range(10):
+        path = tmp_path / f"update-{age}.kernel"
+        path.write_bytes(bytes(100))
+        os.utime(path, (now - age * cache.DAY,) * 2)
+    for name, age in ((".writing-new", 0), (".writing-old", 3)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now - age * cache.DAY,) * 2)
+    monkeypatch.setattr(cache, "MAX_BYTES", 1000)
+    cache.prune(tmp_path)
+    assert len(files(tmp_path)) == 12  # but for the file of a writer that was killed
+    monkeypatch.setattr(cache, "MAX_BYTES", 450)
+    cache.prune(tmp_path)
+    kept = {f"update-{age}.kernel" for age in range(4)}
+    assert set(files(tmp_path)) == {*kept, ".writing-new", "notes.txt"}
+
+
+def test_kernels_in_use_are_not_the_old_ones(tmp_path, monkeypatch):
+    from sparsenmf.kernels import cache
+
+    load, path = stored_kernel(tmp_path, monkeypatch)
+    old = time.time() - 10 * cache.DAY
+    os.utime(path, (old, old))
+    assert load() is not None
+    assert path.stat().st_mtime > time.time() - cache.DAY
+    monkeypatch.setattr(cache.os, "utime", None)  # once a day is enough
+    assert load() is not None
+
+
+def test_a_full_cache_stays_within_its_size_and_works(tmp_path, monkeypatch):
+    from sparsenmf.kernels import cache, jit
+
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(cache, "MAX_BYTES", 1)
+    out = np.zeros(3)
+    jit.Kernel(double)(1, np.array([1.0, 2.0, 3.0]), out)
+    assert out.tolist() == [2, 4, 6]
+    assert files(tmp_path) == {}
+
+
+def child_nowhere_for_numba():
+    """numba's own cache finds no folder to write to: site-packages and home are read-only."""
+    from numba.core.caching import CompileResultCacheImpl
+
+    CompileResultCacheImpl._locator_classes = []
+    child_solve(1)
+
+
+def test_read_only_installation_and_home_are_no_matter(tmp_path):
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    assert not check(run_child(child_nowhere_for_numba, env=env))[0]
+    assert not check(run_child(child_nowhere_for_numba, env=env))[1]
+    env["SPARSENMF_CACHE_DIR"] = "/proc/nowhere"
+    assert not check(run_child(child_nowhere_for_numba, env=env))[0]
+
+
+def child_of_zip(archive):
+    """The package in a zip file, of which no sources can be read."""
+    sys.path.insert(0, archive)
+    sparsenmf.__path__[:] = [f"{archive}/sparsenmf"]
+    import sparsenmf.kernels.cache as loaded
+
+    assert loaded.__file__.startswith(archive)
+    assert loaded.active_folder() is None
+    child_solve(1)
+
+
+def test_package_in_a_zip_file_works_without_a_cache(tmp_path):
+    root = Path(sparsenmf.__path__[0]).parent
+    archive = shutil.make_archive(tmp_path / "package", "zip", root, "sparsenmf")
+    env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
+    loaded, _ = check(run_child(child_of_zip, archive, env=env))
+    assert not loaded
+    assert not (tmp_path / "cache").exists()

@@ -1,8 +1,10 @@
 """Ctrl-C at any moment: what has been reached comes back, and it is consistent."""
 
+import importlib
 import itertools
 import json
 import os
+import pickle
 import random
 import signal
 import sys
@@ -102,3 +104,109 @@ def test_interrupt_at_any_line_leaves_a_consistent_result():
         if model.stop_reason != "interrupted":  # all lines of an iteration have been seen
             break
     assert n > 50
+
+
+def learn_interrupted(estimator, X, n):
+    """Learn from a batch; Ctrl-C comes at the n-th line run in the package. Tell whether it did."""
+    lines, tracer = 0, sys.gettrace()
+
+    def count(frame, event, _):
+        nonlocal lines
+        lines += event == "line"
+        if event == "line" and lines == n:
+            raise KeyboardInterrupt
+        return count
+
+    def enter(frame, *_):
+        return count if frame.f_code.co_filename.startswith(sparsenmf.__path__[0]) else None
+
+    sys.settrace(enter)
+    try:
+        estimator.partial_fit(X)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(tracer)
+    return False
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+def test_interrupt_at_any_line_of_a_batch_leaves_a_stream_that_goes_on(loss):
+    pytest.importorskip("sklearn")
+    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
+    begun = sparsenmf.MiniBatchNMF(3, beta_loss=loss, random_state=0).partial_fit(X)
+    learned = pickle.loads(pickle.dumps(begun)).partial_fit(X)
+    for n in itertools.count(1):
+        estimator = pickle.loads(pickle.dumps(begun))
+        interrupted = learn_interrupted(estimator, X, n)
+        if estimator.n_samples_seen_ == 40:  # as it was, or all of it
+            estimator.partial_fit(X)
+        assert estimator.n_samples_seen_ == 80, n
+        assert estimator.components_.tobytes() == learned.components_.tobytes(), n
+        if not interrupted:
+            break
+    assert n > 50
+
+
+def test_interrupt_in_the_first_batch_leaves_the_estimator_without_a_fit():
+    pytest.importorskip("sklearn")
+    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
+    wanted = sparsenmf.MiniBatchNMF(3, random_state=0).partial_fit(X).components_.tobytes()
+    for n in range(1, 400, 7):
+        estimator = sparsenmf.MiniBatchNMF(3, random_state=0)
+        if learn_interrupted(estimator, X, n) and not hasattr(estimator, "_stream"):
+            estimator.partial_fit(X)
+        assert estimator.components_.tobytes() == wanted, n
+
+
+def child_interrupted_while_compiling():
+    """Ctrl-C again and again in the first call of a kernel, which has to be compiled."""
+    import numpy as np
+
+    from sparsenmf.kernels.gram import sum_grams
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    partials, gram, interrupts = np.ones((2, 8, 8)), np.empty((8, 8)), 0
+    for n_threads in (1, 2):
+        for delay in (0.02, 0.1, 0.2, 0.3, 0.0):
+            timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+            try:
+                timer.start()
+                sum_grams(n_threads, partials, gram)
+                timer.join()
+                time.sleep(0.1)
+            except KeyboardInterrupt:
+                interrupts += 1
+        gram[:] = 0
+        sum_grams(n_threads, partials, gram)
+        assert (gram == 2).all()
+    print(interrupts)
+
+
+@posix
+def test_interrupt_while_compiling_does_no_harm():
+    env = {"SPARSENMF_CACHE": "0"}
+    assert finish_child(start_child(child_interrupted_while_compiling, env=env)) == "10\n"
+
+
+def child_interrupted_while_importing(delay):
+    """Ctrl-C in the first call, which imports numba."""
+    X, interrupted = sp.eye_array(9).tocsr(), False
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        importlib.import_module("sparsenmf.kernels")
+        timer.join()
+        time.sleep(0.1)
+    except KeyboardInterrupt:
+        interrupted = True
+    print(interrupted, sparsenmf.factorize(X, 2, max_iter=2).n_iter)
+
+
+@posix
+@pytest.mark.parametrize(
+    "delay", [0.1, *(pytest.param(d / 10, marks=pytest.mark.long) for d in range(2, 10))]
+)
+def test_interrupt_while_importing_does_no_harm(delay):
+    assert finish_child(start_child(child_interrupted_while_importing, delay)) == "True 2\n"

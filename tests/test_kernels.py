@@ -410,3 +410,24 @@ def test_blocks_of_few_rows(n_rows):
     blocks = rows_module.make_blocks(np.arange(n_rows + 1) * 3, 4)
     covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
     np.testing.assert_array_equal(np.sort(covered), np.arange(n_rows))
+
+
+def test_a_block_that_ends_early_is_an_error():
+    """As one does for whose scratch arrays there is no memory, if its thread loses the error."""
+    from sparsenmf.kernels.pieces import in_pieces
+
+    rows = make_rows(sp.random_array((600, 40), density=0.1, rng=0, format="csr"), 3)
+    marks = np.zeros((rows.n_blocks, 2))
+
+    def run(part, marks):
+        marks[:-1] = 0
+
+    with pytest.raises(MemoryError, match="no memory for the scratch arrays"):
+        in_pieces(run, (rows, marks), (1,), 0, 2)
+
+    def fail(part, marks):
+        marks[:-1] = 0
+        raise SystemError("returned a result with an exception set")
+
+    with pytest.raises(MemoryError, match="no memory for the scratch arrays"):
+        in_pieces(fail, (rows, marks), (1,), 0, 2)

@@ -6,7 +6,9 @@ does not notice edits in the other files a kernel is made of. Here each compiled
 signature is one file, written to a temporary name and renamed; its name is a hash
 of everything the code depends on (all kernel sources, versions, processor,
 signature); its first bytes are a digest of the rest. Whatever is wrong with it,
-the kernel is compiled instead.
+the kernel is compiled instead. Files of older versions, of which nobody knows whether they
+are still in use, are removed when the folder has grown beyond `MAX_BYTES`: those that were
+used longest ago first.
 
 Environment
 -----------
@@ -22,15 +24,24 @@ import os
 import pickle
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import llvmlite
 import numba
 import numpy as np
-from numba.core.caching import CompileResultCacheImpl, NullCache
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 DIGEST_SIZE = 32
+
+MAX_BYTES = 2**28  # of all kernels: about twenty times those of one version on one machine
+
+NO_CODE = ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER")
+"""Settings of numba's that do not change the code: the layer is linked when it is launched."""
+
+DAY = 86_400.0  # seconds; how exactly it is known when a file was used
 
 log = logging.getLogger(__name__)
 """Says at level DEBUG why a kernel was compiled although it might have been stored."""
@@ -45,15 +56,18 @@ def attach_cache(dispatcher, name):
     if _switched_off() or not hasattr(dispatcher, "_cache"):
         return
     with contextlib.suppress(AttributeError, TypeError):
-        dispatcher._cache = KernelCache(dispatcher.py_func, name)
+        dispatcher._cache = KernelCache(name)
 
 
 class KernelCache(NullCache):
-    """numba's cache protocol (load_overload, save_overload) on plain files."""
+    """numba's cache protocol (load_overload, save_overload) on plain files.
 
-    def __init__(self, py_func, name):
+    numba's own implementation of it, when it is made, looks for a folder that it can write
+    to, and raises if there is none.
+    """
+
+    def __init__(self, name):
         self.name = name
-        self._impl = CompileResultCacheImpl(py_func)
 
     @property
     def cache_path(self):
@@ -72,7 +86,9 @@ class KernelCache(NullCache):
             digest, payload = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
             if hashlib.sha256(key + payload).digest() != digest:
                 return None
-            return self._impl.rebuild(target_context, pickle.loads(payload))
+            loaded = CompileResult._rebuild(target_context, *pickle.loads(payload))
+            _note_use(path)
+            return loaded
         except FileNotFoundError:
             return None
         except Exception:  # whatever is wrong with the file, the kernel can be compiled
@@ -86,15 +102,16 @@ class KernelCache(NullCache):
             return
         temporary = None
         try:
-            if not self._impl.check_cachable(data):
+            if data.lifted or data.library.has_dynamic_globals:  # bound to this process
                 return
-            payload = dumps(self._impl.reduce(data))
+            payload = dumps(data._reduce())
             path, key = self._place(folder, sig, data.target_context)
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(key + payload).digest() + payload)
             os.replace(temporary, path)
             temporary = None
+            prune(folder)
         except Exception:  # full or read-only disk, unpicklable code: it works uncached
             log.debug("%s: kernel not stored", self.name, exc_info=True)
         finally:
@@ -109,17 +126,56 @@ class KernelCache(NullCache):
         return folder / f"{self.name}-{hashlib.sha256(key).hexdigest()[:24]}.kernel", key
 
 
+def _note_use(path):
+    """Let the file's time be of today."""
+    with contextlib.suppress(OSError):  # a cache that cannot be written to
+        if time.time() - path.stat().st_mtime > DAY:
+            os.utime(path)
+
+
+def prune(folder):
+    """Remove kernels until `MAX_BYTES` are left, and what killed writers left behind.
+
+    Of no consequence to a process that wants one of them: it compiles.
+    """
+    found = []
+    for path in [*folder.glob("*.kernel"), *folder.glob(".writing-*")]:
+        with contextlib.suppress(OSError):  # another process removed it
+            status = path.stat()
+            unfinished = path.suffix != ".kernel"
+            if unfinished and time.time() - status.st_mtime > DAY:
+                path.unlink()
+            elif not unfinished:
+                found.append((status.st_mtime, status.st_size, path))
+    excess = sum(size for _, size, _ in found) - MAX_BYTES
+    for _, size, path in sorted(found):
+        if excess <= 0:
+            break
+        excess -= size
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def source_digest():
-    """Return a hash of all kernel sources and of the versions they are compiled with."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    """Return a hash of all kernel sources and of the versions they are compiled with.
+
+    None if they cannot be read (a package in a zip file, or without sources): there is no
+    telling then which code they come from.
+    """
+    digest, paths = hashlib.sha256(), sorted(Path(__file__).parent.glob("*.py"))
+    if not paths:
+        return None
+    try:
+        for path in paths:
+            digest.update(path.name.encode() + path.read_bytes())
+    except OSError:
+        return None
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
     # These settings change the machine code, but are not part of a signature.
     settings = sorted(
         (name, value)
         for name, value in os.environ.items()
-        if name.startswith("NUMBA_") and name not in ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR")
+        if name.startswith("NUMBA_") and name not in NO_CODE
     )
     digest.update(repr((versions, settings)).encode())
     return digest.hexdigest()
@@ -130,7 +186,7 @@ SOURCES = source_digest()
 
 
 def _switched_off():
-    return os.environ.get("SPARSENMF_CACHE") == "0"
+    return SOURCES is None or os.environ.get("SPARSENMF_CACHE") == "0"
 
 
 def active_folder():

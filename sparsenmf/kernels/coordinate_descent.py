@@ -29,11 +29,12 @@ from numba import prange
 
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
+from .pieces import sparse_work
 from .simd import add_gram, copy_rows, gather_rows
 from .tiles import TILE_BYTES, measure_tile, sweep_tile, transpose
 
 
-@kernel
+@kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
 def update_rows(
     rows, other, gram, penalty, sums, fade, factor, out,
     max_sweeps, tolerance, gram_partials, statistics,

@@ -6,14 +6,21 @@ serial twin, for every situation in which a parallel region is unsafe or useless
 (`sparsenmf.kernels.threads` decides). Nothing is compiled until the first call.
 """
 
+import functools
+import inspect
+import os
 import types as python_types
 from contextlib import contextmanager
 
 import numba
 from numba import njit
 from numba.core import config
+from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel as numba_parallel
 
+from .background import undisturbed
 from .cache import attach_cache
+from .pieces import in_pieces
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 """Options of all kernels. No fastmath: it would let the two twins sum in different
@@ -31,26 +38,35 @@ class Kernel:
     body : function
         Its outer loop is a ``prange`` in which each turn writes to places of its
         own, so that the result does not depend on how the turns are distributed.
+    per_block : sequence of str
+        Arguments with an entry for each block of `rows`, the first argument. With them
+        a long call is cut into shorter ones over some blocks each (see `kernels.pieces`).
+    work : callable, optional
+        Multiply-adds of a call, about and at least, from its arguments.
     """
 
-    def __init__(self, body):
+    def __init__(self, body, per_block=(), work=None):
         self.body = body
         self.__doc__ = body.__doc__
         self.__name__ = body.__name__
+        names = list(inspect.signature(body).parameters)
+        self._per_block = [names.index(name) for name in per_block]
+        self._work = work
         self._serial = _compile_lazily(body, "serial", parallel=False)
         self._parallel = _compile_lazily(body, "parallel", parallel=True)
 
     def __call__(self, n_threads, *args):
         """Run on `n_threads` threads; the result is the same for any number."""
-        if n_threads == 1:
-            return self._serial(*args)
+        run = self._serial if n_threads == 1 else self._parallel
         with _numba_threads(n_threads):
-            return self._parallel(*args)
+            if self._work is None:
+                return run(*args)
+            return in_pieces(run, args, self._per_block, self._work(*args), n_threads)
 
 
-def kernel(body):
+def kernel(body=None, **options):
     """Compile `body` as a `Kernel`."""
-    return Kernel(body)
+    return Kernel(body) if body else lambda body: Kernel(body, **options)
 
 
 def _compile_lazily(body, twin, parallel):
@@ -63,18 +79,41 @@ def _compile_lazily(body, twin, parallel):
     dispatcher = njit(parallel=parallel, **OPTIONS)(copy)
     if not config.DISABLE_JIT:
         attach_cache(dispatcher, name)
+        _shield(dispatcher)
     return dispatcher
+
+
+def _shield(dispatcher):
+    """Let no Ctrl-C into a compilation.
+
+    It would leave numba with half of its registries, and every later one would fail.
+    """
+    compile_for_args = getattr(dispatcher, "_compile_for_args", None)
+    if compile_for_args is not None:  # numba's private name
+        dispatcher._compile_for_args = functools.partial(undisturbed, compile_for_args)
 
 
 @contextmanager
 def _numba_threads(n_threads):
     """Give this thread's parallel regions `n_threads`, and put things back afterwards."""
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT or n_threads == 1:  # one: the serial twin, which needs no layer
         yield
         return
+    if not numba_parallel._is_initialized:
+        undisturbed(numba.get_num_threads)  # starts the threads
     before = numba.get_num_threads()
-    numba.set_num_threads(min(n_threads, config.NUMBA_NUM_THREADS))
     try:
+        numba.set_num_threads(min(n_threads, config.NUMBA_NUM_THREADS))
         yield
     finally:
         numba.set_num_threads(before)
+
+
+# A child that is forked while another thread compiles would wait for that thread, which it
+# has not got, at its own first compilation: so a fork waits until nobody compiles.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )

@@ -41,6 +41,7 @@ from .entries import (
     whole_vectors,
 )
 from .jit import inner, kernel
+from .pieces import sparse_work
 from .strips import FLOOR, gather_strips, move_and_sum, sum_log_ratios
 from .vector_code import VECTOR_BYTES
 
@@ -51,7 +52,7 @@ gathered a vector of components at a time, anew in every sweep."""
 SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own precision
 
 
-@kernel
+@kernel(per_block=("statistics",), work=sparse_work)
 def update_rows_kl(
     rows, other, sums, penalty, factor, out, max_sweeps, tolerance, want_objective, statistics
 ):

@@ -22,16 +22,19 @@ from .entries import allow, copy_values, load_row, multiply_row, whole_vectors
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
 from .kullback_leibler import sum_divergence
+from .pieces import sparse_work
 from .simd import add_gram, gather_rows, scatter_row
 from .strips import FLOOR
 
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
 TILE = 32  # rows that share a chunk of columns
 
+POWER = 100  # multiply-adds that take as long as raising a number to a power
+
 UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
 
 
-@kernel
+@kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
 def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, statistics):
     """Multiplicative update of each row, Frobenius loss (Lee & Seung 2001).
 
@@ -58,7 +61,7 @@ def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, sta
         places = np.arange(width).astype(np.int32)
         row, cross = np.empty(width, other.dtype), np.empty(width, other.dtype)
         product, movable = np.empty(width, other.dtype), np.empty(width, np.bool_)
-        objective = 0.0
+        objective, least = 0.0, smallest(factor)
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
@@ -73,7 +76,8 @@ def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, sta
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
                     if movable[r]:
-                        row[r] = scaled(row[r], cross[r], product[r] + l1 + l2 * row[r], 1.0)
+                        denominator = product[r] + l1 + l2 * row[r]
+                        row[r] = scaled(row[r], cross[r], denominator, 1.0, least)
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
                     w = np.float64(row[r])
@@ -84,7 +88,13 @@ def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, sta
         statistics[block, 0], statistics[block, 1] = objective, 0.0
 
 
-@kernel
+def beta_work(rows, other, sums, beta, *rest):
+    """Return the work of a pass; for any beta but 1 over all entries, where powers cost most."""
+    entries = 0 if beta == 1 else rows.n_rows * len(other)
+    return sparse_work(rows, other) + entries * (POWER + other.shape[1])
+
+
+@kernel(per_block=("statistics",), work=beta_work)
 def scale_rows_beta(
     rows, other, sums, beta, gamma, floor, penalty, earlier, factor, out, mode, statistics
 ):
@@ -121,7 +131,7 @@ def scale_rows_beta(
         part = np.empty(width, other.dtype)
         numerators, denominators = np.empty((TILE, width)), np.empty((TILE, width))
         movable = np.empty(width, np.bool_)
-        objective, residual = 0.0, 0.0
+        objective, residual, least = 0.0, 0.0, smallest(factor)
         for tile in range(first, last, TILE):
             n = min(TILE, last - tile)
             for t in range(n):
@@ -139,7 +149,9 @@ def scale_rows_beta(
                 for r in range(width):
                     w = np.float64(factor[tile + t, r])
                     denominator = denominators[t, r] + l1 + l2 * w
-                    new = scaled(w, numerators[t, r], denominator, gamma) if movable[r] else w
+                    new = w
+                    if movable[r]:
+                        new = scaled(w, numerators[t, r], denominator, gamma, least)
                     if mode in (UPDATE, UPDATE_AND_OBJECTIVE):
                         out[tile + t, r] = new
                     objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)
@@ -177,13 +189,22 @@ def add_parts(total, parts, i):
 
 
 @inner
-def scaled(w, numerator, denominator, gamma):
+def scaled(w, numerator, denominator, gamma, least):
     """Return the updated coordinate; one of no effect becomes zero."""
     if w == 0 or not denominator > 0:
         return w * 0
     ratio = numerator / denominator
     new = w * (ratio if gamma == 1 else ratio**gamma)
-    return new if new > 1e-37 else new * 0  # no denormal numbers: they are slow
+    return new if new > least else new * 0
+
+
+@inner
+def smallest(factor):
+    """Return what is as good as zero: below it there would be denormal numbers, which are slow.
+
+    Where X is as small as it may be, entries of the factors are about 1e-8 and 1e-50.
+    """
+    return 1e-37 if factor.itemsize == 4 else 1e-150
 
 
 @inner

@@ -31,13 +31,14 @@ from .entries import (
 )
 from .jit import inner, kernel
 from .kullback_leibler import STRIP_ITEMS
+from .pieces import sparse_work
 from .short_rows import short_limit, short_rows_first, update_short_rows
 from .simd import gather_rows
 from .strips import gather_strips, move_and_fit
 from .vector_code import VECTOR_BYTES
 
 
-@kernel
+@kernel(per_block=("statistics",), work=sparse_work)
 def update_rows_observed(
     rows, other, gram, penalty, n_components, factor, out,
     max_sweeps, tolerance, want_objective, statistics,

@@ -8,13 +8,30 @@ from numba import prange
 
 from .entries import allow, multiply_row, weigh_row, whole_vectors
 from .jit import inner, kernel
-from .multiplicative import CHUNK, OBJECTIVE, UPDATE, divergence, power, scaled, sum_everywhere
+from .multiplicative import (
+    CHUNK,
+    OBJECTIVE,
+    UPDATE,
+    beta_work,
+    divergence,
+    power,
+    scaled,
+    smallest,
+    sum_everywhere,
+)
 from .observed import multiply_gram
+from .pieces import sparse_work
 from .simd import gather_rows
 from .strips import FLOOR
 
 
-@kernel
+def observed_work(rows, other, gram, sums, beta, *rest):
+    """Return the work of a pass: over all entries only where what is absent has powers."""
+    everywhere = rows.absent and beta not in (1, 2)
+    return beta_work(rows, other, sums, beta) if everywhere else sparse_work(rows, other)
+
+
+@kernel(per_block=("statistics",), work=observed_work)
 def scale_rows_observed(
     rows, other, gram, sums, beta, gamma, floor, penalty, factor, out, mode, statistics
 ):
@@ -41,7 +58,7 @@ def scale_rows_observed(
         lines, sizes = np.empty((3, CHUNK), other.dtype), np.empty((2, width), other.dtype)
         numerators, denominators = np.empty(width), np.empty((1, width))
         movable = np.empty(width, np.bool_)
-        objective, residual = 0.0, 0.0
+        objective, residual, least = 0.0, 0.0, smallest(factor)
         for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
             l1, l2 = allow(movable, penalty, i)
             if beta == 2 or beta == 1 or rows.absent == 0:
@@ -61,7 +78,7 @@ def scale_rows_observed(
             for r in range(width):
                 w = np.float64(factor[i, r])
                 denominator = denominators[0, r] + l1 + l2 * w
-                new = scaled(w, numerators[r], denominator, gamma) if movable[r] else w
+                new = scaled(w, numerators[r], denominator, gamma, least) if movable[r] else w
                 if mode == UPDATE:
                     out[i, r] = new
                 objective += w * (l1 + 0.5 * l2 * w)

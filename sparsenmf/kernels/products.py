@@ -5,10 +5,11 @@ from numba import prange
 
 from .gram import GRAM_CHUNK, clear_gram, sum_grams
 from .jit import kernel
+from .pieces import sparse_work
 from .simd import add_gram, gather_rows, scatter_row
 
 
-@kernel
+@kernel(per_block=("gram_partials",), work=sparse_work)
 def multiply_rows(rows, other, out, gram_partials):
     """Set out[i] = x_i other for each sparse row x_i, and sum the gram matrix of out.
 
@@ -69,7 +70,7 @@ def rotate_rows(factor, blocks, matrix, places):
             gather_rows(factor[i], row, places, 0, row.shape[0], matrix)
 
 
-@kernel
+@kernel(per_block=("sums",), work=sparse_work)
 def measure_rows(rows, factor, other, sums):
     """sums[block] = sum over the stored entries of v (x - y)^2 - absent y^2.
 

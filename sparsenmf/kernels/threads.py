@@ -2,7 +2,9 @@
 
 numba's threading layers end the process (they do not raise) when a parallel region
 runs in a forked child (GNU OpenMP) or in two threads at once (workqueue). So a
-kernel runs its serial twin, which gives the same bits, wherever that could happen.
+kernel runs its serial twin, which gives the same bits, wherever that could happen, but for
+one case that cannot be known from here: the main thread under workqueue, while another
+library's parallel kernel runs in another thread. There, n_threads=1 is safe.
 """
 
 import functools

@@ -7,10 +7,9 @@ summed by scattering each row of W_b to the columns of its entries, which for ma
 far more rows than columns is also the faster way: the sums stay in cache, W would not.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
+from ..kernels.background import Background
 from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
 from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows
@@ -52,14 +51,13 @@ class BlockRows:
             self.source.check(*blocks[0])
             yield *blocks[0], self._only
             return
-        with ThreadPoolExecutor(1) as reader:  # the next block is read while one is worked on
-            ahead = reader.submit(self._load, *blocks[0])
-            for place, block in enumerate(blocks):
-                rows = ahead.result()
-                if place + 1 < len(blocks):
-                    ahead = reader.submit(self._load, *blocks[place + 1])
-                self.source.check(*block)
-                yield *block, rows
+        ahead = Background(self._load, *blocks[0], daemon=True)
+        for place, block in enumerate(blocks):  # the next one is read while one is worked on
+            rows = ahead.result()
+            if place + 1 < len(blocks):
+                ahead = Background(self._load, *blocks[place + 1], daemon=True)
+            self.source.check(*block)
+            yield *block, rows
 
     def _load(self, start, stop):
         samples = self.weights.samples
