@@ -36,8 +36,8 @@ print(f"{X.shape[0]:,} documents x {X.shape[1]:,} words, {X.sum():,} counts, {X.
 # Why not the Frobenius norm?
 # ---------------------------
 # It takes all errors for equally likely, whatever the count. But a count that is 400 on
-# average is off by 20 and one that is 1 by 1 (Poisson): so it fits the frequent words of
-# the long documents, and little else. tf-idf is the usual way out. The Kullback-Leibler
+# average is off by 20 and one that is 1 by 1 (Poisson): so it looks most at the frequent words of
+# the long documents. tf-idf is the usual way out. The Kullback-Leibler
 # divergence needs none: it is, up to a constant, the negative log likelihood of Poisson counts.
 
 
