@@ -1,0 +1,58 @@
+"""Make the pictures of the README from the examples.
+
+    python examples/pictures/make.py
+
+Runs the two examples in a temporary folder, and puts what they draw on white cards with round
+corners, which can be read on a light page and on a dark one. 1400 pixels wide, shown at 700.
+"""
+
+import os
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WIDTH = 1400  # pixels
+
+PICTURES = {"spectrogram": "draw", "choosing_k": "draw_corpora"}
+
+
+def on_a_card(figure):
+    """Put a figure on a white card with round corners and a thin edge."""
+    from matplotlib.patches import FancyBboxPatch
+
+    width, height = figure.get_size_inches()
+    figure.get_layout_engine().set(w_pad=0.14, h_pad=0.14)
+    figure.patch.set_alpha(0)
+    for ax in figure.axes:
+        ax.patch.set_alpha(0)
+    card = FancyBboxPatch(
+        (0.02, 0.02), width - 0.04, height - 0.04, boxstyle="round,pad=0,rounding_size=0.12",
+        transform=figure.dpi_scale_trans, facecolor="white", edgecolor="#d0d7de", linewidth=0.8,
+        zorder=-1,
+    )  # fmt: skip
+    figure.add_artist(card)
+    return figure
+
+
+def main():
+    """Run each example and save its picture here."""
+    sys.path.insert(0, str(HERE.parent))  # examples import one another
+    sys.argv = sys.argv[:1]
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path.cwd()
+        os.chdir(folder)  # examples draw into the current folder
+        try:
+            for name, function in PICTURES.items():
+                figure = runpy.run_path(str(HERE.parent / f"{name}.py"))[function]()
+                dpi = WIDTH / figure.get_size_inches()[0]
+                on_a_card(figure).savefig(
+                    HERE / f"{name}.png", dpi=dpi, metadata={"Software": None}
+                )
+        finally:
+            os.chdir(before)
+
+
+if __name__ == "__main__":
+    main()
