@@ -103,10 +103,11 @@ def draw():
     """Return a figure of the spectrogram, the components and the activations."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.4, 4.9), layout="constrained")
-    axes = figure.subplots(2, 2, width_ratios=[1, 3.2], height_ratios=[1.55, 1])
+    figure = Figure(figsize=(7.4, 4.3), layout="constrained")
+    axes = figure.subplots(2, 2, width_ratios=[1, 3.2], height_ratios=[1.5, 1])
     (spectra, image), (corner, activations) = axes
     corner.set_axis_off()
+    corner.text(0.5, 0.45, "X ≈ W H", size=15, style="italic", color="#8a8f98", ha="center")
     heat = image.pcolormesh(
         moments, frequencies, decibels.T, cmap="magma", vmin=-70, vmax=0, rasterized=True
     )
