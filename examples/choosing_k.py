@@ -158,7 +158,7 @@ def draw_corpora():
         ax.yaxis.set_major_formatter("{x:.2f}")
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=9)
-    figure.axes[0].text(2.1, 0.912, "BBC News", color="#2b6ca3", weight="bold", ha="left")
+    figure.axes[0].text(5.5, 0.884, "BBC News", color="#2b6ca3", weight="bold")
     figure.axes[0].text(12, 0.929, "TDT2", color="#e0812b", weight="bold")
     return figure
 

@@ -48,8 +48,11 @@ def save(figure, path):
     colours = Image.new("RGB", drawn.size, "white")
     colours.paste(drawn, mask=opacity)
     image = colours.quantize(255, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    image.paste(255, mask=opacity.point(lambda value: 255 * (value < 128)))  # outside of the card
-    image.save(path, optimize=True, transparency=255)
+    used = len(image.getcolors())
+    palette = image.getpalette()[: 3 * used]
+    image.putpalette([*palette, 255, 255, 255])  # one more, for what is outside of the card
+    image.paste(used, mask=opacity.point(lambda value: 255 * (value < 128)))
+    image.save(path, optimize=True, transparency=bytes([255] * used + [0]))
 
 
 def main():
