@@ -1,13 +1,17 @@
-"""A matrix that is larger than memory: written from a stream, factorized from disk.
+"""
+A matrix that is larger than memory
+===================================
 
     python larger_than_memory.py              # in a temporary folder
     python larger_than_memory.py /data/store  # a folder that stays
 
-Documents are made up here, a few thousand at a time; they could come from files, a database
-or a crawl. `write_csr` puts them into a folder of plain .npy files, `open_csr` opens it, and
-`factorize` reads it block by block, one pass for each iteration. W, which has a row for each
-document, is kept on disk too. A checkpoint lets a run go on that was stopped or killed.
+Written from a stream, factorized from disk. Documents are made up here, a few thousand at a
+time; they could come from files, a database or a crawl. Nothing but sparsenmf is needed.
 """
+
+# %%
+# A stream of documents
+# ---------------------
 
 import sys
 import tempfile
@@ -40,32 +44,48 @@ def stream(seed=0):
         yield sp.coo_array((counts, (rows, words.ravel())), shape=(BATCH, N_TERMS))
 
 
-def main():
-    """Write, open, factorize with a break, and append."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
-        store = sparsenmf.write_csr(folder / "X", stream(), overwrite=True)
-        print(store)
+# %%
+# Into a folder
+# -------------
+# `write_csr` puts the blocks into a folder of plain .npy files, which is there as a whole or not
+# at all. `sparsenmf.open_csr` opens it later.
 
-        options = {
-            "W_path": folder / "W.npy",
-            "checkpoint": folder / "checkpoint.npz",
-            "random_state": 0,
-        }
-        first = sparsenmf.factorize(store, N_TOPICS, max_iter=5, **options)
-        print(f"\nStopped after {first.n_iter} iterations, as if the machine had gone down.")
-        model = sparsenmf.factorize(store, N_TOPICS, resume=True, **options)
-        print("Gone on:\n")
-        print(model)
-        print(f"\nW is on disk: {type(model.W).__name__} of {model.W.shape[0]:,} rows")
+temporary = tempfile.TemporaryDirectory()
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary.name)
+store = sparsenmf.write_csr(folder / "X", stream(), overwrite=True)
+print(store)
 
-        # More documents, later: nothing that is there is written again.
-        more = sparsenmf.write_csr(folder / "X", stream(seed=1), append=True)
-        print(f"\nAppended: {more.shape[0]:,} documents")
-        W = model.transform(more.rows(store.shape[0], more.shape[0]))
-        print(f"The new ones' topics: {np.bincount(W.argmax(axis=1), minlength=N_TOPICS)}")
-        del model  # and with it the map of its W, so that the folder can go
+# %%
+# Factorize, with a break
+# -----------------------
+# The folder is read block by block, one pass for each iteration. W, which has a row for each
+# document, is kept on disk too. A checkpoint lets a run go on that was stopped or killed: it
+# ends with the bits that it would have ended with.
 
+options = {
+    "W_path": folder / "W.npy",
+    "checkpoint": folder / "checkpoint.npz",
+    "random_state": 0,
+}
+first = sparsenmf.factorize(store, N_TOPICS, max_iter=5, **options)
+print(f"\nStopped after {first.n_iter} iterations, as if the machine had gone down.")
+model = sparsenmf.factorize(store, N_TOPICS, resume=True, **options)
+print("Gone on:\n")
+print(model)
+print(f"\nW is on disk: {type(model.W).__name__} of {model.W.shape[0]:,} rows")
 
-if __name__ == "__main__":
-    main()
+# %%
+# More documents, later
+# ---------------------
+# Nothing that is there is written again. The topics of the new ones are found with H as it is.
+
+more = sparsenmf.write_csr(folder / "X", stream(seed=1), append=True)
+print(f"\nAppended: {more.shape[0]:,} documents")
+W = model.transform(more.rows(store.shape[0], more.shape[0]))
+print(f"The new ones' topics: {np.bincount(W.argmax(axis=1), minlength=N_TOPICS)}")
+
+# %%
+# The maps of W go first, so that the temporary folder can go, on Windows too.
+
+del first, model
+temporary.cleanup()

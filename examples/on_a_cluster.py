@@ -1,13 +1,20 @@
-"""Topics on a Dask cluster: X and W stay on the workers, H comes back.
+"""
+Topics on a Dask cluster
+========================
 
     python on_a_cluster.py
 
-Here the cluster is two processes on this machine, and the documents are made up, block by
-block, on the workers; they could be read there from files. One worker is killed on the way,
-which changes nothing but the time. For your own cluster: Client("tcp://scheduler:8786").
+X and W stay on the workers, H comes back. Here the cluster is two processes on this machine, and
+the documents are made up, block by block, on the workers; they could be read there from files.
+For your own cluster: Client("tcp://scheduler:8786").
 
 Needs Dask: pip install "sparsenmf[dask]"
 """
+
+# %%
+# Blocks of documents
+# -------------------
+# Each block is made where it is needed, and is never on the machine that asks for it.
 
 import os
 import signal
@@ -31,6 +38,13 @@ def make_block(b):
     mixtures = np.eye(N_TOPICS)[rng.integers(N_TOPICS, size=(N_DOCUMENTS, 2))].mean(axis=1)
     counts = [rng.multinomial(60, mixture @ topics) for mixture in mixtures]
     return sp.csr_array(np.sqrt(np.array(counts, np.float32)))
+
+
+# %%
+# The same factorization twice
+# ----------------------------
+# The first time in peace; the second time a worker is killed after six iterations. Its blocks are
+# made again on another one, and its part of W from the beginning: the result is the same.
 
 
 def main():
@@ -60,5 +74,8 @@ def main():
             print("  " + " ".join(terms))
 
 
-if __name__ == "__main__":  # the workers are new processes that import this file
+# %%
+# Workers are new processes that import this file, so that nothing may run when it is imported.
+
+if __name__ == "__main__":
     main()

@@ -1,4 +1,6 @@
-"""Gene programs of single cells: counts, the Kullback-Leibler loss, results in an AnnData.
+"""
+Gene programs of single cells
+=============================
 
     python single_cell.py                 # cells that are made up, with programs that are known
     python single_cell.py cells.h5ad      # or any other matrix of cells x genes (.mtx.gz, .npz)
@@ -7,8 +9,14 @@ Counts have Poisson errors, for which the Kullback-Leibler divergence is the rig
 logarithm, no scaling. Cells differ in depth; W takes that up, and normalised it says how much
 of each program is in a cell.
 
-With anndata installed the result is written to single_cell.h5ad.
+With anndata installed the result is written to single_cell.h5ad, with matplotlib a picture to
+single_cell.png.
 """
+
+# %%
+# Counts of cells x genes
+# -----------------------
+# Each cell uses some programs, each program some genes.
 
 import sys
 
@@ -16,6 +24,8 @@ import numpy as np
 import scipy.sparse as sp
 
 import sparsenmf
+from sparsenmf import plots
+from sparsenmf.components import Components
 
 N_PROGRAMS = 6
 
@@ -30,39 +40,68 @@ def simulate(n_cells=3000, n_genes=1500, seed=0):
     return sp.csr_array(rng.poisson(depth * (usage @ programs))), programs
 
 
-def main():
-    """Factorize, compare with what is known, and write the result."""
-    programs = None
-    if len(sys.argv) > 1:
-        X = sparsenmf.read_matrix(sys.argv[1])
+programs = None
+if len(sys.argv) > 1:
+    X = sparsenmf.read_matrix(sys.argv[1])
+else:
+    X, programs = simulate()
+n_cells, n_genes = X.shape
+share = X.nnz / (n_cells * n_genes)
+print(f"{n_cells:,} cells x {n_genes:,} genes, {share:.0%} of the counts are not zero")
+
+# %%
+# Factorize the counts as they are
+# --------------------------------
+
+model = sparsenmf.factorize(X, N_PROGRAMS, loss="kullback-leibler", random_state=0)
+print(model)
+
+# %%
+# Usage, programs and depth
+# -------------------------
+# Normalised, each row of `usage` sums to one, and so does each program; the depth of a cell
+# is what is left.
+
+usage, found, depth = model.normalize("both")
+print(f"\nCounts of a cell: median {np.median(depth):,.0f}")
+for r, mean in enumerate(usage.mean(axis=0)):
+    print(f"  program {r + 1}: {mean:6.1%} of the average cell")
+
+# %%
+# Are they the programs that were put in?
+# ---------------------------------------
+
+if programs is not None:
+    lengths = (np.linalg.norm(F, axis=1) for F in (found, programs))
+    cosines = found @ programs.T / np.outer(*lengths)
+    print("\nEach program that was put in, and the cosine of the nearest that was found:")
+    print("  " + "  ".join(f"{cosine:.3f}" for cosine in cosines.max(axis=0)))
+
+# %%
+# A picture
+# ---------
+# The programs found beside those put in; of cells of your own, how they lie among the programs.
+
+try:
+    if programs is None:
+        ax = plots.plot_documents(model)
     else:
-        X, programs = simulate()
-    n_cells, n_genes = X.shape
-    share = X.nnz / (n_cells * n_genes)
-    print(f"{n_cells:,} cells x {n_genes:,} genes, {share:.0%} of the counts are not zero")
+        ax = plots.plot_comparison(model, Components(H=programs))
+        ax.set(ylabel="programs found", xlabel="programs put in")
+except ImportError as error:
+    print(f"\nNo picture: {error}")
+else:
+    ax.figure.savefig("single_cell.png", dpi=150)
+    print("\nPicture: single_cell.png")
 
-    model = sparsenmf.factorize(X, N_PROGRAMS, loss="kullback-leibler", random_state=0)
-    print(model)
+# %%
+# On to scanpy and the like
+# -------------------------
 
-    usage, found, depth = model.normalize("both")
-    print(f"\nCounts of a cell: median {np.median(depth):,.0f}")
-    for r, mean in enumerate(usage.mean(axis=0)):
-        print(f"  program {r + 1}: {mean:6.1%} of the average cell")
-
-    if programs is not None:
-        lengths = (np.linalg.norm(F, axis=1) for F in (found, programs))
-        cosines = found @ programs.T / np.outer(*lengths)
-        print("\nEach program that was put in, and the cosine of the nearest that was found:")
-        print("  " + "  ".join(f"{cosine:.3f}" for cosine in cosines.max(axis=0)))
-
-    try:
-        adata = model.to_anndata()
-    except ImportError as error:
-        print(f"\nNot written: {error}")
-        return
+try:
+    adata = model.to_anndata()
+except ImportError as error:
+    print(f"\nNot written: {error}")
+else:
     adata.write_h5ad("single_cell.h5ad")
     print("\nWritten to single_cell.h5ad: obsm['X_nmf'] and varm['nmf'].")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,23 @@
-"""Topics of a stream: documents come in batches, and only one batch is in memory.
+"""
+Topics of a stream
+==================
 
     python streaming.py
 
-Here the stream is the documentation of Python and its packages, in random order, 256
-docstrings at a time; it could be lines of a file, rows of a database or messages of a queue.
-`sparsenmf.MiniBatchNMF` learns from each batch and forgets it.
+Documents come in batches, and only one batch is in memory: `sparsenmf.MiniBatchNMF` learns from
+each and forgets it. Here the stream is the documentation of Python and its packages, in random
+order, 256 docstrings at a time; it could be lines of a file, rows of a database or messages of
+a queue.
 
-Needs scikit-learn: pip install "sparsenmf[text]"
+Needs scikit-learn: pip install "sparsenmf[text]"; with matplotlib it also draws a picture,
+streaming.png.
 """
+
+# %%
+# Before the first batch
+# ----------------------
+# What the columns are, and how rare words are, must be known at the beginning: from a first
+# part of the documents.
 
 import random
 
@@ -16,49 +26,62 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer,
 from topics import DOCSTRING_WORDS, read_documentation
 
 import sparsenmf
+from sparsenmf import plots
+from sparsenmf.components import Components
 
 N_TOPICS, BATCH = 20, 256
 
+_, texts = read_documentation()
+random.Random(0).shuffle(texts)
+words = DOCSTRING_WORDS.split()
+count = CountVectorizer(
+    stop_words=[*ENGLISH_STOP_WORDS, *words, *(word + "s" for word in words)],
+    token_pattern=r"\b[^\W\d_]{3,}\b",
+    min_df=5,
+    dtype=np.float32,
+)
+weigh = TfidfTransformer(sublinear_tf=True)
+weigh.fit(count.fit_transform(texts[:4000]))
+terms = count.get_feature_names_out()
 
-def batches(texts):
-    """Yield lists of texts."""
-    for start in range(0, len(texts), BATCH):
-        yield texts[start : start + BATCH]
+# %%
+# Batch by batch
+# --------------
+# After each batch the topics are there to be looked at, or to be used by `transform`.
 
+model = sparsenmf.MiniBatchNMF(N_TOPICS, random_state=0)
+for start in range(0, len(texts), BATCH):
+    batch = texts[start : start + BATCH]
+    model.partial_fit(weigh.transform(count.transform(batch)))
+    if model.n_samples_seen_ % (10 * BATCH) == 0:
+        print(f"{model.n_samples_seen_:6,} documents seen", flush=True)
 
-def main():
-    """Learn the words from a first part, then the topics batch by batch; print both ways' fit."""
-    _, texts = read_documentation()
-    random.Random(0).shuffle(texts)
+print()
+for weights in model.components_:
+    print("  " + ", ".join(terms[np.argsort(-weights)[:8]]))
 
-    # What the columns are and how rare words are must be known before the first batch.
-    words = DOCSTRING_WORDS.split()
-    count = CountVectorizer(
-        stop_words=[*ENGLISH_STOP_WORDS, *words, *(word + "s" for word in words)],
-        token_pattern=r"\b[^\W\d_]{3,}\b",
-        min_df=5,
-        dtype=np.float32,
-    )
-    weigh = TfidfTransformer(sublinear_tf=True)
-    weigh.fit(count.fit_transform(texts[:4000]))
+# %%
+# What was lost?
+# --------------
+# The same with everything in memory, to compare \|X - W H\|. Each document was seen once and in
+# passing, so this is the better one, by little.
 
-    model = sparsenmf.MiniBatchNMF(N_TOPICS, random_state=0)
-    for number, batch in enumerate(batches(texts), 1):
-        model.partial_fit(weigh.transform(count.transform(batch)))
-        if number % 10 == 0:
-            print(f"{model.n_samples_seen_:6,} documents seen", flush=True)
+X = weigh.transform(count.transform(texts))
+whole = sparsenmf.NMF(N_TOPICS, random_state=0).fit(X)
+print(f"\nError of the stream's topics: {model.reconstruction_error(X):.2f}")
+print(f"with all {X.shape[0]:,} documents in memory: {whole.reconstruction_err_:.2f}")
 
-    terms = count.get_feature_names_out()
-    print()
-    for weights in model.components_:
-        print("  " + ", ".join(terms[np.argsort(-weights)[:8]]))
+# %%
+# Are they the same topics?
+# -------------------------
+# Topics of both are paired so that they are as much alike as can be. Not all are: two random
+# starts with everything in memory differ as well (see ``choosing_k.py`` for how stable they are).
 
-    # The same with everything in memory, to compare ||X - W H||.
-    X = weigh.transform(count.transform(texts))
-    whole = sparsenmf.NMF(N_TOPICS, random_state=0).fit(X)
-    print(f"\nError of the stream's topics: {model.reconstruction_error(X):.2f}")
-    print(f"with all {X.shape[0]:,} documents in memory: {whole.reconstruction_err_:.2f}")
-
-
-if __name__ == "__main__":
-    main()
+try:
+    ax = plots.plot_comparison(whole.factorization_, Components(H=model.components_), terms)
+except ImportError as error:
+    print(f"\nNo picture: {error}")
+else:
+    ax.set(ylabel="all in memory", xlabel="from the stream")
+    ax.figure.savefig("streaming.png", dpi=150)
+    print("\nPicture: streaming.png")

@@ -1,13 +1,24 @@
-"""Find the topics of the documentation of Python and its scientific packages.
-
-    python topics.py
-
-It reads the docstrings of what is installed on this machine, and prints their topics: the
-heaviest terms of each, and the documents that have most of it. For texts and matrices of
-your own there is the command `sparsenmf topics`, which does the same.
-
-Needs scikit-learn for the weights: pip install "sparsenmf[text]"
 """
+Topics of texts
+===============
+
+    python topics.py                         # of the documentation on this machine
+    python topics.py news.txt                # of your own texts: a document on each line
+    python topics.py news.csv --field text   # or .tsv, .jsonl, or a folder of .txt files
+
+It prints the topics: the heaviest terms of each, and the documents that have most of it. Without
+a file it reads the docstrings of Python and of its scientific packages that are installed: real
+texts that are on every machine, so that nothing has to be fetched. The command `sparsenmf topics`
+does the same for files.
+
+Needs scikit-learn for the weights: pip install "sparsenmf[text]"; with matplotlib it also
+draws a map of the topics, topics.png.
+"""
+
+# %%
+# Prepare
+# -------
+# Other examples import what follows: they take the same texts.
 
 import argparse
 import ast
@@ -20,7 +31,7 @@ import time
 import warnings
 from pathlib import Path
 
-from sparsenmf import find_topics
+from sparsenmf import find_topics, plots, read_texts
 from sparsenmf.tables import format_topics
 
 try:
@@ -49,6 +60,9 @@ refer represent represented result resulting return returned returning running s
 self set shape single sklearn specific specified start str string substitute support supported taken
 transform treated true tuple type underlying use used useful user using valid value way wise zero"""
 
+# %%
+# A corpus from docstrings
+# ------------------------
 # The prose of a docstring ends where its first section begins. The lists of parameters
 # after it are so much alike that they would be the topics.
 SECTION = re.compile(
@@ -107,18 +121,35 @@ def docstrings(node, name):
             yield from docstrings(child, f"{name}.{child.name}")
 
 
-def run(args):
-    """Read, find topics, and print them."""
+# %%
+# From texts to topics
+# --------------------
+# `find_topics` counts words, weighs them by tf-idf and factorizes the matrix of texts x terms,
+# which stays sparse. W says how much of each topic is in a text, H how much of each term is in a
+# topic.
+
+
+def read(args):
+    """Return titles, texts and the words to leave out: of the files, or of docstrings."""
+    if args.files:
+        titles, texts = read_texts(args.files, args.field)
+        return titles, texts, ENGLISH_STOP_WORDS
     print("Reading the documentation of Python and its scientific packages ...", flush=True)
-    started = time.perf_counter()
     titles, texts = read_documentation()
-    read = time.perf_counter()
     words = DOCSTRING_WORDS.split()
+    return titles, texts, [*ENGLISH_STOP_WORDS, *words, *(word + "s" for word in words)]
+
+
+def run(args):
+    """Read, find topics, print them, and draw a map."""
+    started = time.perf_counter()
+    titles, texts, stop_words = read(args)
+    done_reading = time.perf_counter()
     topics = find_topics(
         texts,
         args.n_topics,
         titles=titles,
-        stop_words=[*ENGLISH_STOP_WORDS, *words, *(word + "s" for word in words)],
+        stop_words=stop_words,
         random_state=args.seed,
         progress=args.progress,
     )
@@ -128,24 +159,50 @@ def run(args):
     print(f"{model.n_samples:,} documents x {model.n_features:,} terms\n")
     print(format_topics(topics.topic_table(args.n_terms)))
     fit = model.time_history[-1]
-    print(f"Reading took {read - started:.1f} s, tf-idf {done - read - fit:.1f} s, ", end="")
+    weighing = done - done_reading - fit
+    print(f"Reading took {done_reading - started:.1f} s, tf-idf {weighing:.1f} s, ", end="")
     print(
         f"the factorization {fit:.1f} s\n(the first time on a machine that includes compiling it)."
     )
     print(f"The relative error is {model.relative_error:.4f}.\n")
     print(model)
     if args.report is not None:
-        topics.report(args.report, title="Topics of Python's documentation")
+        topics.report(args.report, title="Topics")
         print(f"\nWritten: {args.report}, a page for your browser.")
     if args.save is not None:
         model.save(args.save)
         print(f"\nSaved: sparsenmf.Factorization.load({str(args.save)!r}) brings it back.")
+    draw(model, topics.terms)
+
+
+# %%
+# A map
+# -----
+# Topics that share terms lie close together; areas are shares of the whole.
+
+
+def draw(model, terms):
+    """Draw the topics in the plane, where matplotlib is installed."""
+    try:
+        ax = plots.plot_topic_map(model, terms)
+    except ImportError as error:
+        print(f"\nNo picture: {error}")
+    else:
+        ax.figure.savefig("topics.png", dpi=150)
+        print("\nPicture: topics.png")
+
+
+# %%
+# The command line
+# ----------------
 
 
 def main():
     """Read the command line, run, and say in one line what is wrong with it."""
-    parser = argparse.ArgumentParser(description="Find the topics of Python's documentation.")
+    parser = argparse.ArgumentParser(description="Find the topics of texts.")
     add = parser.add_argument
+    add("files", nargs="*", metavar="FILE", help="texts (docstrings of this machine)")
+    add("--field", metavar="NAME", help="column of a .csv or .tsv, or field of a .jsonl file")
     add("--n-topics", type=int, default=20, metavar="N", help="topics to find (20)")
     add("--n-terms", type=int, default=8, metavar="N", help="terms to print of each topic (8)")
     add("--seed", type=int, default=0, metavar="N", help="another seed, another start (0)")

@@ -54,3 +54,15 @@ def test_readme_links_point_to_files_that_exist():
     assert links
     for link in links:
         assert (README.parent / link).exists(), link
+
+
+def test_readme_pictures_are_small_and_described():
+    text = README.read_text(encoding="utf-8")
+    pictures = re.findall(r'<img src="([^"]+)" width="700" alt="([^"]+)">', text)
+    assert len(pictures) == text.count("<img") == 2
+    for path, alternative in pictures:
+        data = (README.parent / path).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < 120_000
+        assert int.from_bytes(data[16:20], "big") == 1400  # twice the width that is shown
+        assert len(alternative) > 50

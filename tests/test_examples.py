@@ -1,5 +1,6 @@
 """The examples, run as a reader would run them."""
 
+import ast
 import os
 import re
 import subprocess
@@ -7,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import scipy.sparse as sp
 
 from sparsenmf import Factorization
+
+from .corpus import check_separated, make_counts, make_texts
 
 pytest.importorskip("sklearn")
 
@@ -29,6 +33,26 @@ def run(*arguments, example=TOPICS, timeout=300, **options):
     )
 
 
+def test_examples_are_a_gallery():
+    paths = sorted(TOPICS.parent.glob("*.py"))
+    assert len(paths) >= 11
+    index = TOPICS.with_name("README.md").read_text(encoding="utf-8")
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        title, line = ast.get_docstring(ast.parse(text)).splitlines()[:2]
+        assert line == "=" * len(title), path.name
+        # A title of its own below each cell's mark, or prose.
+        assert len(re.findall(r"^# %%\n# \S", text, re.MULTILINE)) >= 2, path.name
+        assert f"[{path.name}]({path.name})" in index
+        assert output_is_tested(path.name)
+        assert not re.search(r"matplotlib\.use|plt\.show|pyplot", text), path.name
+
+
+def output_is_tested(name):
+    """Tell whether a test here runs this example."""
+    return name == TOPICS.name or f'("{name}", tmp_path' in Path(__file__).read_text("utf-8")
+
+
 def read_topics(process):
     """Return each printed topic: its share, terms and typical documents."""
     assert process.returncode == 0, process.stderr
@@ -40,7 +64,7 @@ def read_topics(process):
 
 
 def test_documentation_of_this_machine(tmp_path):
-    process = run("--save", tmp_path / "model.npz")
+    process = run("--save", tmp_path / "model.npz", cwd=tmp_path)
     topics = read_topics(process)
     assert len(topics) == 20
     assert sum(share for share, _, _ in topics) == pytest.approx(100, abs=1.1)
@@ -56,6 +80,28 @@ def test_documentation_of_this_machine(tmp_path):
     model = Factorization.load(tmp_path / "model.npz")
     assert (model.n_samples, model.n_components) == (n_documents, 20)
     assert repr(model) in process.stdout
+    check_picture(tmp_path / "topics.png", process.stdout)
+
+
+def check_picture(path, text):
+    """Check that a picture is there and announced, or that its absence is, in one line."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        assert len(re.findall(r"^No pictures?: .*matplotlib.*$", text, re.MULTILINE)) == 1
+        assert not path.exists()
+    else:
+        assert re.search(rf"^Pictures?: .*\b{path.name}", text, re.MULTILINE)
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_size > 5000
+
+
+def test_topics_of_texts_of_your_own(tmp_path):
+    table = tmp_path / "notes.csv"
+    lines = [f"{i},{text}" for i, text in enumerate(make_texts())]
+    table.write_text("\n".join(["id,note", *lines]), encoding="utf-8")
+    process = run(table, "--field", "note", "--n-topics", "2", "--n-terms", "10", cwd=tmp_path)
+    check_separated(read_topics(process))
 
 
 def test_wrong_input_is_one_line_and_exit_code_2():
@@ -83,6 +129,26 @@ def output_of(name, tmp_path, *arguments):
     return process.stdout
 
 
+def test_without_matplotlib_one_line_says_so(tmp_path):
+    code = """import runpy, sys
+sys.modules["matplotlib"] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")"""
+    for name in ("counts.py", "spectrogram.py"):
+        process = subprocess.run(
+            [sys.executable, "-c", code, TOPICS.with_name(name)],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8", "NUMBA_DISABLE_JIT": "0"},
+        )
+        assert process.returncode == 0, process.stderr
+        (said,) = re.findall(r"^No picture: .*$", process.stdout, re.MULTILINE)
+        assert 'pip install "sparsenmf[plot]"' in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_pipeline_tells_packages_by_their_topics(tmp_path):
     text = output_of("pipeline.py", tmp_path)
     reached, guessed = (
@@ -100,6 +166,7 @@ def test_stream_is_nearly_as_good_as_all_in_memory(tmp_path):
     assert whole * 0.999 < stream < whole * 1.02
     topics = re.findall(r"^  (\w+(?:, \w+){7})$", text, re.MULTILINE)
     assert len(topics) == 20
+    check_picture(tmp_path / "streaming.png", text)
 
 
 def test_seeded_topics_keep_their_places(tmp_path):
@@ -116,6 +183,7 @@ def test_seeded_topics_keep_their_places(tmp_path):
         "file", "directory", "path", "archive",
     }  # fmt: skip
     assert len(re.findall(r"% of the average document", text)) == 3
+    check_picture(tmp_path / "seeded_topics.png", text)
 
 
 def test_single_cells_give_back_their_programs(tmp_path):
@@ -123,6 +191,7 @@ def test_single_cells_give_back_their_programs(tmp_path):
     cosines = [float(x) for x in re.findall(r"0\.\d{3}|1\.000", text.split("was found:")[1])]
     assert len(cosines) == 6
     assert min(cosines) > 0.95
+    check_picture(tmp_path / "single_cell.png", text)
     anndata = pytest.importorskip("anndata")
     adata = anndata.read_h5ad(tmp_path / "single_cell.h5ad")
     assert adata.obsm["X_nmf"].shape == (3000, 6)
@@ -146,8 +215,48 @@ def test_choosing_k_prints_a_table_and_recommends(tmp_path):
     chosen = int(re.search(r"Recommended: (\d+) topics", text)[1])
     assert chosen > 1
     assert min(losses) < losses[0]
-    pytest.importorskip("matplotlib")
-    assert (tmp_path / "choosing_k.png").stat().st_size > 1000
+    assert len(re.findall(r"^  \d+ topics: 0\.\d{3}$", text, re.MULTILINE)) == 2
+    for name in ("choosing_k.png", "choosing_k_corpora.png"):
+        check_picture(tmp_path / name, text)
+
+
+def test_choosing_k_of_a_matrix_of_your_own(tmp_path):
+    sp.save_npz(tmp_path / "counts.npz", make_counts())
+    text = output_of("choosing_k.py", tmp_path, "counts.npz")
+    assert "80 documents x 20 terms" in text
+    assert re.search(r"Recommended: (1|10) topics", text)
+
+
+def test_counts_are_for_kullback_leibler(tmp_path):
+    text = output_of("counts.py", tmp_path)
+    frobenius, kullback = (
+        [float(x) for x in re.findall(r"\d\.\d{3}", line)]
+        for line in re.findall(r"^ +(?:frobenius|kullback-leibler)  .*$", text, re.MULTILINE)
+    )
+    assert len(kullback) == 8
+    assert min(kullback) > max(0.97, min(frobenius) + 0.03)
+    reached, truth = re.search(r"Divergence: ([\d,]+), of the truth ([\d,]+)", text).groups()
+    assert 0.95 < float(reached.replace(",", "")) / float(truth.replace(",", "")) < 1
+    ours, theirs = (
+        [int(x.replace(",", "")) for x in line.split()]
+        for line in re.findall(r"^(?:cd|mu) +(.*)$", text, re.MULTILINE)
+    )
+    assert all(a < b for a, b in zip(ours[1:], theirs[1:], strict=True))
+    check_picture(tmp_path / "counts.png", text)
+
+
+def test_spectrogram_gives_back_its_notes(tmp_path):
+    text = output_of("spectrogram.py", tmp_path)
+    found = {
+        loss: [float(x) for x in values.split()]
+        for loss, values in re.findall(r"^([a-z-]+) +((?: +\d\.\d{3}){4})$", text, re.MULTILINE)
+    }
+    assert min(found["itakura-saito"]) > 0.94
+    assert found["frobenius"][3] < 0.5 < 0.7 < found["kullback-leibler"][3]
+    pitches = re.findall(r"^  \w4: ([\d.]+) Hz, played ([\d.]+) Hz$", text, re.MULTILINE)
+    assert len(pitches) == 4
+    assert all(abs(float(heard) - float(played)) < 7.8 for heard, played in pitches)
+    check_picture(tmp_path / "spectrogram.png", text)
 
 
 def test_recommender_beats_the_mean(tmp_path):
@@ -155,6 +264,7 @@ def test_recommender_beats_the_mean(tmp_path):
     mean, ours = (float(x) for x in re.findall(r"RMSE (0\.\d{4})", text)[:2])
     assert ours < 0.85 * mean
     assert len(re.search(r"might like \[(.*)\]", text)[1].split(", ")) == 5
+    check_picture(tmp_path / "recommender.png", text)
 
 
 def test_recommender_on_real_ratings(tmp_path, real_path):
