@@ -379,7 +379,11 @@ def test_writer_of_another_process_is_named_and_a_dead_one_is_not_waited_for(fol
 
 
 @posix
-@pytest.mark.parametrize("content", [f"{os.getpid()} {socket.gethostname()}", "", "junk", "99"])
+@pytest.mark.parametrize(
+    "content",
+    [f"{os.getpid()} {socket.gethostname()}", "", "junk", "99"],
+    ids=["this process", "empty", "junk", "number"],
+)
 def test_lock_of_a_process_that_is_gone_is_taken_over(content, folder, monkeypatch):
     """Of an earlier process with our number, and of one killed before it could write."""
     monkeypatch.setattr(lock, "GRACE", 0.1)
