@@ -158,11 +158,9 @@ def _as_csr(X, name):
     so they are checked first, and X itself is not used but for its arrays.
     """
     if X.format == "bsr":
-        try:
-            X = sp.bsr_array((X.data, X.indices, X.indptr), shape=X.shape, copy=False)
-            X.check_format(full_check=True)
-        except ValueError as error:
-            raise ValueError(f"{name} is corrupt (bsr format): {error}") from None
+        X = _blocks_to_csr(X, name)
+    elif X.format == "dia":
+        X = _diagonals_to_coo(X, name)
     elif X.format == "lil":
         if any(len(row) != len(values) for row, values in zip(X.rows, X.data, strict=True)):
             raise ValueError(f"{name} is corrupt (lil format): a row has not one index a value")
@@ -174,7 +172,7 @@ def _as_csr(X, name):
     if X.format == "coo":
         data = _real(X.data, name)
         data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
-        _check_coordinates(X, len(data), name)
+        _check_coordinates(X, data, name)
         return sp.coo_array((data, (X.row, X.col)), shape=X.shape, copy=False).tocsr()
     if X.format not in ("csr", "csc"):
         X = X.tocsr()
@@ -186,11 +184,45 @@ def _as_csr(X, name):
     return kind(arrays, shape=X.shape, copy=False).tocsr()
 
 
-def _check_coordinates(X, n_values, name):
+def _blocks_to_csr(X, name):
+    data = _real(X.data, name)
+    height, width = data.shape[1:] if data.ndim == 3 else (0, 0)
+    if 0 in (height, width) or X.shape[0] % height or X.shape[1] % width:
+        raise ValueError(f"{name} is corrupt (bsr format): data of shape {data.shape}")
+    sizes = X.shape[0] // height, X.shape[1] // width
+    indptr, indices = _check_compressed(X, *sizes, name, dimensions=3)
+    stored = int(indptr[-1])
+    # Wide enough: scipy multiplies them by the size of a block.
+    arrays = data[:stored], indices[:stored].astype(np.int64), indptr.astype(np.int64)
+    return sp.bsr_array(arrays, shape=X.shape, copy=False).tocsr()
+
+
+def _diagonals_to_coo(X, name):
+    # scipy's conversion writes outside of its arrays where these do not fit.
+    data, offsets = _real(X.data, name), np.asarray(X.offsets)
+    if data.ndim != 2 or offsets.dtype.kind != "i" or offsets.shape != data.shape[:1]:
+        raise ValueError(
+            f"{name} is corrupt (dia format): data of shape {data.shape}, and offsets of shape "
+            f"{offsets.shape} and type {offsets.dtype}"
+        )
+    data = data[:, : X.shape[1]]
+    rows = np.arange(data.shape[1]) - offsets.astype(np.int64)[:, None]
+    there = (rows >= 0) & (rows < X.shape[0]) & (data != 0)
+    return sp.coo_array((data[there], (rows[there], np.nonzero(there)[1])), shape=X.shape)
+
+
+def _check_coordinates(X, data, name):
+    n_values = data.size
     for axis, index, size in zip(("row", "column"), (X.row, X.col), X.shape, strict=True):
-        if len(index) != n_values:
+        if data.ndim != 1 or index.ndim != 1 or len(index) != n_values:
             raise ValueError(
-                f"{name} is corrupt (coo format): {len(index)} {axis} indices, {n_values} values"
+                f"{name} is corrupt (coo format): {axis} indices of shape {index.shape}, values "
+                f"of shape {data.shape}"
+            )
+        if index.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name} is corrupt (coo format): its {axis} indices must be integers, not "
+                f"{index.dtype}"
             )
         if n_values and (index.min() < 0 or index.max() >= size):
             raise ValueError(
@@ -199,13 +231,15 @@ def _check_coordinates(X, n_values, name):
             )
 
 
-def _check_compressed(X, n_major, n_minor, name):
+def _check_compressed(X, n_major, n_minor, name, dimensions=1):
     indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
     problem = None
     if indptr.dtype.kind != "i" or indices.dtype.kind != "i":
         problem = f"indptr and indices must be integers, not {indptr.dtype} and {indices.dtype}"
     elif indptr.shape != (n_major + 1,):
         problem = f"indptr has shape {indptr.shape} instead of ({n_major + 1},)"
+    elif (indices.ndim, np.ndim(X.data)) != (1, dimensions):
+        problem = f"indices and data have {indices.ndim} and {np.ndim(X.data)} dimensions"
     elif indptr[0] != 0:
         problem = f"indptr[0] is {indptr[0]} instead of 0"
     elif (falls := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
@@ -237,6 +271,8 @@ def _real(data, name):
 
     Half precision becomes single, extended becomes double; integers stay.
     """
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} has masked values: fill them first")
     kind, size = data.dtype.kind, data.dtype.itemsize
     if kind not in "fbiu":
         raise TypeError(
