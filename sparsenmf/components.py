@@ -11,6 +11,7 @@ from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
+from .validation import check_matrix, check_scale
 from .weights import Weights
 
 LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
@@ -157,12 +158,14 @@ class Components:
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
+        check_scale(X, self.H.dtype)
         check_loss(self.beta, "mu", X, unknown=not entries.absent)
         weights = Weights(None, self.feature_weight, self.beta)
         if stored:
             for start, stop in X.blocks():
                 part = X.rows(start, stop)
-                part.data = part.data.astype(self.H.dtype, copy=False)
+                if part.dtype != self.H.dtype:
+                    part = check_matrix(part, dtype=self.H.dtype)
                 yield start, stop, weights.scale_matrix(part), entries
             return
         n_rows, values = n_rows or X.shape[0], entries.weights

@@ -13,6 +13,9 @@ EPSILON = float(np.finfo(np.float32).eps)
 """Smallest entry of W H, relative to the mean of X, whose powers are summed over all
 entries (scikit-learn takes the same number, without the mean)."""
 
+TINY = float(np.finfo(np.float32).tiny)
+"""The same where X is zero: its powers are finite."""
+
 
 class Loss(NamedTuple):
     """A beta divergence and its constants for one X.
@@ -80,7 +83,8 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
         elif beta != 2:  # there the kernels sum v (x - y)^2 itself
             constant += powers / (beta * (beta - 1))
     scale = 0.5 * scale if beta == 2 else scale
-    return Loss(beta, constant, scale, EPSILON * total / count if count else 0.0)
+    floor = EPSILON * total / count if count else 0.0
+    return Loss(beta, constant, scale, floor or TINY)
 
 
 def loss_name(beta):

@@ -182,9 +182,9 @@ class MiniBatchNMF(BaseNMF):
         """
         first = not hasattr(self, "_stream")
         X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
+        check_scale(X)
         if first:
             self._forget()
-            check_scale(X)
             self._open(X, H, check_random_state(self.random_state))
         self._stream.add(X)
         self.n_steps_ += 1
@@ -221,6 +221,7 @@ class MiniBatchNMF(BaseNMF):
                 block = check_matrix(
                     self._validate(block, reset=first), dtype=None if first else self._dtype
                 )
+                check_scale(block)
                 for start in range(0, block.shape[0], size):
                     yield block[start : start + size]
 

@@ -55,7 +55,7 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
     if 0 in X.shape:
         raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
     counts = X.dtype.kind in "biu"
-    X = _as_csr(X, name)
+    X = as_csr(X, name)
     _check_values(X, name, allow_nan)
     drop_zeros = not keep_zeros and X.nnz and X.data.min() == 0
     if not X.has_canonical_format or drop_zeros:
@@ -71,6 +71,10 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
         exact = X.nnz == 0 or X.data.max() < FLOAT32_EXACT
         dtype = (np.float32 if exact else np.float64) if counts else X.dtype
     data = _cast(X.data, np.dtype(dtype), name)
+    if data is not X.data and not keep_zeros and data.size and data.min() == 0:
+        X = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape, copy=False)
+        X.eliminate_zeros()  # what has become zero
+        data = X.data
     kind = _index_type(max(X.nnz, *X.shape))
     indices, indptr = (index.astype(kind, copy=False) for index in (X.indices, X.indptr))
     X = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
@@ -78,14 +82,15 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
     return X
 
 
-def check_scale(X):
-    """Raise if sums of products of X's values would overflow or vanish in its precision."""
+def check_scale(X, dtype=None):
+    """Raise if sums of products of X's values would overflow or vanish in this precision."""
+    dtype = X.dtype if dtype is None else dtype
     top = X.max_value if hasattr(X, "max_value") else X.data.max() if X.nnz else 0
-    low, high = SCALES[X.dtype]
+    low, high = SCALES[np.dtype(dtype)]
     if top and not low <= top <= high:
         raise ValueError(
             f"X has values up to {top:.3g}, and products of factors of that size do not fit "
-            f"into {X.dtype}: multiply X by a constant so that its largest value lies between "
+            f"into {dtype}: multiply X by a constant so that its largest value lies between "
             f"{low:g} and {high:g}"
         )
 
@@ -151,7 +156,7 @@ def _check_dense(X, name, allow_nan=False):
             _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
 
 
-def _as_csr(X, name):
+def as_csr(X, name):
     """Return a CSR array of our own, after making sure that scipy may read X.
 
     scipy's compiled code does not check index arrays, and notes facts on its objects:

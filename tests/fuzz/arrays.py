@@ -357,15 +357,30 @@ def fit(rng, folder):
         return "refused"
     check(expected is not None, "accepted", X.format, before)
     check_factors(model, X.shape, n_components)
-    if plain:
+    if plain and (model.beta in (1, 2) or even(expected)):
         beta = model.beta
         objective = reference.divergence(expected, model.W.astype(float), model.H.astype(float), beta)
         scale = objective_scale(expected, beta)
         error = abs(model.objective - objective)
         check(error <= (1e-3 if model.W.dtype == np.float32 else 1e-8) * scale, model.objective, objective)
-    new = model.transform(X, n_threads=1)
-    check(np.isfinite(new).all() and (new >= 0).all(), new)
+    transform_more(rng, model, X)
     return "right"
+
+
+def transform_more(rng, model, X):
+    """Give a model what it has seen, or that at another scale."""
+    if often(rng, 0.5):
+        X = sp.csr_array(dense_slowly(X) * pick(rng, (1e-300, 1e-44, 1e-12, 1e20, 1e200)))
+    options = {"n_threads": 1}
+    done, W = attempt(lambda: model.transform(X, **options), "X ", "beta")
+    check(not done or (np.isfinite(W).all() and (W >= 0).all()), W)
+    done, loss = attempt(lambda: model.loss(X, **options), "X ", "beta")
+    check(not done or (np.isfinite(loss) and loss >= 0), loss)
+
+
+def even(X):
+    """Tell whether values are of about one size: else some products are below `Loss.floor`."""
+    return X.max() == 0 or X.max() < 1e4 * X[X > 0].min()
 
 
 def objective_scale(X, beta):
@@ -384,7 +399,7 @@ def observed(rng, folder):
             weights.data = rng.integers(0, 5, weights.data.shape) / pick(rng, (2, 2, 1e-30, 1e-12))
         options["weights"] = weights
     options |= {"missing": missing, "random_state": 0, "max_iter": 3, "n_threads": 1}
-    names = ("X ", "weights", "missing", "stored zeros", "n_components", "loss", "beta")
+    names = ("X ", "weights", "missing", "stored zeros", "n_components", "loss", "beta", "factors overflow")
     done, model = attempt(lambda: factorize(X, 1, **options), *names)
     if not done:
         return "refused"
@@ -416,7 +431,7 @@ def stream(rng, folder):
         check(H.shape == (1, width) and np.isfinite(H).all() and (H >= 0).all(), H)
     if width is None:
         return "refused"
-    done, W = attempt(lambda: model.transform(X), "X ", "features")
+    done, W = attempt(lambda: model.transform(X), "X ", "features", "fitted")
     check(not done or (np.isfinite(W).all() and (W >= 0).all()), "transform")
     return "right"
 
