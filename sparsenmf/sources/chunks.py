@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from ..files import MATRIX_SUFFIXES
-from ..storage import DAMAGE
+from ..files import MATRIX_SUFFIXES, check_size
+from ..storage import DAMAGE, check_members
 from .layout import read_header
 from .market import open_market
 from .store import open_csr
@@ -77,6 +77,7 @@ def _guard(path, items):
 
 def _open_npz(file, suffix, stack):
     archive = stack.enter_context(zipfile.ZipFile(file))
+    check_members(archive)
 
     def member(name):
         return NpyStream(stack.enter_context(archive.open(f"{name}.npy")))
@@ -113,6 +114,7 @@ def _open_h5ad(file, suffix, stack):
 
 def _open_npy(file, suffix, stack):
     shape, dtype = read_header(file)
+    check_size(file, math.prod(shape) * dtype.itemsize)
     file.seek(0)
     return _slice_dense(shape, dtype, NpyStream(file, dimensions=2))
 

@@ -164,8 +164,13 @@ class CsrStore:
             problem = "indptr.npy falls or leaves the shard"
         else:
             indices, data = indices[low:high], data[low:high]
+            top = self._record.shards[number].max_value
             if len(indices) and (indices.min() < 0 or indices.max() >= self.shape[1]):
                 problem = f"indices.npy leaves [0, {self.shape[1]})"
+            elif not _rises_in_rows(indices, indptr - low):
+                problem = "indices.npy does not rise"
+            elif len(data) and not (data.min() > 0 and data.max() <= top):  # also if it is NaN
+                problem = f"data.npy leaves (0, {top:g}]"
         if problem:
             name = self._record.shards[number].folder
             raise ValueError(
@@ -229,6 +234,14 @@ class CsrStore:
         number = max(int(np.searchsorted(self._positions, position, side="left")) - 1, 0)
         indptr, _, _ = self._map(number)
         return int(self._rows[number] + np.searchsorted(indptr, position - self._positions[number]))
+
+
+def _rises_in_rows(indices, indptr):
+    """Tell whether indices are in order, and none is there twice, within each row."""
+    rises = indices[1:] > indices[:-1]
+    starts = indptr[1:-1]
+    rises[starts[(starts > 0) & (starts < len(indices))] - 1] = True  # between two rows
+    return bool(rises.all())
 
 
 def map_shard(folder, record, number):

@@ -1,6 +1,8 @@
 """Entries of a matrix in any order into blocks of rows: sorted on disk, in bounded memory."""
 
 import contextlib
+import errno
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+
+POINTER = 8  # bytes that a row takes at least
 
 N_BUCKETS = 128  # files open at once
 
@@ -40,6 +44,8 @@ def sort_triplets(triplets, scratch, limit):
     scipy.sparse.coo_array
     """
     n_rows, n_columns = triplets.shape
+    if n_rows * POINTER > shutil.disk_usage(scratch).free:
+        raise OSError(errno.ENOSPC, f"{n_rows:,} rows do not fit on the disk", str(scratch))
     with tempfile.TemporaryDirectory(prefix=".sort-", dir=scratch) as folder:
         pieces = (_pack(piece, triplets.shape) for piece in triplets.pieces)
         for bucket in _distribute(pieces, 0, n_rows, Path(folder)):
