@@ -1,12 +1,13 @@
 """Components without the samples they were learned from: H, and what one does with it."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .arguments import check_integer, check_number, check_threads, check_vocabulary
-from .entries import STORED, Entries, check_entries
+from .arguments import check_alphas, check_integer, check_number, check_threads, check_vocabulary
+from .entries import STORED, Entries, check_entries, check_missing
 from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
@@ -145,6 +146,17 @@ class Components:
     def missing(self) -> str:
         """What an entry that is not stored means: "zero" or "unknown"."""
         return self.options.get("missing", "zero")
+
+    def _check_options(self):
+        """Raise unless options are such as `transform` can use: they may come from a file."""
+        options = self.options
+        if not isinstance(options, dict):
+            raise TypeError("its options are not named")
+        check_alphas(
+            options.get("alpha_W", 0.0), options.get("alpha_H", "same"), options.get("l1_ratio", 0.0)
+        )
+        check_missing(self.missing)
+        check_number(self.beta, "loss", least=-math.inf)
 
     def _parts(self, X, values, n_rows):
         """Yield X and its entries in parts: blocks of a store, or so many rows of a matrix."""

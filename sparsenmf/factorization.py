@@ -314,14 +314,17 @@ class Factorization(Components):
             or self.W.dtype != self.H.dtype
             or self.W.dtype not in (np.float32, np.float64)
             or history.ndim != 1
+            or not history.size
             or history.shape != times.shape
+            or not history.dtype == times.dtype == np.float64
             or not (weight is None or (weight.shape, weight.dtype) == ((self.n_features,), float))
             or not (others is None or (others.ndim, others.dtype) == (1, float))
         ):
             raise ValueError("its arrays do not belong together")
         if not all(map(is_sound, (self.W, self.H, *([] if weight is None else [weight])))):
             raise ValueError("its factors or weights are not finite and non-negative numbers")
-        if not isinstance(self.options, dict) or not isinstance(self.stop_reason, str):
-            raise ValueError("its options or its stop_reason are not what they should be")
         if not all(type(x) in (int, float) for x in (self.optimality, self.x_norm, self.error)):
             raise ValueError("its optimality, x_norm or error is not a number")
+        if not isinstance(self.stop_reason, str):
+            raise ValueError("its stop_reason is not a text")
+        self._check_options()

@@ -43,7 +43,7 @@ DAMAGE = (
     zlib.error,
     AttributeError,
     EOFError,
-    KeyError,
+    LookupError,
     MemoryError,
     NotImplementedError,
     OSError,

@@ -165,12 +165,7 @@ class CsrStore:
         else:
             indices, data = indices[low:high], data[low:high]
             top = self._record.shards[number].max_value
-            if len(indices) and (indices.min() < 0 or indices.max() >= self.shape[1]):
-                problem = f"indices.npy leaves [0, {self.shape[1]})"
-            elif not _rises_in_rows(indices, indptr - low):
-                problem = "indices.npy does not rise"
-            elif len(data) and not (data.min() > 0 and data.max() <= top):  # also if it is NaN
-                problem = f"data.npy leaves (0, {top:g}]"
+            problem = find_problem(indptr - low, indices, data, self.shape[1], top)
         if problem:
             name = self._record.shards[number].folder
             raise ValueError(
@@ -236,12 +231,20 @@ class CsrStore:
         return int(self._rows[number] + np.searchsorted(indptr, position - self._positions[number]))
 
 
-def _rises_in_rows(indices, indptr):
-    """Tell whether indices are in order, and none is there twice, within each row."""
+def find_problem(indptr, indices, data, n_features, top):
+    """Return what is wrong with some rows, or None; it would make results wrong, or worse."""
+    if not len(data):
+        return None
+    if indices.min() < 0 or indices.max() >= n_features:
+        return f"indices.npy leaves [0, {n_features})"
     rises = indices[1:] > indices[:-1]
     starts = indptr[1:-1]
     rises[starts[(starts > 0) & (starts < len(indices))] - 1] = True  # between two rows
-    return bool(rises.all())
+    if not rises.all():
+        return "indices.npy does not rise"
+    if not (data.min() > 0 and data.max() <= top):  # also if it is NaN
+        return f"data.npy leaves (0, {top:g}]"
+    return None
 
 
 def map_shard(folder, record, number):
@@ -252,4 +255,9 @@ def map_shard(folder, record, number):
         path = folder / shard.folder / f"{name}.npy"
         start = find_data(path, dtype, length, shard.files[path.name])
         maps.append(np.asarray(np.memmap(path, dtype, "r", start, (length,))))
+    if maps[0][0] != 0 or maps[0][-1] != shard.nnz:
+        raise ValueError(
+            f"{folder / shard.folder} is damaged: indptr.npy leads from {maps[0][0]} to "
+            f"{maps[0][-1]} instead of from 0 to {shard.nnz}"
+        )
     return maps
