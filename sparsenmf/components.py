@@ -191,6 +191,7 @@ class Components:
     def _project(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
         """Return W, padded, and the objective if it is wanted, of a checked and scaled X."""
         from .kernels.threads import resolve_threads, threads_for
+        from .solvers.alternation import check_overflow
         from .solvers.projection import project
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
@@ -200,6 +201,7 @@ class Components:
         value = project(
             rows, self._freeze(), W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
         )
+        check_overflow(W.max(), W.dtype)
         return W, value
 
     def _freeze(self):

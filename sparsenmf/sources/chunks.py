@@ -49,6 +49,8 @@ def read_chunks(path, scratch):
         file = stack.enter_context(open(path, "rb"))
         with _naming(path):
             source = opener(file, suffix, stack)
+            if isinstance(source, Triplets) and min(source.shape) < 1:
+                raise ValueError(f"it cannot be {source.shape[0]} x {source.shape[1]}")
         if isinstance(source, Triplets):
             pieces = _guard(path, source.pieces)
             yield from sort_triplets(source._replace(pieces=pieces), scratch, CHUNK_NNZ)
@@ -88,6 +90,7 @@ def _open_npz(file, suffix, stack):
     n_rows, n_columns = (int(size) for size in shape)
     if form == "coo":
         streams = member("row"), member("col"), member("data")
+        check_types(*streams)
         return Triplets((n_rows, n_columns), _zip_streams(*streams))
     if form not in ("csr", "csc"):
         raise ValueError(f"its format is {form}: save it as csr")
@@ -130,7 +133,15 @@ def _slice_dense(shape, dtype, stream):
     stream.drain()
 
 
+def check_types(*streams):
+    """Raise unless the last stream is of real numbers and the others of integers."""
+    for stream, kinds in zip(streams[::-1], ("fbiu", *["iu"] * len(streams)), strict=False):
+        if stream.dtype.kind not in kinds:
+            raise ValueError(f"it must have real numbers at integer places, not {stream.dtype}")
+
+
 def _compressed(form, shape, streams):
+    check_types(*streams)
     if form == "csr":
         return (
             sp.csr_array((data, indices, indptr), shape=(len(indptr) - 1, shape[1]))
@@ -191,8 +202,8 @@ class NpyStream:
 
     def __init__(self, file, dimensions=1):
         self._file = file
-        shape, self._dtype = read_header(file)
-        if self._dtype.hasobject:
+        shape, self.dtype = read_header(file)
+        if self.dtype.hasobject:
             raise ValueError("it has pickled objects in it: only allow_pickle=False is safe")
         if len(shape) > dimensions:
             raise ValueError(f"an array has {len(shape)} dimensions instead of {dimensions}")
@@ -202,12 +213,12 @@ class NpyStream:
         """Return the next values, or rows one after the other."""
         if size > self.left:
             raise ValueError(f"an array has {self.left} values left instead of {size}")
-        wanted = size * self._width * self._dtype.itemsize
+        wanted = size * self._width * self.dtype.itemsize
         content = self._file.read(wanted)
         if len(content) != wanted:
             raise EOFError("an array ends too early")
         self.left -= size
-        return np.frombuffer(content, self._dtype)
+        return np.frombuffer(content, self.dtype)
 
     def drain(self):
         """Read what is left: that compares the checksum, too."""
@@ -222,7 +233,7 @@ class H5Stream:
 
     def __init__(self, dataset):
         self._dataset, self._next = dataset, 0
-        self.left = len(dataset)
+        self.left, self.dtype = len(dataset), dataset.dtype
 
     def take(self, size):
         """Return the next values."""

@@ -254,7 +254,7 @@ def dense(rng, folder):
     for _ in range(int(rng.integers(0, 3))):
         X = twist(rng, X)
     if often(rng, 0.1):
-        X = pick(rng, (X.tolist(), X[None], X.T, None, "X", 3, {}, [[1], [1, 2]], [], np.matrix([1])))
+        X = pick(rng, (X.tolist(), np.asarray(X)[None], X.T, None, "X", 3, {}, [[1], [1, 2]], [], np.matrix([1])))
     before = repr(X)
     done, found = attempt(lambda: check_matrix(X), "X ")
     check(repr(X) == before, "the caller's array was written to")

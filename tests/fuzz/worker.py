@@ -79,6 +79,7 @@ def main(kind, first, count, note):
     """Try cases in this process."""
     # Our own code must not warn either, but for fits that were told to stop early.
     warnings.filterwarnings("error", module=r"sparsenmf(?!\.estimators|\.minibatch)")
+    warnings.filterwarnings("ignore", "Reading `.npy` or `.npz` file required additional")
     if os.path.exists("/proc/self/statm"):
         limit_memory()
     with open(note, "r+b", buffering=0) as file:
