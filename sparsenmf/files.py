@@ -241,7 +241,8 @@ def write_table(path, columns):
         ``.csv``, ``.tsv`` or ``.parquet`` (needs pyarrow).
     columns : dict of str -> sequence
         All of one length. A list in a cell stays one in parquet; in text its items are
-        joined by "; ". None is an empty cell.
+        joined by "; ". None is an empty cell. Text is written as it is: a spreadsheet may take
+        a cell that begins with "=" for a formula.
 
     Raises
     ------
