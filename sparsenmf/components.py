@@ -153,7 +153,9 @@ class Components:
         if not isinstance(options, dict):
             raise TypeError("its options are not named")
         check_alphas(
-            options.get("alpha_W", 0.0), options.get("alpha_H", "same"), options.get("l1_ratio", 0.0)
+            options.get("alpha_W", 0.0),
+            options.get("alpha_H", "same"),
+            options.get("l1_ratio", 0.0),
         )
         check_missing(self.missing)
         check_number(self.beta, "loss", least=-math.inf)

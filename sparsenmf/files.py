@@ -113,6 +113,8 @@ def _read_matrix_market(file, size):
     import scipy.io
 
     n_rows, n_columns, n_entries, form, _, symmetry = scipy.io.mminfo(GuardedText(file))
+    if form == "array" and symmetry == "general":
+        n_entries = n_rows * n_columns  # scipy's product overflows
     # scipy makes arrays for what is announced: it takes two bytes a number, at the least.
     if n_entries * (2 if form == "array" else 4) > size + 2:
         raise ValueError(f"it announces {n_entries:,} entries, more than it can have")

@@ -221,7 +221,9 @@ def check_array(archive, name):
     with archive.open(name) as member:
         shape, _, dtype = read_npy_header(member)
         if dtype.hasobject:
-            raise ValueError(f"its {name} has pickled objects in it: only allow_pickle=False is safe")
+            raise ValueError(
+                f"its {name} has pickled objects in it: only allow_pickle=False is safe"
+            )
         announced = member.tell() + math.prod(shape) * dtype.itemsize
         if announced != archive.getinfo(name).file_size:
             raise ValueError(f"its {name} is longer or shorter than its header says")

@@ -51,7 +51,11 @@ CORRUPTIONS = {
     "index too large": ("indices", lambda a: a + 9, "indices must lie in .* but span"),
     "negative index": ("indices", lambda a: a - 5, "indices must lie in .* but span"),
     "hump": ("indptr", lambda a: a + (np.arange(len(a)) == 2) * 1000, "indptr falls from"),
-    "a fall by one": ("indptr", lambda a: np.where(np.arange(len(a)) == 2, a[1] - 1, a), "indptr falls"),
+    "a fall by one": (
+        "indptr",
+        lambda a: np.where(np.arange(len(a)) == 2, a[1] - 1, a),
+        "indptr falls",
+    ),
     "first not zero": ("indptr", lambda a: a + 1, r"indptr\[0\] is 1"),
     "indptr too short": ("indptr", lambda a: a[:-1], "indptr has shape"),
     "indptr too long": ("indptr", lambda a: np.append(a, a[-1]), "indptr has shape"),

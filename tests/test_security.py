@@ -49,7 +49,7 @@ def test_no_call_allows_pickles():
             if keyword.arg == "allow_pickle":
                 count += 1
                 assert ast.unparse(keyword.value) == "False", (path, name)
-        if name.endswith("read_array"):
+        if name.endswith(".read_array"):
             assert "allow_pickle" in {keyword.arg for keyword in node.keywords}, path
     assert count >= 3
 
@@ -171,7 +171,7 @@ def test_a_line_without_an_end_is_not_gathered(tmp_path, monkeypatch):
     monkeypatch.setattr(market, "PORTION", 2**12)
     head = b"%%MatrixMarket matrix coordinate real general\n9 9 1\n"
     (tmp_path / "X.mtx").write_bytes(head + b"1" * 2**16)
-    with pytest.raises(ValueError, match="a line of more than 4,096 bytes"):
+    with pytest.raises(ValueError, match="a line of more than 4,096"):
         write_csr(tmp_path / "store", tmp_path / "X.mtx")
 
 

@@ -306,8 +306,14 @@ BAD_RECORDS = {
     "other dtype": (lambda c: c.update(dtype="int32"), "dtype is int32"),
     "wrong dtype": (lambda c: c.update(dtype="float64"), "holds another array"),
     "outside": (lambda c: c["shards"][0].update(folder="../store"), "not the name of a shard"),
-    "below": (lambda c: c["shards"][0].update(folder="shard-00000/../x"), "not the name of a shard"),
-    "other digits": (lambda c: c["shards"][0].update(folder="shard-٠٠٠٠٠"), "not the name of a"),
+    "below": (
+        lambda c: c["shards"][0].update(folder="shard-00000/../x"),
+        "not the name of a shard",
+    ),
+    "other digits": (
+        lambda c: c["shards"][0].update(folder="shard-\u0660\u0660\u0660\u0660\u0660"),
+        "not the name of a",
+    ),
     "half a row": (lambda c: c["shards"][0].update(rows=1.0 * c["shards"][0]["rows"]), "integer"),
     "features": (lambda c: c.update(shape=[c["shape"][0], 80.0]), "n_features must be an integer"),
     "no features": (lambda c: c.update(shape=[c["shape"][0], 0]), "n_features must be at least 1"),

@@ -168,7 +168,9 @@ def read_slowly(X):
         found = [(j - int(offsets[k]), j, data[k, j]) for k, j in spots]
         # What is zero is padding, to scipy as well.
         return [e for e in found if 0 <= e[0] < X.shape[0] and e[1] < X.shape[1] and e[2] != 0]
-    if any(array.ndim != 1 for array in arrays[1:]) or arrays[0].ndim != (3 if form == "bsr" else 1):
+    if any(array.ndim != 1 for array in arrays[1:]) or arrays[0].ndim != (
+        3 if form == "bsr" else 1
+    ):
         raise IndexError
     if form == "coo":
         if len({len(array) for array in arrays}) != 1:
@@ -254,7 +256,21 @@ def dense(rng, folder):
     for _ in range(int(rng.integers(0, 3))):
         X = twist(rng, X)
     if often(rng, 0.1):
-        X = pick(rng, (X.tolist(), np.asarray(X)[None], X.T, None, "X", 3, {}, [[1], [1, 2]], [], np.matrix([1])))
+        X = pick(
+            rng,
+            (
+                X.tolist(),
+                np.asarray(X)[None],
+                X.T,
+                None,
+                "X",
+                3,
+                {},
+                [[1], [1, 2]],
+                [],
+                np.matrix([1]),
+            ),
+        )
     before = repr(X)
     done, found = attempt(lambda: check_matrix(X), "X ")
     check(repr(X) == before, "the caller's array was written to")
@@ -273,7 +289,10 @@ def dense(rng, folder):
 @case
 def entries(rng, folder):
     """`check_entries`: weights, and entries that are unknown."""
-    X, missing = draw_sparse(rng, often(rng, 0.5)), pick(rng, ("zero", "unknown", "unknown", "none"))
+    X, missing = (
+        draw_sparse(rng, often(rng, 0.5)),
+        pick(rng, ("zero", "unknown", "unknown", "none")),
+    )
     weights = None
     if often(rng, 0.7):
         weights = copy.deepcopy(X)
@@ -345,7 +364,12 @@ def fit(rng, folder):
         X = corrupt(rng, X)
     expected, before = dense_slowly(X), snapshot(X)
     n_components = int(rng.integers(1, 4)) if often(rng, 0.9) else pick(rng, (0, -1, 2.0, "2", 99))
-    options = {"random_state": 0, "max_iter": 3, "n_threads": int(rng.integers(1, 3)), **pick(rng, LOSSES)}
+    options = {
+        "random_state": 0,
+        "max_iter": 3,
+        "n_threads": int(rng.integers(1, 3)),
+        **pick(rng, LOSSES),
+    }
     plain = often(rng, 0.6)
     if not plain:
         name = pick(rng, list(OPTIONS))
@@ -359,10 +383,16 @@ def fit(rng, folder):
     check_factors(model, X.shape, n_components)
     if plain and (model.beta in (1, 2) or even(expected)):
         beta = model.beta
-        objective = reference.divergence(expected, model.W.astype(float), model.H.astype(float), beta)
+        objective = reference.divergence(
+            expected, model.W.astype(float), model.H.astype(float), beta
+        )
         scale = objective_scale(expected, beta)
         error = abs(model.objective - objective)
-        check(error <= (1e-3 if model.W.dtype == np.float32 else 1e-8) * scale, model.objective, objective)
+        check(
+            error <= (1e-3 if model.W.dtype == np.float32 else 1e-8) * scale,
+            model.objective,
+            objective,
+        )
     transform_more(rng, model, X)
     return "right"
 
@@ -394,12 +424,23 @@ def observed(rng, folder):
     X, options = draw_sparse(rng, often(rng, 0.3)), dict(pick(rng, LOSSES))
     missing = pick(rng, ("unknown", "zero"))
     if often(rng, 0.7) or missing == "zero":
-        weights = sp.csr_array(sp.coo_array(np.ones(X.shape))) if often(rng, 0.2) else copy.deepcopy(X)
+        weights = (
+            sp.csr_array(sp.coo_array(np.ones(X.shape))) if often(rng, 0.2) else copy.deepcopy(X)
+        )
         if weights.format not in ("lil", "dok"):
             weights.data = rng.integers(0, 5, weights.data.shape) / pick(rng, (2, 2, 1e-30, 1e-12))
         options["weights"] = weights
     options |= {"missing": missing, "random_state": 0, "max_iter": 3, "n_threads": 1}
-    names = ("X ", "weights", "missing", "stored zeros", "n_components", "loss", "beta", "factors overflow")
+    names = (
+        "X ",
+        "weights",
+        "missing",
+        "stored zeros",
+        "n_components",
+        "loss",
+        "beta",
+        "factors overflow",
+    )
     done, model = attempt(lambda: factorize(X, 1, **options), *names)
     if not done:
         return "refused"
@@ -434,4 +475,3 @@ def stream(rng, folder):
     done, W = attempt(lambda: model.transform(X), "X ", "features", "fitted")
     check(not done or (np.isfinite(W).all() and (W >= 0).all()), "transform")
     return "right"
-

@@ -137,7 +137,11 @@ def repack(rng, path, folder):
             break
         if any(not is_npy(c) for n, c in members.items() if not n.endswith(".json")):
             break
-    methods = (zipfile.ZIP_STORED,) * 6 + (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
+    methods = (zipfile.ZIP_STORED,) * 6 + (
+        zipfile.ZIP_DEFLATED,
+        zipfile.ZIP_LZMA,
+        zipfile.ZIP_BZIP2,
+    )
     with zipfile.ZipFile(path, "w", pick(rng, methods)) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
@@ -202,7 +206,15 @@ def model(rng, folder):
     check_factors(loaded, (loaded.n_samples, loaded.n_features), loaded.n_components)
     repr(loaded)
     X = sp.csr_array(np.ones((2, loaded.n_features)))
-    done, W = attempt(lambda: loaded.transform(X, n_threads=1), "X ", "alpha", "l1_ratio", "loss", "missing", "overflow")
+    done, W = attempt(
+        lambda: loaded.transform(X, n_threads=1),
+        "X ",
+        "alpha",
+        "l1_ratio",
+        "loss",
+        "missing",
+        "overflow",
+    )
     check(not done or (np.isfinite(W).all() and (W >= 0).all()), W)
     return "right"
 
@@ -259,8 +271,26 @@ def spoil_text(rng, path):
         i = int(rng.integers(0, min(len(lines), pick(rng, (1, 4, 99)))))
         words = lines[i].split()
         if words:
-            odd = (*HUGE, "x", "1e999", "-1e-5", "nan", "inf", "1.5", "symmetric", "array", "complex",
-                   "integer", "pattern", "%", "\0", "9" * 400, "é", "skew-symmetric", "hermitian")  # fmt: skip
+            odd = (
+                *HUGE,
+                "x",
+                "1e999",
+                "-1e-5",
+                "nan",
+                "inf",
+                "1.5",
+                "symmetric",
+                "array",
+                "complex",
+                "integer",
+                "pattern",
+                "%",
+                "\0",
+                "9" * 400,
+                "é",
+                "skew-symmetric",
+                "hermitian",
+            )
             words[int(rng.integers(len(words)))] = str(pick(rng, odd)).encode()
             lines[i] = pick(rng, (b" ", b" ", b"\t", b"\r")).join(words)
     with opened(path, "wb") as file:
@@ -284,14 +314,29 @@ def try_matrix(rng, folder, suffix, forms):
         check(X.nnz == 0 or (X.data.min() > 0 and np.isfinite(X.data).all()), X.data)
     # What is wrong with values is said of a block, not of the file.
     names = (str(path), "block ", "do not fit on the disk")
+    if announces_rows(path):
+        return "right" if done else "refused"
     stored, store = attempt(lambda: write_csr(folder / "store", path), *names)
     check_nothing_ran(folder)
     if not stored:
         check(not (folder / "store").exists(), "something is left")
     elif done:
         Y = store.rows(0, store.shape[0])
-        check(Y.shape == X.shape and (Y != X).nnz == 0, X.toarray(), Y.toarray())
+        check(Y.shape == X.shape and (Y != X).nnz == 0, X, Y)
     return "right" if done else "refused"
+
+
+def announces_rows(path):
+    """Tell whether a store would have gigabytes of rows without entries: believed, but slow."""
+    if ".mtx" not in path.name:
+        return False
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except Exception:
+            return True
+    return b"2147483648" in content or b"4294967296" in content
 
 
 @case
@@ -342,7 +387,9 @@ def spoil_store(rng, store, folder, files):
         path.unlink()
     elif how == 1:
         path.unlink()
-        path.symlink_to(pick(rng, ("/dev/zero", "/etc/passwd", store / pick(rng, sorted(files)), "x")))
+        path.symlink_to(
+            pick(rng, ("/dev/zero", "/etc/passwd", store / pick(rng, sorted(files)), "x"))
+        )
     elif how == 2:
         path.unlink()
         os.mkfifo(path)
@@ -372,7 +419,14 @@ def change_record(rng, path):
     if isinstance(content, dict) and often(rng, 0.2):
         shards = content.get("shards")
         if isinstance(shards, list) and shards and isinstance(shards[0], dict):
-            names = ("../shard-00000", "/etc", "shard-00000\n", "shard-00001", "shard-٠٠٠٠٠", "")
+            names = (
+                "../shard-00000",
+                "/etc",
+                "shard-00000\n",
+                "shard-00001",
+                "shard-\u0660\u0660\u0660\u0660\u0660",
+                "",
+            )
             shards[0] = {**shards[0], "folder": pick(rng, names)}
     if isinstance(content, dict):
         content["crc32"] = zlib.crc32(json.dumps(content, sort_keys=True).encode())
@@ -392,7 +446,9 @@ def store(rng, folder):
     check_nothing_ran(folder)
     if often(rng, 0.5):
         options = {pick(rng, ("append", "overwrite")): True}
-        attempt(lambda: write_csr(store, small_matrix(), **options), str(store), "n_features", "dtype")
+        attempt(
+            lambda: write_csr(store, small_matrix(), **options), str(store), "n_features", "dtype"
+        )
     check(bait.read_bytes() == b"precious", "written through a link")
     if not done:
         return "refused"

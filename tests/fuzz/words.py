@@ -10,11 +10,46 @@ from .cases import attempt, case, check, often, pick
 from .files import damage, small_matrix, write_matrix
 
 PIECES = (
-    b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\0", b"\r", b"\n", b"\r\n", b'"', b"'", b",", b"\t",
-    b";", b"{", b"}", b"[", b"]", b":", b"\\", b"\\ud800", b"\\u0000", b"a" * 5000, b"body", b"id", b" ",
-    "鯨".encode(), "\u2028".encode(), "\x85".encode(), b"\x1c", b"null", b"1e999", b"9" * 5000, b"[" * 3000,
-    b'{"body":', b'"text"', b"NaN", b"\x1b[31m", b"=cmd()", "\U0001f40b".encode(),
-)  # fmt: skip
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+    b"\0",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b'"',
+    b"'",
+    b",",
+    b"\t",
+    b";",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b"\\",
+    b"\\ud800",
+    b"\\u0000",
+    b"a" * 5000,
+    b"body",
+    b"id",
+    b" ",
+    "鯨".encode(),
+    "\u2028".encode(),
+    "\x85".encode(),
+    b"\x1c",
+    b"null",
+    b"1e999",
+    b"9" * 5000,
+    b"[" * 3000,
+    b'{"body":',
+    b'"text"',
+    b"NaN",
+    b"\x1b[31m",
+    b"=cmd()",
+    "\U0001f40b".encode(),
+)
 
 NAMES = ("a.txt", "a.csv", "a.tsv", "a.jsonl", "a")
 
@@ -58,17 +93,77 @@ def texts(rng, folder):
 
 
 VALUES = (
-    "", "0", "-1", "2", "99", "1e99", "nan", "inf", "9" * 400, "x", "\udcff", "é", "a\nb", "--", "-", "/",
-    "/dev/null", "nowhere/x.csv", "X.npz", "X.mtx", "terms.txt", "notes.txt", "out.csv", "out.npy", "out.npz",
-    "frobenius", "kullback-leibler", "1.5", "text", "json", "none", "0.5", "store", "out.html", ".",
-)  # fmt: skip
+    "",
+    "0",
+    "-1",
+    "2",
+    "99",
+    "1e99",
+    "nan",
+    "inf",
+    "9" * 400,
+    "x",
+    "\udcff",
+    "é",
+    "a\nb",
+    "--",
+    "-",
+    "/",
+    "/dev/null",
+    "nowhere/x.csv",
+    "X.npz",
+    "X.mtx",
+    "terms.txt",
+    "notes.txt",
+    "out.csv",
+    "out.npy",
+    "out.npz",
+    "frobenius",
+    "kullback-leibler",
+    "1.5",
+    "text",
+    "json",
+    "none",
+    "0.5",
+    "store",
+    "out.html",
+    ".",
+)
 
 FLAGS = (
-    "-k", "--topics", "--components", "--loss", "--tol", "--max-iter", "--seed", "--threads", "--vocabulary",
-    "--terms", "--documents", "--save", "--report", "--topic-table", "--document-table", "--min-df", "--max-df",
-    "--stop-words", "--ngrams", "--max-terms", "--field", "--output", "--format", "--verify", "--append",
-    "--overwrite", "--dtype", "--counts", "--all-topics", "--help", "--init", "--missing",
-)  # fmt: skip
+    "-k",
+    "--topics",
+    "--components",
+    "--loss",
+    "--tol",
+    "--max-iter",
+    "--seed",
+    "--threads",
+    "--vocabulary",
+    "--terms",
+    "--documents",
+    "--save",
+    "--report",
+    "--topic-table",
+    "--document-table",
+    "--min-df",
+    "--max-df",
+    "--stop-words",
+    "--ngrams",
+    "--max-terms",
+    "--field",
+    "--output",
+    "--format",
+    "--verify",
+    "--append",
+    "--overwrite",
+    "--dtype",
+    "--counts",
+    "--all-topics",
+    "--help",
+    "--init",
+    "--missing",
+)
 
 
 @case
@@ -99,7 +194,11 @@ def command(rng, folder):
     error = result.exception
     check(error is None or isinstance(error, SystemExit), words_, repr(error))
     if result.exit_code == 1:
-        check(result.stderr.startswith("Error: ") or "\nError: " in result.stderr, words_, result.stderr)
+        check(
+            result.stderr.startswith("Error: ") or "\nError: " in result.stderr,
+            words_,
+            result.stderr,
+        )
     return "right" if result.exit_code == 0 else "refused"
 
 

@@ -113,7 +113,12 @@ def finish(child, note, timeout):
     if child.returncode == 0:
         return json.loads(out.splitlines()[-1])
     number = int(Path(note).read_bytes())
-    return {"right": 0, "refused": 0, "failures": [[number, f"{how}\n{out}\n{err[-2000:]}"]], "died": True}
+    return {
+        "right": 0,
+        "refused": 0,
+        "failures": [[number, f"{how}\n{out}\n{err[-2000:]}"]],
+        "died": True,
+    }
 
 
 def try_cases(kind, first, count, note, timeout=3600):
