@@ -70,6 +70,8 @@ class Checkpoint:
         history = arrays["history"]
         if history.ndim != 2 or history.shape[1] != 2 or not history.size:
             raise ValueError(f"its history has shape {history.shape}")
+        if history.dtype != np.float64:
+            raise ValueError(f"its history is of the type {history.dtype}")
         if not all(is_sound(arrays[name]) for name in STATE[:3]):
             raise ValueError("its factors are not finite and non-negative numbers")
         self._run.restore(record, arrays)

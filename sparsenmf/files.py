@@ -87,7 +87,12 @@ def _load(suffix, file, path):
         except ImportError as error:
             raise ImportError("reading .h5ad needs anndata: pip install anndata") from error
 
-        return anndata.read_h5ad(path).X
+        try:
+            return anndata.read_h5ad(path).X
+        except OSError:
+            raise
+        except Exception as error:  # of a class that is not public, for what it does not know
+            raise ValueError(error) from error
     if suffix == ".npz":
         import scipy.sparse as sp
 

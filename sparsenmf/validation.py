@@ -128,7 +128,7 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
         X = np.asarray(X)
     except ValueError as error:
         raise TypeError(f"{name} cannot be read as a matrix: {error}") from None
-    X = _real(X, name)
+    X = real_values(X, name)
     if X.ndim != 2:
         raise ValueError(
             f"{name} must have two dimensions (n_samples, n_features), but its shape is {X.shape}"
@@ -175,36 +175,36 @@ def as_csr(X, name):
         except ValueError as error:
             raise ValueError(f"{name} is corrupt (dok format): {error}") from None
     if X.format == "coo":
-        data = _real(X.data, name)
+        data = real_values(X.data, name)
         data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
-        _check_coordinates(X, data, name)
-        return sp.coo_array((data, (X.row, X.col)), shape=X.shape, copy=False).tocsr()
+        places = np.asarray(X.row), np.asarray(X.col)  # the smallest of a masked array is not
+        _check_coordinates(places, X.shape, data, name)
+        return sp.coo_array((data, places), shape=X.shape, copy=False).tocsr()
     if X.format not in ("csr", "csc"):
         X = X.tocsr()
     major, minor = X.shape if X.format == "csr" else X.shape[::-1]
     indptr, indices = _check_compressed(X, major, minor, name)
     stored = int(indptr[-1])
     kind = sp.csr_array if X.format == "csr" else sp.csc_array
-    arrays = (_real(X.data[:stored], name), indices[:stored], indptr)
+    arrays = (real_values(X.data[:stored], name), indices[:stored], indptr)
     return kind(arrays, shape=X.shape, copy=False).tocsr()
 
 
 def _blocks_to_csr(X, name):
-    data = _real(X.data, name)
+    data = real_values(X.data, name)
     height, width = data.shape[1:] if data.ndim == 3 else (0, 0)
     if 0 in (height, width) or X.shape[0] % height or X.shape[1] % width:
         raise ValueError(f"{name} is corrupt (bsr format): data of shape {data.shape}")
     sizes = X.shape[0] // height, X.shape[1] // width
     indptr, indices = _check_compressed(X, *sizes, name, dimensions=3)
     stored = int(indptr[-1])
-    # Wide enough: scipy multiplies them by the size of a block.
-    arrays = data[:stored], indices[:stored].astype(np.int64), indptr.astype(np.int64)
+    arrays = data[:stored], indices[:stored], indptr
     return sp.bsr_array(arrays, shape=X.shape, copy=False).tocsr()
 
 
 def _diagonals_to_coo(X, name):
     # scipy's conversion writes outside of its arrays where these do not fit.
-    data, offsets = _real(X.data, name), np.asarray(X.offsets)
+    data, offsets = real_values(X.data, name), np.asarray(X.offsets)
     if data.ndim != 2 or offsets.dtype.kind != "i" or offsets.shape != data.shape[:1]:
         raise ValueError(
             f"{name} is corrupt (dia format): data of shape {data.shape}, and offsets of shape "
@@ -216,9 +216,9 @@ def _diagonals_to_coo(X, name):
     return sp.coo_array((data[there], (rows[there], np.nonzero(there)[1])), shape=X.shape)
 
 
-def _check_coordinates(X, data, name):
+def _check_coordinates(places, shape, data, name):
     n_values = data.size
-    for axis, index, size in zip(("row", "column"), (X.row, X.col), X.shape, strict=True):
+    for axis, index, size in zip(("row", "column"), places, shape, strict=True):
         if data.ndim != 1 or index.ndim != 1 or len(index) != n_values:
             raise ValueError(
                 f"{name} is corrupt (coo format): {axis} indices of shape {index.shape}, values "
@@ -271,7 +271,7 @@ def _native(array):
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
 
 
-def _real(data, name):
+def real_values(data, name):
     """Return data that scipy and the kernels can work with, or raise if it is not real.
 
     Half precision becomes single, extended becomes double; integers stay.
@@ -330,7 +330,7 @@ def check_factor(factor, name, shape, shape_words, dtype):
         raise TypeError(f"{name} must be a dense array: pass {name}.toarray()")
     if isinstance(factor, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: fill its missing entries")
-    factor = _real(np.asarray(factor), name)
+    factor = real_values(np.asarray(factor), name)
     most = tuple(min(pair) for pair in zip(factor.shape, shape, strict=False))
     fewer = factor.ndim == 2 and factor.size and most == factor.shape
     axis = shape_words.split(" x ").index("n_components")

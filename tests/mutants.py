@@ -371,10 +371,6 @@ MUTANTS = [
             ("if cast is not data and cast.size and np.isinf", "if False and np.isinf"),
             ('elif X.format == "lil":', 'elif X.format == "no":'),
             ("if 0 in (height, width) or X.shape[0] % height", "if X.shape[0] % max(height, 1)"),
-            (
-                "indices[:stored].astype(np.int64), indptr.astype(np.int64)",
-                "indices[:stored], indptr",
-            ),
             ("offsets.shape != data.shape[:1]:", "False:"),
             ("        X.eliminate_zeros()  # what has", "        pass  # what has"),
             ("if top and not low <= top <= high:", "if top and not low <= top:"),

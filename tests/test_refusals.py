@@ -286,6 +286,14 @@ def test_masked_values_are_refused():
         check_matrix(X)
 
 
+def test_masked_places_are_read_as_they_are():
+    """The smallest of a masked array passes over what is masked."""
+    X = sp.coo_array(np.eye(6))
+    X.coords = (X.row, np.ma.masked_array(X.col - 3, [True] * 3 + [False] * 3))
+    with pytest.raises(ValueError, match="X is corrupt"):
+        check_matrix(X)
+
+
 def test_values_that_a_cast_makes_zero_are_dropped():
     X = check_matrix(sp.csr_array([[1e-300, 0.0], [0.0, 2.0]]), dtype=np.float32)
     assert X.data.tolist() == [2.0]

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from ..files import MATRIX_SUFFIXES, check_size
 from ..storage import DAMAGE, check_members
+from ..validation import real_values
 from .layout import read_header
 from .market import open_market
 from .store import open_csr
@@ -87,6 +88,8 @@ def _open_npz(file, suffix, stack):
     form, shape = member("format"), member("shape").take(2)
     form = form.take(1)[0]
     form = form.decode() if isinstance(form, bytes) else str(form)
+    if shape.dtype.kind not in "iu":
+        raise ValueError(f"its shape is of the type {shape.dtype}")
     n_rows, n_columns = (int(size) for size in shape)
     if form == "coo":
         streams = member("row"), member("col"), member("data")
@@ -177,10 +180,10 @@ def _slice_compressed(n_major, n_minor, pointers, indices, data):
             stop = int(np.searchsorted(indptr, indptr[start] + CHUNK_NNZ, side="right")) - 1
             stop = max(stop, start + 1)
             size = int(indptr[stop] - indptr[start])
-            index = indices.take(size)
+            index, values = take_native(size, indices, data)
             if size and not 0 <= index.min() <= index.max() < n_minor:
                 raise ValueError(f"its indices leave [0, {n_minor})")
-            yield first + start, indptr[start : stop + 1] - indptr[start], index, data.take(size)
+            yield first + start, indptr[start : stop + 1] - indptr[start], index, values
             start = stop
         first, last = first + len(ends), int(indptr[-1])
     for stream in (pointers, indices, data):
@@ -192,9 +195,14 @@ def _zip_streams(*streams):
         raise ValueError("its arrays differ in length")
     while streams[0].left:
         size = min(CHUNK_NNZ, streams[0].left)
-        yield tuple(stream.take(size) for stream in streams)
+        yield take_native(size, *streams)
     for stream in streams:
         stream.drain()
+
+
+def take_native(size, *streams):
+    """Return the next values of each stream, in types that scipy knows."""
+    return tuple(real_values(stream.take(size), "the matrix") for stream in streams)
 
 
 class NpyStream:
