@@ -355,6 +355,9 @@ HARM = {
     "larger than any": ("data", lambda a: a * 1e9),
     "not in order": ("indices", lambda a: a[::-1]),
     "twice": ("indices", lambda a: a * 0 + 1),
+    "negative at first": ("indices", lambda a: a - 80 * (np.arange(len(a)) == 0)),
+    "ends too early": ("indptr", lambda a: np.minimum(a, a[-1] - 1)),
+    "begins too late": ("indptr", lambda a: np.maximum(a, 1)),
 }
 
 
