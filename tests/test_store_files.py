@@ -188,6 +188,11 @@ def write_longer(path):
             archive.writestr(name, value)
 
 
+def write_outside(path):
+    """An entry in the third of two columns."""
+    np.savez(path, format=b"coo", shape=(2, 2), row=[0], col=[2], data=[1.0])
+
+
 def text(content):
     return lambda path: path.write_text(content)
 
@@ -218,6 +223,11 @@ BAD_FILES = {
     "no number": ("X.mtx", text(HEAD + "3 3 1\n1 1 1.5E"), "X.mtx is not a matrix"),
     "NUL": ("X.mtx", text(HEAD + "3 3 1\n1 1 1\0\n"), "X.mtx is not a matrix"),
     "no rows of a npz": ("X.npz", arrays(shape=(0, 60), format=b"csc"), "X.npz is not a matrix"),
+    "places outside": (
+        "X.npz",
+        write_outside,
+        "X.npz is not a matrix .*outside of the 2 x 2",
+    ),
     "strings for places": (
         "X.npz",
         arrays(indices=matrix("f4").indices.astype("U3")),

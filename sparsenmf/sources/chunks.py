@@ -14,7 +14,7 @@ from ..validation import real_values
 from .layout import read_header
 from .market import open_market
 from .store import open_csr
-from .triplets import Triplets, sort_triplets
+from .triplets import Triplets, check_piece, sort_triplets
 
 CHUNK_NNZ = 2**21
 """Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is made."""
@@ -53,7 +53,7 @@ def read_chunks(path, scratch):
             if isinstance(source, Triplets) and min(source.shape) < 1:
                 raise ValueError(f"it cannot be {source.shape[0]} x {source.shape[1]}")
         if isinstance(source, Triplets):
-            pieces = _guard(path, source.pieces)
+            pieces = _guard(path, (check_piece(piece, source.shape) for piece in source.pieces))
             yield from sort_triplets(source._replace(pieces=pieces), scratch, CHUNK_NNZ)
         else:
             yield from _guard(path, source)

@@ -47,7 +47,7 @@ def sort_triplets(triplets, scratch, limit):
     if n_rows * POINTER > shutil.disk_usage(scratch).free:
         raise OSError(errno.ENOSPC, f"{n_rows:,} rows do not fit on the disk", str(scratch))
     with tempfile.TemporaryDirectory(prefix=".sort-", dir=scratch) as folder:
-        pieces = (_pack(piece, triplets.shape) for piece in triplets.pieces)
+        pieces = map(_pack, triplets.pieces)
         for bucket in _distribute(pieces, 0, n_rows, Path(folder)):
             for low, high, entries in _split(bucket, limit):
                 place = entries["row"] - low, entries["column"]
@@ -63,12 +63,18 @@ class Bucket(NamedTuple):
     kind: np.dtype
 
 
-def _pack(piece, shape):
-    (rows, columns, values), (n_rows, n_columns) = piece, shape
+def check_piece(piece, shape):
+    """Return rows, columns and values; raise ValueError if some are outside of the shape."""
+    (rows, columns, _), (n_rows, n_columns) = piece, shape
     if len(rows) and not (
         0 <= rows.min() <= rows.max() < n_rows and 0 <= columns.min() <= columns.max() < n_columns
     ):
         raise ValueError(f"an entry is outside of the {n_rows} x {n_columns} of the matrix")
+    return piece
+
+
+def _pack(piece):
+    rows, columns, values = piece
     kind = [("row", np.int64), ("column", np.int64), ("value", values.dtype)]
     entries = np.empty(len(rows), kind)
     entries["row"], entries["column"], entries["value"] = rows, columns, values
