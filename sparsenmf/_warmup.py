@@ -17,6 +17,7 @@ RUNS = (
     {"solver": "mu", "loss": "kullback-leibler"},
     {"missing": "unknown"},
     {"missing": "unknown", "solver": "mu"},
+    {"weights": "as X"},
 )
 
 # Rows, columns, components and threads. With the first, there is enough to do in every
@@ -52,6 +53,8 @@ def warmup() -> Path | None:
             # A fit that is exact has its objective computed by another kernel.
             ones = np.ones(shape, dtype), np.ones((n_samples, n_components), dtype)
             for matrix, options in [(X, run) for run in RUNS] + [(ones[0], {"W": ones[1]})]:
+                if "weights" in options:
+                    options = {"weights": matrix}
                 model = factorize(
                     matrix,
                     n_components,

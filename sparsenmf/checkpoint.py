@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from .arguments import check_flag, check_integer, check_path
-from .storage import read_archive, write_archive
+from .storage import is_sound, read_archive, write_archive
 
 STATE = ("W", "Ht", "next_Ht", "history")
 
@@ -68,6 +68,12 @@ class Checkpoint:
         if record["matrix"] != self._matrix():
             raise ValueError("it was made with another matrix or other weights")
         history = arrays["history"]
+        if history.ndim != 2 or history.shape[1] != 2 or not history.size:
+            raise ValueError(f"its history has shape {history.shape}")
+        if history.dtype != np.float64:
+            raise ValueError(f"its history is of the type {history.dtype}")
+        if not all(is_sound(arrays[name]) for name in STATE[:3]):
+            raise ValueError("its factors are not finite and non-negative numbers")
         self._run.restore(record, arrays)
         self._stopping.resume([(float(value), float(seconds)) for value, seconds in history])
 

@@ -1,17 +1,18 @@
 """Components without the samples they were learned from: H, and what one does with it."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .arguments import check_integer, check_number, check_threads, check_vocabulary
-from .entries import STORED, Entries, check_entries
+from .arguments import check_alphas, check_integer, check_number, check_threads, check_vocabulary
+from .entries import STORED, Entries, check_entries, check_missing
 from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
-from .validation import check_scale
+from .validation import check_matrix, check_scale
 from .weights import Weights
 
 LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
@@ -147,6 +148,19 @@ class Components:
         """What an entry that is not stored means: "zero" or "unknown"."""
         return self.options.get("missing", "zero")
 
+    def _check_options(self):
+        """Raise unless options are such as `transform` can use: they may come from a file."""
+        options = self.options
+        if not isinstance(options, dict):
+            raise TypeError("its options are not named")
+        check_alphas(
+            options.get("alpha_W", 0.0),
+            options.get("alpha_H", "same"),
+            options.get("l1_ratio", 0.0),
+        )
+        check_missing(self.missing)
+        check_number(self.beta, "loss", least=-math.inf)
+
     def _parts(self, X, values, n_rows):
         """Yield X and its entries in parts: blocks of a store, or so many rows of a matrix."""
         stored, entries = is_store(X), Entries(None, 1.0)
@@ -159,13 +173,14 @@ class Components:
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
-        check_loss(self.beta, "mu", X, unknown=not entries.absent)
         check_scale(X, self.H.dtype)
+        check_loss(self.beta, "mu", X, unknown=not entries.absent)
         weights = Weights(None, self.feature_weight, self.beta)
         if stored:
             for start, stop in X.blocks():
                 part = X.rows(start, stop)
-                part.data = part.data.astype(self.H.dtype, copy=False)
+                if part.dtype != self.H.dtype:
+                    part = check_matrix(part, dtype=self.H.dtype)
                 yield start, stop, weights.scale_matrix(part), entries
             return
         n_rows, values = n_rows or X.shape[0], entries.weights

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import scipy.sparse as sp
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -15,6 +16,7 @@ except ImportError as error:
     ) from error
 
 from ._factorize import factorize
+from .validation import as_csr
 
 DTYPES = [np.float64, np.float32]
 
@@ -23,6 +25,8 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What the estimators share: everything that needs no more than H."""
 
     def _validate(self, X, *, reset):
+        if sp.issparse(X) and X.ndim == 2:
+            X = as_csr(X, "X")  # scikit-learn has scipy read what it has not checked
         return validate_data(
             self, X, reset=reset, accept_sparse=("csr", "csc"), dtype=DTYPES,
             ensure_non_negative=reset,
@@ -47,6 +51,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X):
         """Return X @ components_, of shape (any, n_features): dense."""
         check_is_fitted(self)
+        X = as_csr(X, "X") if sp.issparse(X) and X.ndim == 2 else X
         X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
         return X @ self.components_
 

@@ -10,7 +10,7 @@ from .components import Components
 from .interchange import to_anndata, to_frame
 from .normalized import CHUNK, Normalized, normalize
 from .stopping import REASONS
-from .storage import read_archive, write_archive
+from .storage import is_sound, read_archive, write_archive
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives")
@@ -309,13 +309,23 @@ class Factorization(Components):
         weight, others = self.feature_weight, self.restart_objectives
         if (
             self.W.ndim != 2
+            or 0 in (*self.W.shape, *self.H.shape)
             or self.H.ndim != 2
             or self.W.shape[1] != self.H.shape[0]
             or self.W.dtype != self.H.dtype
             or self.W.dtype not in (np.float32, np.float64)
             or history.ndim != 1
+            or not history.size
             or history.shape != times.shape
+            or not history.dtype == times.dtype == np.float64
             or not (weight is None or (weight.shape, weight.dtype) == ((self.n_features,), float))
             or not (others is None or (others.ndim, others.dtype) == (1, float))
         ):
             raise ValueError("its arrays do not belong together")
+        if not all(map(is_sound, (self.W, self.H, *([] if weight is None else [weight])))):
+            raise ValueError("its factors or weights are not finite and non-negative numbers")
+        if not all(type(x) in (int, float) for x in (self.optimality, self.x_norm, self.error)):
+            raise ValueError("its optimality, x_norm or error is not a number")
+        if not isinstance(self.stop_reason, str):
+            raise ValueError("its stop_reason is not a text")
+        self._check_options()

@@ -3,11 +3,22 @@
 import csv
 import gzip
 import io
+import math
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from .storage import DAMAGE, check_folder, open_whole
+from .storage import (
+    DAMAGE,
+    DEFLATE_MOST,
+    check_array,
+    check_folder,
+    check_members,
+    open_whole,
+    read_npy_header,
+)
 from .validation import check_matrix
 
 MATRIX_SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
@@ -66,6 +77,9 @@ def read_matrix(path):
 def _load(suffix, file, path):
     """Read the matrix of a file of this kind, as whatever type it comes."""
     if suffix == ".npy":
+        shape, _, dtype = read_npy_header(file)
+        check_size(file, math.prod(shape) * dtype.itemsize)
+        file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
     if suffix == ".h5ad":
         try:
@@ -73,18 +87,42 @@ def _load(suffix, file, path):
         except ImportError as error:
             raise ImportError("reading .h5ad needs anndata: pip install anndata") from error
 
-        return anndata.read_h5ad(path).X
+        try:
+            return anndata.read_h5ad(path).X
+        except OSError:
+            raise
+        except Exception as error:  # of a class that is not public, for what it does not know
+            raise ValueError(error) from error
     if suffix == ".npz":
         import scipy.sparse as sp
 
+        with zipfile.ZipFile(file) as archive:
+            check_members(archive)
+            for name in archive.namelist():
+                check_array(archive, name)
         return sp.load_npz(path)  # by name, for its errors
-    return _read_matrix_market(gzip.GzipFile(fileobj=file) if suffix == ".mtx.gz" else file)
+    size = os.fstat(file.fileno()).st_size
+    if suffix == ".mtx":
+        return _read_matrix_market(file, size)
+    return _read_matrix_market(gzip.GzipFile(fileobj=file), DEFLATE_MOST * size)
 
 
-def _read_matrix_market(file):
+def check_size(file, n_bytes):
+    """Raise if there are fewer bytes left in a file than its header announces."""
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if left < n_bytes:
+        raise ValueError(f"its header announces {n_bytes:,} bytes, but {left:,} follow")
+
+
+def _read_matrix_market(file, size):
     import scipy.io
 
-    n_rows, n_columns, *_, symmetry = scipy.io.mminfo(GuardedText(file))
+    n_rows, n_columns, n_entries, form, _, symmetry = scipy.io.mminfo(GuardedText(file))
+    if form == "array" and symmetry == "general":
+        n_entries = n_rows * n_columns  # scipy's product overflows
+    # scipy makes arrays for what is announced: it takes two bytes a number, at the least.
+    if n_entries * (2 if form == "array" else 4) > size + 2:
+        raise ValueError(f"it announces {n_entries:,} entries, more than it can have")
     # Either would have scipy write outside of its arrays.
     if 0 in (n_rows, n_columns) or (symmetry != "general" and n_rows != n_columns):
         raise ValueError(f"it cannot be {n_rows} x {n_columns} and {symmetry}")
@@ -210,7 +248,8 @@ def write_table(path, columns):
         ``.csv``, ``.tsv`` or ``.parquet`` (needs pyarrow).
     columns : dict of str -> sequence
         All of one length. A list in a cell stays one in parquet; in text its items are
-        joined by "; ". None is an empty cell.
+        joined by "; ". None is an empty cell. Text is written as it is: a spreadsheet may take
+        a cell that begins with "=" for a formula.
 
     Raises
     ------

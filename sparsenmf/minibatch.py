@@ -182,6 +182,7 @@ class MiniBatchNMF(BaseNMF):
         """
         first = not hasattr(self, "_stream")
         X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
+        check_scale(X)
         if first:
             self._forget()
             self._open(X, H, check_random_state(self.random_state))
@@ -225,6 +226,7 @@ class MiniBatchNMF(BaseNMF):
                 block = check_matrix(
                     self._validate(block, reset=first), dtype=None if first else self._dtype
                 )
+                check_scale(block)
                 for start in range(0, block.shape[0], size):
                     yield block[start : start + size]
 

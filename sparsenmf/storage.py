@@ -10,6 +10,7 @@ NumPy's is the same thing, so ``numpy.load(path)["W"]`` works too. Its members:
     ``{"format": 1, "stop_reason": str, "optimality": number, "x_norm": number,
     "error": number, "options": {...}}``, the attributes of `Factorization`. NaN is
     written as ``NaN``. A reader refuses formats that it does not know.
+    Members are not compressed, and no larger than the file: a reader need not trust sizes.
 ``W.npy``, ``H.npy``
     Both float32 or both float64, of shape (n_samples, n_components) and (n_components,
     n_features). The header says whether rows (C order) or columns come first.
@@ -19,6 +20,7 @@ NumPy's is the same thing, so ``numpy.load(path)["W"]`` works too. Its members:
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import tempfile
@@ -33,13 +35,15 @@ FORMAT = 1
 
 METADATA = "factorization.json"
 
+DEFLATE_MOST = 1032  # bytes that one compressed byte can stand for
+
 DAMAGE = (
     # What zipfile, json, numpy and a constructor raise on a file that is not what it should be.
     zipfile.BadZipFile,
     zlib.error,
     AttributeError,
     EOFError,
-    KeyError,
+    LookupError,
     MemoryError,
     NotImplementedError,
     OSError,
@@ -172,6 +176,7 @@ def read_archive(path, names, optional, restore):
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                check_members(archive, (zipfile.ZIP_STORED,))
                 record = json.loads(archive.read(METADATA))
                 written = record.pop("format")
                 if written != FORMAT:
@@ -187,8 +192,53 @@ def read_archive(path, names, optional, restore):
 
 
 def _read_array(archive, name):
+    check_array(archive, f"{name}.npy")
     with archive.open(f"{name}.npy") as member:
         array = np.lib.format.read_array(member, allow_pickle=False)
-        if member.read(1):  # reading to the end also verifies the checksum
-            raise ValueError(f"{name} is longer than its header says")
+        member.read(1)  # reading to the end verifies the checksum
     return array
+
+
+def is_sound(array):
+    """Tell whether an array has finite, non-negative numbers."""
+    # min and max need no temporary, and a NaN passes through both.
+    return array.dtype.kind == "f" and (not array.size or 0 <= array.min() <= array.max() < np.inf)
+
+
+def check_members(archive, methods=(zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):
+    """Raise ValueError if members are larger than they can be in this file, or packed otherwise."""
+    size = os.fstat(archive.fp.fileno()).st_size
+    for info in archive.infolist():
+        if info.compress_type not in methods:
+            raise ValueError(f"its {info.filename} is compressed in a way that is not read")
+        most = size if info.compress_type == zipfile.ZIP_STORED else DEFLATE_MOST * size
+        if info.file_size > most:
+            raise ValueError(f"its {info.filename} cannot be of {info.file_size} bytes")
+
+
+def check_array(archive, name):
+    """Raise ValueError unless a .npy member is as long as its header says: before it is read."""
+    with archive.open(name) as member:
+        shape, _, dtype = read_npy_header(member)
+        if dtype.hasobject:
+            raise ValueError(
+                f"its {name} has pickled objects in it: only allow_pickle=False is safe"
+            )
+        announced = member.tell() + math.prod(shape) * dtype.itemsize
+        if announced != archive.getinfo(name).file_size:
+            raise ValueError(f"its {name} is longer or shorter than its header says")
+
+
+def read_npy_header(file):
+    """Read the header of a .npy file: the shape, whether columns come first, and the type."""
+    version = np.lib.format.read_magic(file)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ValueError(f"version {version} of the .npy format")
+    shape, columns_first, dtype = readers[version](file)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"a header with the shape {shape}")
+    return shape, columns_first, dtype

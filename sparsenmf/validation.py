@@ -55,7 +55,7 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
     if 0 in X.shape:
         raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
     counts = X.dtype.kind in "biu"
-    X = _as_csr(X, name)
+    X = as_csr(X, name)
     _check_values(X, name, allow_nan)
     drop_zeros = not keep_zeros and X.nnz and X.data.min() == 0
     if not X.has_canonical_format or drop_zeros:
@@ -71,6 +71,10 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
         exact = X.nnz == 0 or X.data.max() < FLOAT32_EXACT
         dtype = (np.float32 if exact else np.float64) if counts else X.dtype
     data = _cast(X.data, np.dtype(dtype), name)
+    if data is not X.data and not keep_zeros and data.size and data.min() == 0:
+        X = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape, copy=False)
+        X.eliminate_zeros()  # what has become zero
+        data = X.data
     kind = _index_type(max(X.nnz, *X.shape))
     indices, indptr = (index.astype(kind, copy=False) for index in (X.indices, X.indptr))
     X = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
@@ -124,7 +128,7 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
         X = np.asarray(X)
     except ValueError as error:
         raise TypeError(f"{name} cannot be read as a matrix: {error}") from None
-    X = _real(X, name)
+    X = real_values(X, name)
     if X.ndim != 2:
         raise ValueError(
             f"{name} must have two dimensions (n_samples, n_features), but its shape is {X.shape}"
@@ -152,18 +156,16 @@ def _check_dense(X, name, allow_nan=False):
             _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
 
 
-def _as_csr(X, name):
+def as_csr(X, name):
     """Return a CSR array of our own, after making sure that scipy may read X.
 
     scipy's compiled code does not check index arrays, and notes facts on its objects:
     so they are checked first, and X itself is not used but for its arrays.
     """
     if X.format == "bsr":
-        try:
-            X = sp.bsr_array((X.data, X.indices, X.indptr), shape=X.shape, copy=False)
-            X.check_format(full_check=True)
-        except ValueError as error:
-            raise ValueError(f"{name} is corrupt (bsr format): {error}") from None
+        X = _blocks_to_csr(X, name)
+    elif X.format == "dia":
+        X = _diagonals_to_coo(X, name)
     elif X.format == "lil":
         if any(len(row) != len(values) for row, values in zip(X.rows, X.data, strict=True)):
             raise ValueError(f"{name} is corrupt (lil format): a row has not one index a value")
@@ -173,25 +175,59 @@ def _as_csr(X, name):
         except ValueError as error:
             raise ValueError(f"{name} is corrupt (dok format): {error}") from None
     if X.format == "coo":
-        data = _real(X.data, name)
+        data = real_values(X.data, name)
         data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
-        _check_coordinates(X, len(data), name)
-        return sp.coo_array((data, (X.row, X.col)), shape=X.shape, copy=False).tocsr()
+        places = np.asarray(X.row), np.asarray(X.col)  # the smallest of a masked array is not
+        _check_coordinates(places, X.shape, data, name)
+        return sp.coo_array((data, places), shape=X.shape, copy=False).tocsr()
     if X.format not in ("csr", "csc"):
         X = X.tocsr()
     major, minor = X.shape if X.format == "csr" else X.shape[::-1]
     indptr, indices = _check_compressed(X, major, minor, name)
     stored = int(indptr[-1])
     kind = sp.csr_array if X.format == "csr" else sp.csc_array
-    arrays = (_real(X.data[:stored], name), indices[:stored], indptr)
+    arrays = (real_values(X.data[:stored], name), indices[:stored], indptr)
     return kind(arrays, shape=X.shape, copy=False).tocsr()
 
 
-def _check_coordinates(X, n_values, name):
-    for axis, index, size in zip(("row", "column"), (X.row, X.col), X.shape, strict=True):
-        if len(index) != n_values:
+def _blocks_to_csr(X, name):
+    data = real_values(X.data, name)
+    height, width = data.shape[1:] if data.ndim == 3 else (0, 0)
+    if 0 in (height, width) or X.shape[0] % height or X.shape[1] % width:
+        raise ValueError(f"{name} is corrupt (bsr format): data of shape {data.shape}")
+    sizes = X.shape[0] // height, X.shape[1] // width
+    indptr, indices = _check_compressed(X, *sizes, name, dimensions=3)
+    stored = int(indptr[-1])
+    arrays = data[:stored], indices[:stored], indptr
+    return sp.bsr_array(arrays, shape=X.shape, copy=False).tocsr()
+
+
+def _diagonals_to_coo(X, name):
+    # scipy's conversion writes outside of its arrays where these do not fit.
+    data, offsets = real_values(X.data, name), np.asarray(X.offsets)
+    if data.ndim != 2 or offsets.dtype.kind != "i" or offsets.shape != data.shape[:1]:
+        raise ValueError(
+            f"{name} is corrupt (dia format): data of shape {data.shape}, and offsets of shape "
+            f"{offsets.shape} and type {offsets.dtype}"
+        )
+    data = data[:, : X.shape[1]]
+    rows = np.arange(data.shape[1]) - offsets.astype(np.int64)[:, None]
+    there = (rows >= 0) & (rows < X.shape[0]) & (data != 0)
+    return sp.coo_array((data[there], (rows[there], np.nonzero(there)[1])), shape=X.shape)
+
+
+def _check_coordinates(places, shape, data, name):
+    n_values = data.size
+    for axis, index, size in zip(("row", "column"), places, shape, strict=True):
+        if data.ndim != 1 or index.ndim != 1 or len(index) != n_values:
             raise ValueError(
-                f"{name} is corrupt (coo format): {len(index)} {axis} indices, {n_values} values"
+                f"{name} is corrupt (coo format): {axis} indices of shape {index.shape}, values "
+                f"of shape {data.shape}"
+            )
+        if index.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name} is corrupt (coo format): its {axis} indices must be integers, not "
+                f"{index.dtype}"
             )
         if n_values and (index.min() < 0 or index.max() >= size):
             raise ValueError(
@@ -200,13 +236,15 @@ def _check_coordinates(X, n_values, name):
             )
 
 
-def _check_compressed(X, n_major, n_minor, name):
+def _check_compressed(X, n_major, n_minor, name, dimensions=1):
     indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
     problem = None
     if indptr.dtype.kind != "i" or indices.dtype.kind != "i":
         problem = f"indptr and indices must be integers, not {indptr.dtype} and {indices.dtype}"
     elif indptr.shape != (n_major + 1,):
         problem = f"indptr has shape {indptr.shape} instead of ({n_major + 1},)"
+    elif (indices.ndim, np.ndim(X.data)) != (1, dimensions):
+        problem = f"indices and data have {indices.ndim} and {np.ndim(X.data)} dimensions"
     elif indptr[0] != 0:
         problem = f"indptr[0] is {indptr[0]} instead of 0"
     elif (falls := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
@@ -233,11 +271,13 @@ def _native(array):
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
 
 
-def _real(data, name):
+def real_values(data, name):
     """Return data that scipy and the kernels can work with, or raise if it is not real.
 
     Half precision becomes single, extended becomes double; integers stay.
     """
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} has masked values: fill them first")
     kind, size = data.dtype.kind, data.dtype.itemsize
     if kind not in "fbiu":
         raise TypeError(
@@ -290,7 +330,7 @@ def check_factor(factor, name, shape, shape_words, dtype):
         raise TypeError(f"{name} must be a dense array: pass {name}.toarray()")
     if isinstance(factor, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: fill its missing entries")
-    factor = _real(np.asarray(factor), name)
+    factor = real_values(np.asarray(factor), name)
     most = tuple(min(pair) for pair in zip(factor.shape, shape, strict=False))
     fewer = factor.ndim == 2 and factor.size and most == factor.shape
     axis = shape_words.split(" x ").index("n_components")

@@ -165,6 +165,25 @@ def test_folder_that_others_can_write_to_is_neither_read_nor_written(warm, mode)
 
 
 @posix
+@pytest.mark.parametrize("harm", ["writable", "link", "owner"])
+def test_files_that_others_could_have_written_are_not_loaded(warm, harm, tmp_path):
+    """They are machine code. The folder could have been exchanged after it was checked."""
+    if harm == "owner" and os.getuid() != 0:
+        pytest.skip("needs root")
+    for path in list(warm.iterdir()):
+        if harm == "writable":
+            path.chmod(0o620)
+        elif harm == "owner":
+            os.chown(path, 12345, -1)
+        else:
+            path.rename(tmp_path / path.name)
+            path.symlink_to(tmp_path / path.name)
+    loaded, compiled = solve_with(warm)
+    assert not loaded
+    assert solve_with(warm) == (compiled, set())  # replaced
+
+
+@posix
 def test_new_folder_is_for_its_owner_alone(filled):
     assert stat.S_IMODE(filled[0].stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in filled[0].iterdir()} == {0o600}

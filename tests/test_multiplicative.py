@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize
+from sparsenmf.kernels.multiplicative import CHUNK
 from sparsenmf.losses import make_loss
 from sparsenmf.solvers.multiplicative import exponent
 
@@ -27,6 +28,18 @@ def make_problem(beta, dtype=float, n_components=4):
 def run(X, W, H, beta, **options):
     options = {"tol": 0, "max_iter": 1, **options}
     return factorize(X, W.shape[1], W=W, H=H, loss=beta, solver="mu", **options)
+
+
+@pytest.mark.parametrize("n_columns", [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])
+def test_columns_are_summed_in_whole_chunks_and_what_is_left(n_columns):
+    rng = np.random.default_rng(0)
+    X = rng.gamma(1.0, size=(5, n_columns))
+    W, H = rng.random((5, 2)), rng.random((2, n_columns))
+    model = run(sp.csr_array(X), W, H, 1.5)
+    new_W = reference.scale_rows(X, H.T, 1.5, 0, 0, W)
+    new_H = reference.scale_rows(X.T, new_W, 1.5, 0, 0, H.T).T
+    expected = reference.divergence(X, new_W, new_H, 1.5)
+    assert model.objective == pytest.approx(expected, rel=1e-9)
 
 
 def in_order(model, W, H):

@@ -342,6 +342,7 @@ def test_options_and_files_remember_what_is_missing(rng, tmp_path):
         ({"missing": "nan"}, "missing must be one of"),
         ({"weights": np.ones((3, 3))}, r"weights has shape \(3, 3\), but X has shape"),
         ({"weights": sp.csr_array((30, 40))}, "weights must have the same stored entries as X"),
+        ({"weights": sp.csr_array(np.eye(30, 40))}, "weights must have the same stored entries"),
         ({"sample_weight": np.ones(30)}, "multiply them into weights"),
         ({"low_memory": True}, "low_memory=True is for entries that count alike"),
         ({"loss": "itakura-saito"}, "infinite where X is zero"),
@@ -351,6 +352,13 @@ def test_errors_name_the_argument(rng, change, message):
     X, *_ = make_problem(rng, 3, 0.0)
     with pytest.raises(ValueError, match=message):
         factorize(X, 3, **{"missing": "unknown", **change})
+
+
+def test_weights_at_other_places_are_refused():
+    """As many in each row, but in other columns."""
+    X, weights = sp.csr_array(np.eye(5)), sp.csr_array(np.eye(5)[:, ::-1])
+    with pytest.raises(ValueError, match="not all at the same places"):
+        factorize(X, 2, weights=weights)
 
 
 def test_negative_weights_are_refused(rng):

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sparsenmf import factorize
+from sparsenmf import factorize, write_csr
 from sparsenmf.validation import INT32_MAX, check_matrix
 
 from .problems import SPARSE, dense_of, small_integers
@@ -51,6 +51,11 @@ CORRUPTIONS = {
     "index too large": ("indices", lambda a: a + 9, "indices must lie in .* but span"),
     "negative index": ("indices", lambda a: a - 5, "indices must lie in .* but span"),
     "hump": ("indptr", lambda a: a + (np.arange(len(a)) == 2) * 1000, "indptr falls from"),
+    "a fall by one": (
+        "indptr",
+        lambda a: np.where(np.arange(len(a)) == 2, a[1] - 1, a),
+        "indptr falls",
+    ),
     "first not zero": ("indptr", lambda a: a + 1, r"indptr\[0\] is 1"),
     "indptr too short": ("indptr", lambda a: a[:-1], "indptr has shape"),
     "indptr too long": ("indptr", lambda a: np.append(a, a[-1]), "indptr has shape"),
@@ -93,6 +98,19 @@ def corrupt(form, change):
         corrupt("dok", lambda X: X._dict.__setitem__((1, 1000), 2.0)),
         corrupt("bsr", lambda X: X.indices.__setitem__(1, 9)),
         corrupt("bsr", lambda X: X.indptr.__setitem__(1, 1000)),
+        corrupt("bsr", lambda X: setattr(X, "data", X.data[..., 0])),
+        corrupt("bsr", lambda X: setattr(X, "indptr", X.indptr + 0.5)),
+        corrupt("coo", lambda X: setattr(X, "data", X.data[:, None])),
+        corrupt("coo", lambda X: setattr(X, "data", X.data.sum())),
+        corrupt("coo", lambda X: setattr(X, "coords", (X.row + 0.5, X.col))),
+        corrupt("csr", lambda X: setattr(X, "data", X.data[:, None])),
+        corrupt("csc", lambda X: setattr(X, "indices", X.indices[:, None])),
+        # scipy's own conversion of these writes outside of its arrays.
+        corrupt("dia", lambda X: setattr(X, "offsets", np.arange(100, dtype=np.int32))),
+        corrupt("dia", lambda X: setattr(X, "data", np.ones((50, 6)))),
+        corrupt("dia", lambda X: setattr(X, "data", X.data[0])),
+        corrupt("dia", lambda X: setattr(X, "offsets", np.int32(0))),
+        corrupt("dia", lambda X: setattr(X, "offsets", X.offsets + 0.5)),
     ],
     ids=lambda X: X.format,
 )
@@ -188,6 +206,8 @@ OPTIONS = [
     ({"init": "nndsvd", "H": start((2, 5))}, ValueError, "not with init='nndsvd'"),
     ({"init": "custom"}, ValueError, 'init="custom" needs W or H'),
     ({"W": start((2, 7))}, ValueError, r"W has shape \(2, 7\), but .* is 7 x 2"),
+    ({"W": start((6, 2))}, ValueError, r"W has shape \(6, 2\), but .* is 7 x 2"),
+    ({"H": start((2, 4))}, ValueError, r"H has shape \(2, 4\), but .* is 2 x 5"),
     ({"W": start(7)}, ValueError, r"W has shape \(7,\), but .* is 7 x 2"),
     ({"H": start((5, 2))}, ValueError, r"H has shape \(5, 2\), but .* is 2 x 5"),
     ({"W": start((7, 2), -1, (3, 1))}, ValueError, "W has a negative value .* row 3, column 1"),
@@ -233,3 +253,116 @@ OPTIONS = [
 def test_wrong_option_is_refused_by_name(options, error, message):
     with pytest.raises(error, match=message):
         factorize(np.ones((7, 5), np.float32), **{"n_components": 2, **options})
+
+
+def test_small_index_types_do_not_overflow_in_blocks():
+    X = sp.bsr_array(np.ones((12, 24)), blocksize=(4, 6))
+    expected = X.toarray()
+    X.indptr, X.indices = X.indptr.astype(np.int8), X.indices.astype(np.int8)  # 12 * 24 > 127
+    np.testing.assert_array_equal(check_matrix(X).toarray(), expected)
+
+
+def test_diagonals_may_leave_the_matrix():
+    data = np.array([[1.0, 2, 3, 4, 5], [6, 7, 0, 9, 10], [11, 12, 13, 14, 15]])
+    X = sp.dia_array((data, [0, 2, -1]), shape=(3, 4))
+    np.testing.assert_array_equal(check_matrix(X).toarray(), X.toarray())
+    X.offsets = np.array([2**62, -(2**62), 1])
+    expected = sp.dia_array((data[2:], [1]), shape=(3, 4)).toarray()
+    np.testing.assert_array_equal(check_matrix(X).toarray(), expected)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "bsr", "dia"])
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "f2"])
+def test_foreign_byte_orders_and_half_precision_in_any_format(form, dtype):
+    X = sp.csr_array(small_integers()).asformat(form)
+    X.data = X.data.astype(dtype)
+    np.testing.assert_array_equal(check_matrix(X).toarray(), small_integers())
+
+
+def test_masked_values_are_refused():
+    X = sp.csr_array(np.eye(6))
+    X.data = np.ma.masked_array(X.data, [True] + [False] * 5)
+    with pytest.raises(TypeError, match="X has masked values"):
+        check_matrix(X)
+
+
+def test_masked_places_are_read_as_they_are():
+    """The smallest of a masked array passes over what is masked."""
+    X = sp.coo_array(np.eye(6))
+    X.coords = (X.row, np.ma.masked_array(X.col - 3, [True] * 3 + [False] * 3))
+    with pytest.raises(ValueError, match="X is corrupt"):
+        check_matrix(X)
+
+
+def test_values_that_a_cast_makes_zero_are_dropped():
+    X = check_matrix(sp.csr_array([[1e-300, 0.0], [0.0, 2.0]]), dtype=np.float32)
+    assert X.data.tolist() == [2.0]
+    kept = check_matrix(sp.csr_array([[1e-300, 2.0]]), dtype=np.float32, keep_zeros=True)
+    assert kept.data.tolist() == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler", 1.5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_new_samples_out_of_range_are_refused(loss, dtype, rng, tmp_path):
+    """Their products would overflow or vanish: W was NaN, or the loss zero."""
+    X = rng.random((6, 5))
+    model = factorize(X.astype(dtype), 2, loss=loss, random_state=0, max_iter=3)
+    for scale in (1e-200, 1e-120, 1e-30, 1e30, 1e120, 1e200):
+        single = dtype == np.float32
+        if 1e-90 < scale < 1e90 and not single:
+            assert np.isfinite(model.loss(X * scale))
+            continue
+        if single and scale < 1e-50:  # nothing is left of it
+            assert (model.transform(X * scale) == 0).all()
+            continue
+        with pytest.raises(ValueError, match="X has values up to"):
+            model.transform(X * scale)
+        with pytest.raises(ValueError, match="X has values up to"):
+            model.loss(X * scale)
+    store = write_csr(tmp_path / "store", X * 1e30)
+    if dtype == np.float32:
+        with pytest.raises(ValueError, match="X has values up to"):
+            model.transform(store)
+
+
+def test_the_loss_of_nothing_is_finite():
+    """The smallest product whose powers are summed was zero: 0 * inf."""
+    X = np.random.default_rng(0).random((6, 5))
+    model = factorize(X, 2, loss=0.5, random_state=0, max_iter=3)
+    assert model.loss(sp.csr_array((3, 5))) == 0
+
+
+def test_components_whose_products_overflow_are_refused():
+    X = np.random.default_rng(0).random((6, 5))
+    model = factorize(X, 2, random_state=0, max_iter=3)
+    model.H[0, 0] = 1e200
+    with pytest.raises(OverflowError, match="overflow float64"):
+        model.transform(X)
+
+
+def test_estimators_have_the_matrix_checked_first():
+    """scikit-learn converts what it has not checked: this ended the process."""
+    estimators = pytest.importorskip("sparsenmf.estimators")
+    from sparsenmf import MiniBatchNMF
+
+    X = sp.dia_array(np.eye(6))
+    X.offsets = np.arange(100, dtype=np.int32)
+    model = MiniBatchNMF(2, random_state=0, max_iter=2, tol=0).fit(np.eye(6))
+    for call in (
+        estimators.NMF(2).fit, MiniBatchNMF(2).fit, model.partial_fit, model.transform,
+        model.inverse_transform,
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"X is corrupt \(dia format\)"):
+            call(X)
+
+
+def test_every_batch_of_a_stream_must_be_in_range():
+    pytest.importorskip("sklearn")
+    from sparsenmf import MiniBatchNMF
+
+    model = MiniBatchNMF(2, random_state=0, max_iter=2).partial_fit(np.eye(6))
+    with pytest.raises(ValueError, match="X has values up to"):
+        model.partial_fit(np.eye(6) * 1e200)
+    with pytest.raises(ValueError, match="X has values up to"):
+        model.fit(iter([np.eye(6), np.eye(6) * 1e200]))
+    assert np.isfinite(model.components_).all()

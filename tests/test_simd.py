@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsenmf.kernels import jit, simd, strips, tiles
+from sparsenmf.kernels import jit, short_rows, simd, strips, tiles
 from sparsenmf.rows import pad_factor, padded_width
 
 from . import reference
@@ -157,3 +157,26 @@ def test_logarithms_are_exact_over_the_whole_range(dtype):
         terms = x[part] * np.log(np.where(x[part] > 0, ratio, 1))
         eps = np.finfo(dtype).eps
         assert total[0] == pytest.approx(terms.sum(), abs=8 * eps * (np.abs(terms).sum() + 24))
+
+
+@DTYPES
+@pytest.mark.parametrize("height", [1, 3, 4, 5, 7, 8, 9, 13])
+def test_gathered_columns_of_short_rows(rng, dtype, height):
+    """Any number of components: the last vector of them is seldom a whole one."""
+    n_lanes = tiles.tile_rows(dtype)
+    other = pad_factor(rng.random((30, height)), dtype)
+    lengths = rng.integers(0, 6, 40)
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    indices = rng.integers(30, size=indptr[-1] + 1).astype(np.int32)
+    chosen = rng.integers(-1, 40, n_lanes)
+    size = max(int(lengths[chosen].max()), 1) * n_lanes
+    strips, again = np.full((2, height, size), np.nan, dtype)
+    arguments = chosen, indices, indptr.astype(np.int64), other
+    compiled(short_rows.gather_columns, 5)(strips, *arguments)
+    short_rows._gather_columns(again, *arguments)
+    np.testing.assert_array_equal(strips, again)
+    for t, i in enumerate(chosen):
+        for p in range(lengths[i] if i >= 0 else 0):
+            np.testing.assert_array_equal(
+                strips[:, p * n_lanes + t], other[indices[indptr[i] + p], :height]
+            )

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import pickle
 import re
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import open_csr, write_csr
+from sparsenmf import open_csr, sources, write_csr
 from sparsenmf.sources.layout import Record, Shard, write_record
 from sparsenmf.sources.shards import GrowingArray
 
@@ -179,8 +180,10 @@ def test_store_is_used_by_threads_and_after_a_fork(store):
             assert pool.apply(digest, (store,)) == expected
 
 
-def test_two_to_the_31_nonzeros(tmp_path):
+def test_two_to_the_31_nonzeros(tmp_path, monkeypatch):
     """Files of holes: 3e9 nonzeros in each of two shards, of which the last are real."""
+    # What was never written is zero, which a store does not have.
+    monkeypatch.setattr(sources.store, "find_problem", lambda *_: None)
     n_rows, width, n_features = 1000, 3 * 10**6, 4 * 10**6
     nnz = n_rows * width
     shards = []
@@ -291,6 +294,11 @@ def rewrite(folder, change):
     path.write_text(json.dumps(content))
 
 
+def negative_nnz(content):
+    content["nnz"] -= content["shards"][0]["nnz"] + 1
+    content["shards"][0]["nnz"] = -1
+
+
 BAD_RECORDS = {
     "newer format": (lambda c: c.update(format=2, more=1), "format 2, .* upgrade sparsenmf"),
     "no shards": (lambda c: c.update(shards=[]), "do not add up"),
@@ -298,6 +306,20 @@ BAD_RECORDS = {
     "other dtype": (lambda c: c.update(dtype="int32"), "dtype is int32"),
     "wrong dtype": (lambda c: c.update(dtype="float64"), "holds another array"),
     "outside": (lambda c: c["shards"][0].update(folder="../store"), "not the name of a shard"),
+    "below": (
+        lambda c: c["shards"][0].update(folder="shard-00000/../x"),
+        "not the name of a shard",
+    ),
+    "other digits": (
+        lambda c: c["shards"][0].update(folder="shard-\u0660\u0660\u0660\u0660\u0660"),
+        "not the name of a",
+    ),
+    "half a row": (lambda c: c["shards"][0].update(rows=1.0 * c["shards"][0]["rows"]), "integer"),
+    "features": (lambda c: c.update(shape=[c["shape"][0], 80.0]), "n_features must be an integer"),
+    "no features": (lambda c: c.update(shape=[c["shape"][0], 0]), "n_features must be at least 1"),
+    "huge": (lambda c: c.update(shape=[c["shape"][0], 10**30]), "cannot have 1"),
+    "max_value": (lambda c: c["shards"][0].update(max_value=float("nan")), "max_value of shard"),
+    "negative nnz": (negative_nnz, "nnz of shard-00000 must be at least 0"),
     "no files": (lambda c: c["shards"][0].pop("files"), "files"),
     "missing file": (lambda c: c["shards"][0]["files"].pop("data.npy"), "data.npy"),
     "no list": (lambda c: c.update(shards=3), "not a store's record"),
@@ -315,6 +337,76 @@ def test_records_of_others_are_refused(case, store):
     with pytest.raises(ValueError, match=message):
         write_csr(store.folder, sp.eye_array(80), append=True)
     assert sorted(store.folder.rglob("*")) == before
+
+
+def test_file_with_something_behind_its_array_is_refused(store):
+    path = store.folder / "shard-00000" / "data.npy"
+    path.write_bytes(path.read_bytes() + b"more")
+    size = path.stat().st_size
+    rewrite(store.folder, lambda c: c["shards"][0]["files"]["data.npy"].update(bytes=size))
+    with pytest.raises(ValueError, match=r"data.npy holds another array"):
+        open_csr(store.folder)
+
+
+HARM = {
+    "not a number": ("data", lambda a: np.where(np.arange(len(a)) == 3, np.nan, a)),
+    "negative": ("data", lambda a: -a),
+    "zero": ("data", lambda a: a * (np.arange(len(a)) != 3)),
+    "larger than any": ("data", lambda a: a * 1e9),
+    "not in order": ("indices", lambda a: a[::-1]),
+    "twice": ("indices", lambda a: a * 0 + 1),
+    "negative at first": ("indices", lambda a: a - 80 * (np.arange(len(a)) == 0)),
+    "ends too early": ("indptr", lambda a: np.minimum(a, a[-1] - 1)),
+    "begins too late": ("indptr", lambda a: np.maximum(a, 1)),
+}
+
+
+@pytest.mark.parametrize("case", HARM)
+def test_damaged_values_are_never_handed_on(case, store):
+    """They would not make a kernel read outside, but its results wrong."""
+    name, change = HARM[case]
+    path = store.folder / "shard-00000" / f"{name}.npy"
+    array = np.load(path)
+    np.save(path, change(array).astype(array.dtype))
+    with pytest.raises(ValueError, match=rf"shard-00000 is damaged: {name}\.npy"):
+        open_csr(store.folder).rows(0, 400)
+
+
+@posix
+@pytest.mark.parametrize("name", ["shape.json", "shard-00000/data.npy"])
+def test_pipes_and_devices_are_not_opened(name, store):
+    """Reading them would never end."""
+    for target in ("/dev/zero", None):
+        (store.folder / name).unlink()
+        if target is None:
+            os.mkfifo(store.folder / name)
+        else:
+            (store.folder / name).symlink_to(target)
+        with pytest.raises(ValueError, match=f"{name} is not a file"):
+            open_csr(store.folder)
+
+
+@posix
+@pytest.mark.parametrize(
+    "name", [".sparsenmf-lock", "shard-00099", "shape.json", ".shape.json-x", ".sort-x"]
+)
+def test_links_are_neither_written_through_nor_emptied(name, store, tmp_path):
+    """A folder of someone else's could have us overwrite or remove files of ours."""
+    outside = tmp_path / "outside"
+    if name in ("shard-00099", ".sort-x"):
+        outside.mkdir()
+        bait = outside / "data.npy"
+    else:
+        bait = outside
+    bait.write_bytes((store.folder / "shape.json").read_bytes())
+    os.utime(bait, (0, 0))  # an old lock would be taken over
+    before = bait.read_bytes()
+    (store.folder / name).unlink(missing_ok=True)
+    (store.folder / name).symlink_to(outside)
+    for options in ({"append": True}, {"overwrite": True}):
+        with pytest.raises(ValueError, match=f"{name} is a link"):
+            write_csr(store.folder, sp.eye_array(80), **options)
+    assert bait.read_bytes() == before
 
 
 def test_what_is_no_store_is_said_to_be_none(store, tmp_path):

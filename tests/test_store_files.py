@@ -86,6 +86,19 @@ def test_dense_h5ad_is_stored(tmp_path):
     assert_stored_as_read(tmp_path / "X.h5ad", tmp_path / "store")
 
 
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i4", "f2"])
+def test_foreign_byte_orders_and_half_precision(form, kind, tmp_path):
+    X = matrix("f4").asformat(form)
+    places = {"row": X.row, "col": X.col} if form == "coo" else {}
+    places = places or {"indices": X.indices, "indptr": X.indptr}
+    places = {name: index.astype(">i4") for name, index in places.items()}
+    np.savez(tmp_path / "X.npz", format=form, shape=X.shape, data=X.data.astype(kind), **places)
+    store = write_csr(tmp_path / "store", tmp_path / "X.npz")
+    expected = matrix("f4").toarray().astype(kind).astype(float)
+    np.testing.assert_array_equal(store.rows(0, 170).toarray(), expected)
+
+
 def test_entries_in_any_order_more_than_once_and_zero(tmp_path, rng):
     """And rows that are not sorted, in a file of csr."""
     X = sp.coo_array(matrix("i8"))
@@ -175,6 +188,11 @@ def write_longer(path):
             archive.writestr(name, value)
 
 
+def write_outside(path):
+    """An entry in the third of two columns."""
+    np.savez(path, format=b"coo", shape=(2, 2), row=[0], col=[2], data=[1.0])
+
+
 def text(content):
     return lambda path: path.write_text(content)
 
@@ -204,6 +222,18 @@ BAD_FILES = {
     "half a line": ("X.mtx", text(HEAD + "3 3 2\n1 1\n 1 1 1 1\n"), "X.mtx is not a matrix"),
     "no number": ("X.mtx", text(HEAD + "3 3 1\n1 1 1.5E"), "X.mtx is not a matrix"),
     "NUL": ("X.mtx", text(HEAD + "3 3 1\n1 1 1\0\n"), "X.mtx is not a matrix"),
+    "no rows of a npz": ("X.npz", arrays(shape=(0, 60), format=b"csc"), "X.npz is not a matrix"),
+    "places outside": (
+        "X.npz",
+        write_outside,
+        "X.npz is not a matrix .*outside of the 2 x 2",
+    ),
+    "strings for places": (
+        "X.npz",
+        arrays(indices=matrix("f4").indices.astype("U3")),
+        "integer places",
+    ),
+    "complex shape": ("X.npz", arrays(shape=np.array([170, 60j])), "its shape is of"),
     "no rows": ("X.mtx", text(HEAD + "0 3 0\n"), "cannot be 0 x 3"),
     "negative": ("X.mtx", text(HEAD + "3 3 1\n1 1 -1\n"), "block 0 .*negative value"),
     "not zipped": ("X.mtx.gz", text("Dear Ada,\n"), "X.mtx.gz is not a matrix"),

@@ -158,7 +158,7 @@ def divide_block(block, scale):
 def save_block(block, path):
     """Write a block of W, as a whole or not at all, and return where."""
     temporary = f"{path}.{uuid.uuid4().hex}"
-    with open(temporary, "wb") as file:
+    with open(temporary, "xb") as file:
         np.save(file, block.W)
     os.replace(temporary, path)
     return path

@@ -82,7 +82,7 @@ class KernelCache(NullCache):
         target_context.refresh()
         try:
             path, key = self._place(folder, sig, target_context)
-            stored = path.read_bytes()
+            stored = read_own(path)
             digest, payload = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
             if hashlib.sha256(key + payload).digest() != digest:
                 return None
@@ -223,6 +223,19 @@ def _candidates():
         yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"
 
 
+def read_own(path):
+    """Return a file's bytes; raise if another user could have written them.
+
+    The folder has been checked, but may have been exchanged since, where others can write to
+    the one that it is in; and a link in it may lead anywhere.
+    """
+    itself = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, os.O_RDONLY | itself), "rb") as file:
+        if not _is_private(os.fstat(file.fileno())):
+            raise PermissionError(f"{path} is not ours alone")
+        return file.read()
+
+
 def _make_private(folder):
     """Make the folder; tell whether it exists now and only its owner can write to it."""
     try:
@@ -230,6 +243,11 @@ def _make_private(folder):
         status = folder.stat()
     except OSError:
         return False
+    return _is_private(status)
+
+
+def _is_private(status):
+    """Tell whether only we can write to a file or folder, where that can be told."""
     return not hasattr(os, "getuid") or (
         status.st_uid == os.getuid() and not status.st_mode & 0o022
     )

@@ -13,6 +13,7 @@ from ..kernels.observed_scaling import scale_rows_observed
 from ..kernels.tiles import sweep_depth
 from ..penalties import Penalty
 from ..rows import pad_factor
+from .alternation import check_overflow
 from .multiplicative import exponent
 
 LOOK = 10  # multiplicative updates between looks at what they still promise
@@ -43,8 +44,10 @@ def freeze(H, penalty):
     """Return an H of shape (n_components, n_features) as `Frozen`."""
     Ht, depth = pad_factor(H.T, H.dtype), sweep_depth(len(H))
     wide = Ht.T.astype(np.float64)
-    gram = penalty.fold_into(wide @ wide.T)[:depth, :depth]
-    return Frozen(Ht, gram.astype(H.dtype, order="C"), wide.sum(axis=1), penalty)
+    with np.errstate(over="ignore"):
+        gram = penalty.fold_into(wide @ wide.T)[:depth, :depth].astype(H.dtype, order="C")
+    check_overflow(gram.max(), H.dtype)
+    return Frozen(Ht, gram, wide.sum(axis=1), penalty)
 
 
 def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None, want_loss=False):

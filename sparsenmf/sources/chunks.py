@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from ..files import MATRIX_SUFFIXES
-from ..storage import DAMAGE
+from ..files import MATRIX_SUFFIXES, check_size
+from ..storage import DAMAGE, check_members
+from ..validation import real_values
 from .layout import read_header
 from .market import open_market
 from .store import open_csr
-from .triplets import Triplets, sort_triplets
+from .triplets import Triplets, check_piece, sort_triplets
 
 CHUNK_NNZ = 2**21
 """Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is made."""
@@ -49,8 +50,10 @@ def read_chunks(path, scratch):
         file = stack.enter_context(open(path, "rb"))
         with _naming(path):
             source = opener(file, suffix, stack)
+            if isinstance(source, Triplets) and min(source.shape) < 1:
+                raise ValueError(f"it cannot be {source.shape[0]} x {source.shape[1]}")
         if isinstance(source, Triplets):
-            pieces = _guard(path, source.pieces)
+            pieces = _guard(path, (check_piece(piece, source.shape) for piece in source.pieces))
             yield from sort_triplets(source._replace(pieces=pieces), scratch, CHUNK_NNZ)
         else:
             yield from _guard(path, source)
@@ -77,6 +80,7 @@ def _guard(path, items):
 
 def _open_npz(file, suffix, stack):
     archive = stack.enter_context(zipfile.ZipFile(file))
+    check_members(archive)
 
     def member(name):
         return NpyStream(stack.enter_context(archive.open(f"{name}.npy")))
@@ -84,9 +88,12 @@ def _open_npz(file, suffix, stack):
     form, shape = member("format"), member("shape").take(2)
     form = form.take(1)[0]
     form = form.decode() if isinstance(form, bytes) else str(form)
+    if shape.dtype.kind not in "iu":
+        raise ValueError(f"its shape is of the type {shape.dtype}")
     n_rows, n_columns = (int(size) for size in shape)
     if form == "coo":
         streams = member("row"), member("col"), member("data")
+        check_types(*streams)
         return Triplets((n_rows, n_columns), _zip_streams(*streams))
     if form not in ("csr", "csc"):
         raise ValueError(f"its format is {form}: save it as csr")
@@ -113,6 +120,7 @@ def _open_h5ad(file, suffix, stack):
 
 def _open_npy(file, suffix, stack):
     shape, dtype = read_header(file)
+    check_size(file, math.prod(shape) * dtype.itemsize)
     file.seek(0)
     return _slice_dense(shape, dtype, NpyStream(file, dimensions=2))
 
@@ -128,7 +136,15 @@ def _slice_dense(shape, dtype, stream):
     stream.drain()
 
 
+def check_types(*streams):
+    """Raise unless the last stream is of real numbers and the others of integers."""
+    for stream, kinds in zip(streams[::-1], ("fbiu", *["iu"] * len(streams)), strict=False):
+        if stream.dtype.kind not in kinds:
+            raise ValueError(f"it must have real numbers at integer places, not {stream.dtype}")
+
+
 def _compressed(form, shape, streams):
+    check_types(*streams)
     if form == "csr":
         return (
             sp.csr_array((data, indices, indptr), shape=(len(indptr) - 1, shape[1]))
@@ -164,10 +180,10 @@ def _slice_compressed(n_major, n_minor, pointers, indices, data):
             stop = int(np.searchsorted(indptr, indptr[start] + CHUNK_NNZ, side="right")) - 1
             stop = max(stop, start + 1)
             size = int(indptr[stop] - indptr[start])
-            index = indices.take(size)
+            index, values = take_native(size, indices, data)
             if size and not 0 <= index.min() <= index.max() < n_minor:
                 raise ValueError(f"its indices leave [0, {n_minor})")
-            yield first + start, indptr[start : stop + 1] - indptr[start], index, data.take(size)
+            yield first + start, indptr[start : stop + 1] - indptr[start], index, values
             start = stop
         first, last = first + len(ends), int(indptr[-1])
     for stream in (pointers, indices, data):
@@ -179,9 +195,14 @@ def _zip_streams(*streams):
         raise ValueError("its arrays differ in length")
     while streams[0].left:
         size = min(CHUNK_NNZ, streams[0].left)
-        yield tuple(stream.take(size) for stream in streams)
+        yield take_native(size, *streams)
     for stream in streams:
         stream.drain()
+
+
+def take_native(size, *streams):
+    """Return the next values of each stream, in types that scipy knows."""
+    return tuple(real_values(stream.take(size), "the matrix") for stream in streams)
 
 
 class NpyStream:
@@ -189,8 +210,8 @@ class NpyStream:
 
     def __init__(self, file, dimensions=1):
         self._file = file
-        shape, self._dtype = read_header(file)
-        if self._dtype.hasobject:
+        shape, self.dtype = read_header(file)
+        if self.dtype.hasobject:
             raise ValueError("it has pickled objects in it: only allow_pickle=False is safe")
         if len(shape) > dimensions:
             raise ValueError(f"an array has {len(shape)} dimensions instead of {dimensions}")
@@ -200,12 +221,12 @@ class NpyStream:
         """Return the next values, or rows one after the other."""
         if size > self.left:
             raise ValueError(f"an array has {self.left} values left instead of {size}")
-        wanted = size * self._width * self._dtype.itemsize
+        wanted = size * self._width * self.dtype.itemsize
         content = self._file.read(wanted)
         if len(content) != wanted:
             raise EOFError("an array ends too early")
         self.left -= size
-        return np.frombuffer(content, self._dtype)
+        return np.frombuffer(content, self.dtype)
 
     def drain(self):
         """Read what is left: that compares the checksum, too."""
@@ -220,7 +241,7 @@ class H5Stream:
 
     def __init__(self, dataset):
         self._dataset, self._next = dataset, 0
-        self.left = len(dataset)
+        self.left, self.dtype = len(dataset), dataset.dtype
 
     def take(self, size):
         """Return the next values."""

@@ -4,26 +4,30 @@ import json
 import os
 import re
 import shutil
+import stat
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..storage import DAMAGE, open_whole
+from ..arguments import check_integer, check_number
+from ..storage import DAMAGE, open_whole, read_npy_header
 from ..validation import INT32_MAX
 
 FORMAT = 1
 
 RECORD, LOCK = "shape.json", ".sparsenmf-lock"
 
-SHARD = re.compile(r"shard-(\d{5,})")
+SHARD = re.compile(r"shard-([0-9]{5,18})")
 
 TEMPORARY = re.compile(r"\.shape\.json-.*|\.sort-.*")
 
 DTYPES = ("float32", "float64")
 
 PIECE = 2**22  # bytes that are read at once
+
+MOST = 2**63 - 1  # features: what an index can be
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ def read_record(folder):
     ValueError
         If it is damaged or of a newer format.
     """
+    size_of(folder / RECORD)
     with open(folder / RECORD, "rb") as file:
         try:
             content = json.load(file)
@@ -133,14 +138,17 @@ def _make_record(content):
     record = Record(content["shape"][1], np.dtype(content["dtype"]), shards)
     if not shards or [*record.shape, record.nnz] != [*content["shape"], content["nnz"]]:
         raise ValueError("its shards do not add up to its shape")
+    if not 1 <= check_integer(record.n_features, "n_features", least=1) <= MOST:
+        raise ValueError(f"it cannot have {record.n_features} features")
     if record.dtype.name not in DTYPES:
         raise ValueError(f"its dtype is {record.dtype}")
     for shard in shards:
         # Nothing outside of the folder is ever read, or removed.
         if not SHARD.fullmatch(shard.folder):
             raise ValueError(f"{shard.folder!r} is not the name of a shard")
-        if min(shard.rows, shard.nnz) < 0:
-            raise ValueError(f"{shard.folder} has a negative size")
+        check_integer(shard.rows, f"rows of {shard.folder}", least=1)
+        check_integer(shard.nnz, f"nnz of {shard.folder}", least=0)
+        check_number(shard.max_value, f"max_value of {shard.folder}")
         for name in shard.arrays(record.dtype, record.index_dtype):
             if {"bytes", "crc32"} - shard.files[f"{name}.npy"].keys():
                 raise ValueError(f"{shard.folder} lacks the size or checksum of {name}.npy")
@@ -149,6 +157,14 @@ def _make_record(content):
 
 def _checksum(content):
     return zlib.crc32(json.dumps(content, sort_keys=True).encode())
+
+
+def size_of(path):
+    """Return the size of a file; raise for a pipe or a device, which may never end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is not a file: the store is damaged")
+    return status.st_size
 
 
 def find_data(path, dtype, length, info):
@@ -160,7 +176,7 @@ def find_data(path, dtype, length, info):
         If the file is missing, or has another size, type or length.
     """
     try:
-        size = path.stat().st_size
+        size = size_of(path)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: the store is damaged") from None
     if size != info["bytes"]:
@@ -178,14 +194,7 @@ def find_data(path, dtype, length, info):
 
 def read_header(file):
     """Read the header of a .npy file; return the shape and type of its array."""
-    version = np.lib.format.read_magic(file)
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    if version not in readers:
-        raise ValueError(f"version {version} of the .npy format")
-    shape, columns_first, dtype = readers[version](file)
+    shape, columns_first, dtype = read_npy_header(file)
     if columns_first and len(shape) > 1:
         raise ValueError("its columns come first: save it in C order")
     return shape, dtype
@@ -214,7 +223,15 @@ def remove_unlisted(folder, shards):
         if SHARD.fullmatch(path.name) and path.name not in listed:
             _remove_shard(path)
         elif TEMPORARY.fullmatch(path.name):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def refuse_links(folder):
+    """Return a folder; raise if what would be written to or removed is a link to anywhere."""
+    for path in folder.iterdir():
+        if is_ours(path.name) and path.is_symlink():
+            raise ValueError(f"{path} is a link, which a store never has: remove it")
+    return folder
 
 
 def _remove_shard(path):

@@ -59,7 +59,7 @@ def _take_over(path, mine):
     Returns False if there is no telling yet; raises BlockingIOError if its owner is alive.
     """
     try:
-        with open(path, "r+") as file:
+        with open(path, "r+", opener=_open_itself) as file:
             if os.name == "posix":
                 import fcntl
 
@@ -83,6 +83,11 @@ def _take_over(path, mine):
             return True
     except FileNotFoundError:  # released in the meantime
         return False
+
+
+def _open_itself(path, flags):
+    """Open a file, but not what a link leads to."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _lives(pid, host):

@@ -44,6 +44,8 @@ def _parse(file, head, n_entries):
     while content := text.read(PORTION):
         lines, newline, tail = (rest + content).rpartition(b"\n")
         rest, lines = tail, lines + newline
+        if len(rest) > PORTION:
+            raise ValueError(f"it has a line of more than {PORTION:,} bytes")
         count = sum(1 for line in lines.splitlines() if line.strip())
         if count:
             found += count

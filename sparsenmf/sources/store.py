@@ -205,8 +205,8 @@ class CsrStore:
             problem = "indptr.npy falls or leaves the shard"
         else:
             indices, data = indices[low:high], data[low:high]
-            if len(indices) and (indices.min() < 0 or indices.max() >= self.shape[1]):
-                problem = f"indices.npy leaves [0, {self.shape[1]})"
+            top = self._record.shards[number].max_value
+            problem = find_problem(indptr - low, indices, data, self.shape[1], top)
         if problem:
             name = self._record.shards[number].folder
             raise ValueError(
@@ -284,6 +284,22 @@ def mark_file(path):
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def find_problem(indptr, indices, data, n_features, top):
+    """Return what is wrong with some rows, or None; it would make results wrong, or worse."""
+    if not len(data):
+        return None
+    if indices.min() < 0 or indices.max() >= n_features:
+        return f"indices.npy leaves [0, {n_features})"
+    rises = indices[1:] > indices[:-1]
+    starts = indptr[1:-1]
+    rises[starts[(starts > 0) & (starts < len(indices))] - 1] = True  # between two rows
+    if not rises.all():
+        return "indices.npy does not rise"
+    if not (data.min() > 0 and data.max() <= top):  # also if it is NaN
+        return f"data.npy leaves (0, {top:g}]"
+    return None
+
+
 def map_shard(folder, record, number):
     """Map the arrays of a shard into memory, read-only: indptr, indices and data."""
     shard = record.shards[number]
@@ -292,4 +308,9 @@ def map_shard(folder, record, number):
         path = folder / shard.folder / f"{name}.npy"
         start = find_data(path, dtype, length, shard.files[path.name])
         maps.append(np.asarray(np.memmap(path, dtype, "r", start, (length,))))
+    if maps[0][0] != 0 or maps[0][-1] != shard.nnz:
+        raise ValueError(
+            f"{folder / shard.folder} is damaged: indptr.npy leads from {maps[0][0]} to "
+            f"{maps[0][-1]} instead of from 0 to {shard.nnz}"
+        )
     return maps

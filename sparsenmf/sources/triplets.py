@@ -1,6 +1,8 @@
 """Entries of a matrix in any order into blocks of rows: sorted on disk, in bounded memory."""
 
 import contextlib
+import errno
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+
+POINTER = 8  # bytes that a row takes at least
 
 N_BUCKETS = 128  # files open at once
 
@@ -40,8 +44,10 @@ def sort_triplets(triplets, scratch, limit):
     scipy.sparse.coo_array
     """
     n_rows, n_columns = triplets.shape
+    if n_rows * POINTER > shutil.disk_usage(scratch).free:
+        raise OSError(errno.ENOSPC, f"{n_rows:,} rows do not fit on the disk", str(scratch))
     with tempfile.TemporaryDirectory(prefix=".sort-", dir=scratch) as folder:
-        pieces = (_pack(piece, triplets.shape) for piece in triplets.pieces)
+        pieces = map(_pack, triplets.pieces)
         for bucket in _distribute(pieces, 0, n_rows, Path(folder)):
             for low, high, entries in _split(bucket, limit):
                 place = entries["row"] - low, entries["column"]
@@ -57,12 +63,18 @@ class Bucket(NamedTuple):
     kind: np.dtype
 
 
-def _pack(piece, shape):
-    (rows, columns, values), (n_rows, n_columns) = piece, shape
+def check_piece(piece, shape):
+    """Return rows, columns and values; raise ValueError if some are outside of the shape."""
+    (rows, columns, _), (n_rows, n_columns) = piece, shape
     if len(rows) and not (
         0 <= rows.min() <= rows.max() < n_rows and 0 <= columns.min() <= columns.max() < n_columns
     ):
         raise ValueError(f"an entry is outside of the {n_rows} x {n_columns} of the matrix")
+    return piece
+
+
+def _pack(piece):
+    rows, columns, values = piece
     kind = [("row", np.int64), ("column", np.int64), ("value", values.dtype)]
     entries = np.empty(len(rows), kind)
     entries["row"], entries["column"], entries["value"] = rows, columns, values

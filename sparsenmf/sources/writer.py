@@ -17,6 +17,7 @@ from .layout import (
     absolute,
     is_ours,
     read_record,
+    refuse_links,
     remove_unlisted,
     write_record,
 )
@@ -99,7 +100,7 @@ def write_csr(
     if append and overwrite:
         raise ValueError("append keeps what overwrite would replace: choose one")
     folder = absolute(folder)
-    with make_folder(folder), hold_lock(folder / LOCK):
+    with make_folder(folder), hold_lock(refuse_links(folder) / LOCK):
         old = find_record(folder, append or overwrite)
         remove_unlisted(folder, old.shards if old else ())
         kept, exact = (old if append else None), dtype is None

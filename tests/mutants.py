@@ -1,0 +1,558 @@
+"""Do the tests notice? Break the package in many small ways, one at a time, and see.
+
+    python tests/mutants.py [--only WORD] [--list]
+
+Each mutant is made in a temporary copy of the tree, with a cache of kernels of its own, and
+run against the tests that should notice. Run by hand: it takes about half an hour. Exit code
+1 if a mutant survives that is not known to be equivalent, or no longer applies to the source.
+"""
+
+import argparse
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TIMEOUT = 400  # seconds for the tests of one mutant; a mutant that hangs is noticed
+
+
+class Mutant(NamedTuple):
+    """A change of one place in a file, and the tests that should notice."""
+
+    path: str
+    old: str
+    new: str
+    tests: str
+    jit: bool
+
+
+def compiled(path, tests, changes):
+    """Mutants of vector code, which only runs where it is compiled."""
+    return [Mutant(path, old, new, tests, True) for old, new in changes]
+
+
+def interpreted(path, tests, changes):
+    """Mutants of kernels whose logic is the same without the JIT, and quicker to run."""
+    return [Mutant(path, old, new, tests, False) for old, new in changes]
+
+
+KERNELS = "tests/test_kernels.py"
+SIMD = "tests/test_simd.py"
+OBSERVED = "tests/test_observed.py -k update_rows_observed_equals"
+SCALED = "tests/test_observed.py -k scale_rows_observed_equals"
+WEIGHTED_KL = "tests/test_observed.py -k update_rows_kl_with_weights"
+KL = "tests/test_kullback_leibler.py -k reference"
+BETA = "tests/test_multiplicative.py -k one_iteration"
+GATE = "tests/test_refusals.py tests/test_validation.py"
+FUZZ = "tests/test_fuzz.py"
+
+MUTANTS = [
+    # Vector code.
+    *compiled(
+        "kernels/simd.py",
+        f"{SIMD} -k gather_rows",
+        [
+            ("b.mul(turns, code.index(n_chains))", "b.mul(turns, code.index(n_chains - 1))"),
+            ("chains[c * width : (c + 1) * width])", "chains[:width])"),
+            ("code.accumulate(whole, stop, chains[:width], add)", "chains[:width]"),
+            ("for c in range(1, n_chains):", "for c in range(2, n_chains):"),
+            (
+                "place = code.b.add(offset, code.index(q * code.lanes))",
+                "place = code.index(q * code.lanes)",
+            ),
+        ],
+    ),
+    *compiled(
+        "kernels/simd.py",
+        f"{SIMD} -k strips_and_products",
+        [
+            (
+                "for source, total in zip(sources, totals,",
+                "for source, total in zip(sources[::-1], totals,",
+            ),
+            ('b.icmp_signed("<", p, stop)', 'b.icmp_signed("<=", p, stop)'),
+            ("b.fadd(sums[q], sums[half + q])", "b.fadd(sums[q], sums[q])"),
+        ],
+    ),
+    *compiled(
+        "kernels/simd.py",
+        f"{SIMD} -k copy_rows",
+        [
+            ("read, write = code.row(source, start)", "read, write = code.row(source, first)"),
+            ("code.b.mul(n, width)", "width"),
+        ],
+    ),
+    *compiled(
+        "kernels/simd.py",
+        f"{SIMD} -k add_gram",
+        [
+            ("b.add(r0, pairs), width) as (s0, _)", "b.add(r0, pairs), r0) as (s0, _)"),
+            ("b.store(b.fadd(old, ", "b.store(b.fsub(old, "),
+        ],
+    ),
+    *compiled(
+        "kernels/simd.py",
+        f"{KERNELS} -k scatter_rows",
+        [("code.add_product(x, value, code.load(pointer))", "code.splat(b.load(pointer))")],
+    ),
+    *compiled(
+        "kernels/vector_code.py",
+        f"{SIMD} -k logarithms",
+        [
+            ("LOG_2_LOW = 0.693359375, -2.1", "LOG_2_LOW = 0.693359375, 2.1"),
+            ("constant(-0.5)", "constant(-0.4999)"),
+        ],
+    ),
+    *compiled(
+        "kernels/vector_code.py",
+        f"{SIMD} -k transpose",
+        [("else self.lanes + lane - half", "else self.lanes + lane")],
+    ),
+    *compiled(
+        "kernels/tiles.py",
+        f"{SIMD} -k sweep",
+        [
+            ("code.index(0), r0, nothing)", "code.index(BLOCK), r0, nothing)"),
+            ("gradient = b.fsub(sums[q][v], c)", "gradient = b.fadd(sums[q][v], c)"),
+            ("b.fmul(gradient, b.fmul(scale, live[v]))", "b.fmul(gradient, scale)"),
+            ("step, following[p - q], sums[p][v]", "step, following[0], sums[p][v]"),
+            (
+                "part = code.add_product(b.fmul(diagonal, half), new,",
+                "part = code.add_product(diagonal, new,",
+            ),
+            ("                else:\n                    new = old\n", ""),
+            (
+                "total = code.add_product(b.fmul(step, step), diagonal,",
+                "total = code.add_product(step, diagonal,",
+            ),
+        ],
+    ),
+    *compiled(
+        "kernels/strips.py",
+        f"{SIMD} -k move_and_sum",
+        [
+            (
+                "least), least, new)\n        code.store(new, place)\n        ratio",
+                "least), new, new)\n        code.store(new, place)\n        ratio",
+            ),
+            (
+                "code.add_product(weighted, ratio, totals[1])",
+                "code.add_product(values, ratio, totals[1])",
+            ),
+            ("for first in (0, lanes)", "for first in (0, 0)"),
+        ],
+    ),
+    *compiled(
+        "kernels/strips.py",
+        f"{SIMD} -k strips_and_products",
+        [
+            (
+                "b.select(keep, code.load(code.at(source, place)), code.zeros)",
+                "code.load(code.at(source, place))",
+            )
+        ],
+    ),
+    *compiled(
+        "kernels/strips.py",
+        "tests/test_observed.py -k test_rows_too_long_for_the_scratch",
+        [
+            (
+                "rest = b.fsub(code.load(code.at(x.data, p)), b.fmul(weight, new))",
+                "rest = b.fsub(code.load(code.at(x.data, p)), new)",
+            )
+        ],
+    ),
+    *compiled(
+        "kernels/short_rows.py",
+        OBSERVED,
+        [
+            ('keep = b.and_(real, b.icmp_signed("<", place, stop))', "keep = real"),
+            (
+                "code.add_product(b.fmul(weight, base), base, totals[2 * v + 1])",
+                "code.add_product(weight, base, totals[2 * v + 1])",
+            ),
+        ],
+    ),
+    *compiled(
+        "kernels/short_rows.py",
+        f"{SIMD} -k gathered_columns",
+        [
+            (
+                "one_vector(rows, inside, whole, place, n)",
+                "one_vector(rows, inside, none, place, n)",
+            ),
+            ("code.transposed(loaded)[:n]", "code.transposed(loaded)[: n - 1]"),
+        ],
+    ),
+    *compiled(
+        "kernels/coordinate_descent.py",
+        "tests/test_constraints.py",
+        [("if free[r] and gram[r, r] > tiny", "if gram[r, r] > tiny")],
+    ),
+    # The logic of kernels.
+    *interpreted(
+        "kernels/short_rows.py",
+        OBSERVED,
+        [
+            ("order[0] = counts[limit + 1] - 1", "order[0] = counts[limit + 1] - 2"),
+            ("lines[1, place + t] = v - tile.dtype.type(rows.absent)", "lines[1, place + t] = v"),
+            (
+                "product[r, t] += gram[r, s] * tile[s, t]",
+                "product[r, t] += gram[r, s] * tile[r, t]",
+            ),
+            ("if change[t] <= limit[t] and sweep % 2 == 0:", "if change[t] <= limit[t]:"),
+            ("not (skip_zeros and old == 0)", "not skip_zeros"),
+            ("- weights[1, t] * old\n", "\n"),
+            ("change[t] if active[t] == 0 else zero", "zero"),
+            (
+                "(0.5 * product[r, t] + weights[0, t] + rate * w)",
+                "(0.5 * product[r, t] + weights[0, t])",
+            ),
+        ],
+    ),
+    *interpreted(
+        "kernels/observed.py",
+        "tests/test_observed.py -k test_rows_too_long_for_the_scratch",
+        [
+            ("product[s] += step * gram[r, s]", "product[s] -= step * gram[r, s]"),
+            ("        r = r0 + q\n", "        r = q\n"),
+        ],
+    ),
+    *interpreted(
+        "kernels/observed_scaling.py",
+        SCALED,
+        [
+            ("denominators[r] += sizes[1, r]", "denominators[r] -= sizes[1, r]"),
+            ("return v * ratio + (v - absent) * y", "return v * ratio + v * y"),
+        ],
+    ),
+    *interpreted(
+        "kernels/entries.py",
+        OBSERVED,
+        [
+            ("total += v * rest * rest - rows.absent", "total += rest * rest - rows.absent"),
+            ("y[first + (p - start) * step]", "y[first + (p - start)]"),
+        ],
+    ),
+    *interpreted(
+        "kernels/entries.py",
+        KL,
+        [
+            (
+                "x[p] = data[start + p] if p < stop - start else 0",
+                "x[p] = data[start + p] if p < stop - start else 1",
+            )
+        ],
+    ),
+    *interpreted(
+        "kernels/coordinate_descent.py",
+        KERNELS,
+        [
+            ("n = min(n_tile, chunk_end - i)", "n = min(n_tile, chunk_end - i - 1)"),
+            (
+                "value = now[p] + beta * (now[p] - before[p])",
+                "value = now[p] + beta * (before[p] - now[p])",
+            ),
+            ("before[p] = max(value, now.dtype.type(0))", "before[p] = value"),
+            (
+                "crosses[t, r] += fade * sums[part, i + t, r]",
+                "crosses[t, r] += sums[part, i + t, r]",
+            ),
+            (
+                "lanes[LIMIT, t] = tolerance * tolerance * change[t]",
+                "lanes[LIMIT, t] = tolerance * change[t]",
+            ),
+            (
+                "for i in range(chunk, chunk_end, n_tile)",
+                "for i in range(chunk, chunk_end - 1, n_tile)",
+            ),
+        ],
+    ),
+    *interpreted(
+        "kernels/gram.py",
+        KERNELS,
+        [("gram[r, s] = gram[s, r] = total[s]", "gram[r, s] = total[s]")],
+    ),
+    *interpreted(
+        "kernels/products.py",
+        KERNELS,
+        [
+            (
+                "v * (x - y) * (x - y) - rows.absent * y * y",
+                "v * (x - y) * (x - y) + rows.absent * y * y",
+            ),
+            (
+                "for i in range(parts[part], parts[part + 1]):\n            scatter",
+                "for i in range(parts[part] + 1, parts[part + 1]):\n            scatter",
+            ),
+        ],
+    ),
+    *interpreted(
+        "kernels/transpose.py",
+        KERNELS,
+        [
+            ("head[rows.indices[p]] = q + 1", "head[rows.indices[p]] = q"),
+            ("parts[0], parts[-1] = 0, rows.n_rows", "parts[0] = 0"),
+        ],
+    ),
+    *interpreted(
+        "kernels/kullback_leibler.py",
+        KL,
+        [
+            ("ratio = g / target\n", "ratio = target / g\n"),
+            ("curvature = h + l2 * ratio * ratio", "curvature = h + l2"),
+            ("2 * share * share * (target - g)", "2 * share * (target - g)"),
+            ("if pair[0] > sums[r] + l1:", "if pair[0] < sums[r] + l1:"),
+            ("change += (target - g) * (old - new)", "change += (g - target) * (old - new)"),
+        ],
+    ),
+    *interpreted(
+        "kernels/kullback_leibler.py",
+        WEIGHTED_KL,
+        [
+            ("targets[r] += excess[p] * other[j, r]", "targets[r] += x[p] * other[j, r]"),
+            ("strips[q, p] *= scale[p]", "strips[q, p] /= max(scale[p], 1)"),
+        ],
+    ),
+    *interpreted(
+        "kernels/multiplicative.py",
+        BETA,
+        [
+            ("else ratio**gamma)", "else ratio)"),
+            (
+                "denominator = denominators[t, r] + l1 + l2 * w",
+                "denominator = denominators[t, r] + l1",
+            ),
+        ],
+    ),
+    *interpreted(
+        "kernels/multiplicative.py",
+        "tests/test_multiplicative.py -k whole_chunks",
+        [
+            (
+                "for start in range(0, other.shape[0], CHUNK):",
+                "for start in range(0, other.shape[0] - 1, CHUNK):",
+            )
+        ],
+    ),
+    # The gate.
+    *compiled(
+        "validation.py",
+        GATE,
+        [
+            ("index.max() >= size", "index.max() > size"),
+            ("index.min() < 0 or index.max() >= size", "index.max() >= size"),
+            (
+                "high := indices[: indptr[-1]].max()) < n_minor",
+                "high := indices[: indptr[-1]].max()) <= n_minor",
+            ),
+            ("indptr[1:] < indptr[:-1]", "indptr[1:] < indptr[:-1] - 1"),
+            ("< indptr[-1]:\n", "< indptr[-1] - 1:\n"),
+            ("elif indptr[0] != 0:", "elif indptr[0] < 0:"),
+            ("if (low >= 0 and high < np.inf)", "if (high < np.inf)"),
+            ("if (low >= 0 and high < np.inf)", "if (low >= 0)"),
+            (
+                'if X.dtype.kind == "b" or X.size == 0 or (X.min() >= 0 and X.max() < np.inf)',
+                'if X.dtype.kind == "b" or X.size == 0 or (X.max() < np.inf)',
+            ),
+            ("        _check_values(X, name, allow_nan)  # two", "        pass  # two"),
+            ("data = X.data.astype(np.float64 if counts else X.dtype)", "data = X.data.copy()"),
+            ("X.data.max() < FLOAT32_EXACT", "X.data.max() < 2 * FLOAT32_EXACT"),
+            (
+                "arrays = (data, X.indices.copy(), X.indptr.copy())",
+                "arrays = (data, X.indices, X.indptr)",
+            ),
+            ("if cast is not data and cast.size and np.isinf", "if False and np.isinf"),
+            ('elif X.format == "lil":', 'elif X.format == "no":'),
+            ("if 0 in (height, width) or X.shape[0] % height", "if X.shape[0] % max(height, 1)"),
+            ("offsets.shape != data.shape[:1]:", "False:"),
+            ("        X.eliminate_zeros()  # what has", "        pass  # what has"),
+            ("if top and not low <= top <= high:", "if top and not low <= top:"),
+            ("factor.shape[1 - axis] != shape[1 - axis]", "False"),
+            ('np.require(array, array.dtype.newbyteorder("="), ["C", "A"])', "array"),
+        ],
+    ),
+    *compiled(
+        "arguments.py",
+        GATE,
+        [
+            ("if value < least:", "if value <= least:"),
+            (
+                "isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral)",
+                "not isinstance(value, numbers.Integral)",
+            ),
+            ("math.isfinite(value) and least", "least"),
+            ("if n_components > most:", "if n_components > most + 1:"),
+        ],
+    ),
+    *compiled(
+        "entries.py",
+        "tests/test_observed.py -k other_places or caller_keeps or nan_is_missing or "
+        "stored_zero or errors_name or negative_weights or nothing_known or any_pattern",
+        [
+            ("and np.array_equal(weights.indices, X.indices)", ""),
+            ("    if weights.shape != X.shape:", "    if False:"),
+            ("keep &= ~np.isnan(X.data)", "pass"),
+            ("np.cumsum(keep)])[X.indptr]", "np.cumsum(keep)])[X.indptr - (X.indptr > 3)]"),
+            ("dtype=X.dtype, keep_zeros=True)\n        _check", "dtype=X.dtype)\n        _check"),
+        ],
+    ),
+    *compiled(
+        "storage.py",
+        "tests/test_storage.py tests/test_security.py",
+        [
+            (
+                "np.lib.format.read_array(member, allow_pickle=False)",
+                "np.lib.format.read_array(member, allow_pickle=True)",
+            ),
+            ("if announced != archive", "if announced > archive"),
+            ("if info.file_size > most:", "if False:"),
+            ("if info.compress_type not in methods:", "if False:"),
+            ("if written != FORMAT:", "if written < FORMAT:"),
+            (
+                "        with contextlib.suppress(OSError):\n            temporary.unlink()\n",
+                "        pass\n",
+            ),
+            (
+                "        os.replace(temporary, path)",
+                "        shutil_copy = path.write_bytes(temporary.read_bytes())",
+            ),
+        ],
+    ),
+    *compiled(
+        "sources/layout.py",
+        "tests/test_store.py",
+        [
+            ('if content.pop("crc32") != _checksum(content):', 'if content.pop("crc32") is None:'),
+            ("if not SHARD.fullmatch(shard.folder):", "if not SHARD.match(shard.folder):"),
+            ('if size != info["bytes"]:', 'if size < info["bytes"]:'),
+            ('f"nnz of {shard.folder}", least=0', 'f"nnz of {shard.folder}", least=-99'),
+            ("if not stat.S_ISREG(status.st_mode):", "if False:"),
+            ("if is_ours(path.name) and path.is_symlink():", "if False:"),
+            ('if checksum != info["crc32"]:', 'if checksum > info["crc32"]:'),
+            ("start + length * dtype.itemsize != size", "False"),
+            ("if record.dtype.name not in DTYPES:", "if False:"),
+        ],
+    ),
+    *compiled(
+        "sources/store.py",
+        "tests/test_store.py",
+        [
+            ("(np.diff(indptr) < 0).any()", "False"),
+            ("indices.min() < 0 or indices.max() >= n_features", "indices.max() >= n_features"),
+            ("if not rises.all():", "if False:"),
+            ("data.min() > 0 and data.max() <= top", "data.min() >= 0 and data.max() <= top"),
+            ("maps[0][0] != 0 or maps[0][-1] != shard.nnz", "False"),
+        ],
+    ),
+    *compiled(
+        "kernels/cache.py",
+        "tests/test_cache.py -k others or owner or damaged",
+        [
+            ("status.st_mode & 0o022", "status.st_mode & 0o002"),
+            ("if not _is_private(os.fstat(file.fileno())):", "if False:"),
+            ('getattr(os, "O_NOFOLLOW", 0) | ', ""),
+            ("exist_ok=True, mode=0o700)", "exist_ok=True)"),
+            ("if hashlib.sha256(key + payload).digest() != digest:", "if False:"),
+        ],
+    ),
+]
+
+EQUIVALENT = {
+    "zero": "only read to settle a row again that is settled already",
+    "x[p] = data[start + p] if p < stop - start else 1": "y is one there, and strips are zero",
+    "parts[0] = 0": "the rows that are left out at the end are empty",
+    'if size < info["bytes"]:': "what is too long has no place behind its array either",
+}
+"""Mutants that change nothing that can be observed: the new text -> why."""
+
+
+def copy_tree(folder):
+    """Copy what the tests need."""
+    for name in ("sparsenmf", "tests"):
+        ignore = shutil.ignore_patterns("__pycache__", ".hypothesis")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, folder / name)
+
+
+def try_mutant(mutant, folder):
+    """Return "noticed", "survived" or "stale", and the last line of the tests."""
+    if not passes_unchanged(mutant.tests, mutant.jit, folder):
+        return "stale", f"{mutant.tests} fails without any change"
+    path = folder / "sparsenmf" / mutant.path
+    source = path.read_text()
+    if source.count(mutant.old) != 1:
+        return "stale", f"{source.count(mutant.old)} places instead of one"
+    changed = source.replace(mutant.old, mutant.new)
+    compile(changed, str(path), "exec")  # a mutant that cannot be read would prove nothing
+    path.write_text(changed)
+    try:
+        return run_tests(mutant, folder)
+    finally:
+        path.write_text(source)
+
+
+@functools.cache
+def passes_unchanged(tests, jit, folder):
+    """Tell whether the tests pass as things are: else they would notice anything."""
+    return run_tests(Mutant("", "", "", tests, jit), folder)[0] == "survived"
+
+
+def run_tests(mutant, folder):
+    """Run the tests that should notice."""
+    files, _, words = mutant.tests.partition(" -k ")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command += [*files.split(), *(["-k", words] if words else [])]
+    env = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    if mutant.path.startswith("kernels/"):
+        env["SPARSENMF_CACHE_DIR"] = str(folder / "cache")
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+    if not mutant.jit:
+        env["NUMBA_DISABLE_JIT"] = "1"
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=env, timeout=TIMEOUT, capture_output=True, text=True
+        )
+    except subprocess.TimeoutExpired:
+        return "noticed", "by the time it took"
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode in (2, 3, 4, 5) and not any(line.startswith("ERROR") for line in lines):
+        return "stale", lines[-1] if lines else done.stderr[-200:]  # there was nothing to run
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    return ("survived" if done.returncode == 0 else "noticed"), (failed or lines or [""])[-1]
+
+
+def main():
+    """Try the mutants; print what became of each."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", default="", help="mutants whose file or text has this in it")
+    parser.add_argument("--list", action="store_true", help="only list them")
+    options = parser.parse_args()
+    chosen = [m for m in MUTANTS if options.only in f"{m.path} {m.old}"]
+    counts = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy_tree(folder)
+        for number, mutant in enumerate(chosen, 1):
+            title = f"{number:3d} {mutant.path}: {mutant.old.strip()!r} -> {mutant.new.strip()!r}"
+            if options.list:
+                print(title)
+                continue
+            fate, line = try_mutant(mutant, folder)
+            if fate == "survived" and mutant.new in EQUIVALENT:
+                fate, line = "equivalent", EQUIVALENT[mutant.new]
+            counts[fate] = counts.get(fate, 0) + 1
+            print(f"{title}\n      {fate}: {line[:160]}", flush=True)
+    print(f"{len(chosen)} mutants: {counts}")
+    return int(bool(counts.keys() & {"survived", "stale"}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
