@@ -126,7 +126,7 @@ def test_a_batch_out_of_range_is_refused_and_leaves_the_stream_as_it_was(loss, d
         for _ in range(2):
             estimator.partial_fit(X)
         if exponent is not None:
-            with pytest.raises(ValueError, match="out of the range|do not fit into"):
+            with pytest.raises(ValueError, match=r"out of the range|do not fit into"):
                 estimator.partial_fit(random_matrix(dtype, exponent))
         found.append(estimator.partial_fit(X))
     assert found[0].components_.tobytes() == found[1].components_.tobytes()

@@ -102,7 +102,7 @@ def test_plain_iterates_are_those_of_the_reference(penalties):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("n_components", [10, 25])
+@pytest.mark.parametrize("n_components", [10, pytest.param(25, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", ["bbc_news", "associated_press"])
 def test_final_objective_is_no_worse_than_scikit_learns(real_matrix, name, n_components):
     X = real_matrix(name)
