@@ -67,7 +67,7 @@ class UpdateRows(KernelBenchmark):
         self.time_rows_of_H()
 
     def update(self, rows, other, gram, factor, out, grams):
-        statistics = np.zeros((rows.n_blocks, 3))
+        statistics = np.zeros((rows.n_blocks, 2))
         penalty, tolerance = make_penalty(0, 0, other.shape[1]), self.dtype.type(0.1)
         no_sums = np.empty((0, *factor.shape), self.dtype)
         options = (penalty, no_sums, self.dtype.type(1), factor, out, 2, tolerance)

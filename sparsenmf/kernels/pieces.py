@@ -47,7 +47,7 @@ def in_pieces(run, args, per_block, work, n_threads):
         If there was no memory for the scratch arrays of a block.
     """
     n_blocks, written = args[0].n_blocks, args[per_block[-1]]
-    written = written if written.ndim < 3 else written[:0]
+    written = written[: n_blocks if written.ndim < 3 else 0]
     written.fill(UNWRITTEN)
     start, step = 0, PROBE * n_threads if work >= LONG * n_threads else n_blocks
     while start < n_blocks:
