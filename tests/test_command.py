@@ -236,6 +236,7 @@ print(json.dumps([sorted(unused), sorted(compiled)]))
     return [sys.executable, "-c", code]
 
 
+@pytest.mark.long
 def test_after_a_warmup_nothing_is_compiled(tmp_path):
     """Of either twin, in either precision, for any solver."""
     folder = tmp_path / "cache"
