@@ -249,8 +249,7 @@ def have_both(client):
     try:
         client.wait_for_workers(2, timeout=30)
     except TimeoutError:
-        client.cluster.scale(0)
-        client.cluster.scale(2)
+        client.cluster.scale(len(client.cluster.worker_spec) + 1)
         client.wait_for_workers(2, timeout=60)
 
 
