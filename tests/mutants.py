@@ -508,7 +508,7 @@ def passes_unchanged(tests, jit, folder):
 def run_tests(mutant, folder):
     """Run the tests that should notice."""
     files, _, words = mutant.tests.partition(" -k ")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider"]
     command += [*files.split(), *(["-k", words] if words else [])]
     env = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     if mutant.path.startswith("kernels/"):
