@@ -72,7 +72,8 @@ def initialize(
     dtype = rows.dtype
     shape = (rows.n_rows, columns.n_rows)
     if mean is None:
-        mean = rows.mean(shape[1])
+        given = sum(0 if factor is None else factor.size for factor in (W, H))
+        mean = rows.mean(shape[1]) if given < sum(shape) * n_components else 0.0  # of no use
     if init in ("random", "custom"):
         start_W, start_Ht = draw_start(
             shape, n_components, mean, dtype, rng, W=W, H=H, W_folder=W_folder

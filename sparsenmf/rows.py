@@ -1,6 +1,6 @@
 """The two things every kernel works on: sparse rows cut into blocks, and padded factors."""
 
-from math import gcd
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ TILE_ROWS = 32  # rows that a sweep takes at once; blocks begin at multiples of 
 TALL = 8  # samples for each feature from which no transpose is made (measured)
 TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
+CACHE_LINE, PAGE = 64, 4096  # bytes
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
 
 
@@ -164,13 +165,25 @@ def empty_factor(shape, dtype, folder=None):
     With a folder it is a file there, mapped into memory, that nobody else sees.
     """
     n_rows, n_components = shape
-    width = padded_width(n_components, dtype)
-    itemsize = np.dtype(dtype).itemsize
+    shape = n_rows, padded_width(n_components, dtype)
     if folder is not None:
-        return map_scratch(folder, n_rows * width * itemsize).view(dtype).reshape(n_rows, width)
-    buffer = np.zeros(n_rows * width + 64 // itemsize, dtype)
-    start = (-buffer.ctypes.data % 64) // itemsize
-    return buffer[start : start + n_rows * width].reshape(n_rows, width)
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        return map_scratch(folder, nbytes).view(dtype).reshape(shape)
+    return zeros(shape, dtype)
+
+
+def zeros(shape, dtype):
+    """Return a working array of zeros, aligned to cache lines, of which every page is there.
+
+    The system provides a page when it is first touched: on one thread in about 1 microsecond,
+    on two that touch the pages of one array 4. So this is done here.
+    """
+    dtype = np.dtype(dtype)
+    nbytes = prod(shape) * dtype.itemsize
+    buffer = np.zeros(nbytes + CACHE_LINE, np.uint8)
+    buffer[::PAGE] = 0
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + nbytes].view(dtype).reshape(shape)
 
 
 def pad_factor(factor, dtype, folder=None):

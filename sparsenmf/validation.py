@@ -56,8 +56,8 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
         raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
     counts = X.dtype.kind in "biu"
     X = as_csr(X, name)
-    _check_values(X, name, allow_nan)
-    drop_zeros = not keep_zeros and X.nnz and X.data.min() == 0
+    least = _check_values(X, name, allow_nan)
+    drop_zeros = not keep_zeros and X.nnz and least == 0
     if not X.has_canonical_format or drop_zeros:
         # Integers are summed in float64: small types would overflow.
         data = X.data.astype(np.float64 if counts else X.dtype)
@@ -292,13 +292,14 @@ def real_values(data, name):
 
 
 def _check_values(X, name, allow_nan=False):
-    if X.data.dtype.kind == "b" or X.nnz == 0:
-        return
+    """Return the smallest value, or raise if there is one that is not allowed."""
     # min and max need no temporary, and a NaN passes through both, but not through fmin.
     least, most = (np.fmin, np.fmax) if allow_nan else (np.minimum, np.maximum)
-    low, high = least.reduce(X.data), most.reduce(X.data)
-    if (low >= 0 and high < np.inf) or (allow_nan and np.isnan(low)):
-        return
+    low = least.reduce(X.data) if X.nnz else 0
+    if X.data.dtype.kind == "b" or X.nnz == 0:
+        return low
+    if (low >= 0 and most.reduce(X.data) < np.inf) or (allow_nan and np.isnan(low)):
+        return low
     good = np.isfinite(X.data) & (X.data >= 0)
     p = int(np.argmin(good | np.isnan(X.data) if allow_nan else good))
     row = int(np.searchsorted(X.indptr, p, side="right")) - 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsenmf.kernels import jit, short_rows, simd, strips, tiles
+from sparsenmf.kernels import jit, short_rows, simd, strips, tiles, vector_code
 from sparsenmf.rows import pad_factor, padded_width
 
 from . import reference
@@ -36,6 +36,21 @@ def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
     again = np.full_like(total, np.nan)
     simd._gather_rows(again, data, indices, 2, 2 + nnz, other)
     np.testing.assert_allclose(again, total, rtol=TOLERANCE[dtype])
+
+
+@DTYPES
+def test_panels_cover_rows_of_every_width(rng, dtype):
+    data, indices = rng.random(9).astype(dtype), rng.integers(30, size=9).astype(np.int32)
+    gather, scatter = compiled(simd.gather_rows, 6), compiled(simd.scatter_row, 7)
+    for n_vectors in range(1, 2 * vector_code.PANEL + 3):
+        width = n_vectors * vector_code.lanes(np.dtype(dtype).itemsize)
+        other, total = rng.random((30, width)).astype(dtype), np.full(width, np.nan, dtype)
+        gather(total, data, indices, 0, 9, other)
+        np.testing.assert_allclose(total, data @ other[indices], rtol=TOLERANCE[dtype])
+        sums, expected = np.ones((2, 30, width), dtype)
+        scatter(sums, data, indices, 0, 9, other, 4)
+        np.add.at(expected, indices, np.outer(data, other[4]))
+        np.testing.assert_allclose(sums, expected, rtol=TOLERANCE[dtype])
 
 
 @DTYPES

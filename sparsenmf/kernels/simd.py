@@ -17,8 +17,12 @@ CHAINS = 8
 """Sums that run side by side in a gather: fewer would wait for each other's additions."""
 
 PREFETCH = 16
-"""Nonzeros by which a gather asks for coming rows ahead: halves its time where the other
-factor does not fit in the cache, and costs nothing where it does."""
+"""Nonzeros by which a gather asks for coming rows ahead: takes a quarter off its time where
+the other factor does not fit in the cache. Of each row the first cache line, as the machine
+goes on by itself: asking for all of them keeps the load units busy."""
+
+SHORT = 4
+"""Vectors of rows that are not asked for ahead: it costs more than it saves."""
 
 
 def _gather_rows(total, data, indices, start, stop, other):
@@ -36,16 +40,16 @@ def gather_rows(code, total, data, indices, start, stop, other):
     """
 
     def panel(width, offset):
-        sums = _gather_panel(code, width, data, indices, start, stop, other, offset)
-        for q, value in enumerate(sums):
-            place = code.b.add(offset, code.index(q * code.lanes))
-            code.store(value, code.at(total.data, place))
+        _gather_panel(code, width, total, data, indices, start, stop, other, offset)
 
     _in_panels(code, code.length(total), panel)
 
 
 def _in_panels(code, length, emit):
-    """Emit code for a row of this length, cut into panels: emit(number of vectors, offset)."""
+    """Emit code for a row of this length, cut into about equal panels, as few as can be.
+
+    emit(number of vectors, offset) emits one of them.
+    """
     b = code.b
     n_vectors = b.udiv(length, code.index(code.lanes))
     done = cgutils.alloca_once_value(b, code.index(0))
@@ -58,7 +62,7 @@ def _in_panels(code, length, emit):
     b.position_at_end(body)
     offset = b.mul(first, code.index(code.lanes))
     blocks = {width: b.append_basic_block(f"width{width}") for width in range(1, PANEL + 1)}
-    choice = b.switch(left, blocks[PANEL])
+    choice = b.switch(_share(code, left), blocks[PANEL])
     for width, block in blocks.items():
         if width < PANEL:
             choice.add_case(code.index(width), block)
@@ -69,13 +73,27 @@ def _in_panels(code, length, emit):
     b.position_at_end(end)
 
 
-def _gather_panel(code, width, data, indices, start, stop, other, offset):
+def _share(code, left):
+    """Return how many of the vectors that are left the next panel takes."""
+    b = code.b
+    n_panels = b.udiv(b.add(left, code.index(PANEL - 1)), code.index(PANEL))
+    return b.udiv(b.add(left, b.sub(n_panels, code.index(1))), n_panels)
+
+
+def _pieces(code, width):
+    """Return the vectors of a panel, as wide as can be: pairs of (builder, offset in items)."""
+    wide = code.widened()
+    pairs = [(wide, q * code.lanes) for q in range(0, width - 1, 2)]
+    return [*pairs, (code, (width - 1) * code.lanes)] if width % 2 else pairs
+
+
+def _gather_panel(code, width, total, data, indices, start, stop, other, offset):
     """Sum `width` vectors of the gathered rows from column `offset` on, in registers.
 
     A narrow panel is summed in several chains, by turns, which are added at the end.
     """
     b = code.b
-    n_chains = max(1, CHAINS // width)
+    pieces, n_chains = _pieces(code, width), max(1, CHAINS // width)
     # Near the end of the matrix there is nothing ahead: ask for what is read at once.
     inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
     distance = b.select(inside, code.index(PREFETCH), code.index(0))
@@ -86,29 +104,32 @@ def _gather_panel(code, width, data, indices, start, stop, other, offset):
         return code.at(row, offset)
 
     def add(p, totals):
-        code.prefetch(panel(b.add(p, distance)), width)
-        x, row = code.splat(b.load(code.at(data.data, p))), panel(p)
+        if width > SHORT:
+            code.prefetch(panel(b.add(p, distance)), 1)
+        x, row = b.load(code.at(data.data, p)), panel(p)
         return [
-            code.add_product(x, code.load(code.at(row, code.index(q * code.lanes))), total)
-            for q, total in enumerate(totals)
+            piece.add_product(piece.splat(x), piece.load(code.at(row, code.index(q))), total)
+            for (piece, q), total in zip(pieces, totals, strict=True)
         ]
 
     def add_by_turns(p, chains):
         return [
             total
             for c in range(n_chains)
-            for total in add(b.add(p, code.index(c)), chains[c * width : (c + 1) * width])
+            for total in add(b.add(p, code.index(c)), chains[c * n : (c + 1) * n])
         ]
 
+    n = len(pieces)
     turns = b.sdiv(b.sub(stop, start), code.index(n_chains))
     whole = b.add(start, b.mul(turns, code.index(n_chains)))
-    nothing = [code.zeros] * (n_chains * width)
+    nothing = [piece.zeros for piece, _ in pieces] * n_chains
     chains = code.accumulate(start, whole, nothing, add_by_turns, step=n_chains)
-    sums = code.accumulate(whole, stop, chains[:width], add)
+    sums = code.accumulate(whole, stop, chains[:n], add)
     for c in range(1, n_chains):
-        part = chains[c * width : (c + 1) * width]
+        part = chains[c * n : (c + 1) * n]
         sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]
-    return sums
+    for (piece, q), value in zip(pieces, sums, strict=True):
+        piece.store(value, code.at(total.data, b.add(offset, code.index(q))))
 
 
 def _scatter_row(sums, data, indices, start, stop, factor, i):
@@ -130,18 +151,20 @@ def scatter_row(code, sums, data, indices, start, stop, factor, i):
 
     def panel(width, offset):
         source = code.at(code.row(factor, i), offset)
-        row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
+        pieces = [(code, q * code.lanes) for q in range(width)]
+        row = [piece.load(code.at(source, code.index(q))) for piece, q in pieces]
 
         def target(p):
             j = b.load(code.at(indices.data, p))
             return code.at(code.row(sums, j if j.type == I64 else b.sext(j, I64)), offset)
 
         def add(p, _):
-            code.prefetch(target(b.add(p, distance)), width)
-            x, place = code.splat(b.load(code.at(data.data, p))), target(p)
-            for q, value in enumerate(row):
-                pointer = code.at(place, code.index(q * code.lanes))
-                code.store(code.add_product(x, value, code.load(pointer)), pointer)
+            code.prefetch(target(b.add(p, distance)), 1)
+            x, place = b.load(code.at(data.data, p)), target(p)
+            for (piece, q), value in zip(pieces, row, strict=True):
+                pointer = code.at(place, code.index(q))
+                total = piece.add_product(piece.splat(x), value, piece.load(pointer))
+                piece.store(total, pointer)
             return []
 
         code.accumulate(start, stop, [], add)

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ..rows import freeze_rows
+from ..rows import freeze_rows, zeros
 from .jit import kernel
 from .threads import threads_for
 
@@ -25,7 +25,7 @@ def transpose_rows(rows, n_columns, n_components, n_threads=1):
     parts = np.searchsorted(rows.indptr, cuts.astype(np.int64))
     parts[0], parts[-1] = 0, rows.n_rows
     heads = np.zeros((n_threads, n_columns), np.int64)
-    data, indices = np.empty_like(rows.data), np.empty_like(rows.indices)
+    data, indices = (zeros(a.shape, a.dtype) for a in (rows.data, rows.indices))
     indptr = np.zeros(n_columns + 1, np.int64)
     move_entries(n_threads, rows, parts, heads, data, indices, indptr)
     weights = rows.weights
