@@ -31,7 +31,7 @@ import scipy.sparse as sp
 from benchmarks import datasets
 from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
 
-REST = 0.05  # seconds before a clock starts: the threads of whoever ran before spin for a while
+REST = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 

@@ -57,11 +57,15 @@ class Kernel:
 
     def __call__(self, n_threads, *args):
         """Run on `n_threads` threads; the result is the same for any number."""
-        run = self._serial if n_threads == 1 else self._parallel
+        if n_threads == 1:  # the serial twin needs no threading layer
+            return self._run(self._serial, n_threads, args)
         with _numba_threads(n_threads):
-            if self._work is None:
-                return run(*args)
-            return in_pieces(run, args, self._per_block, self._work(*args), n_threads)
+            return self._run(self._parallel, n_threads, args)
+
+    def _run(self, run, n_threads, args):
+        if self._work is None:
+            return run(*args)
+        return in_pieces(run, args, self._per_block, self._work(*args), n_threads)
 
 
 def kernel(body=None, **options):
@@ -96,7 +100,7 @@ def _shield(dispatcher):
 @contextmanager
 def _numba_threads(n_threads):
     """Give this thread's parallel regions `n_threads`, and put things back afterwards."""
-    if config.DISABLE_JIT or n_threads == 1:  # one: the serial twin, which needs no layer
+    if config.DISABLE_JIT:
         yield
         return
     if not numba_parallel._is_initialized:
