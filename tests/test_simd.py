@@ -1,5 +1,6 @@
 """Each vector primitive, compiled, against its Python meaning (which runs with the JIT off)."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ def compiled(primitive, n_arguments):
     names = ", ".join("abcdefgh"[:n_arguments])
     scope = {"primitive": primitive}
     exec(f"def call({names}):\n    primitive({names})", scope)
-    return jit.inner(scope["call"])
+    return numba.njit(**jit.OPTIONS)(scope["call"])
 
 
 @DTYPES
