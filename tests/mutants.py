@@ -59,13 +59,14 @@ MUTANTS = [
         f"{SIMD} -k gather_rows",
         [
             ("b.mul(turns, code.index(n_chains))", "b.mul(turns, code.index(n_chains - 1))"),
-            ("chains[c * width : (c + 1) * width])", "chains[:width])"),
-            ("code.accumulate(whole, stop, chains[:width], add)", "chains[:width]"),
+            ("chains[c * n : (c + 1) * n])", "chains[:n])"),
+            ("code.accumulate(whole, stop, chains[:n], add)", "chains[:n]"),
             ("for c in range(1, n_chains):", "for c in range(2, n_chains):"),
             (
-                "place = code.b.add(offset, code.index(q * code.lanes))",
-                "place = code.index(q * code.lanes)",
+                "code.at(total.data, b.add(offset, code.index(q)))",
+                "code.at(total.data, code.index(q))",
             ),
+            ("(code, (width - 1) * code.lanes)]", "(code, 0)]"),
         ],
     ),
     *compiled(
@@ -100,6 +101,14 @@ MUTANTS = [
         "kernels/simd.py",
         f"{KERNELS} -k scatter_rows",
         [("code.add_product(x, value, code.load(pointer))", "code.splat(b.load(pointer))")],
+    ),
+    *compiled(
+        "kernels/simd.py",
+        f"{KERNELS} -k extrapolate",
+        [
+            ("b.fsub(now, code.load(place)), now)", "b.fsub(code.load(place), now), now)"),
+            ('b.fcmp_ordered("<", value, code.zeros)', 'b.fcmp_ordered("<", value, value)'),
+        ],
     ),
     *compiled(
         "kernels/vector_code.py",
@@ -256,11 +265,6 @@ MUTANTS = [
         [
             ("n = min(n_tile, chunk_end - i)", "n = min(n_tile, chunk_end - i - 1)"),
             (
-                "value = now[p] + beta * (now[p] - before[p])",
-                "value = now[p] + beta * (before[p] - now[p])",
-            ),
-            ("before[p] = max(value, now.dtype.type(0))", "before[p] = value"),
-            (
                 "crosses[t, r] += fade * sums[part, i + t, r]",
                 "crosses[t, r] += sums[part, i + t, r]",
             ),
@@ -355,8 +359,8 @@ MUTANTS = [
             ("indptr[1:] < indptr[:-1]", "indptr[1:] < indptr[:-1] - 1"),
             ("< indptr[-1]:\n", "< indptr[-1] - 1:\n"),
             ("elif indptr[0] != 0:", "elif indptr[0] < 0:"),
-            ("if (low >= 0 and high < np.inf)", "if (high < np.inf)"),
-            ("if (low >= 0 and high < np.inf)", "if (low >= 0)"),
+            ("if (low >= 0 and most.reduce(X.data) < np.inf)", "if (most.reduce(X.data) < np.inf)"),
+            ("if (low >= 0 and most.reduce(X.data) < np.inf)", "if (low >= 0)"),
             (
                 'if X.dtype.kind == "b" or X.size == 0 or (X.min() >= 0 and X.max() < np.inf)',
                 'if X.dtype.kind == "b" or X.size == 0 or (X.max() < np.inf)',

@@ -82,6 +82,17 @@ def test_copy_rows_copies_just_these(rng, dtype):
 
 
 @DTYPES
+def test_extrapolate_moves_just_these_rows(rng, dtype):
+    current, previous = (pad_factor(rng.random((9, 20)), dtype) for _ in range(2))
+    expected, again = previous.copy(), previous.copy()
+    simd._extrapolate(expected, current, 2, 7, dtype(0.8))
+    compiled(simd.extrapolate, 5)(again, current, 2, 7, dtype(0.8))
+    np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    assert (expected[2:7] == 0).any()
+    np.testing.assert_array_equal(again[[0, 1, 7, 8]], previous[[0, 1, 7, 8]])
+
+
+@DTYPES
 @pytest.mark.parametrize("n_components", [3, 8, 20])
 def test_transpose_equals_its_meaning(rng, dtype, n_components):
     n_tile, width = tiles.tile_rows(dtype), padded_width(n_components, dtype)

@@ -30,7 +30,7 @@ from numba import prange
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
 from .pieces import sparse_work
-from .simd import add_gram, copy_rows, gather_rows
+from .simd import add_gram, copy_rows, extrapolate, gather_rows
 from .tiles import TILE_BYTES, measure_tile, sweep_tile, transpose
 
 
@@ -116,10 +116,7 @@ def extrapolate_rows(current, previous, beta, blocks, gram_partials):
             clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
-            now, before = current[chunk:chunk_end].ravel(), previous[chunk:chunk_end].ravel()
-            for p in range(now.shape[0]):
-                value = now[p] + beta * (now[p] - before[p])
-                before[p] = max(value, now.dtype.type(0))
+            extrapolate(previous, current, chunk, chunk_end, beta)
             if gram_partials.shape[0] > 0:
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
 

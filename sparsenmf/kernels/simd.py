@@ -8,6 +8,7 @@ The order of every sum is fixed by the code, not by the compiler (no reassociati
 the parallel and the serial twin of a kernel give the same bits.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
@@ -150,9 +151,9 @@ def scatter_row(code, sums, data, indices, start, stop, factor, i):
     distance = b.select(inside, code.index(PREFETCH), code.index(0))
 
     def panel(width, offset):
+        # Not in wider vectors: those that cross a cache line are stored slowly.
         source = code.at(code.row(factor, i), offset)
-        pieces = [(code, q * code.lanes) for q in range(width)]
-        row = [piece.load(code.at(source, code.index(q))) for piece, q in pieces]
+        row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
 
         def target(p):
             j = b.load(code.at(indices.data, p))
@@ -160,11 +161,10 @@ def scatter_row(code, sums, data, indices, start, stop, factor, i):
 
         def add(p, _):
             code.prefetch(target(b.add(p, distance)), 1)
-            x, place = b.load(code.at(data.data, p)), target(p)
-            for (piece, q), value in zip(pieces, row, strict=True):
-                pointer = code.at(place, code.index(q))
-                total = piece.add_product(piece.splat(x), value, piece.load(pointer))
-                piece.store(total, pointer)
+            x, place = code.splat(b.load(code.at(data.data, p))), target(p)
+            for q, value in enumerate(row):
+                pointer = code.at(place, code.index(q * code.lanes))
+                code.store(code.add_product(x, value, code.load(pointer)), pointer)
             return []
 
         code.accumulate(start, stop, [], add)
@@ -241,6 +241,23 @@ def copy_rows(code, target, first, source, start, n):
     read, write = code.row(source, start), code.row(target, first)
     with code.offsets(code.index(0), code.b.mul(n, width)) as (offset, _):
         code.store(code.load(code.at(read, offset)), code.at(write, offset))
+
+
+def _extrapolate(previous, current, start, stop, beta):
+    now, before = current[start:stop], previous[start:stop]
+    before[:] = np.maximum(now + beta * (now - before), 0)
+
+
+@vector_code()
+@meaning(_extrapolate)
+def extrapolate(code, previous, current, start, stop, beta):
+    """Set previous <- max(0, current + beta * (current - previous)), rows start to stop."""
+    b, width = code.b, code.length(current, 1)
+    factor = code.splat(beta)
+    with code.offsets(b.mul(start, width), b.mul(stop, width)) as (offset, _):
+        now, place = code.load(code.at(current.data, offset)), code.at(previous.data, offset)
+        value = code.add_product(factor, b.fsub(now, code.load(place)), now)
+        code.store(b.select(b.fcmp_ordered("<", value, code.zeros), code.zeros, value), place)
 
 
 def _add_gram(rows, start, stop, total):
