@@ -131,8 +131,8 @@ def truncated_svd(
     """Return the leading singular triplets of X by randomized subspace iteration.
 
     Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
-    53(2), section 4.4), on the parallel sparse products: X is never densified. After
-    each product the basis is made orthonormal from its gram matrix, which the product
+    53(2), section 4.4), on the parallel sparse products: X is never densified. In each
+    iteration the shorter basis is made orthonormal from its gram matrix, which the product
     has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
     together, and left BLAS threads spinning in the way of ours for 0.1 s.
 
@@ -170,9 +170,10 @@ def truncated_svd(
         for side, folder in zip((rows, columns), folders, strict=True)
     )
     short[:, :size] = rng.standard_normal((columns.n_rows, size))
-    for _ in range(n_iter):
+    for step in range(n_iter):
         gram = _multiply(threads, rows, short, long, size)
-        _rotate(threads, long, orthonormalizer(gram))
+        if step == 0:  # later, the columns of X short are nearly orthogonal by themselves
+            _rotate(threads, long, orthonormalizer(gram))
         gram = _multiply(threads, columns, long, short, size)
         _rotate(threads, short, orthonormalizer(gram))
     gram = _multiply(threads, rows, short, long, size)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sparsenmf import factorize
 from sparsenmf.initialization import initialize, orthonormalizer, truncated_svd
@@ -30,6 +31,15 @@ def test_truncated_svd_equals_lapack(X, rng, dtype, tolerance):
     np.testing.assert_allclose(np.abs(np.sum(U * expected.U[:, :6], axis=0)), 1, atol=tolerance)
     np.testing.assert_allclose(np.abs(np.sum(V.T * expected.Vh[:6], axis=1)), 1, atol=tolerance)
     assert U.dtype == V.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_truncated_svd_finds_values_of_very_different_size(rng, dtype):
+    U, V = (np.linalg.qr(rng.standard_normal((n, 40)))[0] for n in (90, 70))
+    values = np.geomspace(1, 1e-5, 40)
+    X = sp.csr_array(((U * values) @ V.T).astype(dtype))
+    _, S, _ = truncated_svd(*sides(X, 20), 20, rng)
+    np.testing.assert_allclose(S, values[:20], rtol=1e-4)
 
 
 def test_orthonormalizer_makes_columns_orthonormal_and_drops_dependent_ones(rng):
