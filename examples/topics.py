@@ -32,7 +32,7 @@ import warnings
 from pathlib import Path
 
 from sparsenmf import find_topics, plots, read_texts
-from sparsenmf.tables import format_topics
+from sparsenmf.topics.tables import format_topics
 
 try:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS

@@ -51,61 +51,61 @@ _HOMES = {
     "NMF": "estimators",
     "Factorization": "factorization",
     "MiniBatchNMF": "minibatch",
-    "consensus": "_consensus",
-    "document_table": "tables",
+    "consensus": "selection.consensus",
+    "document_table": "topics.tables",
     "estimate_memory": "memory",
     "factorize": "_factorize",
-    "find_topics": "topics",
-    "forecast_selection": "selection",
-    "label_agreement": "quality",
+    "find_topics": "topics.finding",
+    "forecast_selection": "selection.choosing",
+    "label_agreement": "topics.quality",
     "open_csr": "sources",
-    "quality_table": "quality",
+    "quality_table": "topics.quality",
     "read_matrix": "files",
     "read_texts": "texts",
     "read_vocabulary": "files",
-    "select_n_components": "selection",
-    "show_topics": "bridges",
-    "term_table": "tables",
-    "to_pyldavis": "bridges",
-    "topic_coherence": "coherence",
-    "topic_diversity": "quality",
-    "topic_exclusivity": "quality",
+    "select_n_components": "selection.choosing",
+    "show_topics": "topics.bridges",
+    "term_table": "topics.tables",
+    "to_pyldavis": "topics.bridges",
+    "topic_coherence": "topics.coherence",
+    "topic_diversity": "topics.quality",
+    "topic_exclusivity": "topics.quality",
     "topic_hierarchy": "similarity",
-    "topic_labels": "tables",
+    "topic_labels": "topics.tables",
     "topic_layout": "similarity",
     "topic_similarity": "similarity",
-    "topic_sizes": "quality",
-    "topic_table": "tables",
-    "topics_over": "trends",
+    "topic_sizes": "topics.quality",
+    "topic_table": "topics.tables",
+    "topics_over": "topics.trends",
     "warmup": "_warmup",
     "write_csr": "sources",
 }
 
 if TYPE_CHECKING:
-    from ._consensus import consensus
     from ._factorize import factorize
     from ._warmup import warmup
-    from .bridges import show_topics, to_pyldavis
-    from .coherence import topic_coherence
     from .estimators import NMF
     from .factorization import Factorization
     from .files import read_matrix, read_vocabulary
     from .memory import estimate_memory
     from .minibatch import MiniBatchNMF
-    from .quality import (
+    from .selection.choosing import forecast_selection, select_n_components
+    from .selection.consensus import consensus
+    from .similarity import topic_hierarchy, topic_layout, topic_similarity
+    from .sources import open_csr, write_csr
+    from .texts import read_texts
+    from .topics.bridges import show_topics, to_pyldavis
+    from .topics.coherence import topic_coherence
+    from .topics.finding import find_topics
+    from .topics.quality import (
         label_agreement,
         quality_table,
         topic_diversity,
         topic_exclusivity,
         topic_sizes,
     )
-    from .selection import forecast_selection, select_n_components
-    from .similarity import topic_hierarchy, topic_layout, topic_similarity
-    from .sources import open_csr, write_csr
-    from .tables import document_table, term_table, topic_labels, topic_table
-    from .texts import read_texts
-    from .topics import find_topics
-    from .trends import topics_over
+    from .topics.tables import document_table, term_table, topic_labels, topic_table
+    from .topics.trends import topics_over
 
 
 def __getattr__(name):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .arguments import check_choice
-from .stability import unit_rows
 
 LINKAGES = ("average", "complete", "single")
 
@@ -142,3 +141,29 @@ def check_components(H: Any) -> np.ndarray:
     if not (np.isfinite(H).all() and H.min() >= 0):
         raise ValueError("H must be finite and not negative")
     return H
+
+
+def unit_rows(H):
+    """Return the rows of H at length 1, those that are zero left alone; float64."""
+    H = H.astype(np.float64)
+    lengths = np.sqrt(np.einsum("rj,rj->r", H, H))
+    return H / np.where(lengths > 0, lengths, 1)[:, None]
+
+
+def match_components(H, other):
+    """Pair the components of two models, so that their cosines add up to the most.
+
+    The assignment problem; order and scale of the components do not matter.
+
+    Returns
+    -------
+    order : ndarray of int
+        ``other[order[r]]`` is the partner of ``H[r]``.
+    cosines : ndarray of float
+        Of each pair.
+    """
+    from scipy.optimize import linear_sum_assignment  # here: it takes long to import
+
+    cosines = unit_rows(H) @ unit_rows(other).T
+    rows, order = linear_sum_assignment(cosines, maximize=True)
+    return order, cosines[rows, order]

@@ -11,7 +11,7 @@ import pytest
 import sparsenmf
 from sparsenmf import plots
 from sparsenmf.files import write_factor, write_table
-from sparsenmf.topics import Topics
+from sparsenmf.topics.finding import Topics
 
 PACKAGE = Path(sparsenmf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -42,25 +42,15 @@ LAYERS = [
     {"solvers", "initialization", "memory"},
     {
         *("components", "factorization", "finishing"),
-        *("stability", "similarity", "survey", "toplists", "report"),
+        *("similarity", "survey", "toplists", "report"),
     },
     {"_factorize", "_result", "streaming"},
     {
         "distributed",
         "estimators",
-        "tables",
         "topics",
-        "holdout",
-        "restarts",
-        "selected",
         "selection",
-        "occurrences",
-        "coherence",
-        "quality",
-        "trends",
-        "bridges",
         "plots",
-        "_consensus",
         "_warmup",
     },
     {"minibatch"},

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize, open_csr, topic_coherence, write_csr
-from sparsenmf.occurrences import count_in_texts
+from sparsenmf.topics.occurrences import count_in_texts
 
 from .corpus import KITCHEN, SEA, TERMS, make_counts, make_texts
 
@@ -103,7 +103,7 @@ def test_windows_are_counted_one_by_one(texts, window):
 def test_portions_of_texts_add_up(rng, monkeypatch):
     texts = make_prose(rng)
     whole = topic_coherence(MIXED, texts=texts, measure="c_v", window=7)
-    monkeypatch.setattr("sparsenmf.occurrences.PORTION", 11)
+    monkeypatch.setattr("sparsenmf.topics.occurrences.PORTION", 11)
     parts = topic_coherence(MIXED, texts=iter(texts), measure="c_v", window=7)
     np.testing.assert_array_equal(parts, whole)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sparsenmf import Factorization, consensus
-from sparsenmf._consensus import _cluster, _neighbor_distances
-from sparsenmf.stability import match_components, unit_rows
+from sparsenmf.selection.consensus import _cluster, _neighbor_distances
+from sparsenmf.similarity import match_components, unit_rows
 
 from .problems import planted_counts
 

@@ -15,14 +15,15 @@ README = Path(__file__).parents[1] / "README.md"
     [
         f"sparsenmf.{room}"
         for room in (
-            *("_factorize", "memory", "estimators", "minibatch", "files", "texts", "topics"),
-            *("selection", "_consensus", "trends", "coherence"),
+            *("_factorize", "memory", "estimators", "minibatch", "files", "texts"),
+            *("selection.choosing", "selection.consensus"),
+            *("topics.finding", "topics.trends", "topics.coherence"),
         )
     ]
     + ["sparsenmf.sources.store", "sparsenmf.sources.writer"],
 )
 def test_docstring_examples_give_what_they_show(name):
-    if name.endswith(("estimators", "minibatch", "topics")):
+    if name.endswith(("estimators", "minibatch", "finding")):
         pytest.importorskip("sklearn")
     result = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE

@@ -10,8 +10,7 @@ import pytest
 from sparsenmf import factorize, plots, select_n_components, topic_layout, topic_sizes
 from sparsenmf.plots.canvas import colours
 from sparsenmf.plots.places import spread
-from sparsenmf.similarity import topic_order
-from sparsenmf.stability import match_components, unit_rows
+from sparsenmf.similarity import match_components, topic_order, unit_rows
 
 from .corpus import TERMS, make_counts
 from .test_quality import make_model, random_model

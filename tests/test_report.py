@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sparsenmf import Factorization, factorize
 from sparsenmf.report import figures
 from sparsenmf.survey import survey
-from sparsenmf.tables import topic_table
+from sparsenmf.topics.tables import topic_table
 from sparsenmf.toplists import heaviest
 
 from .corpus import TERMS, make_counts, make_texts

@@ -12,10 +12,11 @@ from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
 from sparsenmf import factorize, forecast_selection, select_n_components
-from sparsenmf.holdout import Blocks, Entries, block_loss, norm_of
 from sparsenmf.runs import Seeds
-from sparsenmf.selected import fewest, most_stable
-from sparsenmf.stability import agreement, cophenetic_coefficient, match_components
+from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
+from sparsenmf.selection.selected import fewest, most_stable
+from sparsenmf.selection.stability import agreement, cophenetic_coefficient
+from sparsenmf.similarity import match_components
 
 from .problems import planted_counts
 
@@ -340,7 +341,7 @@ def test_plot_shows_the_table_and_the_recommendation():
 def test_plot_says_what_it_needs():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from sparsenmf.selected import Selection\n"
+        "from sparsenmf.selection.selected import Selection\n"
         "Selection(1, {}, 'blocks', 'frobenius', (), 'done', 0.0).plot()"
     )
     process = subprocess.run(

@@ -58,7 +58,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
     """
     from ..files import read_vocabulary, write_vocabulary
     from ..texts import read_texts
-    from ..topics import find_topics
+    from ..topics.finding import find_topics
 
     fit, shown = split_options(options)
     if stop_words == "none":
@@ -118,7 +118,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
     from .. import _factorize
     from ..files import read_vocabulary
     from ..sources import is_store, open_matrix
-    from ..topics import weigh_counts
+    from ..topics.finding import weigh_counts
 
     fit, shown = split_options(options)
     tables = [name for name in ("topic_table", "term_table", "report") if shown[name] is not None]
@@ -178,8 +178,8 @@ def finish(
     all_topics,
 ):
     """Write the files, then print; after Ctrl-C that is of what had been reached."""
-    from .. import tables
     from ..files import write_table
+    from ..topics import tables
 
     if save is not None:
         model.save(save)
@@ -205,7 +205,7 @@ def finish(
 def layout_topics(table, layout):
     """Return a topic table as text, csv or JSON."""
     from ..files import write_delimited
-    from ..tables import format_topics
+    from ..topics.tables import format_topics
 
     if layout == "text":
         return format_topics(table, max(shutil.get_terminal_size((100, 24)).columns, NARROWEST))

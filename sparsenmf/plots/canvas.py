@@ -4,8 +4,8 @@ import colorsys
 import sys
 
 from ..arguments import check_integer
-from ..tables import topic_labels
 from ..texts import shorten
+from ..topics.tables import topic_labels
 
 BLUE, PALE, GREY = "#2b6ca3", "#cfe1f2", "#8a8f98"
 

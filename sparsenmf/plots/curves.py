@@ -60,7 +60,7 @@ def plot_selection(selection: Any, *, ax: Any = None) -> Any:
 
     Parameters
     ----------
-    selection : sparsenmf.selected.Selection
+    selection : sparsenmf.selection.selected.Selection
         As `select_n_components` returns it.
     ax : matplotlib.axes.Axes, optional
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..arguments import check_integer, check_random_state
 from ..factorization import Factorization
-from ..quality import dominant_topics, topic_sizes
 from ..similarity import topic_layout, topic_order
-from ..tables import document_mass
+from ..topics.quality import dominant_topics, topic_sizes
+from ..topics.tables import document_mass
 from .canvas import colours, new_axes, numbered_labels
 from .places import place_labels, spread
 

@@ -7,8 +7,8 @@ import numpy as np
 from ..arguments import check_integer, check_vocabulary
 from ..components import Components
 from ..factorization import Factorization
-from ..quality import topic_sizes
 from ..texts import shorten
+from ..topics.quality import topic_sizes
 from ..toplists import heaviest, top_columns
 from .canvas import BLUE, LABEL_WIDTH, PALE, add_scale, check_numbers, new_axes, plain
 

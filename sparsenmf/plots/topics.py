@@ -7,8 +7,8 @@ import numpy as np
 from ..arguments import check_integer
 from ..components import Components
 from ..factorization import Factorization
-from ..quality import topic_sizes
-from ..stability import match_components, unit_rows
+from ..similarity import match_components, unit_rows
+from ..topics.quality import topic_sizes
 from .canvas import BLUE, add_scale, new_axes, numbered_labels, tidy
 
 XLABELS = {

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_flag, check_integer, check_n_components, check_number
-from .components import Components
-from .factorization import Factorization
+from ..arguments import check_flag, check_integer, check_n_components, check_number
+from ..components import Components
+from ..factorization import Factorization
+from ..runs import Runs, Seeds, check_options, check_random_init
+from ..similarity import unit_rows
+from ..validation import check_matrix
 from .restarts import fit_restarts, fit_whole
-from .runs import Runs, Seeds, check_options, check_random_init
-from .stability import unit_rows
-from .validation import check_matrix
 
 CHUNK = 1024  # components whose distances to all others are held at once
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_choice, check_labels
-from .factorization import Factorization
+from ..arguments import check_choice, check_labels
+from ..factorization import Factorization
 from .quality import encode
 from .tables import document_mass
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_choice, check_flag, check_integer
+from ..arguments import check_choice, check_flag, check_integer
+from ..losses import check_loss
+from ..memory import estimate_memory
+from ..runs import Runs, Seeds, check_options, check_random_init
+from ..validation import check_matrix
 from .holdout import Blocks, Entries
-from .losses import check_loss
-from .memory import estimate_memory
 from .restarts import fit_whole
-from .runs import Runs, Seeds, check_options, check_random_init
 from .selected import (
     Selection,
     SelectionForecast,
@@ -22,7 +23,6 @@ from .selected import (
     most_stable,
 )
 from .stability import agreement, check_samples, cophenetic_coefficient
-from .validation import check_matrix
 
 METHODS = ("blocks", "entries", "stability")
 

@@ -75,7 +75,7 @@ class Selection:
         ImportError
             If matplotlib is not installed.
         """
-        from .plots import plot_selection
+        from ..plots import plot_selection
 
         return plot_selection(self, ax=ax)
 

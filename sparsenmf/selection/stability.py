@@ -1,37 +1,11 @@
-"""How much alike runs from different starts are.
-
-Components of two runs are paired one to one so that their cosines add up to the most (the
-assignment problem), whatever their order and scale.
-"""
+"""How much alike runs from different starts are, whatever the order and scale of components."""
 
 import numpy as np
 
+from ..similarity import match_components
+
 MOST_SAMPLES = 2000
 """The cophenetic coefficient needs an array of n_samples x n_samples: for no more of them."""
-
-
-def unit_rows(H):
-    """Return the rows of H at length 1, those that are zero left alone; float64."""
-    H = H.astype(np.float64)
-    lengths = np.sqrt(np.einsum("rj,rj->r", H, H))
-    return H / np.where(lengths > 0, lengths, 1)[:, None]
-
-
-def match_components(H, other):
-    """Pair the components of two models.
-
-    Returns
-    -------
-    order : ndarray of int
-        ``other[order[r]]`` is the partner of ``H[r]``.
-    cosines : ndarray of float
-        Of each pair.
-    """
-    from scipy.optimize import linear_sum_assignment  # here: it takes long to import
-
-    cosines = unit_rows(H) @ unit_rows(other).T
-    rows, order = linear_sum_assignment(cosines, maximize=True)
-    return order, cosines[rows, order]
 
 
 def agreement(factors):

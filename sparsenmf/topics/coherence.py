@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_choice, check_integer, check_number
+from ..arguments import check_choice, check_integer, check_number
+from ..toplists import check_topics, top_columns
 from .occurrences import WINDOWS, count_in_documents, count_in_texts
-from .toplists import check_topics, top_columns
 
 MEASURES = ("umass", "npmi", "uci", "c_v")
 

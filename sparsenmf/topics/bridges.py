@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_integer, check_vocabulary
-from .components import Components
-from .factorization import Factorization
-from .toplists import heaviest
-from .validation import check_matrix
+from ..arguments import check_integer, check_vocabulary
+from ..components import Components
+from ..factorization import Factorization
+from ..toplists import heaviest
+from ..validation import check_matrix
 
 
 def show_topics(

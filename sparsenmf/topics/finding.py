@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from ._factorize import factorize
-from .arguments import check_choice, check_integer, check_labels
+from .._factorize import factorize
+from ..arguments import check_choice, check_integer, check_labels
+from ..factorization import Factorization
+from ..texts import shorten
+from ..validation import check_matrix
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
-from .factorization import Factorization
 from .quality import label_agreement, quality_table
 from .tables import document_table, format_topics, term_table, topic_labels, topic_table
-from .texts import shorten
 from .trends import topics_over
-from .validation import check_matrix
 
 WEIGHTINGS = ("tfidf", "counts")
 

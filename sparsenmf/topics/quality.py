@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arguments import check_choice, check_integer, check_labels
+from ..arguments import check_choice, check_integer, check_labels
+from ..components import Components
+from ..factorization import Factorization
+from ..toplists import check_topics, top_columns
 from .coherence import topic_coherence
-from .components import Components
-from .factorization import Factorization
 from .tables import document_mass
-from .toplists import check_topics, top_columns
 
 SIZES = ("total", "documents", "terms")
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .sources import is_store
-from .validation import check_matrix
+from ..sources import is_store
+from ..validation import check_matrix
 
 WINDOWS = {"umass": None, "npmi": 10, "uci": 10, "c_v": 110}
 """Words in a window, for each measure of coherence (Röder et al. 2015)."""

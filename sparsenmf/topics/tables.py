@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_flag, check_integer, check_labels, check_vocabulary
-from .factorization import Factorization
-from .survey import survey
-from .texts import shorten
-from .toplists import heaviest
+from ..arguments import check_flag, check_integer, check_labels, check_vocabulary
+from ..factorization import Factorization
+from ..survey import survey
+from ..texts import shorten
+from ..toplists import heaviest
 
 MOST_TERMS = 10  # in a label
 

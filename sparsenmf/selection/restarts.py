@@ -1,7 +1,7 @@
 """Whole runs of `factorize`, one after the other."""
 
-from ._factorize import factorize
-from .runs import Seeds
+from .._factorize import factorize
+from ..runs import Seeds
 
 
 def fit_whole(X, n_components, **options):

@@ -1,0 +1,1 @@
+"""How many components: many fits, and what they say together."""

@@ -1,0 +1,1 @@
+"""From texts to topics, and what can be said about them."""
