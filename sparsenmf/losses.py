@@ -94,6 +94,16 @@ def named_beta(loss):
     return BETAS[loss] if isinstance(loss, str) else float(loss)
 
 
+def check_beta(loss):
+    """Return the beta of a loss, or raise if there is none of that name."""
+    named = isinstance(loss, str) and loss in BETAS
+    real = isinstance(loss, numbers.Real) and not isinstance(loss, bool | np.bool_)
+    if not (named or (real and np.isfinite(float(loss)))):
+        listed = ", ".join(map(repr, BETAS))
+        raise ValueError(f"loss must be one of {listed}, or a finite number beta, not {loss!r}")
+    return named_beta(loss)
+
+
 def check_loss(loss, solver, X, *, unknown=False):
     """Return the beta of a loss that the solver can minimise on X.
 
@@ -105,12 +115,7 @@ def check_loss(loss, solver, X, *, unknown=False):
         If there is no such loss, the solver has none like it, or X has zeros, and the
         divergence of zero is infinite.
     """
-    named = isinstance(loss, str) and loss in BETAS
-    real = isinstance(loss, numbers.Real) and not isinstance(loss, bool | np.bool_)
-    if not (named or (real and np.isfinite(float(loss)))):
-        listed = ", ".join(map(repr, BETAS))
-        raise ValueError(f"loss must be one of {listed}, or a finite number beta, not {loss!r}")
-    beta = named_beta(loss)
+    beta = check_beta(loss)
     if solver == "cd" and beta not in (1, 2):
         raise ValueError(
             f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '

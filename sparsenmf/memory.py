@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arguments import check_integer
+from .losses import check_beta
 from .rows import count_blocks, count_parts, is_tall, padded_width
 from .validation import INT32_MAX
 
@@ -26,7 +27,8 @@ class MemoryEstimate:
     transpose : int
         The transpose of X, or, where there is none, the sums of X' W.
     factors : int
-        W and H, twice: a run keeps the last accepted pair beside the one in work.
+        W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
+        for the Kullback-Leibler loss without a transpose.
     workspace : int
         Gram matrices of the blocks of rows, and the compiled code.
     """
@@ -55,6 +57,7 @@ def estimate_memory(
     nnz: int | None = None,
     dtype: Any = None,
     low_memory: bool = False,
+    loss: str | float = "frobenius",
 ) -> MemoryEstimate:
     """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
 
@@ -71,7 +74,9 @@ def estimate_memory(
         Precision of the computation. Default: that of X, else float32.
     low_memory : bool, default False
         As in `factorize`; matrices much taller than wide are treated so in any case, with the
-        Frobenius loss. With the Kullback-Leibler loss W is then there three times, not twice.
+        Frobenius loss.
+    loss : str or float, default "frobenius"
+        As in `factorize`.
 
     Returns
     -------
@@ -81,7 +86,7 @@ def estimate_memory(
     Raises
     ------
     ValueError
-        If neither X nor both shape and nnz are given.
+        If neither X nor both shape and nnz are given, or there is no such loss.
 
     Examples
     --------
@@ -105,11 +110,14 @@ def estimate_memory(
     entry = dtype.itemsize + (4 if max(shape) <= INT32_MAX else 8)
     width = padded_width(n_components, dtype)
     transpose = nnz * entry + 8 * (n_features + 1)
-    if low_memory or is_tall(shape, nnz):
+    beta = check_beta(loss)
+    in_blocks = low_memory or (beta == 2 and is_tall(shape, nnz))
+    copies_of_W = 3 if in_blocks and beta == 1 else 2
+    if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
     return MemoryEstimate(
         conversion=nnz * entry + 8 * (n_samples + 1) if conversion else 0,
         transpose=transpose,
-        factors=2 * (n_samples + n_features) * width * dtype.itemsize,
+        factors=(copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize,
         workspace=count_blocks(n_components) * width**2 * 8 + RUNTIME,
     )
