@@ -3,6 +3,7 @@
 import numpy as np
 from numba import prange
 
+from ..rows import zeros
 from .gram import GRAM_CHUNK, clear_gram, sum_grams
 from .jit import kernel
 from .pieces import sparse_work
@@ -33,7 +34,8 @@ def multiply_rows(rows, other, out, gram_partials):
 def multiply_with_gram(rows, other, out, n_threads):
     """Set out[i] = x_i other for each sparse row x_i, and return the gram matrix of out."""
     width = out.shape[1]
-    partials, gram = np.empty((rows.n_blocks, width, width)), np.empty((width, width))
+    partials = zeros((rows.n_blocks, width, width), np.float64)
+    gram = np.empty((width, width))
     multiply_rows(n_threads, rows, other, out, partials)
     sum_grams(1, partials, gram)
     return gram

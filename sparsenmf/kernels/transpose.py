@@ -24,7 +24,7 @@ def transpose_rows(rows, n_columns, n_components, n_threads=1):
     cuts = np.linspace(0, len(rows.data), n_threads + 1)
     parts = np.searchsorted(rows.indptr, cuts.astype(np.int64))
     parts[0], parts[-1] = 0, rows.n_rows
-    heads = np.zeros((n_threads, n_columns), np.int64)
+    heads = zeros((n_threads, n_columns), np.int64)
     data, indices = (zeros(a.shape, a.dtype) for a in (rows.data, rows.indices))
     indptr = np.zeros(n_columns + 1, np.int64)
     move_entries(n_threads, rows, parts, heads, data, indices, indptr)

@@ -12,7 +12,7 @@ import numpy as np
 from ..kernels.background import Background
 from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
-from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows
+from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows, zeros
 from ..sources.layout import index_type
 from .coordinate_descent import CoordinateDescent
 
@@ -111,7 +111,7 @@ class BlockColumns:
 def empty_sums(rows, width):
     """Return zero sums over the rows for each column, in parts for the threads."""
     n_features = rows.source.shape[1]
-    return np.zeros((count_parts(rows.nnz, n_features), n_features, width), rows.dtype)
+    return zeros((count_parts(rows.nnz, n_features), n_features, width), rows.dtype)
 
 
 def cut_rows(rows, n_parts):

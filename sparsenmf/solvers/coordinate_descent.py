@@ -7,6 +7,7 @@ from ..kernels.gram import sum_grams
 from ..kernels.products import measure_rows
 from ..kernels.threads import threads_for
 from ..kernels.tiles import sweep_depth
+from ..rows import zeros
 from .alternation import Alternation, check_overflow
 
 SWEEP_TOLERANCE = 0.1
@@ -22,7 +23,7 @@ class CoordinateDescent(Alternation):
 
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
-        self._partials = np.zeros((self.n_blocks, width, width))
+        self._partials = zeros((self.n_blocks, width, width), np.float64)
         self._no_sums = np.empty((0, 0, width), self.current.W.dtype)
 
     def _extend(self, Ht, spare, beta):
