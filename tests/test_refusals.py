@@ -80,6 +80,15 @@ def test_corrupt_compressed_matrix_is_refused(case, form):
         factorize(X, 2)
 
 
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_an_index_just_beyond_the_matrix_is_refused(form):
+    X = getattr(sp, f"{form}_array")(small_integers()[:9].astype(float))
+    n_minor = X.shape[form == "csr"]
+    X.indices[-1] = n_minor
+    with pytest.raises(ValueError, match=rf"indices must lie in \[0, {n_minor}\), but span"):
+        factorize(X, 2)
+
+
 def corrupt(form, change):
     X = getattr(sp, f"{form}_array")(np.eye(6))
     change(X)
