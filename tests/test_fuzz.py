@@ -9,7 +9,7 @@ import os
 import pytest
 
 from .children import posix
-from .fuzz import CASES
+from .fuzz import CASES, guided
 from .fuzz.worker import try_cases
 
 TIMES = float(os.environ.get("SPARSENMF_FUZZ", "1"))
@@ -43,3 +43,10 @@ def test_hostile_input_is_refused_or_read_right(kind, tmp_path):
     if count >= 30:  # a kind of which nothing is accepted, or nothing refused, tests little
         assert result["right"]
         assert result["refused"]
+
+
+@pytest.mark.parametrize("kind", guided.READERS)
+def test_guided_fuzzing_begins_with_a_file_that_is_read(kind, tmp_path):
+    path = tmp_path / f"input{guided.READERS[kind][0]}"
+    path.write_bytes(guided.seed(kind, tmp_path))
+    assert guided.read_function(kind)(path) is not None
