@@ -1,6 +1,7 @@
 """Shared fixtures, and where the real data lie."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,18 @@ import pytest
 import scipy.sparse as sp
 
 DATA = Path(os.environ.get("SPARSENMF_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible():
+    """Shells start jobs in the background deaf to Ctrl-C: here it is tested."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
