@@ -400,6 +400,34 @@ def test_lock_of_another_machine_is_not_taken_over(folder):
     assert (folder / LOCK).read_text() == "1 elsewhere"
 
 
+@pytest.mark.parametrize("released", [False, True])
+def test_who_was_stopped_between_making_and_writing_a_lock_has_lost_it(
+    released, tmp_path, monkeypatch
+):
+    path, wait_for = tmp_path / LOCK, lock._wait_for
+    turns = []
+
+    def wait(file):
+        """Another one comes first: the lock is empty, and old."""
+        if not turns:
+            turns.append(path.read_text())
+            path.write_text(f"{os.getppid()} {socket.gethostname()}")
+            if released:
+                path.unlink()
+        wait_for(file)
+
+    monkeypatch.setattr(lock, "_wait_for", wait)
+    if released:
+        with hold_lock(path):
+            assert path.read_text().startswith(f"{os.getpid()} ")
+        assert not path.exists()
+    else:
+        with pytest.raises(BlockingIOError, match=f"by process {os.getppid()} on"):
+            hold_lock(path).__enter__()
+        assert path.read_text().startswith(f"{os.getppid()} ")
+    assert turns == [""]
+
+
 def die_with(path):
     hold_lock(path).__enter__()
     os._exit(0)

@@ -40,16 +40,19 @@ def hold_lock(path):
 def _create(path, mine):
     """Make the lock, or return False if there is one."""
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     except FileExistsError:
         return False
-    try:
-        os.write(handle, mine.encode())
-    except BaseException:
-        path.unlink()
-        raise
-    finally:
-        os.close(handle)
+    with os.fdopen(handle, "r+") as file:
+        _wait_for(file)
+        if file.read() or not _is_still(file, path):
+            return False  # we were stopped for so long that another one took it for left over
+        try:
+            file.write(mine)
+            file.flush()
+        except BaseException:
+            path.unlink()
+            raise
     return True
 
 
@@ -60,13 +63,10 @@ def _take_over(path, mine):
     """
     try:
         with open(path, "r+", opener=_open_itself) as file:
-            if os.name == "posix":
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)  # of several that find it, one comes first
+            _wait_for(file)
             owner = file.read()
             age = time.time() - path.stat().st_mtime
-            if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if not _is_still(file, path):
                 return False  # it was released, and is another one's by now
             known = OWNER.fullmatch(owner)
             if not known and age < GRACE:
@@ -82,6 +82,22 @@ def _take_over(path, mine):
             file.truncate()
             return True
     except FileNotFoundError:  # released in the meantime
+        return False
+
+
+def _wait_for(file):
+    """Be the only one who reads and writes the lock until the file is closed."""
+    if os.name == "posix":
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _is_still(file, path):
+    """Tell whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
         return False
 
 
