@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import CACHE_LINE, I64, PANEL, VectorBuilder, meaning, vector_code
+from .vector_code import CACHE_LINE, I64, PANEL, meaning, vector_code
 
 CHAINS = 8
 """Sums that run side by side in a gather: fewer would wait for each other's additions."""
@@ -277,7 +277,7 @@ def add_gram(code, rows, start, stop, total):
     """
     b, lanes = code.b, code.lanes
     width = code.length(rows, 1)
-    double = VectorBuilder(code.context, b, code.dtype, 2 * code.vector_bytes)
+    double = code.widened()
     with code.offsets(code.index(0), width) as (r0, _):
         pairs = b.and_(b.sub(width, r0), code.index(-double.lanes))
         with double.offsets(r0, b.add(r0, pairs)) as (s0, _):
