@@ -31,7 +31,7 @@ import scipy.sparse as sp
 from benchmarks import datasets
 from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
 
-REST = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
+PAUSE = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 
@@ -108,6 +108,17 @@ def resume(X, k, W, H, target, limit, loss):
     return seen
 
 
+def wait():
+    """Let the threads of whoever ran before go to sleep, at work, as a script is that comes here.
+
+    After a sleep of our own, Linux may wake a second thread on the core of the first, which
+    waits for it, so that a call loses 6 to 8 ms at its beginning, whoever's it is.
+    """
+    end = time.perf_counter() + PAUSE
+    while time.perf_counter() < end:
+        pass
+
+
 def make_start(X, k, init, seed):
     """Return a start for all who take one; the same for NNDSVD whatever the seed."""
     if init == "random":
@@ -164,7 +175,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
     for _ in range(repeats):
         for peer in peers:  # in turn, so that a slow moment of the machine hits all
             if needed[peer] is not None:
-                time.sleep(REST)
+                wait()
                 started = time.perf_counter()
                 PEERS[peer](X, k, W, H, needed[peer], threads, loss)
                 seconds[peer].append(time.perf_counter() - started)
