@@ -429,7 +429,8 @@ def test_who_was_stopped_between_making_and_writing_a_lock_has_lost_it(
 
 
 def die_with(path):
-    hold_lock(path).__enter__()
+    held = hold_lock(path)  # forgotten, it would be released
+    held.__enter__()
     os._exit(0)
 
 
@@ -447,6 +448,19 @@ def child_take_turns(path):
             taken += 1
             owner.unlink()
     print(taken)
+
+
+def test_a_lock_that_is_released_while_its_owner_is_looked_for_is_nobodys(tmp_path, monkeypatch):
+    path = tmp_path / ".lock"
+    path.write_text(f"1 {socket.gethostname()}")
+
+    def release_and_die(pid, host):
+        path.unlink()
+        return False
+
+    monkeypatch.setattr(lock, "_lives", release_and_die)
+    with hold_lock(path):
+        assert path.read_text().startswith(f"{os.getpid()} ")
 
 
 @posix

@@ -65,14 +65,15 @@ def _take_over(path, mine):
         with open(path, "r+", opener=_open_itself) as file:
             _wait_for(file)
             owner = file.read()
-            age = time.time() - path.stat().st_mtime
-            if not _is_still(file, path):
-                return False  # it was released, and is another one's by now
+            age = time.time() - os.fstat(file.fileno()).st_mtime
             known = OWNER.fullmatch(owner)
             if not known and age < GRACE:
                 time.sleep(GRACE / 20)  # made, but not written yet
                 return False
-            if known and _lives(int(known[1]), known[2]):
+            alive = known and _lives(int(known[1]), known[2])
+            if not _is_still(file, path):
+                return False  # released, maybe while we asked: it may be another one's by now
+            if alive:
                 raise BlockingIOError(
                     f"{path.parent} is being written to by process {known[1]} on {known[2]}: "
                     f"wait for it, or delete {path} if there is no such process"
