@@ -131,8 +131,8 @@ default "frobenius"
         five iterations. 0 goes on until rounding is all that is left.
     max_iter : int, default 200
     max_sweeps : int, default 2
-        Coordinate descent sweeps over a row in each iteration, while its columns are
-        in cache.
+        Coordinate descent sweeps over a row in each iteration, while its columns are in
+        cache; for the Frobenius loss one in the first iteration.
     extrapolate : bool, default True
         Momentum between iterations of "cd" (Ang & Gillis 2019); an iteration that does
         not lower the objective is rolled back. With False and ``max_sweeps=1`` the

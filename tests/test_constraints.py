@@ -299,6 +299,7 @@ def test_weights_are_refused_where_the_loss_has_no_scale():
 def test_normalized_factors_sum_to_one_and_have_the_same_product(by):
     X, _, _ = make_problem(11)
     model = factorize(X, 4, random_state=0)
+    model.W += 1e-3
     model.W[5] = 0
     model.H[3] = 0
     W, H, scale = model.normalize(by)

@@ -211,8 +211,8 @@ def child_empty_rows(n_rows, limit):
     X = sp.csr_array(([1.0, 2.0], [0, 3], np.r_[0, np.full(n_rows, 2)]), shape=(n_rows, 5))
     model = factorize(X.astype(np.float32), 2, random_state=0, max_iter=3, tol=0)
     assert_sound(model)
-    assert not model.W[1:].any()
-    assert model.transform(X).shape == (n_rows, 2)
+    assert model.W[1:].max() < 1e-9 * model.W[0].max()  # rounding of the first sweep, at most
+    assert not model.transform(X)[1:].any()
     # Not ru_maxrss, which begins at what the parent has had.
     with open("/proc/self/status") as file:
         peak = next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))

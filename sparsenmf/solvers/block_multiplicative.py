@@ -57,7 +57,7 @@ class BlockKullbackLeibler(MultiplicativeBeta):
         )
         return fit
 
-    def _measure(self, rows, other, summary, penalty, factor, spare):
+    def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         if rows is self.columns:
             _, residual = self._run(
                 rows, other, summary, penalty, factor, spare, RESIDUAL, earlier=self._numerators

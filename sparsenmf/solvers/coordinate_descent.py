@@ -21,6 +21,8 @@ shows in it, so that it is computed anew from the residuals in float64."""
 class CoordinateDescent(Alternation):
     """HALS with inner sweeps. Without momentum and with one sweep, it is the plain one."""
 
+    plain_first = True
+
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
         self._partials = zeros((self.n_blocks, width, width), np.float64)
@@ -37,8 +39,8 @@ class CoordinateDescent(Alternation):
         )
         return fit, gram
 
-    def _measure(self, rows, other, summary, penalty, factor, spare):
-        return self._run(rows, other, summary, penalty, factor, spare, 0, want_gram=True)[1:]
+    def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
+        return self._run(rows, other, summary, penalty, factor, spare, 0, want_gram=not last)[1:]
 
     def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
         """Update one factor; return its objective, its residual, and its gram matrix."""

@@ -38,11 +38,11 @@ class KullbackLeibler(ColumnSums):
         )
         return fit, None if last else self._sum_columns(out, rows)
 
-    def _measure(self, rows, other, summary, penalty, factor, spare):
+    def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         _, residual = self._run(
             rows, other, summary, penalty, factor, spare, 0, want_objective=False
         )
-        return residual, self._sum_columns(factor, rows)
+        return residual, None if last else self._sum_columns(factor, rows)
 
     def _run(self, rows, other, sums, penalty, factor, out, max_sweeps, *, want_objective):
         statistics = self._statistics[: rows.n_blocks]

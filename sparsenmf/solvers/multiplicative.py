@@ -42,9 +42,9 @@ class MultiplicativeBeta(ColumnSums):
         fit, _ = self._run(rows, other, summary, penalty, out, out, OBJECTIVE)
         return fit, None
 
-    def _measure(self, rows, other, summary, penalty, factor, spare):
+    def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         _, residual = self._run(rows, other, summary, penalty, factor, spare, RESIDUAL)
-        return residual, self._sum_columns(factor, rows)
+        return residual, None if last else self._sum_columns(factor, rows)
 
     def _run(self, rows, other, sums, penalty, factor, out, mode, *, earlier=None):
         statistics = self._statistics[: rows.n_blocks]

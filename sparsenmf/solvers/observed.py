@@ -68,8 +68,10 @@ class ObservedMultiplicative(ColumnSums):
         fit, _ = self._run(rows, other, summary, penalty, out, out, OBJECTIVE)
         return fit, None
 
-    def _measure(self, rows, other, summary, penalty, factor, spare):
+    def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         _, residual = self._run(rows, other, summary, penalty, factor, spare, RESIDUAL)
+        if last:
+            return residual, None
         return residual, (self._sum_columns(factor, rows), self._multiply(factor, rows))
 
     def _run(self, rows, other, summary, penalty, factor, out, mode):
