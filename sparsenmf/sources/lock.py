@@ -70,10 +70,10 @@ def _take_over(path, mine):
             if not known and age < GRACE:
                 time.sleep(GRACE / 20)  # made, but not written yet
                 return False
-            alive = known and _lives(int(known[1]), known[2])
+            alive = known is not None and _lives(int(known[1]), known[2])
             if not _is_still(file, path):
                 return False  # released, maybe while we asked: it may be another one's by now
-            if alive:
+            if known and alive:
                 raise BlockingIOError(
                     f"{path.parent} is being written to by process {known[1]} on {known[2]}: "
                     f"wait for it, or delete {path} if there is no such process"
