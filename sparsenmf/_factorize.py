@@ -92,8 +92,8 @@ of shape (n_samples, n_features)
         AnnData, a PyData sparse array, or a sparse matrix of pyarrow's.
         Any format, index type and order; duplicates are summed, explicit zeros are
         harmless. Never densified, never written to. float32 and float64 keep their
-        precision; integers and booleans become float32 where that is exact (below
-        2**24), else float64.
+        precision (large problems in float64 have their first iterations in single); integers
+        and booleans become float32 where that is exact (below 2**24), else float64.
     n_components : int
         Number of components, at most min(n_samples, n_features).
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional

@@ -20,6 +20,7 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     order, scales, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
     H = weights.unscale_H(H)
     history = np.array(stopping.history)
+    history[-1, 0] = objective
     return Factorization(
         W=take_components(W, order, scales, finish.given(H), W_path),
         H=H,

@@ -29,7 +29,8 @@ class Factorization(Components):
         ``norm(W[:, r]) * norm(H[r])``, heaviest first.
     objective_history : ndarray of shape (n_iter,), float64
         Objective after each iteration, penalties included, of the factors reached;
-        it never rises, and the last one is that of W and H.
+        it never rises (but by rounding where a large run in float64 goes on from single to
+        double precision, a few 1e-7 at most), and the last one is that of W and H.
     time_history : ndarray of shape (n_iter,), float64
         Seconds from the beginning of the run to the end of each iteration. The first run
         on a machine includes compiling the kernels.

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from .arguments import check_integer
 from .losses import check_beta
-from .rows import count_blocks, count_parts, is_tall, padded_width
+from .rows import begins_in_single, count_blocks, count_parts, is_tall, padded_width
 from .validation import INT32_MAX
 
 RUNTIME = 25 * 2**20
@@ -30,7 +30,8 @@ class MemoryEstimate:
         W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
         for the Kullback-Leibler loss without a transpose.
     workspace : int
-        Gram matrices of the blocks of rows, and the compiled code.
+        Gram matrices of the blocks of rows, and the compiled code; for the first iterations of
+        a run in double precision X and its transpose in single, without their indices.
     """
 
     conversion: int
@@ -115,9 +116,14 @@ def estimate_memory(
     copies_of_W = 3 if in_blocks and beta == 1 else 2
     if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
+    factor = width * dtype.itemsize  # a row of one
+    single = beta == 2 and not in_blocks and begins_in_single(dtype, nnz, n_components)
     return MemoryEstimate(
         conversion=nnz * entry + 8 * (n_samples + 1) if conversion else 0,
         transpose=transpose,
-        factors=(copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize,
-        workspace=count_blocks(n_components) * width**2 * 8 + RUNTIME,
+        factors=(copies_of_W * n_samples + 2 * n_features) * factor,
+        # The second pair of factors comes when X in single precision has gone.
+        workspace=count_blocks(n_components) * width**2 * 8
+        + RUNTIME
+        + single * max(8 * nnz, (n_samples + n_features) * factor),
     )

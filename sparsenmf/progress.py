@@ -83,7 +83,7 @@ class IterationState:
 
     def __init__(self, run, stopping, weights):
         self._current, self._n_components = run.current, run.n_components
-        self._weights = weights
+        self._weights, self._dtype = weights, run.dtype
         self.n_iter = len(stopping.history)
         self.objective, self.seconds = stopping.history[-1]
         self.relative_error = run.loss.relative(self.objective)
@@ -91,9 +91,12 @@ class IterationState:
     @property
     def W(self):
         """The current W, of shape (n_samples, n_components)."""
-        return self._weights.unscale_W(self._current.W[:, : self._n_components].copy())
+        return self._weights.unscale_W(self._copy(self._current.W))
 
     @property
     def H(self):
         """The current H, of shape (n_components, n_features)."""
-        return self._weights.unscale_H(self._current.Ht[:, : self._n_components].T.copy())
+        return self._weights.unscale_H(self._copy(self._current.Ht).T.copy())
+
+    def _copy(self, factor):
+        return factor[:, : self._n_components].astype(self._dtype)

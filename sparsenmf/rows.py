@@ -17,6 +17,7 @@ BLOCK_ROWS = 128  # of taller ones, at least: a block has costs of its own, its 
 TILE_ROWS = 32  # rows that a sweep takes at once; blocks begin at multiples of it
 TALL = 8  # samples for each feature from which no transpose is made (measured)
 TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
+SINGLE_WORK = 2**22  # nonzeros times components
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
 CACHE_LINE, PAGE = 64, 4096  # bytes
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
@@ -143,6 +144,11 @@ def count_blocks(n_components):
 def is_tall(shape, nnz):
     """Return whether X' W is found faster by scattering the rows of X than from a transpose."""
     return shape[0] >= TALL * shape[1] and nnz >= TALL_NNZ
+
+
+def begins_in_single(dtype, nnz, n_components):
+    """Return whether it pays to have X in single precision too, for the first iterations."""
+    return dtype == np.float64 and nnz * n_components >= SINGLE_WORK
 
 
 def count_parts(nnz, n_features):

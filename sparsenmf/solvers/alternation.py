@@ -83,6 +83,8 @@ class Alternation(ABC):
     current : Iterate
         The last accepted iterate. Replaced as a whole, so that it is consistent
         whenever the run is interrupted.
+    dtype : dtype
+        Of the result.
     balanced : bool
         Whether the scale between W and H is free, and kept in balance.
     plain_first : bool
@@ -112,7 +114,7 @@ class Alternation(ABC):
     ):
         self.rows, self.columns = rows, columns
         self.penalty_W, self.penalty_H = penalty_W, penalty_H
-        self.loss, self.n_components = loss, n_components
+        self.loss, self.n_components, self.dtype = loss, n_components, W.dtype
         self._max_sweeps = max_sweeps
         self.n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
         self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
@@ -192,13 +194,16 @@ class Alternation(ABC):
         for name, array in (("W", W), ("Ht", Ht), ("next_Ht", Ht)):
             if (arrays[name].shape, arrays[name].dtype) != (array.shape, array.dtype):
                 raise ValueError(f"its {name} is not of this problem's shape and type")
-        W[:], Ht[:] = arrays["W"], arrays["Ht"]
+        W[:], Ht[:], self._spare[1][:] = (arrays[name] for name in ("W", "Ht", "next_Ht"))
+        self._take_up(numbers)
+
+    def _take_up(self, numbers):
+        """Go on with these factors; the next iteration begins at the spare Ht."""
+        W, Ht, _ = self.current
         self.current = Iterate(W, Ht, float(numbers["objective"]))
         self.momentum.beta, self.momentum.cap = map(float, numbers["momentum"])
         self._n_accepted, self.stalled = int(numbers["n_accepted"]), bool(numbers["stalled"])
-        # The point that the next iteration begins at, and its summary.
         spare = self._spare[1]
-        spare[:] = arrays["next_Ht"]
         self._summary_Ht = self._extend(spare.copy(), spare, Ht.dtype.type(0))
         self._beta = float(numbers["beta"])
 
@@ -207,8 +212,8 @@ class Alternation(ABC):
 
         Costs as much as an iteration without sweeps.
         """
-        W, Ht, _ = self.current
         self.settle()
+        W, Ht, _ = self.current
         residual_W, summary_W = self._measure(
             self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0], last=False
         )

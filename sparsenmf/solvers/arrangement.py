@@ -13,8 +13,8 @@ from ..validation import check_scale
 from .alternation import Alternation
 from .block_multiplicative import BlockKullbackLeibler, BlockMultiplicativeFrobenius
 from .blocks import BlockColumns, BlockDescent, BlockRows, MemorySource, columns_without_entries
-from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import KullbackLeibler
+from .mixed import MixedDescent
 from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
 from .observed import ObservedDescent, ObservedMultiplicative
 
@@ -129,4 +129,4 @@ def choose_solver(solver, beta, plain):
         return ObservedMultiplicative if solver == "mu" else ObservedDescent
     if solver == "mu":
         return MultiplicativeFrobenius if beta == 2 else MultiplicativeBeta
-    return CoordinateDescent if beta == 2 else KullbackLeibler
+    return MixedDescent if beta == 2 else KullbackLeibler

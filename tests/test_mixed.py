@@ -1,0 +1,189 @@
+"""Runs in double precision that begin in single: where they end, and how they are ended."""
+
+import numpy as np
+import pytest
+
+from sparsenmf import factorize, rows
+from sparsenmf.solvers import mixed
+from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+
+from . import problems, reference
+
+K = 6
+
+
+@pytest.fixture
+def X():
+    return problems.documents(300, 220, dtype=np.float64)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Begin in single precision however small the problem is."""
+    monkeypatch.setattr(rows, "SINGLE_WORK", 0)
+
+
+def precisions(X, **options):
+    """The types in which the iterates of a run were."""
+    seen = []
+
+    def look(state):
+        seen.append(state._current.W.dtype)
+        assert state.W.dtype == state.H.dtype == np.float64
+
+    model = factorize(X, K, random_state=0, callback=look, **options)
+    return seen, model
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"alpha_W": 1e-4, "l1_ratio": 0.5},
+        {"sample_weight": np.linspace(0, 3, 300), "feature_weight": np.linspace(1, 2, 220)},
+        {"seeds": {0: [3, 4, 5]}, "seeding": "support"},
+        {"frozen_H": [0], "H": np.ones((1, 220))},
+    ],
+    ids=lambda options: next(iter(options), "plain"),
+)
+def test_single_precision_is_only_the_beginning(X, options, monkeypatch):
+    models = []
+    for work in (0, 2**60):
+        monkeypatch.setattr(rows, "SINGLE_WORK", work)
+        seen, model = precisions(X, tol=0, max_iter=2000, **options)
+        models.append(model)
+        assert (seen[0] == np.float32) == (work == 0)
+        assert seen[-1] == np.float64
+        f = model.objective_history
+        assert (np.diff(f) <= 5e-7 * f[0] * (work == 0)).all()
+    ours, double = models
+    # From the same start: to the same optimum, as closely as double precision tells.
+    assert ours.objective == pytest.approx(double.objective, rel=1e-9)
+    assert ours.optimality < 1e-6
+
+
+@pytest.mark.parametrize("max_iter", [1, 4, 30])
+@pytest.mark.parametrize("alpha", [0, 1e-3])
+def test_objective_is_that_of_the_factors_in_double_precision(X, small, max_iter, alpha):
+    seen, model = precisions(X, tol=0, max_iter=max_iter, alpha_W=alpha)
+    assert seen[0] == np.float32
+    expected = reference.objective(X.toarray(), model.W, model.H, alpha, alpha)
+    assert model.objective_history[-1] == pytest.approx(expected, rel=1e-13)
+    assert model.W.dtype == model.H.dtype == np.float64
+
+
+def test_nearly_exact_fits_become_exact(small):
+    X, W, H = problems.planted(dtype=np.float64)
+    model = factorize(X, 5, W=W * 1.001, H=H, alpha_W=0, tol=0, max_iter=500)
+    assert model.relative_error < 1e-12
+
+
+def test_a_penalised_fit_that_is_nearly_exact_counts_its_penalty(small):
+    X, W, H = problems.planted(dtype=np.float64)
+    model = factorize(X, 5, W=W, H=H, alpha_W=1e-12, tol=0, max_iter=1)
+    expected = reference.objective(X.toarray(), model.W, model.H, 1e-12, 1e-12)
+    assert model.objective == pytest.approx(expected, rel=1e-3)
+
+
+def test_small_problems_begin_in_double_precision(X):
+    assert precisions(X, max_iter=1)[0] == [np.float64]
+
+
+@pytest.mark.parametrize("options", [{"extrapolate": False}, {"low_memory": True}])
+def test_some_runs_have_no_beginning_in_single_precision(X, small, options):
+    assert precisions(X, max_iter=1, **options)[0] == [np.float64]
+
+
+@pytest.mark.parametrize("factor", [1e-11, 1e11])
+def test_what_single_precision_may_not_hold_begins_in_double(X, small, factor):
+    W, H = np.full((300, K), 0.1), np.full((K, 220), 0.1)
+    H[:, 0] = np.arange(K)
+    model = factorize(X, K, W=W * factor, H=H / factor, max_iter=3, tol=0)
+    plain = factorize(X, K, W=W, H=H, max_iter=3, tol=0)
+    assert model.objective == pytest.approx(plain.objective, rel=1e-3)
+
+
+def test_what_is_frozen_stays_to_the_bit_in_between(X, small, monkeypatch):
+    given_W, given_H = (np.random.default_rng(0).random(shape) for shape in ((300, 2), (2, 220)))
+    seen = []
+
+    def look(state):
+        if state._current.W.dtype == np.float64:
+            seen.append((state.W[:, :2], state.H[:2]))
+
+    factorize(
+        X, K, W=given_W, H=given_H, frozen_W=[0], frozen_H=[1], tol=0, max_iter=60,
+        random_state=0, callback=look,
+    )  # fmt: skip
+    assert len(seen) > 5
+    for W, H in seen:
+        np.testing.assert_array_equal(W[:, 0], given_W[:, 0])
+        np.testing.assert_array_equal(H[1], given_H[1])
+
+
+@pytest.mark.parametrize("fails_at", [1, 3])
+def test_where_single_precision_overflows_double_takes_over(X, small, fails_at, monkeypatch):
+    propose, count = CoordinateDescent._propose, []
+
+    def overflow(run):
+        if run.dtype == np.float32:
+            count.append(run)
+            if len(count) == fails_at:
+                raise OverflowError
+        return propose(run)
+
+    monkeypatch.setattr(CoordinateDescent, "_propose", overflow)
+    seen, model = precisions(X, max_iter=6, tol=0)
+    assert seen == [np.float32] * (fails_at - 1) + [np.float64] * (7 - fails_at)
+    assert (np.diff(model.objective_history) <= 0).all()
+
+
+@pytest.mark.parametrize("stop_at", [2, 40])
+def test_goes_on_from_a_checkpoint_to_the_bit(X, small, stop_at, tmp_path):
+    file, options = tmp_path / "run.npz", {"tol": 0, "max_iter": 60, "checkpoint_every": 1}
+    whole_seen, whole = precisions(X, **options)
+    assert {np.dtype(np.float32), np.dtype(np.float64)} == set(whole_seen)
+    precisions(X, **options | {"max_iter": stop_at}, checkpoint=file)
+    rest_seen, rest = precisions(X, **options, checkpoint=file, resume=True)
+    assert rest_seen == whole_seen[stop_at:]
+    np.testing.assert_array_equal(rest.W, whole.W)
+    np.testing.assert_array_equal(rest.H, whole.H)
+    np.testing.assert_array_equal(rest.objective_history, whole.objective_history)
+
+
+def test_interrupted_in_the_beginning_is_a_result_in_double_precision(X, small):
+    def stop(state):
+        if state.n_iter == 3:
+            raise KeyboardInterrupt
+
+    model = factorize(X, K, random_state=0, callback=stop)
+    assert model.stop_reason == "interrupted"
+    assert (model.n_iter, model.W.dtype, model.H.dtype) == (3, np.float64, np.float64)
+    expected = reference.objective(X.toarray(), model.W, model.H)
+    assert model.objective_history[-1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_bits_do_not_depend_on_threads(small):
+    X = problems.documents(2000, 900, dtype=np.float64)
+    one, two = (factorize(X, K, random_state=0, max_iter=40, n_threads=n) for n in (1, 2))
+    np.testing.assert_array_equal(one.W, two.W)
+    np.testing.assert_array_equal(one.H, two.H)
+
+
+def test_padding_of_the_two_precisions_differs_and_stays_zero(small):
+    X = problems.documents(200, 150, dtype=np.float64)
+    for k in (1, 3, 9, 17):
+        model = factorize(X, k, random_state=0, tol=0, max_iter=30)
+        expected = reference.objective(X.toarray(), model.W, model.H)
+        assert model.objective == pytest.approx(expected, rel=1e-12)
+
+
+def test_takes_over_when_progress_is_slow(X, small):
+    seen, model = precisions(X, tol=0, max_iter=100)
+    turn = seen.index(np.dtype(np.float64))
+    f = model.objective_history[: turn + 1]
+    falls = (f[:-1] - f[1:]) / f[1:]
+    falls = falls[falls != 0]  # an iteration that is rejected is none
+    # The last one was found in single precision, and seen when it was double already.
+    assert falls[:-1].min() > mixed.ENOUGH
+    assert falls[-1] <= mixed.ENOUGH + 1e-6
