@@ -14,7 +14,7 @@ from sparsenmf.rows import make_rows
 from sparsenmf.solvers import arrangement
 from sparsenmf.solvers.block_multiplicative import BlockKullbackLeibler
 from sparsenmf.solvers.blocks import BlockColumns, BlockDescent, BlockRows, MemorySource
-from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+from sparsenmf.solvers.mixed import MixedDescent
 from sparsenmf.weights import Weights
 
 from . import problems, reference
@@ -165,7 +165,7 @@ def test_blocks_are_read_ahead_and_an_error_while_reading_is_seen(X):
 def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
     monkeypatch.setattr(rows, "TALL_NNZ", 1000)
     rng = np.random.default_rng(0)
-    for shape, solver in (((800, 90), BlockDescent), ((600, 90), CoordinateDescent)):
+    for shape, solver in (((800, 90), BlockDescent), ((600, 90), MixedDescent)):
         X = sp.random_array(shape, density=0.1, rng=rng, format="csr")
         arranged = arrangement.arrange(
             X, Entries(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,

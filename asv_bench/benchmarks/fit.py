@@ -27,6 +27,23 @@ class FixedIterations(Benchmark):
         factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
 
 
+class DoublePrecision(Benchmark):
+    """Ten iterations on float64 data, of which the first ones are made in single precision."""
+
+    params = (["medium", *datasets.REAL], [20, 50], THREADS)
+    param_names = ("data", "n_components", "n_threads")
+
+    def setup(self, data, n_components, n_threads):
+        self.require_cores(n_threads)
+        self.X = datasets.load(data, "float64")
+        self.time_factorize(data, n_components, n_threads)
+
+    def time_factorize(self, data, n_components, n_threads):
+        from sparsenmf import factorize
+
+        factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
+
+
 class Arrangement(Benchmark):
     """Ten iterations with a transpose and without, on documents in memory."""
 
