@@ -466,6 +466,43 @@ MUTANTS = [
             ("if hashlib.sha256(key + payload).digest() != digest:", "if False:"),
         ],
     ),
+    *interpreted(
+        "solvers/mixed.py",
+        "tests/test_mixed.py",
+        [
+            ("0 < before - now <= ENOUGH * now", "before - now <= ENOUGH * now"),
+            ("self._single.stalled or 0 <", "0 <"),
+            ("self._widen(correct=True)", "self._widen()"),
+            ("        if self._inexact:\n", "        if False:\n"),
+            ("self._fit = fit - penalty.value(factor)", "self._fit = fit"),
+            ("+ self._fit + self.penalty_H.value(Ht)", "+ self._fit"),
+            ("W, Ht) + self.penalty_W.value(W))", "W, Ht))"),
+            ("where=penalty.free[:k])", "where=True)"),
+            ("np.copyto(spare, Ht, where=~self.penalty_H.free)", "pass"),
+            ('if not np.isfinite(numbers["objective"]):', "if False:"),
+            ('arrays["W"].dtype == np.float32', "False"),
+            ("worth = extrapolate and begins", "worth = begins"),
+            ("if worth and _fits_single(loss, W, Ht)", "if worth"),
+        ],
+    ),
+    *interpreted(
+        "solvers/alternation.py",
+        "tests/test_solver.py -k first_iteration",
+        [
+            ("return 1 if self._is_first() else", "return"),
+            ("            if not self._is_first():\n", "            if True:\n"),
+        ],
+    ),
+    *interpreted(
+        "sources/lock.py",
+        "tests/test_store_writing.py -k lock",
+        [
+            (
+                "            if not _is_still(file, path):\n                return",
+                "            if False:\n                return",
+            )
+        ],
+    ),
 ]
 
 EQUIVALENT = {

@@ -121,6 +121,25 @@ def test_what_is_frozen_stays_to_the_bit_in_between(X, small, monkeypatch):
         np.testing.assert_array_equal(H[1], given_H[1])
 
 
+def test_what_is_too_small_for_single_precision_begins_in_double(X, small):
+    tiny, plain = (factorize(M, K, random_state=0, max_iter=9, tol=0) for M in (X * 1e-60, X))
+    assert tiny.relative_error == pytest.approx(plain.relative_error, rel=1e-6)
+
+
+def test_a_rejected_iteration_is_not_slow_progress(X, small, monkeypatch):
+    propose, count = CoordinateDescent._propose, []
+
+    def get_worse(run):
+        count.append(run)
+        new = propose(run)
+        return new._replace(objective=2 * new.objective) if len(count) == 4 else new
+
+    monkeypatch.setattr(CoordinateDescent, "_propose", get_worse)
+    seen, model = precisions(X, max_iter=6, tol=0)
+    assert model.objective_history[2] == model.objective_history[3]
+    assert seen == [np.float32] * 6
+
+
 @pytest.mark.parametrize("fails_at", [1, 3])
 def test_where_single_precision_overflows_double_takes_over(X, small, fails_at, monkeypatch):
     propose, count = CoordinateDescent._propose, []
@@ -136,6 +155,9 @@ def test_where_single_precision_overflows_double_takes_over(X, small, fails_at, 
     seen, model = precisions(X, max_iter=6, tol=0)
     assert seen == [np.float32] * (fails_at - 1) + [np.float64] * (7 - fails_at)
     assert (np.diff(model.objective_history) <= 0).all()
+    if fails_at == 1:  # nothing of single precision is left
+        monkeypatch.setattr(rows, "SINGLE_WORK", 2**60)
+        np.testing.assert_array_equal(model.W, precisions(X, max_iter=6, tol=0)[1].W)
 
 
 @pytest.mark.parametrize("stop_at", [2, 40])
@@ -176,6 +198,19 @@ def test_padding_of_the_two_precisions_differs_and_stays_zero(small):
         model = factorize(X, k, random_state=0, tol=0, max_iter=30)
         expected = reference.objective(X.toarray(), model.W, model.H)
         assert model.objective == pytest.approx(expected, rel=1e-12)
+
+
+def test_objective_is_exact_from_where_double_precision_takes_over(X, small):
+    exact = []
+
+    def look(state):
+        if state._current.W.dtype == np.float64:
+            expected = reference.objective(X.toarray(), state.W, state.H)
+            exact.append(state.objective == pytest.approx(expected, rel=1e-13))
+
+    factorize(X, K, random_state=0, tol=0, max_iter=60, callback=look)
+    assert len(exact) > 5
+    assert all(exact)
 
 
 def test_takes_over_when_progress_is_slow(X, small):
