@@ -125,8 +125,19 @@ MUTANTS = [
     ),
     *compiled(
         "kernels/tiles.py",
-        f"{SIMD} -k sweep",
+        f"{SIMD} -k tile",
         [
+            (
+                "square = code.b, code.splat(narrow.b.fmul(tolerance, tolerance))",
+                "square = code.b, code.splat(tolerance)",
+            ),
+            ("b.select(is_first, b.fmul(square, sums), b.load(limits[v]))", "b.fmul(square, sums)"),
+            ("b.store(b.uitofp(moved[v], code.vector), active[v])", ""),
+            (
+                'b.icmp_signed("<", b.load(done), max_sweeps)',
+                'b.icmp_signed("<=", b.load(done), max_sweeps)',
+            ),
+            ('fcmp_ordered("<", vector, end)', 'fcmp_ordered("<=", vector, end)'),
             ("code.index(0), r0, nothing)", "code.index(BLOCK), r0, nothing)"),
             ("gradient = b.fsub(sums[q][v], c)", "gradient = b.fadd(sums[q][v], c)"),
             ("b.fmul(gradient, b.fmul(scale, live[v]))", "b.fmul(gradient, scale)"),
@@ -200,9 +211,39 @@ MUTANTS = [
         ],
     ),
     *compiled(
-        "kernels/coordinate_descent.py",
+        "kernels/tiles.py",
+        f"{SIMD} -k diagonal",
+        [('b.and_(flags, b.fcmp_ordered(">", diagonal, tiny))', "flags")],
+    ),
+    *compiled(
+        "kernels/tiles.py",
         "tests/test_constraints.py",
-        [("if free[r] and gram[r, r] > tiny", "if gram[r, r] > tiny")],
+        [
+            (
+                'b.and_(flags, b.fcmp_ordered(">", diagonal, tiny))',
+                'b.fcmp_ordered(">", diagonal, tiny)',
+            ),
+            ("b.select(one, code.index(0), row)", "code.index(0)"),
+            ("code.load(place), never), place)", "code.load(place), code.zeros), place)"),
+        ],
+    ),
+    *compiled(
+        "kernels/tiles.py",
+        f"{SIMD} -k earlier",
+        [
+            ("code.add_product(code.splat(fade), earlier,", "b.fadd(earlier,"),
+            ("code.store(total, code.at(part_row(nothing), offset))", "pass"),
+        ],
+    ),
+    *compiled(
+        "kernels/simd.py",
+        f"{SIMD} -k gathered",
+        [
+            (
+                "stop = b.select(inside, b.load(code.at(row, one)), start)",
+                "stop = b.load(code.at(row, one))",
+            ),
+        ],
     ),
     # The logic of kernels.
     *interpreted(
@@ -264,14 +305,6 @@ MUTANTS = [
         KERNELS,
         [
             ("n = min(n_tile, chunk_end - i)", "n = min(n_tile, chunk_end - i - 1)"),
-            (
-                "crosses[t, r] += fade * sums[part, i + t, r]",
-                "crosses[t, r] += sums[part, i + t, r]",
-            ),
-            (
-                "lanes[LIMIT, t] = tolerance * tolerance * change[t]",
-                "lanes[LIMIT, t] = tolerance * change[t]",
-            ),
             (
                 "for i in range(chunk, chunk_end, n_tile)",
                 "for i in range(chunk, chunk_end - 1, n_tile)",

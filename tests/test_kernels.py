@@ -374,6 +374,17 @@ def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
 # The shape of the work.
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape", [(0, 3), (5, 24), (2100, 1), (700_000, 1), (30_000, 56), (3, 4096)]
+)
+def test_sum_squares_equals_its_definition(rng, dtype, shape):
+    array = (rng.random(shape) * 10.0 ** rng.integers(-6, 6, shape[1])).astype(dtype)
+    rtol = 2e-7 if dtype == np.float32 else 1e-13
+    expected = (array.astype(np.longdouble) ** 2).sum(axis=0)
+    np.testing.assert_allclose(rows_module.sum_squares(array), expected.astype(float), rtol)
+
+
 def test_padding_is_whole_vectors():
     assert rows_module.VECTOR_BYTES == vector_code.VECTOR_BYTES
     assert rows_module.TILE_ROWS % tiles.tile_rows(np.float32) == 0

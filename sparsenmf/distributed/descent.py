@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..rows import sum_squares
 from ..solvers.coordinate_descent import CoordinateDescent, exact_gram
-from ..solvers.scale import balance, sum_squares
+from ..solvers.scale import balance
 from . import tasks
 
 CUT_EVERY = 10

@@ -30,8 +30,16 @@ from numba import prange
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
 from .pieces import sparse_work
-from .simd import add_gram, copy_rows, extrapolate, gather_rows
-from .tiles import TILE_BYTES, measure_tile, sweep_tile, transpose
+from .simd import add_gram, copy_rows, extrapolate, gather_tile
+from .tiles import (
+    TILE_BYTES,
+    add_earlier,
+    invert_diagonal,
+    measure_tile,
+    restrict_rows,
+    settle_tile,
+    transpose,
+)
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
@@ -70,9 +78,11 @@ def update_rows(
     """
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
-        buffer = aligned((n_tile, width), other)
-        tile, cross = aligned((width, n_tile), other), aligned((width, n_tile), other)
-        lanes, inverse = aligned((4, n_tile), other), invert_diagonal(gram, penalty.free)
+        buffer, inverse = aligned((n_tile, width), other), np.zeros(gram.shape[0], gram.dtype)
+        scratch = aligned((2 * width + 2, n_tile), other)
+        tile, cross = scratch[:width], scratch[width : 2 * width]
+        change, value = scratch[2 * width], scratch[2 * width + 1]
+        invert_diagonal(inverse, gram, penalty.free)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
         shift = zero if differ else other.dtype.type(-penalty.l1[0])
@@ -83,20 +93,23 @@ def update_rows(
             chunk_end = min(chunk + GRAM_CHUNK, last)
             for i in range(chunk, chunk_end, n_tile):
                 n = min(n_tile, chunk_end - i)
-                gather_tile(rows, i, n, other, buffer)
+                gather_tile(buffer, rows.data, rows.indices, rows.indptr, i, n, other)
                 if sums.shape[0] > 0:
                     add_earlier(buffer, sums, fade, i, n)
                 if differ:
-                    restrict_tile(buffer, i, n, penalty)
+                    restrict_rows(buffer, penalty.l1, penalty.support, i, n)
                 transpose(cross, buffer, shift)
                 copy_rows(buffer, 0, factor, i, n)
                 transpose(tile, buffer, zero)
-                settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes)
+                if max_sweeps == 0:
+                    measure_tile(tile, cross, gram, inverse, n, change, value)
+                else:
+                    settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
                 transpose(buffer, tile, zero)
                 copy_rows(out, i, buffer, 0, n)
                 for t in range(n):
-                    objective += lanes[OBJECTIVE, t]
-                    residual += lanes[CHANGE, t] if max_sweeps == 0 else zero
+                    objective += value[t]
+                    residual += change[t] if max_sweeps == 0 else zero
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
         statistics[block, 0], statistics[block, 1] = objective, residual
@@ -121,10 +134,6 @@ def extrapolate_rows(current, previous, beta, blocks, gram_partials):
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
 
 
-# Rows of the scratch array with one value for each lane of a tile.
-ACTIVE, CHANGE, OBJECTIVE, LIMIT = range(4)
-
-
 @inner
 def aligned(shape, like):
     """Return an array of zeros that starts on a cache line."""
@@ -132,76 +141,3 @@ def aligned(shape, like):
     buffer = np.zeros(size + step, like.dtype)
     start = (-buffer.ctypes.data % 64) // like.itemsize
     return buffer[start : start + size].reshape(shape)
-
-
-@inner
-def gather_tile(rows, i, n, other, crosses):
-    """Set crosses[t] = x_(i + t) other for t < n, and the rest to zero."""
-    for t in range(crosses.shape[0]):
-        start = rows.indptr[i + t] if t < n else 0
-        stop = rows.indptr[i + t + 1] if t < n else 0
-        gather_rows(crosses[t], rows.data, rows.indices, start, stop, other)
-
-
-@inner
-def add_earlier(crosses, sums, fade, i, n):
-    """Add what other columns came to, faded, and leave the total."""
-    for part in range(sums.shape[0]):
-        for t in range(n):
-            for r in range(crosses.shape[1]):
-                crosses[t, r] += fade * sums[part, i + t, r]
-    for t in range(n):
-        for r in range(crosses.shape[1]):
-            sums[0, i + t, r] = crosses[t, r]
-
-
-@inner
-def restrict_tile(crosses, i, n, penalty):
-    """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
-
-    An entry of crosses so far below zero has a gradient that nothing can outweigh.
-    """
-    never = crosses.dtype.type(-0.125 * np.finfo(crosses.dtype).max)
-    for t in range(n):
-        l1 = crosses.dtype.type(penalty.l1[i + t if penalty.l1.shape[0] > 1 else 0])
-        for r in range(crosses.shape[1]):
-            crosses[t, r] -= l1
-            if penalty.support.shape[0] > 0 and not penalty.support[i + t, r]:
-                crosses[t, r] = never
-
-
-@inner
-def settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, lanes):
-    """Sweep over the n rows of a tile until none is active, or only measure them.
-
-    A row stays active while its sweeps move it by more than `tolerance` of the first.
-    """
-    active, change, objective = lanes[ACTIVE], lanes[CHANGE], lanes[OBJECTIVE]
-    for t in range(tile.shape[1]):
-        active[t] = t < n
-    if max_sweeps == 0:
-        measure_tile(tile, cross, gram, inverse, active, change, objective)
-    for sweep in range(max_sweeps):
-        sweep_tile(tile, cross, gram, inverse, active, change, objective)
-        n_active = 0
-        for t in range(n):
-            if sweep == 0:
-                lanes[LIMIT, t] = tolerance * tolerance * change[t]
-            active[t] = change[t] > lanes[LIMIT, t]
-            n_active += change[t] > lanes[LIMIT, t]
-        if n_active == 0:
-            break
-
-
-@inner
-def invert_diagonal(gram, free):
-    """Return the inverses of the gram diagonal; zero where a coordinate is to stay.
-
-    That is where it is not free, and where its component is zero in the other factor, so
-    that it has no effect on the fit.
-    """
-    tiny = np.finfo(gram.dtype).tiny
-    inverse = np.zeros(gram.shape[0], gram.dtype)
-    for r in range(gram.shape[0]):
-        inverse[r] = 1 / gram[r, r] if free[r] and gram[r, r] > tiny else 0
-    return inverse

@@ -41,9 +41,37 @@ def gather_rows(code, total, data, indices, start, stop, other):
     """
 
     def panel(width, offset):
-        _gather_panel(code, width, total, data, indices, start, stop, other, offset)
+        target = code.at(total.data, offset)
+        _gather_panel(code, width, target, data, indices, start, stop, other, offset)
 
     _in_panels(code, code.length(total), panel)
+
+
+def _gather_tile(crosses, data, indices, indptr, i, n, other):
+    crosses[n:] = 0
+    for t in range(n):
+        _gather_rows(crosses[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
+
+
+@vector_code()
+@meaning(_gather_tile)
+def gather_tile(code, crosses, data, indices, indptr, i, n, other):
+    """crosses[t, :] = x_(i + t) other, sparse rows times a dense factor, and zero from n > 0 on.
+
+    As `gather_rows` for each, but a panel of all rows before the next panel.
+    """
+    b, nothing, one = code.b, code.index(0), code.index(1)
+
+    def panel(width, offset):
+        with cgutils.for_range_slice(b, nothing, code.length(crosses), one, intp=I64) as (t, _):
+            inside = b.icmp_signed("<", t, n)
+            row = code.at(indptr.data, b.add(i, b.select(inside, t, nothing)))
+            start = b.load(row)
+            stop = b.select(inside, b.load(code.at(row, one)), start)
+            target = code.at(code.row(crosses, t), offset)
+            _gather_panel(code, width, target, data, indices, start, stop, other, offset)
+
+    _in_panels(code, code.length(crosses, 1), panel)
 
 
 def _in_panels(code, length, emit):
@@ -88,8 +116,8 @@ def _pieces(code, width):
     return [*pairs, (code, (width - 1) * code.lanes)] if width % 2 else pairs
 
 
-def _gather_panel(code, width, total, data, indices, start, stop, other, offset):
-    """Sum `width` vectors of the gathered rows from column `offset` on, in registers.
+def _gather_panel(code, width, target, data, indices, start, stop, other, offset):
+    """Store the sum of `width` vectors of the gathered rows from column `offset` on.
 
     A narrow panel is summed in several chains, by turns, which are added at the end.
     """
@@ -130,7 +158,7 @@ def _gather_panel(code, width, total, data, indices, start, stop, other, offset)
         part = chains[c * n : (c + 1) * n]
         sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]
     for (piece, q), value in zip(pieces, sums, strict=True):
-        piece.store(value, code.at(total.data, b.add(offset, code.index(q))))
+        piece.store(value, code.at(target, code.index(q)))
 
 
 def _scatter_row(sums, data, indices, start, stop, factor, i):

@@ -7,6 +7,8 @@ operation serves as many rows as a tile has columns, and no branch depends on th
 Rows never mix: what a lane computes does not depend on its neighbours.
 """
 
+import functools
+
 import numpy as np
 from llvmlite import binding, ir
 from numba.core import cgutils
@@ -24,6 +26,9 @@ BLOCK = 4
 chains of fused multiply-adds, which is what two units with a latency of four can take."""
 
 TILE_BYTES = SWEEP_BYTES * TILE_VECTORS
+
+OUT_OF_REACH = -0.125
+"""Of the largest number: the product with X of an entry that must stay zero."""
 
 
 def tile_rows(dtype):
@@ -58,6 +63,37 @@ def transpose(code, target, source, shift):
             code.store(b.fadd(column, shifts), place)
 
 
+def _invert_diagonal(inverse, gram, free):
+    diagonal, free = gram.diagonal(), free[: len(gram)]
+    inverse[:] = 0
+    np.divide(1, diagonal, out=inverse, where=free & (diagonal > np.finfo(gram.dtype).tiny))
+
+
+@vector_code()
+@meaning(_invert_diagonal)
+def invert_diagonal(code, inverse, gram, free):
+    """Set inverse to the inverses of the gram diagonal, and to zero where w is to stay.
+
+    That is where a coordinate is not free, and where its component is zero in the other
+    factor, so that it has no effect on the fit. The diagonal is a multiple of `BLOCK` long.
+    """
+    b, number = code.b, ir.IntType(32)
+    part = VectorBuilder(code.context, b, code.dtype, BLOCK * code.itemsize)
+    tiny = ir.Constant(part.vector, [float(np.finfo(f"f{code.itemsize}").tiny)] * BLOCK)
+    ones = ir.Constant(part.vector, [1.0] * BLOCK)
+    with part.offsets(code.index(0), code.length(inverse)) as (r0, _):
+        diagonal, flags = part.zeros, ir.Constant(ir.VectorType(ir.IntType(1), BLOCK), None)
+        for q in range(BLOCK):
+            r, lane = b.add(r0, code.index(q)), ir.Constant(number, q)
+            entry, flag = b.load(code.at(code.row(gram, r), r)), b.load(code.at(free.data, r))
+            diagonal = b.insert_element(diagonal, entry, lane)
+            flag = b.icmp_unsigned("!=", flag, ir.Constant(flag.type, 0))
+            flags = b.insert_element(flags, flag, lane)
+        usable = b.and_(flags, b.fcmp_ordered(">", diagonal, tiny))
+        value = b.select(usable, b.fdiv(ones, diagonal), part.zeros)
+        part.store(value, code.at(inverse.data, r0))
+
+
 def _sweep(tile, cross, gram, inverse, active, change, objective, move):
     tile, cross = tile[: len(gram)], cross[: len(gram)]
     change[:] = objective[:] = 0
@@ -73,18 +109,28 @@ def _sweep(tile, cross, gram, inverse, active, change, objective, move):
     tile[:] = new
 
 
-def _sweep_tile(tile, cross, gram, inverse, active, change, objective):
-    _sweep(tile, cross, gram, inverse, active, change, objective, True)
+def _settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, objective):
+    active, limit = np.arange(tile.shape[1]) < n, None
+    for _ in range(max_sweeps):
+        _sweep(tile, cross, gram, inverse, active, change, objective, True)
+        limit = tolerance * tolerance * change if limit is None else limit
+        active = change > limit
+        if not active.any():
+            break
 
 
-def _measure_tile(tile, cross, gram, inverse, active, change, objective):
+def _measure_tile(tile, cross, gram, inverse, n, change, objective):
+    active = np.arange(tile.shape[1]) < n
     _sweep(tile, cross, gram, inverse, active, change, objective, False)
 
 
 @vector_code()
-@meaning(_sweep_tile)
-def sweep_tile(code, tile, cross, gram, inverse, active, change, objective):
-    """Move every coordinate of every row of a tile once, in order (Gauss-Seidel).
+@meaning(_settle_tile)
+def settle_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, change, objective):
+    """Sweep over the first n rows of a tile, until each is done or has had max_sweeps.
+
+    A sweep moves every coordinate of every row once, in order (Gauss-Seidel). A row is done
+    when one moved it by less than `tolerance` of what the first did.
 
     Parameters
     ----------
@@ -93,11 +139,9 @@ def sweep_tile(code, tile, cross, gram, inverse, active, change, objective):
     gram, inverse : (depth, depth), (depth,)
         The gram matrix, symmetric, and the inverses of its diagonal (zero: leave
         this coordinate alone). depth is a multiple of `BLOCK`.
-    active : (tile_rows,)
-        1, or 0 for rows that are to stay as they are.
     change, objective : (tile_rows,)
-        Overwritten with each row's sum of gram[r, r] * step**2, and with
-        1/2 w gram w' - cross w' after the sweep.
+        Overwritten (with one sweep at least) with each row's sum of gram[r, r] * step**2 in
+        the last sweep, and with 1/2 w gram w' - cross w' after it.
 
     Notes
     -----
@@ -106,18 +150,58 @@ def sweep_tile(code, tile, cross, gram, inverse, active, change, objective):
     is already that of the new row: these lower triangles give the quadratic form of
     the new row without a pass of its own.
     """
-    _emit_sweep(code, tile, cross, gram, inverse, active, change, objective, move=True)
+    code = _tile_code(narrow)
+    b, square = code.b, code.splat(narrow.b.fmul(tolerance, tolerance))
+    active = [cgutils.alloca_once_value(b, lanes) for lanes in _first_lanes(code, n)]
+    limits = [cgutils.alloca_once_value(b, code.zeros) for _ in active]
+    done = cgutils.alloca_once_value(b, code.index(0))
+    loop, after = b.append_basic_block("sweep"), b.append_basic_block("settled")
+    b.cbranch(b.icmp_signed(">", max_sweeps, code.index(0)), loop, after)
+    b.position_at_end(loop)
+    live = [b.load(place) for place in active]
+    changes = _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, move=True)
+    is_first, moved = b.icmp_signed("==", b.load(done), code.index(0)), []
+    for v, sums in enumerate(changes):
+        limit = b.select(is_first, b.fmul(square, sums), b.load(limits[v]))
+        b.store(limit, limits[v])
+        moved.append(b.fcmp_ordered(">", sums, limit))
+        b.store(b.uitofp(moved[v], code.vector), active[v])
+    bits = b.bitcast(functools.reduce(b.or_, moved), ir.IntType(code.lanes))
+    b.store(b.add(b.load(done), code.index(1)), done)
+    again = b.and_(
+        b.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0)),
+        b.icmp_signed("<", b.load(done), max_sweeps),
+    )
+    b.cbranch(again, loop, after)
+    b.position_at_end(after)
 
 
 @vector_code()
 @meaning(_measure_tile)
-def measure_tile(code, tile, cross, gram, inverse, active, change, objective):
-    """As `sweep_tile`, but moves nothing: the steps that each coordinate would take."""
-    _emit_sweep(code, tile, cross, gram, inverse, active, change, objective, move=False)
+def measure_tile(narrow, tile, cross, gram, inverse, n, change, objective):
+    """As one sweep of `settle_tile`, but move nothing: the steps that each would take."""
+    code = _tile_code(narrow)
+    live = _first_lanes(code, n)
+    _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, move=False)
 
 
-def _emit_sweep(narrow, tile, cross, gram, inverse, active, change, objective, *, move):
-    code = VectorBuilder(narrow.context, narrow.b, narrow.dtype, SWEEP_BYTES)
+def _tile_code(narrow):
+    return VectorBuilder(narrow.context, narrow.b, narrow.dtype, SWEEP_BYTES)
+
+
+def _first_lanes(code, n):
+    """Return the vectors of a tile that have 1 in its first n lanes, and 0 beyond."""
+    end, numbers = code.splat(code.b.sitofp(n, code.scalar)), np.arange(TILE_VECTORS * code.lanes)
+    vectors = [
+        ir.Constant(code.vector, [float(t) for t in part])
+        for part in numbers.reshape(TILE_VECTORS, code.lanes)
+    ]
+    masks = [code.b.fcmp_ordered("<", vector, end) for vector in vectors]
+    return [code.b.uitofp(mask, code.vector) for mask in masks]
+
+
+def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, move):
+    """Emit one sweep; return its `change`. `live` has 1 for rows that move, and 0."""
     b, columns = code.b, range(TILE_VECTORS)
     depth = code.length(gram)
 
@@ -128,7 +212,6 @@ def _emit_sweep(narrow, tile, cross, gram, inverse, active, change, objective, *
         return code.at(array.data, code.index(v * code.lanes))
 
     half = ir.Constant(code.vector, [0.5] * code.lanes)
-    live = [code.load(vector(active, v)) for v in columns]
     changes, objectives = (
         [cgutils.alloca_once_value(b, code.zeros) for _ in columns] for _ in range(2)
     )
@@ -163,9 +246,11 @@ def _emit_sweep(narrow, tile, cross, gram, inverse, active, change, objective, *
                     low[p][v] = code.add_product(new, following[p - q], low[p][v])
                 part = code.add_product(b.fmul(diagonal, half), new, b.fsub(low[q][v], c))
                 b.store(code.add_product(part, new, b.load(objectives[v])), objectives[v])
+    changes = [b.load(place) for place in changes]
     for v in columns:
-        code.store(b.load(changes[v]), vector(change, v))
+        code.store(changes[v], vector(change, v))
         code.store(b.load(objectives[v]), vector(objective, v))
+    return changes
 
 
 def _add_gram_rows(code, tile, gram, r0, start, stop, sums):
@@ -184,3 +269,69 @@ def _add_gram_rows(code, tile, gram, r0, start, stop, sums):
 
     flat = code.accumulate(start, stop, [total for pair in sums for total in pair], add)
     return [list(flat[p : p + TILE_VECTORS]) for p in range(0, len(flat), TILE_VECTORS)]
+
+
+def _add_earlier(crosses, sums, fade, i, n):
+    for part in sums:
+        crosses[:n] += fade * part[i : i + n]
+    sums[:1, i : i + n] = crosses[:n]
+
+
+@vector_code()
+@meaning(_add_earlier)
+def add_earlier(code, crosses, sums, fade, i, n):
+    """Add rows i to i + n of each part of `sums`, times `fade`, and leave the total in the first.
+
+    `crosses` is (at least n, width), `sums` (n_parts, n_rows, width).
+    """
+    b, width = code.b, code.length(crosses, 1)
+
+    def part_row(part):
+        return code.at(sums.data, b.mul(b.add(b.mul(part, code.length(sums, 1)), i), width))
+
+    nothing, size = code.index(0), b.mul(n, width)
+    with cgutils.for_range_slice(b, nothing, code.length(sums), code.index(1), intp=I64) as (p, _):
+        source = part_row(p)
+        with code.offsets(nothing, size) as (offset, _):
+            place = code.at(crosses.data, offset)
+            earlier = code.load(code.at(source, offset))
+            code.store(code.add_product(code.splat(fade), earlier, code.load(place)), place)
+    with code.offsets(nothing, size) as (offset, _):
+        total = code.load(code.at(crosses.data, offset))
+        code.store(total, code.at(part_row(nothing), offset))
+
+
+def _restrict_rows(crosses, l1, support, i, n):
+    crosses[:n] -= l1[i : i + n, None].astype(crosses.dtype) if len(l1) > 1 else l1[0]
+    if len(support):
+        crosses[:n][~support[i : i + n]] = OUT_OF_REACH * np.finfo(crosses.dtype).max
+
+
+@vector_code()
+@meaning(_restrict_rows)
+def restrict_rows(code, crosses, l1, support, i, n):
+    """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
+
+    `l1` has a weight for all rows or one for each, `support` (0 or n_rows, width) whether an
+    entry may be more than zero. An entry of `crosses` so far below zero has a gradient that
+    nothing can outweigh.
+    """
+    b, width, byte = code.b, code.length(crosses, 1), ir.IntType(8)
+    one = b.icmp_signed("==", code.length(l1), code.index(1))
+    supported = b.icmp_signed(">", code.length(support), code.index(0))
+    limit = OUT_OF_REACH * float(np.finfo(f"f{code.itemsize}").max)
+    never = ir.Constant(code.vector, [limit] * code.lanes)
+    bytes_type = ir.VectorType(byte, code.lanes)
+    with cgutils.for_range_slice(b, code.index(0), n, code.index(1), intp=I64) as (t, _):
+        row = b.add(i, t)
+        weight = b.load(code.at(l1.data, b.select(one, code.index(0), row)))
+        weight = code.splat(b.fptrunc(weight, code.scalar) if code.itemsize < 8 else weight)
+        with code.offsets(code.index(0), width) as (c, _):
+            place = code.at(code.row(crosses, t), c)
+            code.store(b.fsub(code.load(place), weight), place)
+        with b.if_then(supported), code.offsets(code.index(0), width) as (c, _):
+            flags = b.bitcast(code.at(code.row(support, row), c), bytes_type.as_pointer())
+            flags = b.load(flags, align=1)
+            place = code.at(code.row(crosses, t), c)
+            free = b.icmp_unsigned("!=", flags, ir.Constant(bytes_type, None))
+            code.store(b.select(free, code.load(place), never), place)

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels.threads import threads_for
-from ..rows import empty_factor
-from .scale import balance, sum_squares
+from ..rows import empty_factor, sum_squares
+from .scale import balance
 
 FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
 

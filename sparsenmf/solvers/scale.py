@@ -2,14 +2,10 @@
 
 import numpy as np
 
+from ..rows import sum_squares
 from ..storage import write_rows
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
-
-
-def sum_squares(factor):
-    """Return the squared lengths of a factor's columns, in float64 and without a copy."""
-    return np.einsum("ir,ir->r", factor, factor, dtype=np.float64)
 
 
 def balance(squares_W, squares_Ht, n_samples, n_features):
