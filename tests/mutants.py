@@ -224,8 +224,12 @@ MUTANTS = [
                 'b.fcmp_ordered(">", diagonal, tiny)',
             ),
             ("b.select(one, code.index(0), row)", "code.index(0)"),
-            ("code.load(place), never), place)", "code.load(place), code.zeros), place)"),
         ],
+    ),
+    *compiled(
+        "kernels/tiles.py",
+        f"{SIMD} -k restricted",
+        [("code.load(place), never), place)", "code.load(place), code.zeros), place)")],
     ),
     *compiled(
         "kernels/tiles.py",
