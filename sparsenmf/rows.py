@@ -7,7 +7,7 @@ import numpy as np
 
 from .storage import map_scratch
 
-VECTOR_BYTES = 32  # checked against `kernels.simd` by the tests; importing that loads numba
+VECTOR_BYTES = 32  # checked against `kernels.vector_code` by the tests; importing that loads numba
 
 
 MAX_BLOCKS = 64

@@ -55,7 +55,7 @@ FUZZ = "tests/test_fuzz.py"
 MUTANTS = [
     # Vector code.
     *compiled(
-        "kernels/simd.py",
+        "kernels/gather.py",
         f"{SIMD} -k gather_rows",
         [
             ("b.mul(turns, code.index(n_chains))", "b.mul(turns, code.index(n_chains - 1))"),
@@ -63,14 +63,14 @@ MUTANTS = [
             ("code.accumulate(whole, stop, chains[:n], add)", "chains[:n]"),
             ("for c in range(1, n_chains):", "for c in range(2, n_chains):"),
             (
-                "code.at(total.data, b.add(offset, code.index(q)))",
-                "code.at(total.data, code.index(q))",
+                "piece.store(value, code.at(target, code.index(q)))",
+                "piece.store(value, target)",
             ),
             ("(code, (width - 1) * code.lanes)]", "(code, 0)]"),
         ],
     ),
     *compiled(
-        "kernels/simd.py",
+        "kernels/gather.py",
         f"{SIMD} -k strips_and_products",
         [
             (
@@ -98,7 +98,7 @@ MUTANTS = [
         ],
     ),
     *compiled(
-        "kernels/simd.py",
+        "kernels/gather.py",
         f"{KERNELS} -k scatter_rows",
         [("code.add_product(x, value, code.load(pointer))", "code.splat(b.load(pointer))")],
     ),
@@ -223,16 +223,18 @@ MUTANTS = [
                 'b.and_(flags, b.fcmp_ordered(">", diagonal, tiny))',
                 'b.fcmp_ordered(">", diagonal, tiny)',
             ),
-            ("b.select(one, code.index(0), row)", "code.index(0)"),
         ],
     ),
     *compiled(
-        "kernels/tiles.py",
+        "kernels/simd.py",
         f"{SIMD} -k restricted",
-        [("code.load(place), never), place)", "code.load(place), code.zeros), place)")],
+        [
+            ("b.select(one, code.index(0), row)", "code.index(0)"),
+            ("code.load(place), never), place)", "code.load(place), code.zeros), place)"),
+        ],
     ),
     *compiled(
-        "kernels/tiles.py",
+        "kernels/simd.py",
         f"{SIMD} -k earlier",
         [
             ("code.add_product(code.splat(fade), earlier,", "b.fadd(earlier,"),
@@ -240,7 +242,7 @@ MUTANTS = [
         ],
     ),
     *compiled(
-        "kernels/simd.py",
+        "kernels/gather.py",
         f"{SIMD} -k gathered",
         [
             (

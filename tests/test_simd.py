@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from sparsenmf.kernels import jit, short_rows, simd, strips, tiles, vector_code
+from sparsenmf.kernels import gather, jit, short_rows, simd, strips, tiles, vector_code
 from sparsenmf.rows import pad_factor, padded_width
 
 from . import reference
@@ -31,22 +31,22 @@ def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
     data, indices = rng.random(nnz + 3).astype(dtype), rng.integers(30, size=nnz + 3)
     total = np.full(other.shape[1], np.nan, dtype)
     for kind in (np.int32, np.int64):
-        compiled(simd.gather_rows, 6)(total, data, indices.astype(kind), 2, 2 + nnz, other)
+        compiled(gather.gather_rows, 6)(total, data, indices.astype(kind), 2, 2 + nnz, other)
         expected = data[2 : 2 + nnz].astype(float) @ other[indices[2 : 2 + nnz]]
         np.testing.assert_allclose(total, expected, rtol=TOLERANCE[dtype])
     again = np.full_like(total, np.nan)
-    simd._gather_rows(again, data, indices, 2, 2 + nnz, other)
+    gather._gather_rows(again, data, indices, 2, 2 + nnz, other)
     np.testing.assert_allclose(again, total, rtol=TOLERANCE[dtype])
 
 
 @DTYPES
 def test_panels_cover_rows_of_every_width(rng, dtype):
     data, indices = rng.random(9).astype(dtype), rng.integers(30, size=9).astype(np.int32)
-    gather, scatter = compiled(simd.gather_rows, 6), compiled(simd.scatter_row, 7)
+    gathers, scatter = compiled(gather.gather_rows, 6), compiled(gather.scatter_row, 7)
     for n_vectors in range(1, 2 * vector_code.PANEL + 3):
         width = n_vectors * vector_code.lanes(np.dtype(dtype).itemsize)
         other, total = rng.random((30, width)).astype(dtype), np.full(width, np.nan, dtype)
-        gather(total, data, indices, 0, 9, other)
+        gathers(total, data, indices, 0, 9, other)
         np.testing.assert_allclose(total, data @ other[indices], rtol=TOLERANCE[dtype])
         sums, expected = np.ones((2, 30, width), dtype)
         scatter(sums, data, indices, 0, 9, other, 4)
@@ -185,15 +185,15 @@ def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
     other = pad_factor(rng.random((30, n_components)), dtype)
     indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 20, 40))])
     data, indices = rng.random(indptr[-1]).astype(dtype), rng.integers(30, size=indptr[-1])
-    gather = compiled(simd.gather_rows, 6)
+    of_row = compiled(gather.gather_rows, 6)
     for n, i in ((8, 0), (5, 35), (1, 39)):  # the last rows have nothing behind them
         expected = np.zeros((8, other.shape[1]), dtype)
         for t in range(n):
-            gather(expected[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
+            of_row(expected[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
         found, again = np.full((2, *expected.shape), np.nan, dtype)
-        compiled(simd.gather_tile, 7)(found, data, indices, indptr, i, n, other)
+        compiled(gather.gather_tile, 7)(found, data, indices, indptr, i, n, other)
         np.testing.assert_array_equal(found, expected)
-        simd._gather_tile(again, data, indices, indptr, i, n, other)
+        gather._gather_tile(again, data, indices, indptr, i, n, other)
         np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype])
 
 
@@ -204,7 +204,7 @@ def test_earlier_products_are_added(rng, dtype, n_parts):
     sums = rng.random((n_parts, 30, 24)).astype(dtype)
     total = crosses.copy()
     total[:5] += 0.3 * sums[:, 11:16].sum(axis=0)
-    for run in (compiled(tiles.add_earlier, 5), tiles._add_earlier):
+    for run in (compiled(simd.add_earlier, 5), simd._add_earlier):
         found, left = crosses.copy(), sums.copy()
         run(found, left, dtype(0.3), 11, 5)
         np.testing.assert_allclose(found, total, rtol=TOLERANCE[dtype])
@@ -221,7 +221,7 @@ def test_rows_are_restricted(rng, dtype, by_row, supported):
     l1, out = rng.random(30 if by_row else 1), -0.1 * np.finfo(dtype).max
     expected = crosses.copy()
     expected[:5] -= (l1[11:16, None] if by_row else l1[0]).astype(dtype)
-    for run in (compiled(tiles.restrict_rows, 5), tiles._restrict_rows):
+    for run in (compiled(simd.restrict_rows, 5), simd._restrict_rows):
         found = crosses.copy()
         run(found, l1, support if supported else support[:0], 11, 5)
         kept = support[11:16] | (not supported)
@@ -243,7 +243,7 @@ def test_gathered_strips_and_products(rng, dtype, n_components, nnz):
     np.testing.assert_array_equal(found[:, :nnz], other[indices[3 : 3 + nnz]].T)
     assert not found[:, nnz:].any()
     products = np.full(n, np.nan, dtype)
-    compiled(simd.dot_rows, 6)(products, row, indices, 3, 3 + nnz, other)
+    compiled(gather.dot_rows, 6)(products, row, indices, 3, 3 + nnz, other)
     np.testing.assert_allclose(products[:nnz], row @ found[:, :nnz], rtol=TOLERANCE[dtype])
 
 

@@ -27,16 +27,15 @@ gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
 import numpy as np
 from numba import prange
 
+from .gather import gather_tile
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
 from .pieces import sparse_work
-from .simd import add_gram, copy_rows, extrapolate, gather_tile
+from .simd import add_earlier, add_gram, copy_rows, extrapolate, restrict_rows
 from .tiles import (
     TILE_BYTES,
-    add_earlier,
     invert_diagonal,
     measure_tile,
-    restrict_rows,
     settle_tile,
     transpose,
 )

@@ -6,8 +6,8 @@ follows them (`kernels.strips`) needs no remainder.
 
 import numpy as np
 
+from .gather import dot_rows
 from .jit import inner
-from .simd import dot_rows
 from .vector_code import VECTOR_BYTES
 
 

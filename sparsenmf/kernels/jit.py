@@ -24,7 +24,7 @@ from .pieces import in_pieces
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 """Options of all kernels. No fastmath: it would let the two twins sum in different
-orders; where reassociation pays, `simd` fixes an order that is fast."""
+orders; where reassociation pays, vector code fixes an order that is fast."""
 
 
 class Inner:

@@ -19,11 +19,12 @@ import numpy as np
 from numba import prange
 
 from .entries import allow, copy_values, load_row, multiply_row, whole_vectors
+from .gather import gather_rows, scatter_row
 from .gram import GRAM_CHUNK, clear_gram
 from .jit import inner, kernel
 from .kullback_leibler import sum_divergence
 from .pieces import sparse_work
-from .simd import add_gram, gather_rows, scatter_row
+from .simd import add_gram
 from .strips import FLOOR
 
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses

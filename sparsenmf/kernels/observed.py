@@ -29,11 +29,11 @@ from .entries import (
     weigh_row,
     whole_vectors,
 )
+from .gather import gather_rows
 from .jit import inner, kernel
 from .kullback_leibler import STRIP_ITEMS
 from .pieces import sparse_work
 from .short_rows import short_limit, short_rows_first, update_short_rows
-from .simd import gather_rows
 from .strips import gather_strips, move_and_fit
 from .vector_code import VECTOR_BYTES
 

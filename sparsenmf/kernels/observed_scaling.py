@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from .entries import allow, multiply_row, weigh_row, whole_vectors
+from .gather import gather_rows
 from .jit import inner, kernel
 from .multiplicative import (
     CHUNK,
@@ -21,7 +22,6 @@ from .multiplicative import (
 )
 from .observed import multiply_gram
 from .pieces import sparse_work
-from .simd import gather_rows
 from .strips import FLOOR
 
 

@@ -4,10 +4,11 @@ import numpy as np
 from numba import prange
 
 from ..rows import zeros
+from .gather import gather_rows, scatter_row
 from .gram import GRAM_CHUNK, clear_gram, sum_grams
 from .jit import kernel
 from .pieces import sparse_work
-from .simd import add_gram, gather_rows, scatter_row
+from .simd import add_gram
 
 
 @kernel(per_block=("gram_partials",), work=sparse_work)

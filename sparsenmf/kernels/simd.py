@@ -1,260 +1,16 @@
-"""Vector primitives on whole rows of a factor: gather, copy, sum of outer products.
+"""Vector primitives on whole rows of a factor: copy, correct, extrapolate, outer products.
 
-A factor is kept as a C-ordered array whose row length is a multiple of
-``lanes(itemsize)``, the padding being zero, so that a row is a whole number of vectors
-and no scalar remainder is ever run.
-
-The order of every sum is fixed by the code, not by the compiler (no reassociation), so
-the parallel and the serial twin of a kernel give the same bits.
+Rows are padded, and the order of sums is fixed, as in `kernels.gather`.
 """
 
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import CACHE_LINE, I64, PANEL, meaning, vector_code
+from .vector_code import I64, meaning, vector_code
 
-CHAINS = 8
-"""Sums that run side by side in a gather: fewer would wait for each other's additions."""
-
-PREFETCH = 16
-"""Nonzeros by which a gather asks for coming rows ahead: takes a quarter off its time where
-the other factor does not fit in the cache. Of each row the first cache line, as the machine
-goes on by itself: asking for all of them keeps the load units busy."""
-
-SHORT = 4
-"""Vectors of rows that are not asked for ahead: it costs more than it saves."""
-
-
-def _gather_rows(total, data, indices, start, stop, other):
-    total[:] = data[start:stop] @ other[indices[start:stop]]
-
-
-@vector_code()
-@meaning(_gather_rows)
-def gather_rows(code, total, data, indices, start, stop, other):
-    """total[:] = sum over p in [start, stop) of data[p] * other[indices[p], :].
-
-    One row of a sparse-times-dense product. The row is cut into panels of at
-    most `PANEL` vectors; each panel is one loop over the nonzeros with its sums
-    in registers. `indices` must be valid rows of `other`: nothing is checked.
-    """
-
-    def panel(width, offset):
-        target = code.at(total.data, offset)
-        _gather_panel(code, width, target, data, indices, start, stop, other, offset)
-
-    _in_panels(code, code.length(total), panel)
-
-
-def _gather_tile(crosses, data, indices, indptr, i, n, other):
-    crosses[n:] = 0
-    for t in range(n):
-        _gather_rows(crosses[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
-
-
-@vector_code()
-@meaning(_gather_tile)
-def gather_tile(code, crosses, data, indices, indptr, i, n, other):
-    """crosses[t, :] = x_(i + t) other, sparse rows times a dense factor, and zero from n > 0 on.
-
-    As `gather_rows` for each, but a panel of all rows before the next panel.
-    """
-    b, nothing, one = code.b, code.index(0), code.index(1)
-
-    def panel(width, offset):
-        with cgutils.for_range_slice(b, nothing, code.length(crosses), one, intp=I64) as (t, _):
-            inside = b.icmp_signed("<", t, n)
-            row = code.at(indptr.data, b.add(i, b.select(inside, t, nothing)))
-            start = b.load(row)
-            stop = b.select(inside, b.load(code.at(row, one)), start)
-            target = code.at(code.row(crosses, t), offset)
-            _gather_panel(code, width, target, data, indices, start, stop, other, offset)
-
-    _in_panels(code, code.length(crosses, 1), panel)
-
-
-def _in_panels(code, length, emit):
-    """Emit code for a row of this length, cut into about equal panels, as few as can be.
-
-    emit(number of vectors, offset) emits one of them.
-    """
-    b = code.b
-    n_vectors = b.udiv(length, code.index(code.lanes))
-    done = cgutils.alloca_once_value(b, code.index(0))
-    head, body, end = (b.append_basic_block(name) for name in ("panels", "panel", "panels_end"))
-    b.branch(head)
-    b.position_at_end(head)
-    first = b.load(done)
-    left = b.sub(n_vectors, first)
-    b.cbranch(b.icmp_signed(">", left, code.index(0)), body, end)
-    b.position_at_end(body)
-    offset = b.mul(first, code.index(code.lanes))
-    blocks = {width: b.append_basic_block(f"width{width}") for width in range(1, PANEL + 1)}
-    choice = b.switch(_share(code, left), blocks[PANEL])
-    for width, block in blocks.items():
-        if width < PANEL:
-            choice.add_case(code.index(width), block)
-        b.position_at_end(block)
-        emit(width, offset)
-        b.store(b.add(first, code.index(width)), done)
-        b.branch(head)
-    b.position_at_end(end)
-
-
-def _share(code, left):
-    """Return how many of the vectors that are left the next panel takes."""
-    b = code.b
-    n_panels = b.udiv(b.add(left, code.index(PANEL - 1)), code.index(PANEL))
-    return b.udiv(b.add(left, b.sub(n_panels, code.index(1))), n_panels)
-
-
-def _pieces(code, width):
-    """Return the vectors of a panel, as wide as can be: pairs of (builder, offset in items)."""
-    wide = code.widened()
-    pairs = [(wide, q * code.lanes) for q in range(0, width - 1, 2)]
-    return [*pairs, (code, (width - 1) * code.lanes)] if width % 2 else pairs
-
-
-def _gather_panel(code, width, target, data, indices, start, stop, other, offset):
-    """Store the sum of `width` vectors of the gathered rows from column `offset` on.
-
-    A narrow panel is summed in several chains, by turns, which are added at the end.
-    """
-    b = code.b
-    pieces, n_chains = _pieces(code, width), max(1, CHAINS // width)
-    # Near the end of the matrix there is nothing ahead: ask for what is read at once.
-    inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
-    distance = b.select(inside, code.index(PREFETCH), code.index(0))
-
-    def panel(p):
-        j = b.load(code.at(indices.data, p))
-        row = code.row(other, j if j.type == I64 else b.sext(j, I64))
-        return code.at(row, offset)
-
-    def add(p, totals):
-        if width > SHORT:
-            code.prefetch(panel(b.add(p, distance)), 1)
-        x, row = b.load(code.at(data.data, p)), panel(p)
-        return [
-            piece.add_product(piece.splat(x), piece.load(code.at(row, code.index(q))), total)
-            for (piece, q), total in zip(pieces, totals, strict=True)
-        ]
-
-    def add_by_turns(p, chains):
-        return [
-            total
-            for c in range(n_chains)
-            for total in add(b.add(p, code.index(c)), chains[c * n : (c + 1) * n])
-        ]
-
-    n = len(pieces)
-    turns = b.sdiv(b.sub(stop, start), code.index(n_chains))
-    whole = b.add(start, b.mul(turns, code.index(n_chains)))
-    nothing = [piece.zeros for piece, _ in pieces] * n_chains
-    chains = code.accumulate(start, whole, nothing, add_by_turns, step=n_chains)
-    sums = code.accumulate(whole, stop, chains[:n], add)
-    for c in range(1, n_chains):
-        part = chains[c * n : (c + 1) * n]
-        sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]
-    for (piece, q), value in zip(pieces, sums, strict=True):
-        piece.store(value, code.at(target, code.index(q)))
-
-
-def _scatter_row(sums, data, indices, start, stop, factor, i):
-    for p in range(start, stop):
-        sums[indices[p]] += data[p] * factor[i]
-
-
-@vector_code()
-@meaning(_scatter_row)
-def scatter_row(code, sums, data, indices, start, stop, factor, i):
-    """sums[indices[p]] += data[p] * factor[i] for p in [start, stop).
-
-    The transpose of a gather: a row's share of X' factor. `indices` must be valid rows of
-    `sums`: nothing is checked.
-    """
-    b = code.b
-    inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
-    distance = b.select(inside, code.index(PREFETCH), code.index(0))
-
-    def panel(width, offset):
-        # Not in wider vectors: those that cross a cache line are stored slowly.
-        source = code.at(code.row(factor, i), offset)
-        row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
-
-        def target(p):
-            j = b.load(code.at(indices.data, p))
-            return code.at(code.row(sums, j if j.type == I64 else b.sext(j, I64)), offset)
-
-        def add(p, _):
-            code.prefetch(target(b.add(p, distance)), 1)
-            x, place = code.splat(b.load(code.at(data.data, p))), target(p)
-            for q, value in enumerate(row):
-                pointer = code.at(place, code.index(q * code.lanes))
-                code.store(code.add_product(x, value, code.load(pointer)), pointer)
-            return []
-
-        code.accumulate(start, stop, [], add)
-
-    _in_panels(code, code.length(factor, 1), panel)
-
-
-def _dot_rows(products, row, indices, start, stop, other):
-    products[: stop - start] = other[indices[start:stop]] @ row
-    products[stop - start :] = products[stop - start - 1]
-
-
-@vector_code()
-@meaning(_dot_rows)
-def dot_rows(code, products, row, indices, start, stop, other):
-    """products[p] = row . other[indices[start + p]]; beyond stop - start the last one again.
-
-    `products` is a whole number of vectors, [start, stop) is not empty. A vector of
-    nonzeros at a time: their sums over the components, transposed, add up to one vector.
-    """
-    b, lanes = code.b, code.lanes
-    with code.offsets(code.index(0), code.length(products)) as (p0, _):
-        sources, _ = gathered_rows(code, indices, b.add(start, p0), stop, other)
-
-        def add(offset, totals):
-            weights = code.load(code.at(row.data, offset))
-            return [
-                code.add_product(weights, code.load(code.at(source, offset)), total)
-                for source, total in zip(sources, totals, strict=True)
-            ]
-
-        end = code.length(row)
-        sums = code.accumulate(code.index(0), end, [code.zeros] * lanes, add, step=lanes)
-        sums = code.transposed(list(sums))
-        while len(sums) > 1:
-            half = len(sums) // 2
-            sums = [b.fadd(sums[q], sums[half + q]) for q in range(half)]
-        code.store(sums[0], code.at(products.data, p0))
-
-
-def gathered_rows(code, indices, start, stop, other):
-    """Addresses of the rows of a vector of nonzeros, and whether each is inside [start, stop).
-
-    Those outside are given the last row's. Asks for the rows of nonzeros to come.
-    """
-    b = code.b
-    last = b.sub(stop, code.index(1))
-    end = b.sub(code.length(indices), code.index(1))
-
-    def row(p):
-        j = b.load(code.at(indices.data, p))
-        return code.row(other, j if j.type == I64 else b.sext(j, I64))
-
-    sources, inside = [], []
-    for lane in range(code.lanes):
-        p = b.add(start, code.index(lane))
-        ahead = b.add(p, code.index(PREFETCH))
-        ahead = row(b.select(b.icmp_signed("<", ahead, end), ahead, end))
-        code.prefetch(ahead, 2 * CACHE_LINE // code.vector_bytes)
-        inside.append(b.icmp_signed("<", p, stop))
-        sources.append(row(b.select(inside[-1], p, last)))
-    return sources, inside
+OUT_OF_REACH = -0.125
+"""Of the largest number: the product with X of an entry that must stay zero."""
 
 
 def _copy_rows(target, first, source, start, n):
@@ -334,3 +90,69 @@ def _add_gram_block(code, rows, start, stop, total, r0, s0, n):
         old = b.load(pointer)
         old.align = 8
         b.store(b.fadd(old, b.fpext(sums, wide) if code.itemsize < 8 else sums), pointer).align = 8
+
+
+def _add_earlier(crosses, sums, fade, i, n):
+    for part in sums:
+        crosses[:n] += fade * part[i : i + n]
+    sums[:1, i : i + n] = crosses[:n]
+
+
+@vector_code()
+@meaning(_add_earlier)
+def add_earlier(code, crosses, sums, fade, i, n):
+    """Add rows i to i + n of each part of `sums`, times `fade`, and leave the total in the first.
+
+    `crosses` is (at least n, width), `sums` (n_parts, n_rows, width).
+    """
+    b, width = code.b, code.length(crosses, 1)
+
+    def part_row(part):
+        return code.at(sums.data, b.mul(b.add(b.mul(part, code.length(sums, 1)), i), width))
+
+    nothing, size = code.index(0), b.mul(n, width)
+    with cgutils.for_range_slice(b, nothing, code.length(sums), code.index(1), intp=I64) as (p, _):
+        source = part_row(p)
+        with code.offsets(nothing, size) as (offset, _):
+            place = code.at(crosses.data, offset)
+            earlier = code.load(code.at(source, offset))
+            code.store(code.add_product(code.splat(fade), earlier, code.load(place)), place)
+    with code.offsets(nothing, size) as (offset, _):
+        total = code.load(code.at(crosses.data, offset))
+        code.store(total, code.at(part_row(nothing), offset))
+
+
+def _restrict_rows(crosses, l1, support, i, n):
+    crosses[:n] -= l1[i : i + n, None].astype(crosses.dtype) if len(l1) > 1 else l1[0]
+    if len(support):
+        crosses[:n][~support[i : i + n]] = OUT_OF_REACH * np.finfo(crosses.dtype).max
+
+
+@vector_code()
+@meaning(_restrict_rows)
+def restrict_rows(code, crosses, l1, support, i, n):
+    """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
+
+    `l1` has a weight for all rows or one for each, `support` (0 or n_rows, width) whether an
+    entry may be more than zero. An entry of `crosses` so far below zero has a gradient that
+    nothing can outweigh.
+    """
+    b, width, byte = code.b, code.length(crosses, 1), ir.IntType(8)
+    one = b.icmp_signed("==", code.length(l1), code.index(1))
+    supported = b.icmp_signed(">", code.length(support), code.index(0))
+    limit = OUT_OF_REACH * float(np.finfo(f"f{code.itemsize}").max)
+    never = ir.Constant(code.vector, [limit] * code.lanes)
+    bytes_type = ir.VectorType(byte, code.lanes)
+    with cgutils.for_range_slice(b, code.index(0), n, code.index(1), intp=I64) as (t, _):
+        row = b.add(i, t)
+        weight = b.load(code.at(l1.data, b.select(one, code.index(0), row)))
+        weight = code.splat(b.fptrunc(weight, code.scalar) if code.itemsize < 8 else weight)
+        with code.offsets(code.index(0), width) as (c, _):
+            place = code.at(code.row(crosses, t), c)
+            code.store(b.fsub(code.load(place), weight), place)
+        with b.if_then(supported), code.offsets(code.index(0), width) as (c, _):
+            flags = b.bitcast(code.at(code.row(support, row), c), bytes_type.as_pointer())
+            flags = b.load(flags, align=1)
+            place = code.at(code.row(crosses, t), c)
+            free = b.icmp_unsigned("!=", flags, ir.Constant(bytes_type, None))
+            code.store(b.select(free, code.load(place), never), place)

@@ -7,13 +7,13 @@ sum over nonzeros runs along memory. A strip is a whole number of vectors; what 
 beyond the nonzeros is zero in the strips and in x, and one in y, which leaves all sums
 as they are.
 
-As in `kernels.simd`, the order of every sum is fixed by the code.
+As in `kernels.gather`, the order of every sum is fixed by the code.
 """
 
 import numpy as np
 from llvmlite import ir
 
-from .simd import gathered_rows
+from .gather import gathered_rows
 from .vector_code import meaning, vector_code
 
 FLOOR = 1e-10

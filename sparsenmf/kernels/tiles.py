@@ -27,9 +27,6 @@ chains of fused multiply-adds, which is what two units with a latency of four ca
 
 TILE_BYTES = SWEEP_BYTES * TILE_VECTORS
 
-OUT_OF_REACH = -0.125
-"""Of the largest number: the product with X of an entry that must stay zero."""
-
 
 def tile_rows(dtype):
     """Return the number of rows in a tile."""
@@ -269,69 +266,3 @@ def _add_gram_rows(code, tile, gram, r0, start, stop, sums):
 
     flat = code.accumulate(start, stop, [total for pair in sums for total in pair], add)
     return [list(flat[p : p + TILE_VECTORS]) for p in range(0, len(flat), TILE_VECTORS)]
-
-
-def _add_earlier(crosses, sums, fade, i, n):
-    for part in sums:
-        crosses[:n] += fade * part[i : i + n]
-    sums[:1, i : i + n] = crosses[:n]
-
-
-@vector_code()
-@meaning(_add_earlier)
-def add_earlier(code, crosses, sums, fade, i, n):
-    """Add rows i to i + n of each part of `sums`, times `fade`, and leave the total in the first.
-
-    `crosses` is (at least n, width), `sums` (n_parts, n_rows, width).
-    """
-    b, width = code.b, code.length(crosses, 1)
-
-    def part_row(part):
-        return code.at(sums.data, b.mul(b.add(b.mul(part, code.length(sums, 1)), i), width))
-
-    nothing, size = code.index(0), b.mul(n, width)
-    with cgutils.for_range_slice(b, nothing, code.length(sums), code.index(1), intp=I64) as (p, _):
-        source = part_row(p)
-        with code.offsets(nothing, size) as (offset, _):
-            place = code.at(crosses.data, offset)
-            earlier = code.load(code.at(source, offset))
-            code.store(code.add_product(code.splat(fade), earlier, code.load(place)), place)
-    with code.offsets(nothing, size) as (offset, _):
-        total = code.load(code.at(crosses.data, offset))
-        code.store(total, code.at(part_row(nothing), offset))
-
-
-def _restrict_rows(crosses, l1, support, i, n):
-    crosses[:n] -= l1[i : i + n, None].astype(crosses.dtype) if len(l1) > 1 else l1[0]
-    if len(support):
-        crosses[:n][~support[i : i + n]] = OUT_OF_REACH * np.finfo(crosses.dtype).max
-
-
-@vector_code()
-@meaning(_restrict_rows)
-def restrict_rows(code, crosses, l1, support, i, n):
-    """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
-
-    `l1` has a weight for all rows or one for each, `support` (0 or n_rows, width) whether an
-    entry may be more than zero. An entry of `crosses` so far below zero has a gradient that
-    nothing can outweigh.
-    """
-    b, width, byte = code.b, code.length(crosses, 1), ir.IntType(8)
-    one = b.icmp_signed("==", code.length(l1), code.index(1))
-    supported = b.icmp_signed(">", code.length(support), code.index(0))
-    limit = OUT_OF_REACH * float(np.finfo(f"f{code.itemsize}").max)
-    never = ir.Constant(code.vector, [limit] * code.lanes)
-    bytes_type = ir.VectorType(byte, code.lanes)
-    with cgutils.for_range_slice(b, code.index(0), n, code.index(1), intp=I64) as (t, _):
-        row = b.add(i, t)
-        weight = b.load(code.at(l1.data, b.select(one, code.index(0), row)))
-        weight = code.splat(b.fptrunc(weight, code.scalar) if code.itemsize < 8 else weight)
-        with code.offsets(code.index(0), width) as (c, _):
-            place = code.at(code.row(crosses, t), c)
-            code.store(b.fsub(code.load(place), weight), place)
-        with b.if_then(supported), code.offsets(code.index(0), width) as (c, _):
-            flags = b.bitcast(code.at(code.row(support, row), c), bytes_type.as_pointer())
-            flags = b.load(flags, align=1)
-            place = code.at(code.row(crosses, t), c)
-            free = b.icmp_unsigned("!=", flags, ir.Constant(bytes_type, None))
-            code.store(b.select(free, code.load(place), never), place)

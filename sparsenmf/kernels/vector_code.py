@@ -1,7 +1,7 @@
 """Explicit LLVM vector code behind plain Python functions.
 
 numba runs LLVM without the SLP vectoriser and drops to scalar code where a length is not
-a multiple of its unrolled width, so the primitives of `sparsenmf.kernels.simd` are
+a multiple of its unrolled width, so the primitives of `gather`, `simd` and their neighbours are
 written as LLVM code, with the few phrases of `VectorBuilder`. Each carries a Python body
 that says what it means, and that runs where the JIT is switched off.
 """
