@@ -26,7 +26,7 @@ from .arguments import (
 )
 from .initialization import INITS, initialize
 from .kernels.coordinate_descent import extrapolate_rows, update_rows
-from .kernels.gram import sum_grams
+from .kernels.gram import add_grams
 from .kernels.multiplicative import UPDATE, scale_rows_beta
 from .kernels.threads import resolve_threads, threads_for
 from .kernels.tiles import sweep_depth
@@ -143,9 +143,7 @@ class Stream:
             rows, Frozen(self.Ht, gram, sums, penalty_W), W, loss, TOLERANCE, MAX_SWEEPS,
             threads, partials=partials[: rows.n_blocks],
         )  # fmt: skip
-        batch = np.empty((width, width))
-        sum_grams(1, partials[: rows.n_blocks], batch)
-        self._gram = fade * self._gram + batch
+        self._gram = fade * self._gram + add_grams(partials[: rows.n_blocks])
         gram = penalty_H.fold_into(self._gram)[:depth, :depth].astype(dtype, order="C")
         partials = partials[: columns.n_blocks]
         cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
@@ -155,9 +153,7 @@ class Stream:
             partials, np.empty((columns.n_blocks, 2)),
         )  # fmt: skip
         self._cross, self.Ht = cross, Ht
-        gram = np.empty((width, width))
-        sum_grams(1, partials, gram)
-        self._other = gram, sums
+        self._other = add_grams(partials), sums
         return value
 
     def _learn_kullback_leibler(self, rows, columns, W, loss, penalty_W, penalty_H, fade, threads):
@@ -194,12 +190,11 @@ class Stream:
     def _summarize(self):
         """Return the gram matrix of Ht and the sums of its columns."""
         width, beta = self.Ht.shape[1], self.Ht.dtype.type(0)
-        partials, gram = np.zeros((1, width, width)), np.empty((width, width))
+        partials = np.zeros((1, width, width))
         block = np.array([[0, len(self.Ht)]])
         block.flags.writeable = False  # as in `Rows`: another kernel would be compiled for it
         extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, block, partials)
-        sum_grams(1, partials, gram)
-        return gram, self.Ht.sum(axis=0, dtype=np.float64)
+        return add_grams(partials), self.Ht.sum(axis=0, dtype=np.float64)
 
 
 def open_stream(

@@ -320,7 +320,7 @@ MUTANTS = [
     *interpreted(
         "kernels/gram.py",
         KERNELS,
-        [("gram[r, s] = gram[s, r] = total[s]", "gram[r, s] = total[s]")],
+        [("np.tri(len(gram), k=-1, dtype=bool)", "np.tri(len(gram), k=-2, dtype=bool)")],
     ),
     *interpreted(
         "kernels/products.py",

@@ -163,23 +163,24 @@ def child_interrupted_while_compiling():
     """Ctrl-C again and again in the first call of a kernel, which has to be compiled."""
     import numpy as np
 
-    from sparsenmf.kernels.gram import sum_grams
+    from sparsenmf.kernels.gram import sum_columns
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    partials, gram, interrupts = np.ones((2, 8, 8)), np.empty((8, 8)), 0
+    factor, blocks, sums = np.ones((4, 8)), np.array([[0, 1], [1, 4]]), np.empty((2, 8))
+    interrupts = 0
     for n_threads in (1, 2):
         for delay in (0.02, 0.1, 0.2, 0.3, 0.0):
             timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
             try:
                 timer.start()
-                sum_grams(n_threads, partials, gram)
+                sum_columns(n_threads, factor, blocks, sums)
                 timer.join()
                 time.sleep(0.1)
             except KeyboardInterrupt:
                 interrupts += 1
-        gram[:] = 0
-        sum_grams(n_threads, partials, gram)
-        assert (gram == 2).all()
+        sums[:] = 0
+        sum_columns(n_threads, factor, blocks, sums)
+        assert (sums == [[1], [3]]).all()
     print(interrupts)
 
 

@@ -55,6 +55,15 @@ def test_panels_cover_rows_of_every_width(rng, dtype):
 
 
 @DTYPES
+def test_clear_gram_clears_all_of_it(dtype):
+    for clear in (compiled(simd.clear_gram, 1), simd._clear_gram):
+        around = np.full((5, 8, 8), np.nan, dtype)
+        clear(around[2])
+        assert (around[2] == 0).all()
+        assert np.isnan(around[[0, 1, 3, 4]]).all()
+
+
+@DTYPES
 @WIDTHS
 def test_add_gram_equals_its_meaning(rng, dtype, n_components):
     rows = pad_factor(rng.random((50, n_components)), dtype)

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from ..initialization import draw_start
 from ..kernels.coordinate_descent import update_rows
-from ..kernels.gram import sum_grams
+from ..kernels.gram import add_grams
 from ..kernels.products import measure_rows, scatter_rows
 from ..losses import make_loss
 from ..penalties import Penalty
@@ -124,9 +124,7 @@ def update_block(rows, block, given):
         partials,
         statistics,
     )
-    gram = np.empty((width, width))
-    sum_grams(ONE_THREAD, partials, gram)
-    return Block(out, gram, given.penalty.value(out), float(statistics[:, 1].sum()))
+    return Block(out, add_grams(partials), given.penalty.value(out), float(statistics[:, 1].sum()))
 
 
 def sum_block(rows, block, n_features):

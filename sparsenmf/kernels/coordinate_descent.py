@@ -28,10 +28,10 @@ import numpy as np
 from numba import prange
 
 from .gather import gather_tile
-from .gram import GRAM_CHUNK, clear_gram
+from .gram import GRAM_CHUNK
 from .jit import inner, kernel
 from .pieces import sparse_work
-from .simd import add_earlier, add_gram, copy_rows, extrapolate, restrict_rows
+from .simd import add_earlier, add_gram, clear_gram, copy_rows, extrapolate, restrict_rows
 from .tiles import (
     TILE_BYTES,
     invert_diagonal,

@@ -1,32 +1,26 @@
 """Gram matrices, summed chunk by chunk while the rows are in cache.
 
-Only the upper triangle of a block's sum is meant to be read: `sum_grams` mirrors it.
+Only the upper triangle of a block's sum is meant to be read: `add_grams` mirrors it.
 """
 
 import numpy as np
 from numba import prange
 
-from .jit import inner, kernel
-from .simd import add_gram
+from .jit import kernel
+from .simd import add_gram, clear_gram
 
 GRAM_CHUNK = 128
 """Rows whose products are summed in the factor's own precision before they are added
 to the float64 gram matrix: float32 sums this short lose less than the data's rounding."""
 
 
-@kernel
-def sum_grams(partials, gram):
-    """Set gram to the sum of the blocks' upper triangles, in block order, mirrored.
+def add_grams(partials):
+    """Return the sum of the blocks' upper triangles, in block order, mirrored.
 
-    Each turn of the parallel loop writes one row's part of the triangle and its image.
+    NumPy adds them as fast as a kernel would, and needs no compilation.
     """
-    for r in prange(gram.shape[0]):
-        total = np.zeros(gram.shape[0])
-        for block in range(partials.shape[0]):
-            for s in range(r, gram.shape[0]):
-                total[s] += partials[block, r, s]
-        for s in range(r, gram.shape[0]):
-            gram[r, s] = gram[s, r] = total[s]
+    gram = partials.sum(axis=0)
+    return np.where(np.tri(len(gram), k=-1, dtype=bool), gram.T, gram)
 
 
 @kernel
@@ -51,11 +45,3 @@ def sum_columns(factor, blocks, partials):
         for i in range(blocks[block, 0], blocks[block, 1]):
             for r in range(factor.shape[1]):
                 partials[block, r] += np.float64(factor[i, r])
-
-
-@inner
-def clear_gram(gram_partial):
-    """Set a block's gram matrix to zero."""
-    for r in range(gram_partial.shape[0]):
-        for s in range(gram_partial.shape[1]):
-            gram_partial[r, s] = 0

@@ -20,11 +20,11 @@ from numba import prange
 
 from .entries import allow, copy_values, load_row, multiply_row, whole_vectors
 from .gather import gather_rows, scatter_row
-from .gram import GRAM_CHUNK, clear_gram
+from .gram import GRAM_CHUNK
 from .jit import inner, kernel
 from .kullback_leibler import sum_divergence
 from .pieces import sparse_work
-from .simd import add_gram
+from .simd import add_gram, clear_gram
 from .strips import FLOOR
 
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses

@@ -5,10 +5,10 @@ from numba import prange
 
 from ..rows import zeros
 from .gather import gather_rows, scatter_row
-from .gram import GRAM_CHUNK, clear_gram, sum_grams
+from .gram import GRAM_CHUNK, add_grams
 from .jit import kernel
 from .pieces import sparse_work
-from .simd import add_gram
+from .simd import add_gram, clear_gram
 
 
 @kernel(per_block=("gram_partials",), work=sparse_work)
@@ -36,10 +36,8 @@ def multiply_with_gram(rows, other, out, n_threads):
     """Set out[i] = x_i other for each sparse row x_i, and return the gram matrix of out."""
     width = out.shape[1]
     partials = zeros((rows.n_blocks, width, width), np.float64)
-    gram = np.empty((width, width))
     multiply_rows(n_threads, rows, other, out, partials)
-    sum_grams(1, partials, gram)
-    return gram
+    return add_grams(partials)
 
 
 @kernel

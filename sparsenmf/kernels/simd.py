@@ -44,6 +44,19 @@ def extrapolate(code, previous, current, start, stop, beta):
         code.store(b.select(b.fcmp_ordered("<", value, code.zeros), code.zeros, value), place)
 
 
+def _clear_gram(total):
+    total[:] = 0
+
+
+@vector_code()
+@meaning(_clear_gram)
+def clear_gram(code, total):
+    """Set a matrix to zero, the width of whose rows is a whole number of vectors."""
+    size = code.b.mul(code.length(total), code.length(total, 1))
+    with code.offsets(code.index(0), size) as (offset, _):
+        code.store(code.zeros, code.at(total.data, offset))
+
+
 def _add_gram(rows, start, stop, total):
     part = rows[start:stop]
     for r in range(part.shape[1]):

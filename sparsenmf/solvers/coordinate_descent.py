@@ -3,9 +3,8 @@
 import numpy as np
 
 from ..kernels.coordinate_descent import extrapolate_rows, update_rows
-from ..kernels.gram import sum_grams
+from ..kernels.gram import add_grams
 from ..kernels.products import measure_rows
-from ..kernels.threads import threads_for
 from ..kernels.tiles import sweep_depth
 from ..rows import zeros
 from .alternation import Alternation, check_overflow
@@ -31,7 +30,7 @@ class CoordinateDescent(Alternation):
     def _extend(self, Ht, spare, beta):
         partials = self._partials[: self.columns.n_blocks]
         extrapolate_rows(self.n_threads, Ht, spare, beta, self.columns.blocks, partials)
-        return self._sum(partials)
+        return add_grams(partials)
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):
         fit, _, gram = self._run(
@@ -64,7 +63,7 @@ class CoordinateDescent(Alternation):
             statistics,
         )
         fit, residual = statistics.sum(axis=0).tolist()
-        return fit, residual, self._sum(partials) if want_gram else None
+        return fit, residual, add_grams(partials) if want_gram else None
 
     def _fold(self, gram, penalty, dtype):
         """Return the gram matrix that an update takes, with the L2 weight on its diagonal."""
@@ -72,12 +71,6 @@ class CoordinateDescent(Alternation):
         with np.errstate(over="ignore"):
             gram = gram.astype(dtype, order="C")
         check_overflow(gram.max(), dtype)
-        return gram
-
-    def _sum(self, partials):
-        """Add the blocks' gram matrices; on several threads where there is enough to add."""
-        gram = np.empty(partials.shape[1:])
-        sum_grams(threads_for(self.n_threads, partials.size), partials, gram)
         return gram
 
     def _resolve(self, fit, W, Ht):

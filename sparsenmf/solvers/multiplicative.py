@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..kernels.gram import add_grams
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows, scale_rows_beta
 from .coordinate_descent import CoordinateDescent
 from .kullback_leibler import ColumnSums
@@ -29,7 +30,7 @@ class MultiplicativeFrobenius(CoordinateDescent):
             partials,
             statistics,
         )
-        return float(statistics[:, 0].sum()), 0.0, self._sum(partials) if want_gram else None
+        return float(statistics[:, 0].sum()), 0.0, add_grams(partials) if want_gram else None
 
 
 class MultiplicativeBeta(ColumnSums):

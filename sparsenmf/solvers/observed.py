@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels.gram import multiply_factor
+from ..kernels.gram import add_grams, multiply_factor
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE
 from ..kernels.observed import update_rows_observed
 from ..kernels.observed_scaling import scale_rows_observed
@@ -39,7 +39,7 @@ class ObservedDescent(CoordinateDescent):
             return fit, residual, gram
         partials = self._partials[: rows.n_blocks]
         multiply_factor(self.n_threads, factor if max_sweeps == 0 else out, rows.blocks, partials)
-        return fit, residual, self._sum(partials)
+        return fit, residual, add_grams(partials)
 
     def _squared_error(self, W, Ht):
         everywhere = 0.0
