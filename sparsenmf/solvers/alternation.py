@@ -204,7 +204,7 @@ class Alternation(ABC):
         self.momentum.beta, self.momentum.cap = map(float, numbers["momentum"])
         self._n_accepted, self.stalled = int(numbers["n_accepted"]), bool(numbers["stalled"])
         spare = self._spare[1]
-        self._summary_Ht = self._extend(spare.copy(), spare, Ht.dtype.type(0))
+        self._summary_Ht = self._extend(spare, spare, Ht.dtype.type(0))  # unchanged
         self._beta = float(numbers["beta"])
 
     def optimality(self):

@@ -114,7 +114,8 @@ class MixedDescent(CoordinateDescent):
             return
         k = self.n_components
         for wide, name, penalty in ((W, "W", self.penalty_W), (Ht, "Ht", self.penalty_H)):
-            np.copyto(wide[:, :k], arrays[name][:, :k], where=penalty.free[:k])
+            free = slice(k) if penalty.free.all() else np.flatnonzero(penalty.free[:k])
+            wide[:, free] = arrays[name][:, free]
         self.current, self._inexact = Iterate(W, Ht, numbers["objective"]), True
         if correct:
             self._extrapolate()  # without momentum, which is for the summary of this Ht
@@ -124,7 +125,8 @@ class MixedDescent(CoordinateDescent):
             self._correct()
         spare = self._spare[1]
         spare[:, :k] = arrays["next_Ht"][:, :k]
-        np.copyto(spare, Ht, where=~self.penalty_H.free)  # what is frozen stays to the bit
+        frozen = np.flatnonzero(~self.penalty_H.free)
+        spare[:, frozen] = Ht[:, frozen]  # what is frozen stays to the bit
         self._take_up(numbers | {"objective": self.current.objective, "stalled": False})
 
     def _empty_like(self, factor, folder=None):
