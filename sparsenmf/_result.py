@@ -17,6 +17,7 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
+    run.release()
     order, scales, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
     H = weights.unscale_H(H)
     history = np.array(stopping.history)

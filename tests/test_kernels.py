@@ -378,6 +378,29 @@ def test_sum_squares_equals_its_definition(rng, dtype, shape):
     np.testing.assert_allclose(rows_module.sum_squares(array), expected.astype(float), rtol)
 
 
+@pytest.mark.parametrize("n_bytes", [1, 1000, rows_module.LARGE_PAGE, 5_000_001])
+@pytest.mark.parametrize("refused", [False, True])
+def test_working_arrays_are_zero_and_aligned(n_bytes, refused, monkeypatch):
+    if refused:
+
+        def refuse(*arguments, **options):
+            raise OSError("Cannot allocate memory")
+
+        monkeypatch.setattr(rows_module.mmap, "mmap", refuse)
+    array = rows_module.zeros((n_bytes,), np.uint8)
+    assert array.shape == (n_bytes,)
+    assert not array.any()
+    assert array.ctypes.data % rows_module.CACHE_LINE == 0
+    array[:] = 7
+    assert not rows_module.zeros((n_bytes,), np.uint8).any()  # whatever was freed before
+    assert (array == 7).all()
+
+
+def test_no_memory_is_a_memory_error():
+    with pytest.raises(MemoryError):
+        rows_module.zeros((2**60,), np.uint8)
+
+
 def test_padding_is_whole_vectors():
     assert rows_module.VECTOR_BYTES == vector_code.VECTOR_BYTES
     assert rows_module.TILE_ROWS % tiles.tile_rows(np.float32) == 0

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from ..rows import zeros
-from .gather import gather_rows, scatter_row
+from .gather import gather_rows, gather_tile, scatter_row
 from .gram import GRAM_CHUNK, add_grams
 from .jit import kernel
 from .pieces import sparse_work
@@ -25,9 +25,8 @@ def multiply_rows(rows, other, out, gram_partials):
             clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
-            for i in range(chunk, chunk_end):
-                start, stop = rows.indptr[i], rows.indptr[i + 1]
-                gather_rows(out[i], rows.data, rows.indices, start, stop, other)
+            n, part = chunk_end - chunk, out[chunk:chunk_end]
+            gather_tile(part, rows.data, rows.indices, rows.indptr, chunk, n, other)
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
 

@@ -222,6 +222,10 @@ class Alternation(ABC):
         )
         return self.loss.relative_residual(residual_W + residual_Ht)
 
+    def release(self):
+        """Give back the memory of all but the current iterate; nothing follows."""
+        del self.rows, self.columns, self._spare
+
     def _accelerate(self):
         if self._beta > 0:
             self.momentum.grow()

@@ -8,7 +8,7 @@ accuracy. A run that is over before that has its objective computed anew in doub
 
 import numpy as np
 
-from ..rows import Rows, begins_in_single, empty_factor, padded_width
+from ..rows import Rows, begins_in_single, empty_factor, padded_width, zeros
 from .alternation import Iterate
 from .coordinate_descent import CoordinateDescent
 
@@ -146,7 +146,8 @@ def _in_single(part):
     """Return rows, a factor or a penalty as a run in single precision takes it."""
     single = np.float32
     if isinstance(part, Rows):
-        data = part.data.astype(single)
+        data = zeros(part.data.shape, single)
+        data[:] = part.data
         data.flags.writeable = False
         return part._replace(data=data, weights=data[:0])
     if isinstance(part, np.ndarray):
