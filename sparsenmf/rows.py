@@ -118,7 +118,9 @@ def make_blocks(indptr, n_components):
     n_rows = len(indptr) - 1
     wanted = max(-(-n_rows // BLOCK_ROWS), FEW_BLOCKS)
     n_blocks = min(n_rows, wanted, count_blocks(n_components))
-    work = indptr + np.arange(n_rows + 1) * row_work(n_components)
+    each = row_work(n_components)
+    work = np.arange(0, (n_rows + 1) * each, each)
+    work += indptr
     bounds = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
     bounds[0], bounds[-1] = 0, n_rows
     # Whole tiles, but for blocks of few heavy rows, and at the end.
