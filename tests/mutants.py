@@ -331,8 +331,8 @@ MUTANTS = [
                 "v * (x - y) * (x - y) + rows.absent * y * y",
             ),
             (
-                "for i in range(parts[part], parts[part + 1]):\n            scatter",
-                "for i in range(parts[part] + 1, parts[part + 1]):\n            scatter",
+                "min(GRAM_CHUNK, parts[part + 1] - i)",
+                "min(GRAM_CHUNK, parts[part + 1] - i - 1)",
             ),
         ],
     ),

@@ -207,6 +207,23 @@ def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
 
 
 @DTYPES
+@WIDTHS
+def test_a_tile_is_scattered_as_its_rows_are(rng, dtype, n_components):
+    factor = pad_factor(rng.random((40, n_components)), dtype)
+    indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 20, 40))])
+    data, indices = rng.random(indptr[-1]).astype(dtype), rng.integers(30, size=indptr[-1])
+    of_row = compiled(gather.scatter_row, 7)
+    for n, i in ((8, 0), (5, 35), (0, 40)):  # the last rows have nothing behind them
+        expected, found, again = np.zeros((3, 30, factor.shape[1]), dtype)
+        for t in range(i, i + n):
+            of_row(expected, data, indices, indptr[t], indptr[t + 1], factor, t)
+        compiled(gather.scatter_tile, 7)(found, data, indices, indptr, i, n, factor)
+        np.testing.assert_array_equal(found, expected)
+        gather._scatter_tile(again, data, indices, indptr, i, n, factor)
+        np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype])
+
+
+@DTYPES
 @pytest.mark.parametrize("n_parts", [1, 3])
 def test_earlier_products_are_added(rng, dtype, n_parts):
     crosses = rng.random((8, 24)).astype(dtype)

@@ -172,30 +172,59 @@ def scatter_row(code, sums, data, indices, start, stop, factor, i):
     The transpose of a gather: a row's share of X' factor. `indices` must be valid rows of
     `sums`: nothing is checked.
     """
+
+    def panel(width, offset):
+        source = code.at(code.row(factor, i), offset)
+        _scatter_panel(code, width, sums, data, indices, start, stop, source, offset)
+
+    _in_panels(code, code.length(factor, 1), panel)
+
+
+def _scatter_tile(sums, data, indices, indptr, i, n, factor):
+    for t in range(i, i + n):
+        _scatter_row(sums, data, indices, indptr[t], indptr[t + 1], factor, t)
+
+
+@vector_code()
+@meaning(_scatter_tile)
+def scatter_tile(code, sums, data, indices, indptr, i, n, factor):
+    """Add the shares of rows i to i + n to X' factor.
+
+    As `scatter_row` for each, but a panel of all rows before the next panel.
+    """
+    b, one = code.b, code.index(1)
+
+    def panel(width, offset):
+        with cgutils.for_range_slice(b, i, b.add(i, n), one, intp=I64) as (row, _):
+            bounds = code.at(indptr.data, row)
+            start, stop = b.load(bounds), b.load(code.at(bounds, one))
+            source = code.at(code.row(factor, row), offset)
+            _scatter_panel(code, width, sums, data, indices, start, stop, source, offset)
+
+    _in_panels(code, code.length(factor, 1), panel)
+
+
+def _scatter_panel(code, width, sums, data, indices, start, stop, source, offset):
+    """Add multiples of `width` vectors from `source` to the sums, from column `offset` on."""
     b = code.b
     inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
     distance = b.select(inside, code.index(PREFETCH), code.index(0))
+    # Not in wider vectors: those that cross a cache line are stored slowly.
+    row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
 
-    def panel(width, offset):
-        # Not in wider vectors: those that cross a cache line are stored slowly.
-        source = code.at(code.row(factor, i), offset)
-        row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
+    def target(p):
+        j = b.load(code.at(indices.data, p))
+        return code.at(code.row(sums, j if j.type == I64 else b.sext(j, I64)), offset)
 
-        def target(p):
-            j = b.load(code.at(indices.data, p))
-            return code.at(code.row(sums, j if j.type == I64 else b.sext(j, I64)), offset)
+    def add(p, _):
+        code.prefetch(target(b.add(p, distance)), 1)
+        x, place = code.splat(b.load(code.at(data.data, p))), target(p)
+        for q, value in enumerate(row):
+            pointer = code.at(place, code.index(q * code.lanes))
+            code.store(code.add_product(x, value, code.load(pointer)), pointer)
+        return []
 
-        def add(p, _):
-            code.prefetch(target(b.add(p, distance)), 1)
-            x, place = code.splat(b.load(code.at(data.data, p))), target(p)
-            for q, value in enumerate(row):
-                pointer = code.at(place, code.index(q * code.lanes))
-                code.store(code.add_product(x, value, code.load(pointer)), pointer)
-            return []
-
-        code.accumulate(start, stop, [], add)
-
-    _in_panels(code, code.length(factor, 1), panel)
+    code.accumulate(start, stop, [], add)
 
 
 def _dot_rows(products, row, indices, start, stop, other):

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from ..rows import zeros
-from .gather import gather_rows, gather_tile, scatter_row
+from .gather import gather_rows, gather_tile, scatter_tile
 from .gram import GRAM_CHUNK, add_grams
 from .jit import kernel
 from .pieces import sparse_work
@@ -49,10 +49,9 @@ def scatter_rows(rows, parts, factor, sums):
     not. Each turn of the parallel loop writes to its own sums.
     """
     for part in prange(sums.shape[0]):
-        for i in range(parts[part], parts[part + 1]):
-            scatter_row(
-                sums[part], rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], factor, i
-            )
+        for i in range(parts[part], parts[part + 1], GRAM_CHUNK):
+            n = min(GRAM_CHUNK, parts[part + 1] - i)
+            scatter_tile(sums[part], rows.data, rows.indices, rows.indptr, i, n, factor)
 
 
 @kernel
