@@ -11,7 +11,7 @@ from .losses import check_beta
 from .rows import begins_in_single, count_blocks, count_parts, is_tall, padded_width
 from .validation import INT32_MAX
 
-RUNTIME = 15 * 2**20
+RUNTIME = 13 * 2**20
 """What the compiled kernels and the thread pool add to a process in which numba is
 already imported (measured)."""
 
@@ -93,7 +93,7 @@ def estimate_memory(
     --------
     >>> from sparsenmf import estimate_memory
     >>> print(estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000))
-    244 MiB beyond X (conversion 0, transpose 37, factors 192, workspace 15)
+    242 MiB beyond X (conversion 0, transpose 37, factors 192, workspace 13)
     """
     n_components = check_integer(n_components, "n_components", least=1)
     conversion = False

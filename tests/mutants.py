@@ -506,6 +506,16 @@ MUTANTS = [
         ],
     ),
     *interpreted(
+        "rows.py",
+        KERNELS,
+        [
+            ("reshape(side, width).sum(axis=0) + last", "reshape(side, width).sum(axis=0)"),
+            ("len(array) // side * side", "len(array)"),
+            ("start = -buffer.ctypes.data % CACHE_LINE", "start = 0"),
+            ("max(nbytes, whole)", "whole"),
+        ],
+    ),
+    *interpreted(
         "solvers/mixed.py",
         "tests/test_mixed.py",
         [
@@ -516,8 +526,8 @@ MUTANTS = [
             ("self._fit = fit - penalty.value(factor)", "self._fit = fit"),
             ("+ self._fit + self.penalty_H.value(Ht)", "+ self._fit"),
             ("W, Ht) + self.penalty_W.value(W))", "W, Ht))"),
-            ("where=penalty.free[:k])", "where=True)"),
-            ("np.copyto(spare, Ht, where=~self.penalty_H.free)", "pass"),
+            ("slice(k) if penalty.free.all()", "slice(k) if True"),
+            ("spare[:, frozen] = Ht[:, frozen]", "pass"),
             ('if not np.isfinite(numbers["objective"]):', "if False:"),
             ('arrays["W"].dtype == np.float32', "False"),
             ("worth = extrapolate and begins", "worth = begins"),

@@ -32,13 +32,7 @@ from .gram import GRAM_CHUNK
 from .jit import inner, kernel
 from .pieces import sparse_work
 from .simd import add_earlier, add_gram, clear_gram, copy_rows, extrapolate, restrict_rows
-from .tiles import (
-    TILE_BYTES,
-    invert_diagonal,
-    measure_tile,
-    settle_tile,
-    transpose,
-)
+from .tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)

@@ -34,6 +34,9 @@ MAX_ITER = 200  # of `factorize`
 
 PROBE_ITERATIONS = 5
 
+IMPORTED = 12 * 2**20
+"""Bytes that stability takes for what it imports, scipy.optimize above all (measured)."""
+
 
 class Restarts:
     """Stability: the same X from different starts."""
@@ -315,7 +318,7 @@ def _forecast(kind, candidates, options):
     X, most = kind.training(0), candidates[-1]
     copies = 0 if X is kind.X else X.nnz * (X.dtype.itemsize + 4)
     starts = kind.n_folds * most * X.shape[1] * X.dtype.itemsize
-    memory = estimate_memory(X, most).total + copies + kind.scratch + starts
+    memory = estimate_memory(X, most).total + copies + kind.scratch + starts + IMPORTED
     return SelectionForecast(kind.n_folds * len(candidates), seconds, memory)
 
 
