@@ -512,7 +512,6 @@ MUTANTS = [
             ("reshape(side, width).sum(axis=0) + last", "reshape(side, width).sum(axis=0)"),
             ("len(array) // side * side", "len(array)"),
             ("start = -buffer.ctypes.data % CACHE_LINE", "start = 0"),
-            ("max(nbytes, whole)", "whole"),
         ],
     ),
     *interpreted(
