@@ -401,6 +401,13 @@ def test_no_memory_is_a_memory_error():
         rows_module.zeros((2**60,), np.uint8)
 
 
+@pytest.mark.parametrize("scale", [1e-24, 1e-13, 1e16, 1e25])
+def test_sum_squares_keeps_what_single_precision_cannot_hold(rng, scale):
+    array = (rng.random((5000, 8)) * scale).astype(np.float32)
+    expected = (array.astype(float) ** 2).sum(axis=0)
+    np.testing.assert_allclose(rows_module.sum_squares(array), expected, rtol=1e-12)
+
+
 def test_padding_is_whole_vectors():
     assert rows_module.VECTOR_BYTES == vector_code.VECTOR_BYTES
     assert rows_module.TILE_ROWS % tiles.tile_rows(np.float32) == 0

@@ -188,12 +188,17 @@ def test_the_diagonal_is_inverted_where_it_may(rng, dtype):
         np.testing.assert_array_equal(inverse, expected)
 
 
+def sparse_rows(rng, dtype):
+    """CSR arrays of 40 rows, some of them empty, and 30 columns."""
+    indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 20, 40))])
+    return rng.random(indptr[-1]).astype(dtype), rng.integers(30, size=indptr[-1]), indptr
+
+
 @DTYPES
 @WIDTHS
 def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
     other = pad_factor(rng.random((30, n_components)), dtype)
-    indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 20, 40))])
-    data, indices = rng.random(indptr[-1]).astype(dtype), rng.integers(30, size=indptr[-1])
+    data, indices, indptr = sparse_rows(rng, dtype)
     of_row = compiled(gather.gather_rows, 6)
     for n, i in ((8, 0), (5, 35), (1, 39)):  # the last rows have nothing behind them
         expected = np.zeros((8, other.shape[1]), dtype)
@@ -210,8 +215,7 @@ def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
 @WIDTHS
 def test_a_tile_is_scattered_as_its_rows_are(rng, dtype, n_components):
     factor = pad_factor(rng.random((40, n_components)), dtype)
-    indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 20, 40))])
-    data, indices = rng.random(indptr[-1]).astype(dtype), rng.integers(30, size=indptr[-1])
+    data, indices, indptr = sparse_rows(rng, dtype)
     of_row = compiled(gather.scatter_row, 7)
     for n, i in ((8, 0), (5, 35), (0, 40)):  # the last rows have nothing behind them
         expected, found, again = np.zeros((3, 30, factor.shape[1]), dtype)
