@@ -126,9 +126,7 @@ def _gather_panel(code, width, target, data, indices, start, stop, other, offset
     distance = b.select(inside, code.index(PREFETCH), code.index(0))
 
     def panel(p):
-        j = b.load(code.at(indices.data, p))
-        row = code.row(other, j if j.type == I64 else b.sext(j, I64))
-        return code.at(row, offset)
+        return code.at(code.row(other, code.entry(indices, p)), offset)
 
     def add(p, totals):
         if width > SHORT:
@@ -213,8 +211,7 @@ def _scatter_panel(code, width, sums, data, indices, start, stop, source, offset
     row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
 
     def target(p):
-        j = b.load(code.at(indices.data, p))
-        return code.at(code.row(sums, j if j.type == I64 else b.sext(j, I64)), offset)
+        return code.at(code.row(sums, code.entry(indices, p)), offset)
 
     def add(p, _):
         code.prefetch(target(b.add(p, distance)), 1)
@@ -270,8 +267,7 @@ def gathered_rows(code, indices, start, stop, other):
     end = b.sub(code.length(indices), code.index(1))
 
     def row(p):
-        j = b.load(code.at(indices.data, p))
-        return code.row(other, j if j.type == I64 else b.sext(j, I64))
+        return code.row(other, code.entry(indices, p))
 
     sources, inside = [], []
     for lane in range(code.lanes):

@@ -226,9 +226,8 @@ def gather_columns(code, strips, chosen, indices, indptr, other):
             stop = b.load(code.at(indptr.data, b.add(i, code.index(1))))
             place = b.add(start, p)
             keep = b.and_(real, b.icmp_signed("<", place, stop))
-            j = b.load(code.at(indices.data, b.select(keep, place, none)))
             inside.append(keep)
-            rows.append(code.row(other, j if j.type == I64 else b.sext(j, I64)))
+            rows.append(code.row(other, code.entry(indices, b.select(keep, place, none))))
         return rows, inside
 
     def one_vector(rows, inside, r0, place, n):

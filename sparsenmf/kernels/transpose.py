@@ -2,13 +2,19 @@
 
 import numpy as np
 from numba import prange
+from numba.core import cgutils
 
 from ..rows import freeze_rows, zeros
 from .jit import kernel
 from .threads import threads_for
+from .vector_code import I64, meaning, vector_code
 
 COUNTERS = 4  # entries for each counter, at least
-WORK = 8  # multiply-adds that take as long as moving an entry
+WORK = 4  # multiply-adds that take as long as moving an entry
+
+AHEAD = 64
+"""Entries by which places to write to are asked for ahead: takes 40% off the time where the
+transpose does not fit in the cache, as stores wait for each other, and adds some where it does."""
 
 
 def transpose_rows(rows, n_columns, n_components, n_threads=1):
@@ -47,8 +53,8 @@ def move_entries(rows, parts, heads, data, indices, indptr):
     loops writes to its own row of `heads`, and to places that are its own.
     """
     for part in prange(parts.shape[0] - 1):
-        for p in range(rows.indptr[parts[part]], rows.indptr[parts[part + 1]]):
-            heads[part, rows.indices[p]] += 1
+        first, last = parts[part], parts[part + 1]
+        count_columns(heads[part], rows.indices, rows.indptr[first], rows.indptr[last])
     place = 0
     for j in range(heads.shape[1]):
         for part in range(heads.shape[0]):
@@ -57,9 +63,57 @@ def move_entries(rows, parts, heads, data, indices, indptr):
             place += count
         indptr[j + 1] = place
     for part in prange(parts.shape[0] - 1):
-        head = heads[part]
-        for i in range(parts[part], parts[part + 1]):
-            for p in range(rows.indptr[i], rows.indptr[i + 1]):
-                q = head[rows.indices[p]]
-                head[rows.indices[p]] = q + 1
-                data[q], indices[q] = rows.data[p], i
+        first, last = parts[part], parts[part + 1]
+        move_part(data, indices, heads[part], rows.data, rows.indices, rows.indptr, first, last)
+
+
+def _count_columns(counts, indices, start, stop):
+    counts += np.bincount(indices[start:stop], minlength=len(counts))
+
+
+@vector_code()
+@meaning(_count_columns)
+def count_columns(code, counts, indices, start, stop):
+    """Add to counts[j] how often j is among indices[start:stop]."""
+    b, one = code.b, code.index(1)
+    with cgutils.for_range_slice(b, start, stop, one, intp=I64) as (p, _):
+        counter = code.at(counts.data, code.entry(indices, p))
+        b.store(b.add(b.load(counter), one), counter)
+
+
+def _move_part(to_data, to_indices, head, data, indices, indptr, first, last):
+    for i in range(first, last):
+        entries = slice(indptr[i], indptr[i + 1])
+        places = head[indices[entries]]
+        to_data[places], to_indices[places] = data[entries], i
+        head[indices[entries]] += 1
+
+
+@vector_code()
+@meaning(_move_part)
+def move_part(code, to_data, to_indices, head, data, indices, indptr, first, last):
+    """Move the entries of rows first to last to where their columns' heads are, and these on.
+
+    The columns of a row must differ.
+    """
+    b, one = code.b, code.index(1)
+
+    def head_of(p):
+        return code.at(head.data, code.entry(indices, p))
+
+    with cgutils.for_range_slice(b, first, last, one, intp=I64) as (i, _):
+        bounds = code.at(indptr.data, i)
+        start, stop = b.load(bounds), b.load(code.at(bounds, one))
+        kind = to_indices.data.type.pointee
+        number = i if kind == I64 else b.trunc(i, kind)
+        inside = b.icmp_signed("<=", b.add(stop, code.index(AHEAD)), code.length(indices))
+        distance = b.select(inside, code.index(AHEAD), code.index(0))
+        with cgutils.for_range_slice(b, start, stop, one, intp=I64) as (p, _):
+            coming = b.load(head_of(b.add(p, distance)))
+            for target in (to_data, to_indices):
+                code.prefetch(code.at(target.data, coming), 1, write=True)
+            place = b.load(head_of(p))
+            b.store(b.add(place, one), head_of(p))
+            b.store(b.load(code.at(data.data, p)), code.at(to_data.data, place))
+            b.store(number, code.at(to_indices.data, place))
+

@@ -131,6 +131,11 @@ class VectorBuilder:
     def at(self, pointer, offset):
         return self.b.gep(pointer, [offset])
 
+    def entry(self, indices, p):
+        """Return indices[p], of either index type, as an index."""
+        j = self.b.load(self.at(indices.data, p))
+        return j if j.type == I64 else self.b.sext(j, I64)
+
     def load(self, pointer):
         value = self.b.load(self.b.bitcast(pointer, self.vector.as_pointer()))
         value.align = self.itemsize  # rows need no alignment beyond the item's
@@ -140,16 +145,16 @@ class VectorBuilder:
         instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
         instruction.align = self.itemsize
 
-    def prefetch(self, pointer, n_vectors):
-        """Ask for the cache lines of `n_vectors` vectors that will soon be read."""
+    def prefetch(self, pointer, n_vectors, *, write=False):
+        """Ask for the cache lines of `n_vectors` vectors that will soon be read, or written."""
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         # The name has carried the pointer's type since LLVM spells all of them alike.
         call = self.b.module.declare_intrinsic("llvm.prefetch.p0", (), kind)
         address = self.b.bitcast(pointer, byte)
-        read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
+        what, keep, data = (ir.Constant(number, value) for value in (int(write), 3, 1))
         for line in range(0, n_vectors * self.lanes * self.itemsize, CACHE_LINE):
-            self.b.call(call, [self.b.gep(address, [self.index(line)]), read, keep, data])
+            self.b.call(call, [self.b.gep(address, [self.index(line)]), what, keep, data])
 
     def splat(self, scalar):
         """Return a vector whose lanes all hold `scalar`."""
