@@ -122,7 +122,7 @@ def make_blocks(indptr, n_components):
     each = row_work(n_components)
     work = np.arange(0, (n_rows + 1) * each, each)
     work += indptr
-    bounds = np.searchsorted(work, np.linspace(0, work[-1], n_blocks + 1))
+    bounds = np.searchsorted(work, work[-1] * np.arange(n_blocks + 1) // n_blocks)
     bounds[0], bounds[-1] = 0, n_rows
     # Whole tiles, but for blocks of few heavy rows, and at the end.
     small = np.diff(bounds) < BLOCK_ROWS
@@ -144,7 +144,7 @@ def row_work(n_components):
 
 def count_blocks(n_components):
     """Return the number of blocks of a side with many rows."""
-    return int(np.clip(GRAM_BUDGET // n_components**2, MIN_BLOCKS, MAX_BLOCKS))
+    return min(max(GRAM_BUDGET // n_components**2, MIN_BLOCKS), MAX_BLOCKS)
 
 
 def is_tall(shape, nnz):

@@ -336,13 +336,19 @@ MUTANTS = [
             ),
         ],
     ),
+    *compiled(
+        "kernels/transpose.py",
+        "tests/test_kernels.py -k move_entries",
+        [
+            ("b.store(b.add(place, one), head_of(p))", "b.store(place, head_of(p))"),
+            ("b.store(b.add(b.load(counter), one), counter)", "pass"),
+            ("b.trunc(i, kind)", "b.trunc(first, kind)"),
+        ],
+    ),
     *interpreted(
         "kernels/transpose.py",
         KERNELS,
-        [
-            ("head[rows.indices[p]] = q + 1", "head[rows.indices[p]] = q"),
-            ("parts[0], parts[-1] = 0, rows.n_rows", "parts[0] = 0"),
-        ],
+        [("parts[0], parts[-1] = 0, rows.n_rows", "parts[0] = 0")],
     ),
     *interpreted(
         "kernels/kullback_leibler.py",
@@ -391,10 +397,11 @@ MUTANTS = [
         [
             ("index.max() >= size", "index.max() > size"),
             ("index.min() < 0 or index.max() >= size", "index.max() >= size"),
-            (
-                "high := indices[: indptr[-1]].max()) < n_minor",
-                "high := indices[: indptr[-1]].max()) <= n_minor",
-            ),
+            ('view(f"u{stored.itemsize}").max() >= n_minor', "max() >= n_minor"),
+            (".max() >= n_minor", ".max() > n_minor"),
+            ("part[1:] <= part[:-1]", "part[1:] < part[:-1]"),
+            ("[start : start + CHUNK + 1]", "[start : start + CHUNK]"),
+            ("(starts > indptr[:-2]) & ", ""),
             ("indptr[1:] < indptr[:-1]", "indptr[1:] < indptr[:-1] - 1"),
             ("< indptr[-1]:\n", "< indptr[-1] - 1:\n"),
             ("elif indptr[0] != 0:", "elif indptr[0] < 0:"),

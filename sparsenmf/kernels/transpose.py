@@ -116,4 +116,3 @@ def move_part(code, to_data, to_indices, head, data, indices, indptr, first, las
             b.store(b.add(place, one), head_of(p))
             b.store(b.load(code.at(data.data, p)), code.at(to_data.data, place))
             b.store(number, code.at(to_indices.data, place))
-
