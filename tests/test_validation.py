@@ -1,7 +1,6 @@
 """The gate: what is accepted means the same in any format, type, order and storage."""
 
 import warnings
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsenmf import factorize, validation
+from sparsenmf import factorize
 from sparsenmf.validation import check_matrix
 
 from .problems import SPARSE, dense_of, small_integers
@@ -103,13 +102,6 @@ def test_order_duplicates_zeros_and_index_types_do_not_matter(X, form):
     for side in (Y, Y.T.tocsr()):  # one compiled kernel, half the traffic
         assert side.indices.dtype == np.int32
     np.testing.assert_array_equal(Y.toarray(), dense_of(X))
-
-
-@settings(max_examples=100, deadline=None)
-@given(csr_matrices(), st.integers(1, 7))
-def test_canonical_is_what_scipy_calls_so(X, chunk):
-    with mock.patch.object(validation, "CHUNK", chunk):
-        assert validation._is_canonical(X.indptr, X.indices) == X.has_canonical_format
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])
