@@ -296,15 +296,19 @@ MUTANTS = [
             ("y[first + (p - start) * step]", "y[first + (p - start)]"),
         ],
     ),
-    *interpreted(
-        "kernels/entries.py",
-        KL,
+    *compiled(
+        "kernels/simd.py",
+        "tests/test_simd.py -k loaded_and_copied",
         [
-            (
-                "x[p] = data[start + p] if p < stop - start else 0",
-                "x[p] = data[start + p] if p < stop - start else 1",
-            )
+            ("code.offsets(whole, code.length(x))", "code.offsets(n, code.length(x))"),
+            ("for_range_slice(b, whole, n, one", "for_range_slice(b, whole, whole, one"),
+            ("code.offsets(code.index(0), whole)", "code.offsets(code.index(0), code.index(0))"),
         ],
+    ),
+    *compiled(
+        "kernels/gather.py",
+        "tests/test_simd.py -k strips_and_products",
+        [("b.select(there, sums[0], ones)", "b.select(there, sums[0], sums[0])")],
     ),
     *interpreted(
         "kernels/coordinate_descent.py",
@@ -559,7 +563,6 @@ MUTANTS = [
 
 EQUIVALENT = {
     "zero": "only read to settle a row again that is settled already",
-    "x[p] = data[start + p] if p < stop - start else 1": "y is one there, and strips are zero",
     "parts[0] = 0": "the rows that are left out at the end are empty",
     'if size < info["bytes"]:': "what is too long has no place behind its array either",
 }

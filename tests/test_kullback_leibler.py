@@ -42,9 +42,8 @@ def run_update(X, other, factor, *, l1=0.0, l2=0.0, max_sweeps=2, tolerance=0.1,
     statistics = np.full((rows.n_blocks, 2), np.nan)
     sums = padded.sum(axis=0, dtype=float)
     penalty = make_penalty(l1, l2, padded.shape[1])
-    update_rows_kl(
-        n_threads, rows, padded, sums, penalty, start, out, max_sweeps, tolerance, True, statistics
-    )
+    options = (max_sweeps, tolerance, True, None, statistics)
+    update_rows_kl(n_threads, rows, padded, sums, penalty, start, out, *options)
     np.testing.assert_array_equal(start[:, : factor.shape[1]], factor)
     assert not out[:, factor.shape[1] :].any()
     return out[:, : factor.shape[1]], *statistics.sum(axis=0)

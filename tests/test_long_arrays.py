@@ -85,7 +85,7 @@ def kernels():
 
     def descend_kl(rows, W, Ht, out):
         found = statistics(rows)
-        update_rows_kl(1, rows, Ht, sums(Ht), penalty, W, out, 2, 0.1, True, found)
+        update_rows_kl(1, rows, Ht, sums(Ht), penalty, W, out, 2, 0.1, True, None, found)
         return found
 
     def descend_observed(rows, W, Ht, out):

@@ -70,7 +70,7 @@ def descend(absent, max_sweeps, tolerance):
 
 def descend_kl(max_sweeps, tolerance):
     def call(n_threads, rows, other, sums, penalty, factor, out, statistics):
-        options = (max_sweeps, tolerance, True, statistics)
+        options = (max_sweeps, tolerance, True, True, statistics)
         update_rows_kl(n_threads, rows, other, sums, penalty, factor, out, *options)
 
     return call, lambda other: [other.sum(axis=0, dtype=float)]

@@ -91,6 +91,22 @@ def test_copy_rows_copies_just_these(rng, dtype):
 
 
 @DTYPES
+@pytest.mark.parametrize("n", [0, 1, 8, 13, 24])
+def test_rows_are_loaded_and_copied_whole(rng, dtype, n):
+    data = rng.random(40).astype(dtype)
+    for load in (compiled(simd.load_row, 4), simd._load_row):
+        x = np.full(34, np.nan, dtype)
+        load(x[1:33], data, 5, 5 + n)
+        np.testing.assert_array_equal(x[1 : n + 1], data[5 : 5 + n])
+        assert (x[n + 1 : 33] == 0).all()
+        assert np.isnan(x[[0, 33]]).all()
+    for copy in (compiled(simd.copy_values, 2), simd._copy_values):
+        target = np.full(34, np.nan, dtype)
+        copy(target[1:33], x[1:33])
+        np.testing.assert_array_equal(target, x)
+
+
+@DTYPES
 def test_extrapolate_moves_just_these_rows(rng, dtype):
     current, previous = (pad_factor(rng.random((9, 20)), dtype) for _ in range(2))
     expected, again = previous.copy(), previous.copy()
@@ -275,6 +291,10 @@ def test_gathered_strips_and_products(rng, dtype, n_components, nnz):
     products = np.full(n, np.nan, dtype)
     compiled(gather.dot_rows, 6)(products, row, indices, 3, 3 + nnz, other)
     np.testing.assert_allclose(products[:nnz], row @ found[:, :nnz], rtol=TOLERANCE[dtype])
+    assert (products[nnz:] == 1).all()
+    again = np.full(n, np.nan, dtype)
+    gather._dot_rows(again, row, indices, 3, 3 + nnz, other)
+    np.testing.assert_allclose(again, products, rtol=TOLERANCE[dtype])
 
 
 @DTYPES

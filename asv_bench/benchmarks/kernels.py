@@ -94,7 +94,7 @@ class UpdateRowsKl(KernelBenchmark):
     def update(self, rows, other, factor, out, want_objective):
         sums, statistics = other.sum(axis=0, dtype=float), np.zeros((rows.n_blocks, 2))
         penalty = make_penalty(0, 0, other.shape[1])
-        options = (penalty, factor, out, 2, 0.1, want_objective, statistics)
+        options = (penalty, factor, out, 2, 0.1, want_objective, None, statistics)
         self.kernel(self.n_threads, rows, other, sums, *options)
 
     def time_rows_of_W(self, *_):

@@ -6,7 +6,6 @@ follows them (`kernels.strips`) needs no remainder.
 
 import numpy as np
 
-from .gather import dot_rows
 from .jit import inner
 from .vector_code import VECTOR_BYTES
 
@@ -25,20 +24,6 @@ def longest_row(indptr, first, last):
     for i in range(first, last):
         longest = max(longest, indptr[i + 1] - indptr[i])
     return longest
-
-
-@inner
-def copy_values(target, source):
-    """Copy an array; a slice assignment, of any shapes, would compile for much longer."""
-    for p in range(target.shape[0]):
-        target[p] = source[p]
-
-
-@inner
-def load_row(x, data, start, stop):
-    """Set x to the values of a row, and zero beyond."""
-    for p in range(x.shape[0]):
-        x[p] = data[start + p] if p < stop - start else 0
 
 
 @inner
@@ -68,15 +53,6 @@ def clear_unobserved(row, movable, rows, i):
     if rows.absent == 0 and rows.indptr[i] == rows.indptr[i + 1]:
         for r in range(row.shape[0]):
             row[r] = 0 if movable[r] else row[r]
-
-
-@inner
-def multiply_row(y, row, indices, start, stop, other):
-    """Set y = row other' at the nonzeros, and one beyond."""
-    if stop > start:
-        dot_rows(y, row, indices, start, stop, other)
-        for p in range(stop - start, y.shape[0]):
-            y[p] = 1
 
 
 @inner

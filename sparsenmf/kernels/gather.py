@@ -8,6 +8,7 @@ The order of every sum is fixed by the code, not by the compiler (no reassociati
 the parallel and the serial twin of a kernel give the same bits.
 """
 
+from llvmlite import ir
 from numba.core import cgutils
 
 from .vector_code import CACHE_LINE, I64, PANEL, meaning, vector_code
@@ -226,20 +227,22 @@ def _scatter_panel(code, width, sums, data, indices, start, stop, source, offset
 
 def _dot_rows(products, row, indices, start, stop, other):
     products[: stop - start] = other[indices[start:stop]] @ row
-    products[stop - start :] = products[stop - start - 1]
+    products[stop - start :] = 1
 
 
 @vector_code()
 @meaning(_dot_rows)
 def dot_rows(code, products, row, indices, start, stop, other):
-    """products[p] = row . other[indices[start + p]]; beyond stop - start the last one again.
+    """products[p] = row . other[indices[start + p]], and one beyond stop - start.
 
-    `products` is a whole number of vectors, [start, stop) is not empty. A vector of
+    `products` is a whole number of vectors: none if [start, stop) is empty. A vector of
     nonzeros at a time: their sums over the components, transposed, add up to one vector.
     """
     b, lanes = code.b, code.lanes
+    ones = ir.Constant(code.vector, [1.0] * lanes)
+    flags = ir.VectorType(ir.IntType(1), lanes)
     with code.offsets(code.index(0), code.length(products)) as (p0, _):
-        sources, _ = gathered_rows(code, indices, b.add(start, p0), stop, other)
+        sources, inside = gathered_rows(code, indices, b.add(start, p0), stop, other)
 
         def add(offset, totals):
             weights = code.load(code.at(row.data, offset))
@@ -254,7 +257,10 @@ def dot_rows(code, products, row, indices, start, stop, other):
         while len(sums) > 1:
             half = len(sums) // 2
             sums = [b.fadd(sums[q], sums[half + q]) for q in range(half)]
-        code.store(sums[0], code.at(products.data, p0))
+        there = ir.Constant(flags, ir.Undefined)
+        for lane, flag in enumerate(inside):
+            there = b.insert_element(there, flag, ir.Constant(ir.IntType(32), lane))
+        code.store(b.select(there, sums[0], ones), code.at(products.data, p0))
 
 
 def gathered_rows(code, indices, start, stop, other):

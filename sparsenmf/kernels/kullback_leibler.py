@@ -30,18 +30,11 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
-from .entries import (
-    allow,
-    clear_unobserved,
-    copy_values,
-    load_row,
-    longest_row,
-    multiply_row,
-    weigh_row,
-    whole_vectors,
-)
+from .entries import allow, clear_unobserved, longest_row, weigh_row, whole_vectors
+from .gather import dot_rows
 from .jit import inner, kernel
 from .pieces import sparse_work
+from .simd import copy_values, load_row
 from .strips import FLOOR, gather_strips, move_and_sum, sum_log_ratios
 from .vector_code import VECTOR_BYTES
 
@@ -54,8 +47,9 @@ SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own prec
 
 @kernel(per_block=("statistics",), work=sparse_work)
 def update_rows_kl(
-    rows, other, sums, penalty, factor, out, max_sweeps, tolerance, want_objective, statistics
-):
+    rows, other, sums, penalty, factor, out,
+    max_sweeps, tolerance, want_objective, unequal, statistics,
+):  # fmt: skip
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
     Parameters
@@ -71,6 +65,9 @@ def update_rows_kl(
         A row is done when a full sweep moved it less than this fraction of its first
         sweep, in the metric of the second derivatives.
     want_objective : bool
+    unequal : True or None
+        None if all entries count alike (`Rows.plain`): numba then leaves out what is for
+        others, which takes a third of the time to compile.
     statistics : ndarray of shape (n_blocks, 2), float64
         Overwritten with each block's sum of the row objectives above, if wanted, and,
         with max_sweeps = 0, of the decreases that the steps of single coordinates
@@ -99,19 +96,19 @@ def update_rows_kl(
             x, y, spare, scale = lines[0, :n], lines[1, :n], lines[2, :n], lines[3, :n]
             copy_values(row, factor[i])
             l1, l2 = allow(movable, penalty, i)
-            if max_sweeps > 0:
+            if unequal is not None and max_sweeps > 0:
                 clear_unobserved(row, movable, rows, i)
-            sum_targets(targets, sums, x, spare, rows, start, stop, other)
-            scaled = load_scale(scale, x, rows, start, stop)
+            sum_targets(targets, sums, x, spare, rows, start, stop, other, unequal)
+            load_scale(scale, x, rows, start, stop, unequal)
             change = settle_row(
-                row, movable, strips, x, y, spare, scale, scaled, pair, targets, l1, l2,
+                row, movable, strips, x, y, spare, scale, unequal, pair, targets, l1, l2,
                 rows.indices, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
             copy_values(out[i], row)
             if want_objective:
-                multiply_row(y, row, rows.indices, start, stop, other)
-                scale_products(y, scale, scaled)
+                dot_rows(y, row, rows.indices, start, stop, other)
+                scale_products(y, scale, unequal)
                 objective += sum_divergence(x, y, pair)
                 for r in range(width):
                     w = np.float64(row[r])
@@ -120,52 +117,53 @@ def update_rows_kl(
 
 
 @inner
-def sum_targets(targets, sums, x, excess, rows, start, stop, other):
+def sum_targets(targets, sums, x, excess, rows, start, stop, other, unequal):
     """Load x, weighted, and set targets to the sums of B over all entries, weighted."""
-    for r in range(targets.shape[0]):
-        targets[r] = rows.absent * sums[r]
-    if rows.absent == 1 and rows.weights.shape[0] == 0:
+    if unequal is None:
         load_row(x, rows.data, start, stop)
-        return
-    weigh_row(x, excess, rows, start, stop)
-    for p in range(stop - start):  # not by `gather_rows`, which would compile for a second
-        j = rows.indices[start + p]
+        copy_values(targets, sums)
+    else:
+        weigh_row(x, excess, rows, start, stop)
         for r in range(targets.shape[0]):
-            targets[r] += excess[p] * other[j, r]
-    for r in range(targets.shape[0]):
-        if not targets[r] > 8 * np.finfo(other.dtype).eps * rows.absent * sums[r]:
-            targets[r] = 0  # what rounding has left of nothing
+            targets[r] = rows.absent * sums[r]
+        for p in range(stop - start):  # not by `gather_rows`, which would compile for a second
+            j = rows.indices[start + p]
+            for r in range(targets.shape[0]):
+                targets[r] += excess[p] * other[j, r]
+        for r in range(targets.shape[0]):
+            if not targets[r] > 8 * np.finfo(other.dtype).eps * rows.absent * sums[r]:
+                targets[r] = 0  # what rounding has left of nothing
 
 
 @inner
-def load_scale(scale, x, rows, start, stop):
-    """Set what strips are multiplied by, and return whether they are at all.
+def load_scale(scale, x, rows, start, stop, unequal):
+    """Set what strips are multiplied by, if they are.
 
     Where x is zero, the sums of B are all that counts.
     """
-    if rows.absent == 1 and rows.weights.shape[0] == 0:
-        return False
-    for p in range(scale.shape[0]):
-        scale[p] = 1
-    for p in range(stop - start):
-        v = rows.weights[start + p] if rows.weights.shape[0] > 0 else scale.dtype.type(1)
-        scale[p] = v if x[p] > 0 else 0
-    return True
-
-
-@inner
-def scale_products(y, scale, scaled):
-    """Multiply y by the scale, if it is used; one where that is zero."""
-    for p in range(scale.shape[0] if scaled else 0):
-        y[p] = y[p] * scale[p] if scale[p] > 0 else 1
-
-
-@inner
-def scale_strips(strips, scale, scaled):
-    """Multiply the strips by the scale, if it is used."""
-    for q in range(strips.shape[0] if scaled else 0):
+    if unequal is not None:
         for p in range(scale.shape[0]):
-            strips[q, p] *= scale[p]
+            scale[p] = 1
+        for p in range(stop - start):
+            v = rows.weights[start + p] if rows.weights.shape[0] > 0 else scale.dtype.type(1)
+            scale[p] = v if x[p] > 0 else 0
+
+
+@inner
+def scale_products(y, scale, unequal):
+    """Multiply y by the scale, if it is used; one where that is zero."""
+    if unequal is not None:
+        for p in range(scale.shape[0]):
+            y[p] = y[p] * scale[p] if scale[p] > 0 else 1
+
+
+@inner
+def scale_strips(strips, scale, unequal):
+    """Multiply the strips by the scale, if it is used."""
+    if unequal is not None:
+        for q in range(strips.shape[0]):
+            for p in range(scale.shape[0]):
+                strips[q, p] *= scale[p]
 
 
 @inner
@@ -180,15 +178,15 @@ def sum_divergence(x, y, pair):
 
 @inner
 def settle_row(
-    row, movable, strips, x, y, spare, scale, scaled, pair, sums, l1, l2,
+    row, movable, strips, x, y, spare, scale, unequal, pair, sums, l1, l2,
     indices, start, stop, other, max_sweeps, tolerance,
 ):  # fmt: skip
     """Sweep over a row until it is settled; return the last change (or the residual)."""
     if strips.shape[0] == row.shape[0] and y.shape[0] > 0:
         gather_strips(strips, 0, indices, start, stop, other)
-        scale_strips(strips, scale, scaled)
-    multiply_row(y, row, indices, start, stop, other)
-    scale_products(y, scale, scaled)
+        scale_strips(strips, scale, unequal)
+    dot_rows(y, row, indices, start, stop, other)
+    scale_products(y, scale, unequal)
     for p in range(y.shape[0]):
         y[p] = max(y[p], x.dtype.type(FLOOR) * x[p])
     limit, change = 0.0, 0.0
@@ -198,7 +196,7 @@ def settle_row(
             part = slice(r0, r0 + strips.shape[0])
             if strips.shape[0] < row.shape[0] and y.shape[0] > 0:
                 gather_strips(strips, r0, indices, start, stop, other)
-                scale_strips(strips, scale, scaled)
+                scale_strips(strips, scale, unequal)
             change += sweep_strips(
                 row[part], movable[part], strips, x, y, spare, pair, sums[part], l1, l2,
                 sweep % 2 == 1, max_sweeps > 0,

@@ -18,13 +18,13 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
-from .entries import allow, copy_values, load_row, multiply_row, whole_vectors
-from .gather import gather_rows, scatter_row
+from .entries import allow, whole_vectors
+from .gather import dot_rows, gather_rows, scatter_row
 from .gram import GRAM_CHUNK
 from .jit import inner, kernel
 from .kullback_leibler import sum_divergence
 from .pieces import sparse_work
-from .simd import add_gram, clear_gram
+from .simd import add_gram, clear_gram, copy_values, load_row
 from .strips import FLOOR
 
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
@@ -175,7 +175,7 @@ def scatter_ratios(rows, parts, factor, other, sums):
                 stop = min(start + CHUNK, rows.indptr[i + 1])
                 n = stop - start
                 load_row(x, rows.data, start, stop)
-                multiply_row(y[: whole_vectors(n, y)], factor[i], rows.indices, start, stop, other)
+                dot_rows(y[: whole_vectors(n, y)], factor[i], rows.indices, start, stop, other)
                 for p in range(n):
                     y[p] = x[p] / max(y[p], y.dtype.type(FLOOR) * x[p])
                 scatter_row(sums[part], y, rows.indices[start:stop], 0, n, factor, i)
@@ -229,7 +229,7 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
         n = stop - start
         load_row(x, rows.data, start, stop)
         products = y[: whole_vectors(n, y)]
-        multiply_row(products, factor[i], rows.indices, start, stop, other)
+        dot_rows(products, factor[i], rows.indices, start, stop, other)
         measured = mode in (OBJECTIVE, UPDATE_AND_OBJECTIVE)
         if measured and beta == 1:
             objective += sum_divergence(x[: products.shape[0]], products, part)
@@ -270,7 +270,7 @@ def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, y, p
         columns = other[start : start + CHUNK]
         n = columns.shape[0]
         for t in range(n_rows):
-            multiply_row(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
+            dot_rows(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
             for p in range(n):
                 raised = power(max(np.float64(y[p]), floor), beta - 1)
                 objective += np.float64(y[p]) * raised / beta if beta != 0 else 0.0

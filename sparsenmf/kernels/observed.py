@@ -20,20 +20,13 @@ column sums of no size mean that what is absent does not count.
 import numpy as np
 from numba import prange
 
-from .entries import (
-    allow,
-    copy_values,
-    longest_row,
-    multiply_row,
-    sum_squares,
-    weigh_row,
-    whole_vectors,
-)
-from .gather import gather_rows
+from .entries import allow, longest_row, sum_squares, weigh_row, whole_vectors
+from .gather import dot_rows, gather_rows
 from .jit import inner, kernel
 from .kullback_leibler import STRIP_ITEMS
 from .pieces import sparse_work
 from .short_rows import short_limit, short_rows_first, update_short_rows
+from .simd import copy_values
 from .strips import gather_strips, move_and_fit
 from .vector_code import VECTOR_BYTES
 
@@ -104,7 +97,7 @@ def update_rows_observed(
             copy_values(out[i], row)
             if want_objective:
                 multiply_gram(product, row, places, gram)
-                multiply_row(lines[2, :n], row, rows.indices, start, stop, other)
+                dot_rows(lines[2, :n], row, rows.indices, start, stop, other)
                 objective += 0.5 * sum_squares(lines[2], 0, 1, rows, start, stop)
                 for r in range(width):
                     w = np.float64(row[r])
@@ -129,7 +122,7 @@ def settle_observed(
     if strips.shape[0] == row.shape[0] and y.shape[0] > 0:
         gather_strips(strips, 0, rows.indices, start, stop, other)
     multiply_gram(product, row, places, gram)
-    multiply_row(y, row, rows.indices, start, stop, other)
+    dot_rows(y, row, rows.indices, start, stop, other)
     limit, change = 0.0, 0.0
     for sweep in range(max(max_sweeps, 1)):
         change = 0.0

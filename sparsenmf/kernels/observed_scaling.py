@@ -6,8 +6,8 @@ The problem is that of `kernels.observed`, for every beta divergence.
 import numpy as np
 from numba import prange
 
-from .entries import allow, multiply_row, weigh_row, whole_vectors
-from .gather import gather_rows
+from .entries import allow, weigh_row, whole_vectors
+from .gather import dot_rows, gather_rows
 from .jit import inner, kernel
 from .multiplicative import (
     CHUNK,
@@ -97,7 +97,7 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
         n = whole_vectors(stop - start, other)
         x, excess, y = lines[0, :n], lines[1, :n], lines[2, :n]
         weigh_row(x, excess, rows, start, stop)
-        multiply_row(y, factor[i], rows.indices, start, stop, other)
+        dot_rows(y, factor[i], rows.indices, start, stop, other)
         for p in range(stop - start):
             x_p, y_p = np.float64(rows.data[start + p]), np.float64(y[p])
             if mode == OBJECTIVE:

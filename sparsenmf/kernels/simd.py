@@ -27,6 +27,36 @@ def copy_rows(code, target, first, source, start, n):
         code.store(code.load(code.at(read, offset)), code.at(write, offset))
 
 
+def _copy_values(target, source):
+    target[:] = source
+
+
+@vector_code()
+@meaning(_copy_values)
+def copy_values(code, target, source):
+    """target[:] = source, of the same type and length, a whole number of vectors."""
+    with code.offsets(code.index(0), code.length(target)) as (p, _):
+        code.store(code.load(code.at(source.data, p)), code.at(target.data, p))
+
+
+def _load_row(x, data, start, stop):
+    x[: stop - start], x[stop - start :] = data[start:stop], 0
+
+
+@vector_code()
+@meaning(_load_row)
+def load_row(code, x, data, start, stop):
+    """Set x, a whole number of vectors, to data[start:stop], and zero beyond."""
+    b, one, n = code.b, code.index(1), code.b.sub(stop, start)
+    source, whole = code.at(data.data, start), code.b.and_(n, code.index(-code.lanes))
+    with code.offsets(code.index(0), whole) as (p, _):
+        code.store(code.load(code.at(source, p)), code.at(x.data, p))
+    with code.offsets(whole, code.length(x)) as (p, _):
+        code.store(code.zeros, code.at(x.data, p))
+    with cgutils.for_range_slice(b, whole, n, one, intp=I64) as (p, _):
+        b.store(b.load(code.at(source, p)), code.at(x.data, p))
+
+
 def _extrapolate(previous, current, start, stop, beta):
     now, before = current[start:stop], previous[start:stop]
     before[:] = np.maximum(now + beta * (now - before), 0)

@@ -23,7 +23,8 @@ class ColumnSums(Alternation):
 
     def _sum_columns(self, factor, rows):
         partials = np.empty((rows.n_blocks, factor.shape[1]))
-        sum_columns(self.n_threads, factor, rows.blocks, partials)
+        # On one thread: it is as fast as memory, and compiles in a fifth of the time.
+        sum_columns(1, factor, rows.blocks, partials)
         sums = partials.sum(axis=0)
         check_overflow(np.float64(sums.max()), factor.dtype)
         return sums
@@ -57,6 +58,7 @@ class KullbackLeibler(ColumnSums):
             max_sweeps,
             SWEEP_TOLERANCE,
             want_objective,
+            None if rows.plain else True,
             statistics,
         )
         return statistics.sum(axis=0).tolist()
