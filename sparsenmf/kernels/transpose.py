@@ -12,7 +12,7 @@ from .vector_code import I64, meaning, vector_code
 COUNTERS = 4  # entries for each counter, at least
 WORK = 4  # multiply-adds that take as long as moving an entry
 
-AHEAD = 64
+AHEAD = 128
 """Entries by which places to write to are asked for ahead: takes 40% off the time where the
 transpose does not fit in the cache, as stores wait for each other, and adds some where it does."""
 
