@@ -103,6 +103,17 @@ def meaning(python_body):
     return decorate
 
 
+def _rolled(module):
+    """Return the mark of loops that LLVM is not to unroll.
+
+    Unrolled, they were 3% to 5% slower at 50 components, and took a tenth longer to compile.
+    """
+    flag = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    mark = module.add_metadata([flag, flag])  # the same one for the same operands
+    mark.operands = (mark, flag)  # LLVM wants such a mark to begin with itself
+    return mark
+
+
 class VectorBuilder:
     """The few LLVM phrases that the emitters below are written in."""
 
@@ -217,7 +228,8 @@ class VectorBuilder:
         added = add(p, running)
         following = b.add(p, self.index(step))
         loop_end = b.block
-        b.cbranch(b.icmp_signed("<", following, stop), loop, after)
+        again = b.cbranch(b.icmp_signed("<", following, stop), loop, after)
+        again.set_metadata("llvm.loop", _rolled(b.module))
         p.add_incoming(start, before)
         p.add_incoming(following, loop_end)
         b.position_at_end(after)

@@ -90,8 +90,8 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
     _fill_evenly(W, rows, frozen)
     if loss.beta == 1:
         unequal = None if rows.plain else True
-        options = (max_sweeps, tol, want_loss, unequal, statistics)
-        update_rows_kl(n_threads, rows, Ht, frozen.sums, penalty, W, W, *options)
+        rest = (max_sweeps, tol, want_loss, unequal, statistics)
+        update_rows_kl(n_threads, rows, Ht, frozen.sums, penalty, W, W, *rest)
         return loss.constant + float(statistics[:, 0].sum()) if want_loss else None
     none = np.empty((0, 0, W.shape[1]), W.dtype)
     options: tuple = (frozen.sums, loss.beta, exponent(loss.beta), loss.floor, penalty)
