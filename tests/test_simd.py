@@ -54,6 +54,18 @@ def test_panels_cover_rows_of_every_width(rng, dtype):
         np.testing.assert_allclose(sums, expected, rtol=TOLERANCE[dtype])
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_loops_are_not_unrolled(rng):
+    call = compiled(gather.gather_rows, 6)
+    other, indices = rng.random((5, 104)), np.arange(5)
+    call(np.empty(104), rng.random(5), indices, 0, 5, other)
+    (assembly,) = call.inspect_asm().values()
+    if "vfmadd" not in assembly:
+        pytest.skip("this machine has other instructions")
+    # At most one for each vector of the widest panel.
+    assert max(part.count("vfmadd") for part in assembly.split("\n.LBB")) <= vector_code.PANEL
+
+
 @DTYPES
 def test_clear_gram_clears_all_of_it(dtype):
     for clear in (compiled(simd.clear_gram, 1), simd._clear_gram):
