@@ -122,7 +122,7 @@ def make_blocks(indptr, n_components):
     each = row_work(n_components)
     work = np.arange(0, (n_rows + 1) * each, each)
     work += indptr
-    bounds = np.searchsorted(work, work[-1] * np.arange(n_blocks + 1) // n_blocks)
+    bounds = np.searchsorted(work, work[-1] * np.arange(n_blocks + 1) // max(n_blocks, 1))
     bounds[0], bounds[-1] = 0, n_rows
     # Whole tiles, but for blocks of few heavy rows, and at the end.
     small = np.diff(bounds) < BLOCK_ROWS
