@@ -153,7 +153,7 @@ def repack(rng, path, folder):
 def is_npy(content):
     try:
         np.load(io.BytesIO(content))
-    except Exception:
+    except Exception:  # whatever NumPy says of damaged bytes: it does not read them
         return False
     return True
 
@@ -334,7 +334,7 @@ def announces_rows(path):
     if path.suffix == ".gz":
         try:
             content = gzip.decompress(content)
-        except Exception:
+        except Exception:  # damaged, so that it may hold any number
             return True
     return b"2147483648" in content or b"4294967296" in content
 
