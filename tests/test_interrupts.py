@@ -15,6 +15,8 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
+from sparsenmf import rows
+from sparsenmf.solvers import mixed
 
 from .children import TIMEOUT, expected, finish_child, posix, solve, start_child
 
@@ -70,8 +72,8 @@ def test_interrupt_returns_the_factors_reached_and_the_process_goes_on():
     assert digest == expected()
 
 
-def interrupt_at_line(X, n):
-    """Factorize; Ctrl-C comes at the n-th line run between the second and third callback."""
+def interrupt_at_line(X, n, after):
+    """Factorize; Ctrl-C comes at the n-th line run between a callback and the next."""
     lines, tracer = 0, sys.gettrace()
 
     def count(frame, event, _):
@@ -85,8 +87,8 @@ def interrupt_at_line(X, n):
         return count if frame.f_code.co_filename.startswith(sparsenmf.__path__[0]) else None
 
     def switch(state):
-        sys.settrace(enter if state.n_iter == 2 else tracer)
-        sys._getframe(1).f_trace = count if state.n_iter == 2 else tracer
+        sys.settrace(enter if state.n_iter == after else tracer)
+        sys._getframe(1).f_trace = count if state.n_iter == after else tracer
 
     try:
         return sparsenmf.factorize(X, 3, random_state=0, max_iter=4, tol=0, callback=switch)
@@ -94,10 +96,21 @@ def interrupt_at_line(X, n):
         sys.settrace(tracer)
 
 
-def test_interrupt_at_any_line_leaves_a_consistent_result():
+@pytest.mark.parametrize(
+    ("after", "in_single"),
+    [
+        pytest.param(2, False, id="one precision"),
+        pytest.param(2, True, id="first in single"),
+        pytest.param(1, True, id="from single to double"),
+    ],
+)
+def test_interrupt_at_any_line_leaves_a_consistent_result(after, in_single, monkeypatch):
+    if in_single:
+        monkeypatch.setattr(rows, "SINGLE_WORK", 0)
+        monkeypatch.setattr(mixed, "ENOUGH", 1e9 if after == 1 else 0)
     X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
     for n in itertools.count(1):
-        model = interrupt_at_line(X, n)
+        model = interrupt_at_line(X, n, after)
         assert len(model.time_history) == len(model.objective_history), n
         actual = 0.5 * ((X.toarray() - model.W @ model.H) ** 2).sum()
         assert model.objective == pytest.approx(actual, rel=1e-9), n

@@ -31,6 +31,7 @@ class MixedDescent(CoordinateDescent):
         *, extrapolate=True, **options,
     ):  # fmt: skip
         self._single: CoordinateDescent | None = None
+        self._reached: tuple | None = None  # by single precision, and not yet taken up
         self._fit, self._inexact = 0.0, False
         worth = extrapolate and begins_in_single(W.dtype, rows.nnz, n_components)
         if worth and _fits_single(loss, W, Ht):
@@ -102,14 +103,22 @@ class MixedDescent(CoordinateDescent):
         self._inexact = False
 
     def _widen(self, *, correct=False):
-        """Go on in double precision from where single precision has come to."""
-        if self._single is None:
+        """Go on in double precision from where single precision has come to.
+
+        If Ctrl-C comes in between, the next call begins again and ends it.
+        """
+        if self._single is not None:
+            self._reached, self._single = self._single.state(), None
+        if self._reached is None:
             return
-        (numbers, arrays), self._single = self._single.state(), None
+        self._take_over(*self._reached, correct=correct)
+        self._reached = None
+
+    def _take_over(self, numbers, arrays, *, correct):
         W, Ht = self._start
         self._spare = self._empty_like(W), self._empty_like(Ht)
-        self.current = Iterate(W, Ht, np.inf)
         if not np.isfinite(numbers["objective"]):  # there has not been an iteration
+            self.current = Iterate(W, Ht, np.inf)
             self._extrapolate()
             return
         k = self.n_components

@@ -24,9 +24,9 @@ def alternate(run, stopping, weights, callback, progress, checkpoint):
     except KeyboardInterrupt:
         if not stopping.history:
             raise
+        run.settle()
         # The iterate may be newer than the last record: the two must agree.
         stopping.history[-1] = (run.current.objective, stopping.history[-1][1])
-        run.settle()
         reason = "interrupted"
     finally:
         display.close()
