@@ -55,15 +55,22 @@ def test_panels_cover_rows_of_every_width(rng, dtype):
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
-def test_loops_are_not_unrolled(rng):
-    call = compiled(gather.gather_rows, 6)
-    other, indices = rng.random((5, 104)), np.arange(5)
-    call(np.empty(104), rng.random(5), indices, 0, 5, other)
+@pytest.mark.parametrize(
+    ("function", "n_args", "args", "most"),
+    [
+        (gather.gather_rows, 6, (np.empty(104), np.ones(5), np.arange(5), 0, 5, np.ones((5, 104))),
+         vector_code.PANEL),  # one for each vector of the widest panel
+        (simd.extrapolate, 5, (np.ones((5, 8)), np.ones((5, 8)), 0, 5, 0.5), 1),
+    ],
+    ids=["sums in registers", "vector by vector"],
+)  # fmt: skip
+def test_loops_are_not_unrolled(function, n_args, args, most):
+    call = compiled(function, n_args)
+    call(*args)
     (assembly,) = call.inspect_asm().values()
     if "vfmadd" not in assembly:
         pytest.skip("this machine has other instructions")
-    # At most one for each vector of the widest panel.
-    assert max(part.count("vfmadd") for part in assembly.split("\n.LBB")) <= vector_code.PANEL
+    assert max(part.count("vfmadd") for part in assembly.split("\n.LBB")) <= most
 
 
 @DTYPES

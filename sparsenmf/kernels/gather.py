@@ -11,7 +11,7 @@ the parallel and the serial twin of a kernel give the same bits.
 from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import CACHE_LINE, I64, PANEL, meaning, vector_code
+from .vector_code import CACHE_LINE, PANEL, meaning, vector_code
 
 CHAINS = 8
 """Sums that run side by side in a gather: fewer would wait for each other's additions."""
@@ -62,7 +62,7 @@ def gather_tile(code, crosses, data, indices, indptr, i, n, other):
     b, nothing, one = code.b, code.index(0), code.index(1)
 
     def panel(width, offset):
-        with cgutils.for_range_slice(b, nothing, code.length(crosses), one, intp=I64) as (t, _):
+        with code.steps(nothing, code.length(crosses)) as t:
             inside = b.icmp_signed("<", t, n)
             row = code.at(indptr.data, b.add(i, b.select(inside, t, nothing)))
             start = b.load(row)
@@ -194,7 +194,7 @@ def scatter_tile(code, sums, data, indices, indptr, i, n, factor):
     b, one = code.b, code.index(1)
 
     def panel(width, offset):
-        with cgutils.for_range_slice(b, i, b.add(i, n), one, intp=I64) as (row, _):
+        with code.steps(i, b.add(i, n)) as row:
             bounds = code.at(indptr.data, row)
             start, stop = b.load(bounds), b.load(code.at(bounds, one))
             source = code.at(code.row(factor, row), offset)
@@ -241,7 +241,7 @@ def dot_rows(code, products, row, indices, start, stop, other):
     b, lanes = code.b, code.lanes
     ones = ir.Constant(code.vector, [1.0] * lanes)
     flags = ir.VectorType(ir.IntType(1), lanes)
-    with code.offsets(code.index(0), code.length(products)) as (p0, _):
+    with code.offsets(code.index(0), code.length(products)) as p0:
         sources, inside = gathered_rows(code, indices, b.add(start, p0), stop, other)
 
         def add(offset, totals):

@@ -9,12 +9,11 @@ on their length alone: what a row becomes does not depend on those beside it.
 """
 
 import numpy as np
-from numba.core import cgutils
 
 from .entries import sum_squares
 from .jit import inner
 from .tiles import SWEEP_BYTES, TILE_BYTES, TILE_VECTORS
-from .vector_code import I64, VectorBuilder, meaning, vector_code
+from .vector_code import VectorBuilder, meaning, vector_code
 
 SHORT_ITEMS = 2**15
 """Entries of the strips of a tile, for the cache: beyond 24 nonzeros at 50 components, and 128
@@ -241,12 +240,12 @@ def gather_columns(code, strips, chosen, indices, indptr, other):
     whole = b.and_(height, code.index(-lanes))
     length = b.sdiv(code.length(strips, 1), n_lanes)
     with (
-        cgutils.for_range_slice(b, none, length, code.index(1), intp=I64) as (p, _),
-        code.offsets(none, n_lanes) as (t0, _),
+        code.steps(none, length) as p,
+        code.offsets(none, n_lanes) as t0,
     ):
         rows, inside = sources(p, t0)
         place = b.add(b.mul(p, n_lanes), t0)
-        with code.offsets(none, whole) as (r0, _):
+        with code.offsets(none, whole) as r0:
             one_vector(rows, inside, r0, place, lanes)
         for n in range(1, lanes):
             with b.if_then(b.icmp_signed("==", b.sub(height, whole), code.index(n))):

@@ -5,9 +5,8 @@ Rows are padded, and the order of sums is fixed, as in `kernels.gather`.
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
 
-from .vector_code import I64, meaning, vector_code
+from .vector_code import meaning, vector_code
 
 OUT_OF_REACH = -0.125
 """Of the largest number: the product with X of an entry that must stay zero."""
@@ -23,7 +22,7 @@ def copy_rows(code, target, first, source, start, n):
     """target[first : first + n] = source[start : start + n], rows of the same width."""
     width = code.length(source, 1)
     read, write = code.row(source, start), code.row(target, first)
-    with code.offsets(code.index(0), code.b.mul(n, width)) as (offset, _):
+    with code.offsets(code.index(0), code.b.mul(n, width)) as offset:
         code.store(code.load(code.at(read, offset)), code.at(write, offset))
 
 
@@ -35,7 +34,7 @@ def _copy_values(target, source):
 @meaning(_copy_values)
 def copy_values(code, target, source):
     """target[:] = source, of the same type and length, a whole number of vectors."""
-    with code.offsets(code.index(0), code.length(target)) as (p, _):
+    with code.offsets(code.index(0), code.length(target)) as p:
         code.store(code.load(code.at(source.data, p)), code.at(target.data, p))
 
 
@@ -47,13 +46,13 @@ def _load_row(x, data, start, stop):
 @meaning(_load_row)
 def load_row(code, x, data, start, stop):
     """Set x, a whole number of vectors, to data[start:stop], and zero beyond."""
-    b, one, n = code.b, code.index(1), code.b.sub(stop, start)
+    b, n = code.b, code.b.sub(stop, start)
     source, whole = code.at(data.data, start), code.b.and_(n, code.index(-code.lanes))
-    with code.offsets(code.index(0), whole) as (p, _):
+    with code.offsets(code.index(0), whole) as p:
         code.store(code.load(code.at(source, p)), code.at(x.data, p))
-    with code.offsets(whole, code.length(x)) as (p, _):
+    with code.offsets(whole, code.length(x)) as p:
         code.store(code.zeros, code.at(x.data, p))
-    with cgutils.for_range_slice(b, whole, n, one, intp=I64) as (p, _):
+    with code.steps(whole, n) as p:
         b.store(b.load(code.at(source, p)), code.at(x.data, p))
 
 
@@ -68,7 +67,7 @@ def extrapolate(code, previous, current, start, stop, beta):
     """Set previous <- max(0, current + beta * (current - previous)), rows start to stop."""
     b, width = code.b, code.length(current, 1)
     factor = code.splat(beta)
-    with code.offsets(b.mul(start, width), b.mul(stop, width)) as (offset, _):
+    with code.offsets(b.mul(start, width), b.mul(stop, width)) as offset:
         now, place = code.load(code.at(current.data, offset)), code.at(previous.data, offset)
         value = code.add_product(factor, b.fsub(now, code.load(place)), now)
         code.store(b.select(b.fcmp_ordered("<", value, code.zeros), code.zeros, value), place)
@@ -83,7 +82,7 @@ def _clear_gram(total):
 def clear_gram(code, total):
     """Set a matrix to zero, the width of whose rows is a whole number of vectors."""
     size = code.b.mul(code.length(total), code.length(total, 1))
-    with code.offsets(code.index(0), size) as (offset, _):
+    with code.offsets(code.index(0), size) as offset:
         code.store(code.zeros, code.at(total.data, offset))
 
 
@@ -105,11 +104,11 @@ def add_gram(code, rows, start, stop, total):
     b, lanes = code.b, code.lanes
     width = code.length(rows, 1)
     double = code.widened()
-    with code.offsets(code.index(0), width) as (r0, _):
+    with code.offsets(code.index(0), width) as r0:
         pairs = b.and_(b.sub(width, r0), code.index(-double.lanes))
-        with double.offsets(r0, b.add(r0, pairs)) as (s0, _):
+        with double.offsets(r0, b.add(r0, pairs)) as s0:
             _add_gram_block(double, rows, start, stop, total, r0, s0, lanes)
-        with code.offsets(b.add(r0, pairs), width) as (s0, _):
+        with code.offsets(b.add(r0, pairs), width) as s0:
             _add_gram_block(code, rows, start, stop, total, r0, s0, lanes)
 
 
@@ -154,13 +153,13 @@ def add_earlier(code, crosses, sums, fade, i, n):
         return code.at(sums.data, b.mul(b.add(b.mul(part, code.length(sums, 1)), i), width))
 
     nothing, size = code.index(0), b.mul(n, width)
-    with cgutils.for_range_slice(b, nothing, code.length(sums), code.index(1), intp=I64) as (p, _):
+    with code.steps(nothing, code.length(sums)) as p:
         source = part_row(p)
-        with code.offsets(nothing, size) as (offset, _):
+        with code.offsets(nothing, size) as offset:
             place = code.at(crosses.data, offset)
             earlier = code.load(code.at(source, offset))
             code.store(code.add_product(code.splat(fade), earlier, code.load(place)), place)
-    with code.offsets(nothing, size) as (offset, _):
+    with code.offsets(nothing, size) as offset:
         total = code.load(code.at(crosses.data, offset))
         code.store(total, code.at(part_row(nothing), offset))
 
@@ -186,14 +185,14 @@ def restrict_rows(code, crosses, l1, support, i, n):
     limit = OUT_OF_REACH * float(np.finfo(f"f{code.itemsize}").max)
     never = ir.Constant(code.vector, [limit] * code.lanes)
     bytes_type = ir.VectorType(byte, code.lanes)
-    with cgutils.for_range_slice(b, code.index(0), n, code.index(1), intp=I64) as (t, _):
+    with code.steps(code.index(0), n) as t:
         row = b.add(i, t)
         weight = b.load(code.at(l1.data, b.select(one, code.index(0), row)))
         weight = code.splat(b.fptrunc(weight, code.scalar) if code.itemsize < 8 else weight)
-        with code.offsets(code.index(0), width) as (c, _):
+        with code.offsets(code.index(0), width) as c:
             place = code.at(code.row(crosses, t), c)
             code.store(b.fsub(code.load(place), weight), place)
-        with b.if_then(supported), code.offsets(code.index(0), width) as (c, _):
+        with b.if_then(supported), code.offsets(code.index(0), width) as c:
             flags = b.bitcast(code.at(code.row(support, row), c), bytes_type.as_pointer())
             flags = b.load(flags, align=1)
             place = code.at(code.row(crosses, t), c)

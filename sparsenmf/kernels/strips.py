@@ -34,9 +34,9 @@ def gather_strips(code, strips, column, indices, start, stop, other):
     is not empty. `indices` must be valid rows of `other`: nothing is checked.
     """
     b = code.b
-    with code.offsets(code.index(0), code.length(strips, 1)) as (p0, _):
+    with code.offsets(code.index(0), code.length(strips, 1)) as p0:
         sources, inside = gathered_rows(code, indices, b.add(start, p0), stop, other)
-        with code.offsets(code.index(0), code.length(strips)) as (q0, _):
+        with code.offsets(code.index(0), code.length(strips)) as q0:
             place = b.add(column, q0)
             rows = [
                 b.select(keep, code.load(code.at(source, place)), code.zeros)

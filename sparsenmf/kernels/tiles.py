@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import binding, ir
 from numba.core import cgutils
 
-from .vector_code import I64, VectorBuilder, meaning, vector_code
+from .vector_code import VectorBuilder, meaning, vector_code
 
 SWEEP_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
 """Vectors of a tile: half of the registers then hold a block's sums."""
@@ -49,8 +49,8 @@ def transpose(code, target, source, shift):
     b, lanes = code.b, code.lanes
     shifts = code.splat(shift)
     with (
-        code.offsets(code.index(0), code.length(source, 0)) as (t, _),
-        code.offsets(code.index(0), code.length(source, 1)) as (c, _),
+        code.offsets(code.index(0), code.length(source, 0)) as t,
+        code.offsets(code.index(0), code.length(source, 1)) as c,
     ):
         rows = [
             code.load(code.at(code.row(source, b.add(t, code.index(q))), c)) for q in range(lanes)
@@ -78,7 +78,7 @@ def invert_diagonal(code, inverse, gram, free):
     part = VectorBuilder(code.context, b, code.dtype, BLOCK * code.itemsize)
     tiny = ir.Constant(part.vector, [float(np.finfo(f"f{code.itemsize}").tiny)] * BLOCK)
     ones = ir.Constant(part.vector, [1.0] * BLOCK)
-    with part.offsets(code.index(0), code.length(inverse)) as (r0, _):
+    with part.offsets(code.index(0), code.length(inverse)) as r0:
         diagonal, flags = part.zeros, ir.Constant(ir.VectorType(ir.IntType(1), BLOCK), None)
         for q in range(BLOCK):
             r, lane = b.add(r0, code.index(q)), ir.Constant(number, q)
@@ -212,7 +212,7 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, mo
     changes, objectives = (
         [cgutils.alloca_once_value(b, code.zeros) for _ in columns] for _ in range(2)
     )
-    with cgutils.for_range_slice(b, code.index(0), depth, code.index(BLOCK), intp=I64) as (r0, _):
+    with code.steps(code.index(0), depth, BLOCK) as r0:
         nothing = [[code.zeros] * TILE_VECTORS] * BLOCK
         low = _add_gram_rows(code, tile, gram, r0, code.index(0), r0, nothing)
         sums = _add_gram_rows(code, tile, gram, r0, r0, depth, low)

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numba import prange
-from numba.core import cgutils
 
 from ..rows import freeze_rows, zeros
 from .jit import kernel
@@ -76,7 +75,7 @@ def _count_columns(counts, indices, start, stop):
 def count_columns(code, counts, indices, start, stop):
     """Add to counts[j] how often j is among indices[start:stop]."""
     b, one = code.b, code.index(1)
-    with cgutils.for_range_slice(b, start, stop, one, intp=I64) as (p, _):
+    with code.steps(start, stop) as p:
         counter = code.at(counts.data, code.entry(indices, p))
         b.store(b.add(b.load(counter), one), counter)
 
@@ -101,14 +100,14 @@ def move_part(code, to_data, to_indices, head, data, indices, indptr, first, las
     def head_of(p):
         return code.at(head.data, code.entry(indices, p))
 
-    with cgutils.for_range_slice(b, first, last, one, intp=I64) as (i, _):
+    with code.steps(first, last) as i:
         bounds = code.at(indptr.data, i)
         start, stop = b.load(bounds), b.load(code.at(bounds, one))
         kind = to_indices.data.type.pointee
         number = i if kind == I64 else b.trunc(i, kind)
         inside = b.icmp_signed("<=", b.add(stop, code.index(AHEAD)), code.length(indices))
         distance = b.select(inside, code.index(AHEAD), code.index(0))
-        with cgutils.for_range_slice(b, start, stop, one, intp=I64) as (p, _):
+        with code.steps(start, stop) as p:
             coming = b.load(head_of(b.add(p, distance)))
             for target in (to_data, to_indices):
                 code.prefetch(code.at(target.data, coming), 1, write=True)
