@@ -23,7 +23,7 @@ SINGLE_WORK = 2**22  # nonzeros times components; below, there is no time to be 
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
 CACHE_LINE, PAGE, LARGE_PAGE = 64, 2**12, 2**21  # bytes
 SQUARES, ADDED = 2048, 256  # that are summed together, and how many of each
-SQUARABLE = 1e-12, 1e15  # largest entries whose squares single precision can sum
+SQUARABLE = 1e-20, 1e30  # sums of squares with which single precision is trusted
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
 
 
@@ -223,9 +223,6 @@ def sum_squares(array):
     A few hundred squares are summed in the array's precision before they are converted, which
     takes a fifth of the time, and errs by some 1e-7; but not where they could leave its range.
     """
-    low, high = SQUARABLE
-    if not (array.size and low < array.max() < high):
-        return np.einsum("ir,ir->r", array, array, dtype=np.float64)
     width = array.shape[1]
     side = max(1, SQUARES // width)  # rows side by side: long ones are summed faster
     whole = len(array) // side * side
@@ -234,8 +231,12 @@ def sum_squares(array):
     for start in range(0, len(parts), ADDED):
         part = parts[start : start + ADDED]
         total += np.einsum("ab,ab->b", part, part)
-    last = np.einsum("ir,ir->r", rest, rest, dtype=np.float64)
-    return total.reshape(side, width).sum(axis=0) + last
+    total = total.reshape(side, width).sum(axis=0)
+    total += np.einsum("ir,ir->r", rest, rest, dtype=np.float64)
+    low, high = SQUARABLE
+    if low < total.max(initial=0) < high:
+        return total
+    return np.einsum("ir,ir->r", array, array, dtype=np.float64)
 
 
 def pad_factor(factor, dtype, folder=None):

@@ -267,8 +267,12 @@ def _index_type(size):
 
 
 def _native(array):
-    """Return the array in this machine's byte order, aligned and contiguous."""
-    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+    """Return the array in this machine's byte order and aligned.
+
+    And contiguous, as scipy's compiled code wants it, but for a matrix, which stays in its order.
+    """
+    flags = ["A"] if array.ndim == 2 else ["C", "A"]
+    return np.require(array, array.dtype.newbyteorder("="), flags)
 
 
 def real_values(data, name):
@@ -318,7 +322,7 @@ def _raise_bad_value(name, row, column, value):
 
 
 def check_factor(factor, name, shape, shape_words, dtype):
-    """Return a start for W or H as a C-ordered array of X's precision (a copy if need be).
+    """Return a start for W or H as an array of X's precision, in any order (a copy if need be).
 
     It may have fewer components than the factor.
 
@@ -340,4 +344,4 @@ def check_factor(factor, name, shape, shape_words, dtype):
             f"{name} has shape {factor.shape}, but {shape_words} is {shape[0]} x {shape[1]}"
         )
     _check_dense(factor, name)
-    return np.ascontiguousarray(_cast(factor, dtype, name))
+    return _cast(factor, dtype, name)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparsenmf import factorize
+from sparsenmf.initialization import check_start
 
 from . import problems
 
@@ -149,6 +150,18 @@ def test_custom_start_may_give_one_factor_or_both_and_is_not_written_to(X, rng):
     np.testing.assert_array_equal(W, copies[0])
     np.testing.assert_array_equal(H, copies[1])
     assert len({both.objective, only_H.objective, only_W.objective}) == 3
+
+
+@pytest.mark.parametrize("arrange", [np.asfortranarray, lambda F: np.repeat(F, 2, axis=0)[::2]])
+def test_a_start_may_be_in_any_order_and_is_not_copied_for_it(X, rng, arrange):
+    W, H = rng.random((400, 5)).astype(np.float32), rng.random((5, 300)).astype(np.float32)
+    expected = factorize(X, 5, W=W, H=H, max_iter=3)
+    start = arrange(W), arrange(H)
+    model = factorize(X, 5, W=start[0], H=start[1], max_iter=3)
+    assert model.W.tobytes() == expected.W.tobytes()
+    assert model.H.tobytes() == expected.H.tobytes()
+    for given, ours in zip(start, check_start(None, *start, X, 5)[1:], strict=True):
+        assert np.shares_memory(given, ours)
 
 
 def test_a_good_start_converges_sooner(X):
