@@ -93,7 +93,7 @@ MUTANTS = [
         "kernels/simd.py",
         f"{SIMD} -k add_gram",
         [
-            ("b.add(r0, pairs), width) as (s0, _)", "b.add(r0, pairs), r0) as (s0, _)"),
+            ("b.add(r0, pairs), width) as s0", "b.add(r0, pairs), r0) as s0"),
             ("b.store(b.fadd(old, ", "b.store(b.fsub(old, "),
         ],
     ),
@@ -301,7 +301,7 @@ MUTANTS = [
         "tests/test_simd.py -k loaded_and_copied",
         [
             ("code.offsets(whole, code.length(x))", "code.offsets(n, code.length(x))"),
-            ("for_range_slice(b, whole, n, one", "for_range_slice(b, whole, whole, one"),
+            ("code.steps(whole, n)", "code.steps(whole, whole)"),
             ("code.offsets(code.index(0), whole)", "code.offsets(code.index(0), code.index(0))"),
         ],
     ),
@@ -426,7 +426,8 @@ MUTANTS = [
             ("        X.eliminate_zeros()  # what has", "        pass  # what has"),
             ("if top and not low <= top <= high:", "if top and not low <= top:"),
             ("factor.shape[1 - axis] != shape[1 - axis]", "False"),
-            ('np.require(array, array.dtype.newbyteorder("="), ["C", "A"])', "array"),
+            ('np.require(array, array.dtype.newbyteorder("="), flags)', "array"),
+            ('["A"] if array.ndim == 2 else ["C", "A"]', '["A"]'),
         ],
     ),
     *compiled(
@@ -517,7 +518,12 @@ MUTANTS = [
         "rows.py",
         KERNELS,
         [
-            ("reshape(side, width).sum(axis=0) + last", "reshape(side, width).sum(axis=0)"),
+            (
+                '    total += np.einsum("ir,ir->r", rest, rest',
+                '    np.einsum("ir,ir->r", rest, rest',
+            ),
+            ("if low < total.max(initial=0) < high:", "if low < total.max(initial=0):"),
+            ("if low < total.max(initial=0) < high:", "if total.max(initial=0) < high:"),
             ("len(array) // side * side", "len(array)"),
             ("start = -buffer.ctypes.data % CACHE_LINE", "start = 0"),
         ],
@@ -539,6 +545,18 @@ MUTANTS = [
             ('arrays["W"].dtype == np.float32', "False"),
             ("worth = extrapolate and begins", "worth = begins"),
             ("if worth and _fits_single(loss, W, Ht)", "if worth"),
+        ],
+    ),
+    *interpreted(
+        "solvers/mixed.py",
+        "tests/test_interrupts.py -k consistent",
+        [
+            ("        self._reached = None\n\n    def _take", "\n    def _take"),
+            (
+                "self._take_over(*self._reached, correct=correct)\n",
+                "reached, self._reached = self._reached, None\n"
+                "        self._take_over(*reached, correct=correct)\n",
+            ),
         ],
     ),
     *interpreted(

@@ -72,7 +72,7 @@ def test_interrupt_returns_the_factors_reached_and_the_process_goes_on():
     assert digest == expected()
 
 
-def interrupt_at_line(X, n, after):
+def interrupt_at_line(X, n, after, **options):
     """Factorize; Ctrl-C comes at the n-th line run between a callback and the next."""
     lines, tracer = 0, sys.gettrace()
 
@@ -91,7 +91,9 @@ def interrupt_at_line(X, n, after):
         sys._getframe(1).f_trace = count if state.n_iter == after else tracer
 
     try:
-        return sparsenmf.factorize(X, 3, random_state=0, max_iter=4, tol=0, callback=switch)
+        return sparsenmf.factorize(
+            X, 3, random_state=0, max_iter=4, tol=0, callback=switch, **options
+        )
     finally:
         sys.settrace(tracer)
 
@@ -115,6 +117,31 @@ def test_interrupt_at_any_line_leaves_a_consistent_result(after, in_single, monk
         actual = 0.5 * ((X.toarray() - model.W @ model.H) ** 2).sum()
         assert model.objective == pytest.approx(actual, rel=1e-9), n
         if model.stop_reason != "interrupted":  # all lines of an iteration have been seen
+            break
+    assert n > 50
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "kullback-leibler"},
+        {"solver": "mu"},
+        {"solver": "mu", "loss": "itakura-saito", "missing": "unknown"},
+        {"missing": "unknown"},
+        {"low_memory": True},
+        {"low_memory": True, "loss": "kullback-leibler"},
+    ],
+    ids=lambda options: " ".join(map(str, options.values())),
+)
+def test_interrupt_at_any_line_of_any_solver_leaves_a_consistent_result(options):
+    X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
+    still = {"frozen_W": range(3), "frozen_H": range(3), "max_iter": 1}
+    for n in itertools.count(1):
+        model = interrupt_at_line(X, n, 2, **options)
+        assert len(model.time_history) == len(model.objective_history), n
+        unmoved = sparsenmf.factorize(X, 3, W=model.W, H=model.H, **still, **options)
+        assert model.objective == pytest.approx(unmoved.objective, rel=1e-9), n
+        if model.stop_reason != "interrupted":
             break
     assert n > 50
 
