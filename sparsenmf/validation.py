@@ -271,8 +271,10 @@ def _native(array):
 
     And contiguous, as scipy's compiled code wants it, but for a matrix, which stays in its order.
     """
-    flags = ["A"] if array.ndim == 2 else ["C", "A"]
-    return np.require(array, array.dtype.newbyteorder("="), flags)
+    kind = array.dtype.newbyteorder("=")
+    if array.ndim == 2:
+        return np.require(array, kind, "A")
+    return np.require(array, kind, ["C", "A"])
 
 
 def real_values(data, name):

@@ -426,8 +426,9 @@ MUTANTS = [
             ("        X.eliminate_zeros()  # what has", "        pass  # what has"),
             ("if top and not low <= top <= high:", "if top and not low <= top:"),
             ("factor.shape[1 - axis] != shape[1 - axis]", "False"),
-            ('np.require(array, array.dtype.newbyteorder("="), flags)', "array"),
-            ('["A"] if array.ndim == 2 else ["C", "A"]', '["A"]'),
+            ('np.require(array, kind, "A")', "array"),
+            ('np.require(array, kind, ["C", "A"])', "array"),
+            ('np.require(array, kind, ["C", "A"])', 'np.require(array, kind, "A")'),
         ],
     ),
     *compiled(
