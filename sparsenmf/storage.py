@@ -107,7 +107,7 @@ def open_whole(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave half a file
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise

@@ -110,7 +110,7 @@ class Stream:
                     f"X has values up to {X.data.max():.3g}, which with this H are out of the "
                     f"range of {X.dtype}: leave such batches out, scale them, or use float64"
                 )
-        except BaseException:
+        except BaseException:  # Ctrl-C too: a batch is learned as a whole or not at all
             self.__dict__.update(before)
             raise
         return value

@@ -33,7 +33,7 @@ class EqualIterations(Benchmark):
         self.start = datasets.start(self.X, N_COMPONENTS)
         if solver == SCIKIT_LEARN:
             try:
-                import sklearn.decomposition  # noqa: F401
+                import sklearn.decomposition  # noqa: F401 - to ask if it is there
             except ImportError:
                 raise NotImplementedError("scikit-learn is not installed") from None
         else:
@@ -139,7 +139,7 @@ class Nndsvd(Benchmark):
         self.X = sp.csr_matrix(datasets.load(data))
         if library == SCIKIT_LEARN:
             try:
-                import sklearn.decomposition._nmf  # noqa: F401
+                import sklearn.decomposition._nmf  # noqa: F401 - as above
             except ImportError:
                 raise NotImplementedError("scikit-learn is not installed") from None
         self.start(library, n_components)

@@ -115,6 +115,7 @@ class MixedDescent(CoordinateDescent):
         self._reached = None
 
     def _take_over(self, numbers, arrays, *, correct):
+        """Take up the state of single precision, which stays as it is."""
         W, Ht = self._start
         self._spare = self._empty_like(W), self._empty_like(Ht)
         if not np.isfinite(numbers["objective"]):  # there has not been an iteration

@@ -50,7 +50,7 @@ def _create(path, mine):
         try:
             file.write(mine)
             file.flush()
-        except BaseException:
+        except BaseException:  # a lock without a name in it would be nobody's
             path.unlink()
             raise
     return True
