@@ -205,7 +205,8 @@ def _zero_bytes(nbytes):
     (measured). NumPy asks for them too, but without effect where the C library takes the memory
     from its heap, as it does after the first large array has been freed.
     """
-    whole = (nbytes + LARGE_PAGE // 2) // LARGE_PAGE * LARGE_PAGE  # but for a short rest
+    # Up to the last byte: a rest of small pages takes longer than another large one.
+    whole = -(-nbytes // LARGE_PAGE) * LARGE_PAGE if nbytes >= LARGE_PAGE // 2 else 0
     if whole and hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # if there is no memory, NumPy says so below
             size, private = max(nbytes, whole), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS

@@ -56,6 +56,16 @@ class Stopping:
         self._earlier = history[-1][1]
         self._started -= self._earlier
 
+    def may_end(self):
+        """Return whether the next iteration is likely to be the last: if it gains no more."""
+        n_done = len(self.history)
+        if n_done + 1 >= self.max_iter:
+            return True
+        if n_done < WINDOW:
+            return False
+        first, *_, before, now = (objective for objective, _ in self.history[-WINDOW:])
+        return first - now + (before - now) <= self.tol * now
+
     def reason(self, stalled):
         """Return why to stop now, or None to go on."""
         objective, seconds = self.history[-1]

@@ -150,7 +150,7 @@ class Stream:
         update_rows(
             threads_for(self.n_threads, self.Ht.size * width), columns, W, gram, penalty_H,
             cross, dtype(fade), self.Ht, Ht, H_SWEEPS, dtype(H_TOLERANCE),
-            partials, np.empty((columns.n_blocks, 2)),
+            False, partials, np.empty((columns.n_blocks, 2)),
         )  # fmt: skip
         self._cross, self.Ht = cross, Ht
         self._other = add_grams(partials), sums

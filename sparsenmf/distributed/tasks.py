@@ -121,6 +121,7 @@ def update_block(rows, block, given):
         out,
         given.max_sweeps,
         dtype.type(SWEEP_TOLERANCE),
+        False,
         partials,
         statistics,
     )

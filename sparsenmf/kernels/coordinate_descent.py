@@ -38,7 +38,7 @@ from .tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, trans
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
 def update_rows(
     rows, other, gram, penalty, sums, fade, factor, out,
-    max_sweeps, tolerance, gram_partials, statistics,
+    max_sweeps, tolerance, measure, gram_partials, statistics,
 ):  # fmt: skip
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
@@ -54,13 +54,15 @@ def update_rows(
     out : ndarray like `factor`
         May be `factor` itself.
     max_sweeps : int
-        0 leaves the rows as they are and only measures.
+        0 leaves the rows as they are, and measures.
     tolerance : float, dtype of the factors
         A row is done when a sweep moved it less than this fraction of its first
         sweep, in the metric of the gram diagonal.
+    measure : bool
+        Whether to measure how far the rows are from optimal after the sweeps.
     statistics : ndarray of shape (n_blocks, 2), float64
         Overwritten with each block's sum of the row objectives without their constant
-        1/2 ||x_i||^2 and, with max_sweeps = 0, of the squared KKT residuals: of
+        1/2 ||x_i||^2 and, if measured, of the squared KKT residuals: of
         gram[r, r] * step**2 over the steps that each coordinate would take on its own.
 
     Notes
@@ -72,9 +74,12 @@ def update_rows(
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
         buffer, inverse = aligned((n_tile, width), other), np.zeros(gram.shape[0], gram.dtype)
-        scratch = aligned((2 * width + 2, n_tile), other)
+        scratch = aligned((2 * width + 3, n_tile), other)
         tile, cross = scratch[:width], scratch[width : 2 * width]
         change, value = scratch[2 * width], scratch[2 * width + 1]
+        measuring = measure or max_sweeps == 0
+        # A measured objective is that of the sweeps but for rounding, which is not to differ.
+        measured_value = value if max_sweeps == 0 else scratch[2 * width + 2]
         invert_diagonal(inverse, gram, penalty.free)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
@@ -94,15 +99,14 @@ def update_rows(
                 transpose(cross, buffer, shift)
                 copy_rows(buffer, 0, factor, i, n)
                 transpose(tile, buffer, zero)
-                if max_sweeps == 0:
-                    measure_tile(tile, cross, gram, inverse, n, change, value)
-                else:
-                    settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
+                settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
+                if measuring:
+                    measure_tile(tile, cross, gram, inverse, n, change, measured_value)
                 transpose(buffer, tile, zero)
                 copy_rows(out, i, buffer, 0, n)
                 for t in range(n):
                     objective += value[t]
-                    residual += change[t] if max_sweeps == 0 else zero
+                    residual += change[t] if measuring else zero
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
         statistics[block, 0], statistics[block, 1] = objective, residual

@@ -87,6 +87,9 @@ class Alternation(ABC):
         Of the result.
     balanced : bool
         Whether the scale between W and H is free, and kept in balance.
+    ends : bool
+        Whether the next iteration is likely to be the last one. A solver may then measure on its
+        way what `optimality` would look at X for.
     plain_first : bool
         Whether the first iteration has one sweep, and no momentum after it.
     stalled : bool
@@ -94,7 +97,7 @@ class Alternation(ABC):
         that is left.
     """
 
-    plain_first = False
+    plain_first = ends = False
 
     def __init__(
         self,

@@ -41,7 +41,10 @@ class CoordinateDescent(Alternation):
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         return self._run(rows, other, summary, penalty, factor, spare, 0, want_gram=not last)[1:]
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+    def _run(
+        self, rows, other, gram, penalty, factor, out, max_sweeps,
+        *, measure=False, sums=None, want_gram,
+    ):  # fmt: skip
         """Update one factor; return its objective, its residual, and its gram matrix."""
         dtype = factor.dtype
         gram = self._fold(gram, penalty, dtype)
@@ -59,6 +62,7 @@ class CoordinateDescent(Alternation):
             out,
             max_sweeps,
             dtype.type(SWEEP_TOLERANCE),
+            measure,
             partials,
             statistics,
         )

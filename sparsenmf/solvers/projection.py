@@ -83,6 +83,7 @@ def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None,
             W,
             max_sweeps,
             dtype(tol),
+            False,
             partials,
             statistics,
         )

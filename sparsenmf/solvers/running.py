@@ -38,6 +38,7 @@ def _iterate(run, stopping, weights, callback, display, checkpoint):
     if stopping.history and (reason := stopping.reason(run.stalled)):
         return reason  # the run that goes on was at its end
     while True:
+        run.ends = stopping.may_end()
         run.iterate()
         stopping.record(run.current.objective)
         checkpoint.tick()
