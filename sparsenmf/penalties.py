@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .rows import sum_columns, sum_squares
+
 
 class Penalty(NamedTuple):
     """Weights of sum(row) and of ||row||^2 / 2 in the objective, and which entries may move.
@@ -42,11 +44,17 @@ class Penalty(NamedTuple):
         """Return the penalty of a factor, summed in float64."""
         total = 0.0
         if self.l1.any():
-            total += float(np.sum(self.l1 * factor.sum(axis=1, dtype=np.float64)))
+            if len(self.l1) == 1:
+                total += float(self.l1[0] * sum_columns(factor).sum())
+            else:
+                total += float(np.sum(self.l1 * factor.sum(axis=1, dtype=np.float64)))
         if self.l2.any():
-            # einsum: no squared copy of the factor, no BLAS threads.
-            squares = np.einsum("ir,ir->i", factor, factor, dtype=np.float64)
-            total += 0.5 * float(np.sum(self.l2 * squares))
+            if len(self.l2) == 1:
+                total += 0.5 * float(self.l2[0] * sum_squares(factor).sum())
+            else:
+                # einsum: no squared copy of the factor, no BLAS threads.
+                squares = np.einsum("ir,ir->i", factor, factor, dtype=np.float64)
+                total += 0.5 * float(np.sum(self.l2 * squares))
         return total
 
     def binds(self):

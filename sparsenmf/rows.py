@@ -22,8 +22,8 @@ TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
 SINGLE_WORK = 2**22  # nonzeros times components; below, there is no time to be saved
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
 CACHE_LINE, PAGE, LARGE_PAGE = 64, 2**12, 2**21  # bytes
-SQUARES, ADDED = 2048, 256  # that are summed together, and how many of each
-SQUARABLE = 1e-20, 1e30  # sums of squares with which single precision is trusted
+PART, ADDED = 2048, 256  # sums side by side, and how many entries of each precede float64
+SUMMABLE = 1e-20, 1e30  # sums, of squares too, with which single precision is trusted
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
 
 
@@ -218,26 +218,33 @@ def _zero_bytes(nbytes):
     return np.zeros(nbytes, np.uint8)
 
 
-def sum_squares(array):
-    """Return the squared lengths of the columns of an (any, width) array, in float64.
+def sum_columns(array):
+    """Return the sums of the columns of an (any, width) array, in float64, to some 1e-7."""
+    return _add_parts(array, lambda part, dtype: part.sum(axis=0, dtype=dtype))
 
-    A few hundred squares are summed in the array's precision before they are converted, which
-    takes a fifth of the time, and errs by some 1e-7; but not where they could leave its range.
+
+def sum_squares(array):
+    """Return the squared lengths of the columns of an (any, width) array, as `sum_columns`."""
+    return _add_parts(array, lambda part, dtype: np.einsum("ab,ab->b", part, part, dtype=dtype))
+
+
+def _add_parts(array, add):
+    """Return sums over the rows of an array; add(part, dtype) sums a few hundred, in that type.
+
+    In the array's precision, which takes a fifth of the time that converting each entry does,
+    but not where they could leave its range.
     """
     width = array.shape[1]
-    side = max(1, SQUARES // width)  # rows side by side: long ones are summed faster
+    side = max(1, PART // width)  # rows side by side: long ones are summed faster
     whole = len(array) // side * side
     parts, rest = array[:whole].reshape(-1, side * width), array[whole:]
     total = np.zeros(side * width)
     for start in range(0, len(parts), ADDED):
-        part = parts[start : start + ADDED]
-        total += np.einsum("ab,ab->b", part, part)
+        total += add(parts[start : start + ADDED], None)
     total = total.reshape(side, width).sum(axis=0)
-    total += np.einsum("ir,ir->r", rest, rest, dtype=np.float64)
-    low, high = SQUARABLE
-    if low < total.max(initial=0) < high:
-        return total
-    return np.einsum("ir,ir->r", array, array, dtype=np.float64)
+    total += add(rest, np.float64)
+    low, high = SUMMABLE
+    return total if low < total.max(initial=0) < high else add(array, np.float64)
 
 
 def pad_factor(factor, dtype, folder=None):

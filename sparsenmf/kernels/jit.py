@@ -124,9 +124,12 @@ def _numba_threads(n_threads):
         return
     if not numba_parallel._is_initialized:
         undisturbed(numba.get_num_threads)  # starts the threads
-    before = numba.get_num_threads()
+    before, wanted = numba.get_num_threads(), min(n_threads, config.NUMBA_NUM_THREADS)
+    if wanted == before:
+        yield
+        return
     try:
-        numba.set_num_threads(min(n_threads, config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(wanted)
         yield
     finally:
         numba.set_num_threads(before)
