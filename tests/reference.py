@@ -6,7 +6,7 @@ Imports numpy only, never sparsenmf: the truth must not lean on the code under t
 import numpy as np
 
 
-def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None):
+def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None, measure=False):
     """Coordinate descent on the rows of `factor`; see kernels.coordinate_descent.
 
     Returns the new factor, and the two sums of its statistics.
@@ -16,8 +16,6 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None):
     for i, x in enumerate(X):
         cross = x @ other - l1
         row = factor[i].copy()
-        if max_sweeps == 0:
-            residual += step_length(row, gram @ row - cross, gram)
         first = None
         for _ in range(max_sweeps):
             change = 0.0
@@ -30,6 +28,8 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None):
             first = change if first is None else first
             if change <= tolerance**2 * first:
                 break
+        if measure or max_sweeps == 0:
+            residual += step_length(row, gram @ row - cross, gram)
         objective += 0.5 * row @ gram @ row - cross @ row
         factor[i] = row
     return factor, objective, residual

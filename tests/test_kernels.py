@@ -37,7 +37,7 @@ def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
 
 def run_update(
     X, other, factor, *, l1=0.0, l2=0.0, sums=None, fade=0.0,
-    max_sweeps=2, tolerance=0.1, n_threads=1, want_gram=True,
+    max_sweeps=2, tolerance=0.1, measure=False, n_threads=1, want_gram=True,
 ):  # fmt: skip
     dtype = X.dtype.type
     rows = make_rows(sp.csr_array(X), other.shape[1])
@@ -60,6 +60,7 @@ def run_update(
         out,
         max_sweeps,
         dtype(tolerance),
+        measure,
         partials,
         statistics,
     )
@@ -197,23 +198,38 @@ def test_add_grams_adds_the_upper_triangles(rng):
 
 @DTYPES
 @WIDTHS
-@pytest.mark.parametrize("max_sweeps", [0, 1, 4])
-def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps):
+@pytest.mark.parametrize(("max_sweeps", "measure"), [(0, False), (1, False), (2, True), (4, False)])
+def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps, measure):
     X, other, factor = make_problem(rng, n_components, dtype)
     l1, l2 = 0.05, 0.3
-    out, statistics, _ = run_update(X, other, factor, l1=l1, l2=l2, max_sweeps=max_sweeps)
+    out, statistics, _ = run_update(
+        X, other, factor, l1=l1, l2=l2, max_sweeps=max_sweeps, measure=measure
+    )
     wide = other.astype(float)
     gram = wide.T @ wide + l2 * np.eye(n_components)
     expected, *sums = reference.update_rows(
-        X.astype(float), wide, gram, l1, factor, max_sweeps, 0.1
+        X.astype(float), wide, gram, l1, factor, max_sweeps, 0.1, measure=measure
     )
     scale = max(1.0, np.abs(expected).max())
     # Rounding may decide whether a row gets one more sweep: compare where both agree.
     close = np.isclose(out[:, :n_components], expected, atol=50 * TOLERANCE[dtype] * scale)
     assert close.all(axis=1).mean() >= (0.95 if max_sweeps == 4 and dtype == np.float32 else 1)
     rtol = 5e-3 if dtype == np.float32 else 1e-9
-    np.testing.assert_allclose(statistics, sums, rtol=rtol)
+    atol = TOLERANCE[dtype] * abs(sums[0])  # a single coordinate has nothing left to do
+    np.testing.assert_allclose(statistics, sums, rtol, atol)
     assert not out[:, n_components:].any()
+
+
+@DTYPES
+def test_to_measure_changes_nothing_else(rng, dtype):
+    X, other, factor = make_problem(rng, 20, dtype)
+    (out, (value, none), _), (same, (again, residual), _) = (
+        run_update(X, other, factor, measure=measure) for measure in (False, True)
+    )
+    np.testing.assert_array_equal(same, out)
+    assert (again, none) == (value, 0)
+    _, (_, alone), _ = run_update(X, other, out[:, :20], max_sweeps=0)
+    assert residual == alone > 0
 
 
 @DTYPES
@@ -371,11 +387,12 @@ def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
 @pytest.mark.parametrize(
     "shape", [(0, 3), (5, 24), (2100, 1), (700_000, 1), (30_000, 56), (3, 4096)]
 )
-def test_sum_squares_equals_its_definition(rng, dtype, shape):
+def test_sums_of_columns_and_of_squares_equal_their_definitions(rng, dtype, shape):
     array = (rng.random(shape) * 10.0 ** rng.integers(-6, 6, shape[1])).astype(dtype)
     rtol = 2e-7 if dtype == np.float32 else 1e-13
-    expected = (array.astype(np.longdouble) ** 2).sum(axis=0)
-    np.testing.assert_allclose(rows_module.sum_squares(array), expected.astype(float), rtol)
+    exact = array.astype(np.longdouble)
+    for found, expected in ((rows_module.sum_squares, exact**2), (rows_module.sum_columns, exact)):
+        np.testing.assert_allclose(found(array), expected.sum(axis=0).astype(float), rtol)
 
 
 @pytest.mark.parametrize("n_bytes", [1, 1000, rows_module.LARGE_PAGE, 5_000_001])

@@ -80,7 +80,8 @@ def kernels():
     def descend(rows, W, Ht, out):
         gram, found = (Ht.T @ Ht).astype(np.float32), statistics(rows)
         one, tolerance = np.float32(1), np.float32(0.1)
-        update_rows(1, rows, Ht, gram, penalty, none, one, W, out, 2, tolerance, no_grams, found)
+        rest = 2, tolerance, False, no_grams, found
+        update_rows(1, rows, Ht, gram, penalty, none, one, W, out, *rest)
         return found
 
     def descend_kl(rows, W, Ht, out):

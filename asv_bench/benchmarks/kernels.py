@@ -70,7 +70,7 @@ class UpdateRows(KernelBenchmark):
         statistics = np.zeros((rows.n_blocks, 2))
         penalty, tolerance = make_penalty(0, 0, other.shape[1]), self.dtype.type(0.1)
         no_sums = np.empty((0, *factor.shape), self.dtype)
-        options = (penalty, no_sums, self.dtype.type(1), factor, out, 2, tolerance)
+        options = (penalty, no_sums, self.dtype.type(1), factor, out, 2, tolerance, False)
         self.kernel(self.n_threads, rows, other, gram, *options, grams, statistics)
 
     def time_rows_of_W(self, *_):

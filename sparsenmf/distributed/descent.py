@@ -125,11 +125,11 @@ class DistributedDescent(CoordinateDescent):
             return RemoteFactor(factor.heights, factor.shape[1], factor.dtype)
         return super()._empty_like(factor, folder)
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, **options):
         if rows is self.columns:
             return super()._run(
                 rows, self._elsewhere, gram, penalty, factor, out, max_sweeps,
-                sums=self._cross, want_gram=want_gram,
+                sums=self._cross, **options,
             )  # fmt: skip
         crew, penalty = rows.crew, penalty.penalty
         folded = self._fold(gram, penalty, factor.dtype)

@@ -153,12 +153,12 @@ class BlockDescent(CoordinateDescent):
         super()._allocate(width)
         self._cross = empty_sums(self.rows, width)
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, want_gram, **options):
         if rows is self.columns:
-            sums = self._cross
             return super()._run(
-                rows, other, gram, penalty, factor, out, max_sweeps, sums=sums, want_gram=want_gram
-            )
+                rows, other, gram, penalty, factor, out, max_sweeps,
+                sums=self._cross, want_gram=want_gram, **options,
+            )  # fmt: skip
         fit = residual = 0.0
         total = np.zeros_like(gram)
         self._cross.fill(0)
@@ -166,9 +166,11 @@ class BlockDescent(CoordinateDescent):
             part = slice(start, stop)
             part_fit, part_residual, part_gram = super()._run(
                 block, other, gram, penalty.part(part), factor[part], out[part], max_sweeps,
-                want_gram=True,
+                want_gram=want_gram,
             )  # fmt: skip
             fit, residual = fit + part_fit, residual + part_residual
+            if not want_gram:  # nothing follows
+                continue
             total += part_gram
             parts = cut_rows(block, len(self._cross))
             scatter_rows(self.n_threads, block, parts, out[part], self._cross)

@@ -18,9 +18,30 @@ shows in it, so that it is computed anew from the residuals in float64."""
 
 
 class CoordinateDescent(Alternation):
-    """HALS with inner sweeps. Without momentum and with one sweep, it is the plain one."""
+    """HALS with inner sweeps. Without momentum and with one sweep, it is the plain one.
 
-    plain_first = True
+    The last update of Ht, where it is known to be the last, measures the optimality of Ht on
+    its way, which is what a pass over the columns of X would do.
+    """
+
+    plain_first = measures_ahead = True
+    _measured: tuple | None = None  # an Ht as it was updated, and its optimality residual
+
+    def iterate(self):
+        """Run one iteration."""
+        self._measured = None
+        super().iterate()
+
+    def optimality(self):
+        """Return how far the current iterate is from a stationary point, without a unit."""
+        W, Ht, _ = self.current
+        if self._measured is None or self._measured[0] is not Ht:
+            return super().optimality()
+        self.settle()
+        residual_W, _ = self._measure(
+            self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0], last=True
+        )
+        return self.loss.relative_residual(residual_W + self._measured[1])
 
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
@@ -33,9 +54,13 @@ class CoordinateDescent(Alternation):
         return add_grams(partials)
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):
-        fit, _, gram = self._run(
-            rows, other, summary, penalty, factor, out, self.max_sweeps, want_gram=not last
-        )
+        measure = last and self.ends and self.measures_ahead
+        fit, residual, gram = self._run(
+            rows, other, summary, penalty, factor, out, self.max_sweeps,
+            measure=measure, want_gram=not last,
+        )  # fmt: skip
+        if measure:
+            self._measured = out, residual
         return fit, gram
 
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):

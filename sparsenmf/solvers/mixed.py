@@ -33,7 +33,6 @@ class MixedDescent(CoordinateDescent):
         self._single: CoordinateDescent | None = None
         self._reached: tuple | None = None  # by single precision, and not yet taken up
         self._fit, self._inexact = 0.0, False
-        self._measured: tuple | None = None  # an updated Ht, and its optimality residual
         worth = extrapolate and begins_in_single(W.dtype, rows.nnz, n_components)
         if worth and _fits_single(loss, W, Ht):
             self._single = CoordinateDescent(
@@ -49,7 +48,6 @@ class MixedDescent(CoordinateDescent):
 
     def iterate(self):
         """Run one iteration, in the precision whose turn it is."""
-        self._measured = None
         if self._single is None:
             super().iterate()
             return
@@ -72,17 +70,12 @@ class MixedDescent(CoordinateDescent):
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point; correct its objective."""
-        W, Ht, _ = self.current
-        if self._inexact or self._measured is None or Ht is not self._measured[0]:
-            residual = super().optimality()
-            if self._inexact:
-                self._correct()
-            return residual
-        self.settle()
-        residual_W, _ = self._measure(
-            self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0], last=True
-        )
-        return self.loss.relative_residual(residual_W + self._measured[1])
+        if self._inexact:
+            self._measured = None
+        residual = super().optimality()
+        if self._inexact:
+            self._correct()
+        return residual
 
     def state(self):
         """Return the state of the run in the precision whose turn it is."""
@@ -96,16 +89,6 @@ class MixedDescent(CoordinateDescent):
         else:
             self._widen()
             super().restore(numbers, arrays)
-
-    def _update(self, rows, other, summary, penalty, factor, out, *, last):
-        if not (last and self.ends):
-            return super()._update(rows, other, summary, penalty, factor, out, last=last)
-        fit, residual, _ = self._run(
-            rows, other, summary, penalty, factor, out, self.max_sweeps,
-            measure=True, want_gram=False,
-        )  # fmt: skip
-        self._measured = out, residual
-        return fit, None
 
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         fit, *measured = self._run(

@@ -11,7 +11,12 @@ from .kullback_leibler import ColumnSums
 class MultiplicativeFrobenius(CoordinateDescent):
     """beta = 2: denominators from the gram matrix. Residuals are coordinate descent's."""
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+    measures_ahead = False
+
+    def _run(
+        self, rows, other, gram, penalty, factor, out, max_sweeps,
+        *, measure=False, sums=None, want_gram,
+    ):  # fmt: skip
         if max_sweeps == 0:
             return super()._run(
                 rows, other, gram, penalty, factor, out, 0, sums=sums, want_gram=want_gram

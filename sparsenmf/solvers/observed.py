@@ -14,11 +14,16 @@ from .multiplicative import exponent
 class ObservedDescent(CoordinateDescent):
     """Coordinate descent for the Frobenius loss, along the entries of each row."""
 
+    measures_ahead = False
+
     def _extend(self, Ht, spare, beta):
         gram = super()._extend(Ht, spare, beta)
         return gram if self.rows.absent else gram[:0, :0]
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, sums=None, want_gram):
+    def _run(
+        self, rows, other, gram, penalty, factor, out, max_sweeps,
+        *, measure=False, sums=None, want_gram,
+    ):  # fmt: skip
         statistics = self._statistics[: rows.n_blocks]
         update_rows_observed(
             self.n_threads,

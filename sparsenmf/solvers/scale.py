@@ -66,7 +66,7 @@ def take_components(W, order, scale, finish, W_path=None):
 
     def pieces():
         for start in range(0, len(W), CHUNK):
-            part = W[start : start + CHUNK][:, order] / scale
+            part = np.take(W[start : start + CHUNK], order, axis=1) / scale
             finish(start, part)
             yield part
 
