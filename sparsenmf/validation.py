@@ -68,10 +68,8 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
             X.eliminate_zeros()
         _check_values(X, name, allow_nan)  # two large values may add up to infinity
     if dtype is None:
-        dtype = X.dtype
-        if counts:
-            exact = X.nnz == 0 or X.data.max() < FLOAT32_EXACT
-            dtype = np.float32 if exact else np.float64
+        exact = not counts or X.nnz == 0 or X.data.max() < FLOAT32_EXACT
+        dtype = (np.float32 if exact else np.float64) if counts else X.dtype
     data = _cast(X.data, np.dtype(dtype), name)
     if data is not X.data and not keep_zeros and data.size and data.min() == 0:
         X = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape, copy=False)
