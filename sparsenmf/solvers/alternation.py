@@ -130,8 +130,8 @@ class Alternation(ABC):
         self._beta, self._n_accepted = 0.0, 0
         # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
         self.balanced = extrapolate and not (penalty_W.binds() or penalty_H.binds())
+        self._is_ahead = False  # whether the spare Ht is where the next iteration begins
         self._allocate(W.shape[1])
-        self._extrapolate()
 
     @property
     def max_sweeps(self):
@@ -144,6 +144,8 @@ class Alternation(ABC):
     def iterate(self):
         """Run one iteration."""
         W, Ht, objective = self.current
+        self._look_ahead()
+        self._is_ahead = False
         new = self._propose()
         check_overflow(new.objective, W.dtype)
         if new.objective < objective:
@@ -159,7 +161,6 @@ class Alternation(ABC):
         else:
             self.momentum.shrink()
             self._beta = 0.0
-        self._extrapolate()
 
     def _propose(self):
         """Return the next iterate, in the spare factors: both updated, W first."""
@@ -181,6 +182,7 @@ class Alternation(ABC):
 
     def state(self):
         """Return numbers and arrays from which `restore` goes on to the bit."""
+        self._look_ahead()
         W, Ht, objective = self.current
         numbers = {
             "objective": objective,
@@ -208,7 +210,7 @@ class Alternation(ABC):
         self._n_accepted, self.stalled = int(numbers["n_accepted"]), bool(numbers["stalled"])
         spare = self._spare[1]
         self._summary_Ht = self._extend(spare, spare, Ht.dtype.type(0))  # unchanged
-        self._beta = float(numbers["beta"])
+        self._beta, self._is_ahead = float(numbers["beta"]), True
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point, without a unit.
@@ -234,10 +236,15 @@ class Alternation(ABC):
             self.momentum.grow()
         self._beta = self.momentum.beta
 
+    def _look_ahead(self):
+        if not self._is_ahead:
+            self._extrapolate()
+
     def _extrapolate(self):
         """Make the spare Ht the extrapolated current one, with its summary."""
         Ht, spare = self.current.Ht, self._spare[1]
         self._summary_Ht = self._extend(Ht, spare, Ht.dtype.type(self._beta))
+        self._is_ahead = True
 
     def _balance(self):
         """Undo the drift of scale between the factors, which is no change of W H at all."""
