@@ -319,6 +319,8 @@ MUTANTS = [
                 "for i in range(chunk, chunk_end, n_tile)",
                 "for i in range(chunk, chunk_end - 1, n_tile)",
             ),
+            ("measuring = measure or max_sweeps == 0", "measuring = max_sweeps == 0"),
+            ("value if max_sweeps == 0 else scratch[2 * width + 2]", "scratch[2 * width + 2]"),
         ],
     ),
     *interpreted(
@@ -519,12 +521,9 @@ MUTANTS = [
         "rows.py",
         KERNELS,
         [
-            (
-                '    total += np.einsum("ir,ir->r", rest, rest',
-                '    np.einsum("ir,ir->r", rest, rest',
-            ),
-            ("if low < total.max(initial=0) < high:", "if low < total.max(initial=0):"),
-            ("if low < total.max(initial=0) < high:", "if total.max(initial=0) < high:"),
+            ("    total += add(rest, np.float64)\n", ""),
+            ("if low < total.max(initial=0) < high else", "if low < total.max(initial=0) else"),
+            ("if low < total.max(initial=0) < high else", "if total.max(initial=0) < high else"),
             ("len(array) // side * side", "len(array)"),
             ("start = -buffer.ctypes.data % CACHE_LINE", "start = 0"),
         ],
@@ -536,7 +535,10 @@ MUTANTS = [
             ("0 < before - now <= ENOUGH * now", "before - now <= ENOUGH * now"),
             ("self._single.stalled or 0 <", "0 <"),
             ("self._widen(correct=True)", "self._widen()"),
-            ("        if self._inexact:\n", "        if False:\n"),
+            (
+                "        if self._inexact:\n            self._correct",
+                "        if False:\n            pass",
+            ),
             ("self._fit = fit - penalty.value(factor)", "self._fit = fit"),
             ("+ self._fit + self.penalty_H.value(Ht)", "+ self._fit"),
             ("W, Ht) + self.penalty_W.value(W))", "W, Ht))"),
@@ -558,6 +560,53 @@ MUTANTS = [
                 "reached, self._reached = self._reached, None\n"
                 "        self._take_over(*reached, correct=correct)\n",
             ),
+        ],
+    ),
+    *compiled(  # quicker with the JIT, as those below
+        "solvers/coordinate_descent.py",
+        "tests/test_ending.py",
+        [
+            ("        self._measured = None\n        super", "        super"),
+            ("is None or self._measured[0] is not Ht:", "is None:"),
+            ("last and self.ends and self.measures_ahead", "last and self.ends"),
+            ("last and self.ends and self.measures_ahead", "last and self.measures_ahead"),
+            ("last and self.ends and self.measures_ahead", "False"),
+            ("residual_W + self._measured[1]", "residual_W"),
+        ],
+    ),
+    *compiled(
+        "solvers/mixed.py",
+        "tests/test_ending.py",
+        [("        if self._inexact:\n            self._measured = None\n", "")],
+    ),
+    *compiled(
+        "stopping.py",
+        "tests/test_ending.py",
+        [
+            ("n_done + 1 >= self.max_iter", "n_done >= self.max_iter"),
+            ("if n_done < WINDOW:", "if n_done <= WINDOW:"),
+            ("0.5 * (before - now)", "(before - now)"),
+            ("self.history[-WINDOW:]", "self.history[-WINDOW - 1 :]"),
+        ],
+    ),
+    *compiled(
+        "solvers/alternation.py",
+        "tests/test_checkpoint.py tests/test_solver.py",
+        [
+            ("        self._is_ahead = False\n        new", "        new"),
+            ('float(numbers["beta"]), True', 'float(numbers["beta"]), False'),
+            (
+                "        self._look_ahead()\n        W, Ht, objective = self.current\n",
+                "        W, Ht, objective = self.current\n",
+            ),
+        ],
+    ),
+    *compiled(
+        "penalties.py",
+        "tests/test_solver.py tests/test_numerics.py",
+        [
+            ("self.l1[0] * sum_columns", "self.l1[0] * 0 * sum_columns"),
+            ("self.l2[0] * sum_squares", "self.l2[0] * sum_columns"),
         ],
     ),
     *interpreted(
