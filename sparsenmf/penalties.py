@@ -42,20 +42,9 @@ class Penalty(NamedTuple):
 
     def value(self, factor):
         """Return the penalty of a factor, summed in float64."""
-        total = 0.0
-        if self.l1.any():
-            if len(self.l1) == 1:
-                total += float(self.l1[0] * sum_columns(factor).sum())
-            else:
-                total += float(np.sum(self.l1 * factor.sum(axis=1, dtype=np.float64)))
-        if self.l2.any():
-            if len(self.l2) == 1:
-                total += 0.5 * float(self.l2[0] * sum_squares(factor).sum())
-            else:
-                # einsum: no squared copy of the factor, no BLAS threads.
-                squares = np.einsum("ir,ir->i", factor, factor, dtype=np.float64)
-                total += 0.5 * float(np.sum(self.l2 * squares))
-        return total
+        return _weighted_sum(self.l1, factor, sum_columns, _sum_rows) + 0.5 * _weighted_sum(
+            self.l2, factor, sum_squares, _sum_squares_of_rows
+        )
 
     def binds(self):
         """Return whether the scale of the factor matters to anything but the fit."""
@@ -75,6 +64,21 @@ class Penalty(NamedTuple):
         c = np.where(weights > 0, weights, 1.0)
         l2 = self.l2 if beta == 2 else self.l2 * c ** (1 - 2 / beta)
         return self._replace(l1=self.l1 * c ** (1 - 1 / beta), l2=l2)
+
+
+def _weighted_sum(weight, factor, by_columns, by_rows):
+    if len(weight) == 1:
+        return float(weight[0] * by_columns(factor).sum()) if weight[0] else 0.0
+    return float(np.sum(weight * by_rows(factor))) if weight.any() else 0.0
+
+
+def _sum_rows(factor):
+    return factor.sum(axis=1, dtype=np.float64)
+
+
+def _sum_squares_of_rows(factor):
+    # einsum: no squared copy of the factor, no BLAS threads.
+    return np.einsum("ir,ir->i", factor, factor, dtype=np.float64)
 
 
 def make_penalty(l1, l2, width):

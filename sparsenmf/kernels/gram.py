@@ -3,6 +3,8 @@
 Only the upper triangle of a block's sum is meant to be read: `add_grams` mirrors it.
 """
 
+import functools
+
 import numpy as np
 from numba import prange
 
@@ -20,7 +22,12 @@ def add_grams(partials):
     NumPy adds them as fast as a kernel would, and needs no compilation.
     """
     gram = partials.sum(axis=0)
-    return np.where(np.tri(len(gram), k=-1, dtype=bool), gram.T, gram)
+    return np.where(_below_diagonal(len(gram)), gram.T, gram)
+
+
+@functools.cache
+def _below_diagonal(n):
+    return np.tri(n, k=-1, dtype=bool)
 
 
 @kernel
