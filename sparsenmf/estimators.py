@@ -16,7 +16,7 @@ except ImportError as error:
     ) from error
 
 from ._factorize import factorize
-from .validation import as_csr
+from .formats import as_csr
 
 DTYPES = [np.float64, np.float32]
 

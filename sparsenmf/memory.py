@@ -7,9 +7,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arguments import check_integer
+from .formats import INT32_MAX
 from .losses import check_beta
 from .rows import begins_in_single, count_blocks, count_parts, is_tall, padded_width
-from .validation import INT32_MAX
 
 RUNTIME = 13 * 2**20
 """What the compiled kernels and the thread pool add to a process in which numba is

@@ -7,11 +7,10 @@ the argument, says what was found and where, and what to do.
 import numpy as np
 import scipy.sparse as sp
 
+from .formats import as_csr, index_type, real_values
 from .interchange import unwrap
 
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
-
-INT32_MAX = 2**31 - 1
 
 SCALES = {np.dtype(np.float32): (1e-15, 1e15), np.dtype(np.float64): (1e-100, 1e100)}
 """Range of the largest value of X: beyond it, cubes of its square root, times long sums,
@@ -75,7 +74,7 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
         X = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape, copy=False)
         X.eliminate_zeros()  # what has become zero
         data = X.data
-    kind = _index_type(max(X.nnz, *X.shape))
+    kind = index_type(max(X.nnz, *X.shape))
     indices, indptr = (index.astype(kind, copy=False) for index in (X.indices, X.indptr))
     X = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
     X.indices, X.indptr = indices, indptr  # scipy widens them where it need not
@@ -154,147 +153,6 @@ def _check_dense(X, name, allow_nan=False):
             bad &= ~np.isnan(X[i])
         if bad.any():
             _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
-
-
-def as_csr(X, name):
-    """Return a CSR array of our own, after making sure that scipy may read X.
-
-    scipy's compiled code does not check index arrays, and notes facts on its objects:
-    so they are checked first, and X itself is not used but for its arrays.
-    """
-    if X.format == "bsr":
-        X = _blocks_to_csr(X, name)
-    elif X.format == "dia":
-        X = _diagonals_to_coo(X, name)
-    elif X.format == "lil":
-        if any(len(row) != len(values) for row, values in zip(X.rows, X.data, strict=True)):
-            raise ValueError(f"{name} is corrupt (lil format): a row has not one index a value")
-    elif X.format == "dok":
-        try:
-            X = X.tocoo()
-        except ValueError as error:
-            raise ValueError(f"{name} is corrupt (dok format): {error}") from None
-    if X.format == "coo":
-        data = real_values(X.data, name)
-        data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
-        places = np.asarray(X.row), np.asarray(X.col)  # the smallest of a masked array is not
-        _check_coordinates(places, X.shape, data, name)
-        return sp.coo_array((data, places), shape=X.shape, copy=False).tocsr()
-    if X.format not in ("csr", "csc"):
-        X = X.tocsr()
-    major, minor = X.shape if X.format == "csr" else X.shape[::-1]
-    indptr, indices = _check_compressed(X, major, minor, name)
-    stored = int(indptr[-1])
-    kind = sp.csr_array if X.format == "csr" else sp.csc_array
-    arrays = (real_values(X.data[:stored], name), indices[:stored], indptr)
-    return kind(arrays, shape=X.shape, copy=False).tocsr()
-
-
-def _blocks_to_csr(X, name):
-    data = real_values(X.data, name)
-    height, width = data.shape[1:] if data.ndim == 3 else (0, 0)
-    if 0 in (height, width) or X.shape[0] % height or X.shape[1] % width:
-        raise ValueError(f"{name} is corrupt (bsr format): data of shape {data.shape}")
-    sizes = X.shape[0] // height, X.shape[1] // width
-    indptr, indices = _check_compressed(X, *sizes, name, dimensions=3)
-    stored = int(indptr[-1])
-    arrays = data[:stored], indices[:stored], indptr
-    return sp.bsr_array(arrays, shape=X.shape, copy=False).tocsr()
-
-
-def _diagonals_to_coo(X, name):
-    # scipy's conversion writes outside of its arrays where these do not fit.
-    data, offsets = real_values(X.data, name), np.asarray(X.offsets)
-    if data.ndim != 2 or offsets.dtype.kind != "i" or offsets.shape != data.shape[:1]:
-        raise ValueError(
-            f"{name} is corrupt (dia format): data of shape {data.shape}, and offsets of shape "
-            f"{offsets.shape} and type {offsets.dtype}"
-        )
-    data = data[:, : X.shape[1]]
-    rows = np.arange(data.shape[1]) - offsets.astype(np.int64)[:, None]
-    there = (rows >= 0) & (rows < X.shape[0]) & (data != 0)
-    return sp.coo_array((data[there], (rows[there], np.nonzero(there)[1])), shape=X.shape)
-
-
-def _check_coordinates(places, shape, data, name):
-    n_values = data.size
-    for axis, index, size in zip(("row", "column"), places, shape, strict=True):
-        if data.ndim != 1 or index.ndim != 1 or len(index) != n_values:
-            raise ValueError(
-                f"{name} is corrupt (coo format): {axis} indices of shape {index.shape}, values "
-                f"of shape {data.shape}"
-            )
-        if index.dtype.kind not in "iu":
-            raise ValueError(
-                f"{name} is corrupt (coo format): its {axis} indices must be integers, not "
-                f"{index.dtype}"
-            )
-        if n_values and (index.min() < 0 or index.max() >= size):
-            raise ValueError(
-                f"{name} is corrupt (coo format): its {axis} indices must lie in "
-                f"[0, {size}), but span [{index.min()}, {index.max()}]"
-            )
-
-
-def _check_compressed(X, n_major, n_minor, name, dimensions=1):
-    indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
-    problem = None
-    if indptr.dtype.kind != "i" or indices.dtype.kind != "i":
-        problem = f"indptr and indices must be integers, not {indptr.dtype} and {indices.dtype}"
-    elif indptr.shape != (n_major + 1,):
-        problem = f"indptr has shape {indptr.shape} instead of ({n_major + 1},)"
-    elif (indices.ndim, np.ndim(X.data)) != (1, dimensions):
-        problem = f"indices and data have {indices.ndim} and {np.ndim(X.data)} dimensions"
-    elif indptr[0] != 0:
-        problem = f"indptr[0] is {indptr[0]} instead of 0"
-    elif (falls := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
-        problem = f"indptr falls from {indptr[falls[0]]} to {indptr[falls[0] + 1]} at {falls[0]}"
-    elif (least := min(len(X.data), len(indices))) < indptr[-1]:
-        problem = f"indptr ends at {indptr[-1]}, but only {least} entries are stored"
-    # What is negative is large as an unsigned number.
-    elif (stored := indices[: indptr[-1]]).size and (
-        _native(stored).view(f"u{stored.itemsize}").max() >= n_minor
-    ):
-        low, high = stored.min(), stored.max()
-        problem = f"indices must lie in [0, {n_minor}), but span [{low}, {high}]"
-    if problem:
-        raise ValueError(f"{name} is corrupt ({X.format} format): {problem}")
-    return _native(indptr), _native(indices).astype(_index_type(n_minor), copy=False)
-
-
-def _index_type(size):
-    return np.int32 if size <= INT32_MAX else np.int64
-
-
-def _native(array):
-    """Return the array in this machine's byte order and aligned.
-
-    And contiguous, as scipy's compiled code wants it, but for a matrix, which stays in its order.
-    """
-    kind = array.dtype.newbyteorder("=")
-    if array.ndim == 2:
-        return np.require(array, kind, "A")
-    return np.require(array, kind, ["C", "A"])
-
-
-def real_values(data, name):
-    """Return data that scipy and the kernels can work with, or raise if it is not real.
-
-    Half precision becomes single, extended becomes double; integers stay.
-    """
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(f"{name} has masked values: fill them first")
-    kind, size = data.dtype.kind, data.dtype.itemsize
-    if kind not in "fbiu":
-        raise TypeError(
-            f"{name} must hold real numbers (floats, integers or booleans), not {data.dtype}: "
-            f"convert it with {name}.astype(float)"
-        )
-    data = _native(data)
-    if kind == "f" and size not in (4, 8):
-        with np.errstate(over="ignore"):  # what is too large is reported as infinite
-            data = data.astype(np.float32 if size < 4 else np.float64)
-    return data
 
 
 def _check_values(X, name, allow_nan=False):

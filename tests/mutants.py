@@ -326,7 +326,7 @@ MUTANTS = [
     *interpreted(
         "kernels/gram.py",
         KERNELS,
-        [("np.tri(len(gram), k=-1, dtype=bool)", "np.tri(len(gram), k=-2, dtype=bool)")],
+        [("np.tri(n, k=-1, dtype=bool)", "np.tri(n, k=-2, dtype=bool)")],
     ),
     *interpreted(
         "kernels/products.py",
@@ -398,16 +398,36 @@ MUTANTS = [
     ),
     # The gate.
     *compiled(
-        "validation.py",
+        "formats.py",
         GATE,
         [
             ("index.max() >= size", "index.max() > size"),
             ("index.min() < 0 or index.max() >= size", "index.max() >= size"),
-            ('view(f"u{stored.itemsize}").max() >= n_minor', "max() >= n_minor"),
+            ('view(f"u{outermost.itemsize}").max() >= n_minor', "max() >= n_minor"),
             (".max() >= n_minor", ".max() > n_minor"),
             ("indptr[1:] < indptr[:-1]", "indptr[1:] < indptr[:-1] - 1"),
             ("< indptr[-1]:\n", "< indptr[-1] - 1:\n"),
             ("elif indptr[0] != 0:", "elif indptr[0] < 0:"),
+            ("indices[1:] > indices[:-1]", "indices[1:] >= indices[:-1]"),
+            ("(indptr > 0) & ", ""),
+            ("starts - 1] = True", "starts] = True"),
+            ("return False, indices\n", "return True, indices\n"),
+            ("([indices[:1], ", "(["),
+            ("indices[starts - 1], ", ""),
+            ("indices[starts], ", ""),
+            (", indices[-1:]])", "])"),
+            ('elif X.format == "lil":', 'elif X.format == "no":'),
+            ("if 0 in (height, width) or X.shape[0] % height", "if X.shape[0] % max(height, 1)"),
+            ("offsets.shape != data.shape[:1]:", "False:"),
+            ('np.require(array, kind, "A")', "array"),
+            ('np.require(array, kind, ["C", "A"])', "array"),
+            ('np.require(array, kind, ["C", "A"])', 'np.require(array, kind, "A")'),
+        ],
+    ),
+    *compiled(
+        "validation.py",
+        GATE,
+        [
             ("if (low >= 0 and most.reduce(X.data) < np.inf)", "if (most.reduce(X.data) < np.inf)"),
             ("if (low >= 0 and most.reduce(X.data) < np.inf)", "if (low >= 0)"),
             (
@@ -422,15 +442,9 @@ MUTANTS = [
                 "arrays = (data, X.indices, X.indptr)",
             ),
             ("if cast is not data and cast.size and np.isinf", "if False and np.isinf"),
-            ('elif X.format == "lil":', 'elif X.format == "no":'),
-            ("if 0 in (height, width) or X.shape[0] % height", "if X.shape[0] % max(height, 1)"),
-            ("offsets.shape != data.shape[:1]:", "False:"),
             ("        X.eliminate_zeros()  # what has", "        pass  # what has"),
             ("if top and not low <= top <= high:", "if top and not low <= top:"),
             ("factor.shape[1 - axis] != shape[1 - axis]", "False"),
-            ('np.require(array, kind, "A")', "array"),
-            ('np.require(array, kind, ["C", "A"])', "array"),
-            ('np.require(array, kind, ["C", "A"])', 'np.require(array, kind, "A")'),
         ],
     ),
     *compiled(
@@ -605,8 +619,10 @@ MUTANTS = [
         "penalties.py",
         "tests/test_solver.py tests/test_numerics.py",
         [
-            ("self.l1[0] * sum_columns", "self.l1[0] * 0 * sum_columns"),
-            ("self.l2[0] * sum_squares", "self.l2[0] * sum_columns"),
+            ("factor, sum_columns, _sum_rows)", "factor, sum_squares, _sum_rows)"),
+            ("factor, sum_columns, _sum_rows)", "factor, sum_columns, _sum_squares_of_rows)"),
+            ("self.l2, factor, sum_squares,", "self.l2, factor, sum_columns,"),
+            ("sum_squares, _sum_squares_of_rows", "sum_squares, _sum_rows"),
         ],
     ),
     *interpreted(

@@ -22,6 +22,7 @@ LAYERS = [
         "checkpoint",
         "constraints",
         "entries",
+        "formats",
         "rows",
         "runs",
         "validation",

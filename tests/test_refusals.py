@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize, write_csr
-from sparsenmf.validation import INT32_MAX, check_matrix
+from sparsenmf.formats import INT32_MAX
+from sparsenmf.validation import check_matrix
 
 from .problems import SPARSE, dense_of, small_integers
 from .strategies import csr_matrices
@@ -45,6 +46,25 @@ def test_corrupt_index_arrays_are_refused_or_harmless(data, form):
             check_matrix(X)
     else:
         np.testing.assert_array_equal(check_matrix(X).toarray(), expected)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+@pytest.mark.parametrize("edge", ["first", "last"])
+@pytest.mark.parametrize("row", [1, 2, 4, 5])
+def test_one_index_out_of_range_at_the_edge_of_a_row(form, edge, row):
+    """Where indices ascend, nothing but the edges of rows is looked at."""
+    lengths = [0, 3, 1, 0, 2, 3, 0]
+    indptr = np.cumsum([0, *lengths])
+    indices = np.concatenate([np.arange(length) + 1 for length in lengths])
+    shape = (7, 5) if form == "csr" else (5, 7)
+    make = getattr(sp, f"{form}_array")
+    assert check_matrix(make((np.ones(9), indices, indptr), shape=shape)).nnz == 9
+    bad = indices.copy()
+    bad[indptr[row] if edge == "first" else indptr[row + 1] - 1] = -1 if edge == "first" else 5
+    X = make((np.ones(9), indices, indptr), shape=shape)
+    X.indices = bad
+    with pytest.raises(ValueError, match="indices must lie in"):
+        check_matrix(X)
 
 
 CORRUPTIONS = {

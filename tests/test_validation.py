@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize
+from sparsenmf.formats import as_csr
 from sparsenmf.validation import check_matrix
 
 from .problems import SPARSE, dense_of, small_integers
@@ -116,6 +117,19 @@ def test_order_duplicates_zeros_and_index_types_do_not_matter(X, form):
     for side in (Y, Y.T.tocsr()):  # one compiled kernel, half the traffic
         assert side.indices.dtype == np.int32
     np.testing.assert_array_equal(Y.toarray(), dense_of(X))
+
+
+@settings(max_examples=200, deadline=None)
+@given(csr_matrices(), st.booleans())
+def test_whether_a_matrix_is_canonical_is_what_scipy_says(X, ordered):
+    if ordered:
+        X.sum_duplicates()
+    arrays = X.data.copy(), X.indices.copy(), X.indptr.copy()
+    expected = sp.csr_array(arrays, shape=X.shape).has_canonical_format
+    assert as_csr(X, "X").has_canonical_format == expected
+    as_columns = sp.csc_array(arrays, shape=X.shape[::-1])
+    if expected:
+        assert as_csr(as_columns, "X").has_canonical_format
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])

@@ -9,11 +9,11 @@ far more rows than columns is also the faster way: the sums stay in cache, W wou
 
 import numpy as np
 
+from ..formats import index_type
 from ..kernels.background import Background
 from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
 from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows, zeros
-from ..sources.layout import index_type
 from .coordinate_descent import CoordinateDescent
 
 BLOCK_NNZ = 2**24

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..files import MATRIX_SUFFIXES, check_size
+from ..formats import real_values
 from ..storage import DAMAGE, check_members
-from ..validation import real_values
 from .layout import read_header
 from .market import open_market
 from .store import open_csr

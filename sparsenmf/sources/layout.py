@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import check_integer, check_number
+from ..formats import index_type
 from ..storage import DAMAGE, open_whole, read_npy_header
-from ..validation import INT32_MAX
 
 FORMAT = 1
 
@@ -84,11 +84,6 @@ class Record:
             for name, (dtype, length) in shard.arrays(self.dtype, self.index_dtype).items():
                 file = f"{name}.npy"
                 yield folder / shard.folder / file, dtype, length, shard.files[file]
-
-
-def index_type(n_features):
-    """Return the type of indices that are below n_features."""
-    return np.dtype(np.int32 if n_features <= INT32_MAX else np.int64)
 
 
 def write_record(folder, record):

@@ -6,7 +6,8 @@ import zlib
 
 import numpy as np
 
-from .layout import Shard, index_type, sync_folder
+from ..formats import index_type
+from .layout import Shard, sync_folder
 
 
 def write_shards(folder, blocks, number, shard_nnz):

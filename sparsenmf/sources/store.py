@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..arguments import check_integer
-from ..validation import INT32_MAX
+from ..formats import INT32_MAX
 from .layout import RECORD, absolute, find_data, is_ours, read_record, verify_file
 
 BLOCK_NNZ = 2**23

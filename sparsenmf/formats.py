@@ -1,0 +1,164 @@
+"""Matrices in any of scipy's formats as CSR, their index arrays checked before scipy reads them."""
+
+import numpy as np
+import scipy.sparse as sp
+
+INT32_MAX = 2**31 - 1
+
+
+def as_csr(X, name):
+    """Return a CSR array of our own, after making sure that scipy may read X.
+
+    scipy's compiled code does not check index arrays, and notes facts on its objects:
+    so they are checked first, and X itself is not used but for its arrays.
+    """
+    if X.format == "bsr":
+        X = _blocks_to_csr(X, name)
+    elif X.format == "dia":
+        X = _diagonals_to_coo(X, name)
+    elif X.format == "lil":
+        if any(len(row) != len(values) for row, values in zip(X.rows, X.data, strict=True)):
+            raise ValueError(f"{name} is corrupt (lil format): a row has not one index a value")
+    elif X.format == "dok":
+        try:
+            X = X.tocoo()
+        except ValueError as error:
+            raise ValueError(f"{name} is corrupt (dok format): {error}") from None
+    if X.format == "coo":
+        data = real_values(X.data, name)
+        data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
+        places = np.asarray(X.row), np.asarray(X.col)  # the smallest of a masked array is not
+        _check_coordinates(places, X.shape, data, name)
+        return sp.coo_array((data, places), shape=X.shape, copy=False).tocsr()
+    if X.format not in ("csr", "csc"):
+        X = X.tocsr()
+    major, minor = X.shape if X.format == "csr" else X.shape[::-1]
+    indptr, indices, canonical = _check_compressed(X, major, minor, name)
+    kind = sp.csr_array if X.format == "csr" else sp.csc_array
+    arrays = (real_values(X.data[: len(indices)], name), indices, indptr)
+    X = kind(arrays, shape=X.shape, copy=False).tocsr()
+    if canonical:
+        X.has_canonical_format = True  # scipy would take three times as long to find out
+    return X
+
+
+def _blocks_to_csr(X, name):
+    data = real_values(X.data, name)
+    height, width = data.shape[1:] if data.ndim == 3 else (0, 0)
+    if 0 in (height, width) or X.shape[0] % height or X.shape[1] % width:
+        raise ValueError(f"{name} is corrupt (bsr format): data of shape {data.shape}")
+    sizes = X.shape[0] // height, X.shape[1] // width
+    indptr, indices, _ = _check_compressed(X, *sizes, name, dimensions=3)
+    arrays = data[: len(indices)], indices, indptr
+    return sp.bsr_array(arrays, shape=X.shape, copy=False).tocsr()
+
+
+def _diagonals_to_coo(X, name):
+    # scipy's conversion writes outside of its arrays where these do not fit.
+    data, offsets = real_values(X.data, name), np.asarray(X.offsets)
+    if data.ndim != 2 or offsets.dtype.kind != "i" or offsets.shape != data.shape[:1]:
+        raise ValueError(
+            f"{name} is corrupt (dia format): data of shape {data.shape}, and offsets of shape "
+            f"{offsets.shape} and type {offsets.dtype}"
+        )
+    data = data[:, : X.shape[1]]
+    rows = np.arange(data.shape[1]) - offsets.astype(np.int64)[:, None]
+    there = (rows >= 0) & (rows < X.shape[0]) & (data != 0)
+    return sp.coo_array((data[there], (rows[there], np.nonzero(there)[1])), shape=X.shape)
+
+
+def _check_coordinates(places, shape, data, name):
+    n_values = data.size
+    for axis, index, size in zip(("row", "column"), places, shape, strict=True):
+        if data.ndim != 1 or index.ndim != 1 or len(index) != n_values:
+            raise ValueError(
+                f"{name} is corrupt (coo format): {axis} indices of shape {index.shape}, values "
+                f"of shape {data.shape}"
+            )
+        if index.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name} is corrupt (coo format): its {axis} indices must be integers, not "
+                f"{index.dtype}"
+            )
+        if n_values and (index.min() < 0 or index.max() >= size):
+            raise ValueError(
+                f"{name} is corrupt (coo format): its {axis} indices must lie in "
+                f"[0, {size}), but span [{index.min()}, {index.max()}]"
+            )
+
+
+def _check_compressed(X, n_major, n_minor, name, dimensions=1):
+    """Return indptr, the indices that are stored, and whether they ascend in each row."""
+    indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
+    problem, ascend = None, True
+    if indptr.dtype.kind != "i" or indices.dtype.kind != "i":
+        problem = f"indptr and indices must be integers, not {indptr.dtype} and {indices.dtype}"
+    elif indptr.shape != (n_major + 1,):
+        problem = f"indptr has shape {indptr.shape} instead of ({n_major + 1},)"
+    elif (indices.ndim, np.ndim(X.data)) != (1, dimensions):
+        problem = f"indices and data have {indices.ndim} and {np.ndim(X.data)} dimensions"
+    elif indptr[0] != 0:
+        problem = f"indptr[0] is {indptr[0]} instead of 0"
+    elif (falls := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
+        problem = f"indptr falls from {indptr[falls[0]]} to {indptr[falls[0] + 1]} at {falls[0]}"
+    elif (least := min(len(X.data), len(indices))) < indptr[-1]:
+        problem = f"indptr ends at {indptr[-1]}, but only {least} entries are stored"
+    else:
+        indptr, indices = _native(indptr), _native(indices[: indptr[-1]])
+        ascend, outermost = _outermost(indices, indptr)
+        # What is negative is large as an unsigned number.
+        if outermost.size and outermost.view(f"u{outermost.itemsize}").max() >= n_minor:
+            low, high = indices.min(), indices.max()
+            problem = f"indices must lie in [0, {n_minor}), but span [{low}, {high}]"
+    if problem:
+        raise ValueError(f"{name} is corrupt ({X.format} format): {problem}")
+    return indptr, indices.astype(index_type(n_minor), copy=False), ascend
+
+
+def _outermost(indices, indptr):
+    """Return whether indices ascend, none twice, in each row, and some that are extreme.
+
+    Those are in range if all are: the first and the last of each row, where they ascend.
+    """
+    starts = indptr[(indptr > 0) & (indptr < len(indices))]
+    rises = indices[1:] > indices[:-1]
+    rises[starts - 1] = True  # from one row to the next
+    if not rises.all():
+        return False, indices
+    return True, np.concatenate([indices[:1], indices[starts - 1], indices[starts], indices[-1:]])
+
+
+def index_type(size):
+    """Return the type of indices below `size`."""
+    return np.dtype(np.int32 if size <= INT32_MAX else np.int64)
+
+
+def _native(array):
+    """Return the array in this machine's byte order and aligned.
+
+    And contiguous, as scipy's compiled code wants it, but for a matrix, which stays in its order.
+    """
+    kind = array.dtype.newbyteorder("=")
+    if array.ndim == 2:
+        return np.require(array, kind, "A")
+    return np.require(array, kind, ["C", "A"])
+
+
+def real_values(data, name):
+    """Return data that scipy and the kernels can work with, or raise if it is not real.
+
+    Half precision becomes single, extended becomes double; integers stay.
+    """
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} has masked values: fill them first")
+    kind, size = data.dtype.kind, data.dtype.itemsize
+    if kind not in "fbiu":
+        raise TypeError(
+            f"{name} must hold real numbers (floats, integers or booleans), not {data.dtype}: "
+            f"convert it with {name}.astype(float)"
+        )
+    data = _native(data)
+    if kind == "f" and size not in (4, 8):
+        with np.errstate(over="ignore"):  # what is too large is reported as infinite
+            data = data.astype(np.float32 if size < 4 else np.float64)
+    return data
