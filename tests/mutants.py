@@ -617,7 +617,7 @@ MUTANTS = [
     ),
     *compiled(
         "penalties.py",
-        "tests/test_solver.py tests/test_numerics.py",
+        "tests/test_numerics.py -k penalty_is",
         [
             ("factor, sum_columns, _sum_rows)", "factor, sum_squares, _sum_rows)"),
             ("factor, sum_columns, _sum_rows)", "factor, sum_columns, _sum_squares_of_rows)"),

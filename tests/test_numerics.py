@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import factorize
+from sparsenmf.penalties import make_penalty
 
 from .children import finish_child, start_child
 
@@ -236,3 +237,19 @@ def test_no_denormal_numbers_after_many_iterations(solver, loss, dtype):
     for exponent in (0, *EXPONENTS[dtype]):
         model = fit(random_matrix(dtype, exponent), 6, solver, loss, max_iter=n_iter)
         assert_sound(model)
+
+
+@dtypes
+@pytest.mark.parametrize("each", ["l1", "l2", "both", "none"])
+def test_a_penalty_is_its_definition(rng, dtype, each):
+    """With a weight for all rows, or one for each; also of factors whose squares overflow."""
+    weights = rng.random((2, 700))
+    l1 = weights[0] if each in ("l1", "both") else weights[0, :1]
+    l2 = weights[1] if each in ("l2", "both") else weights[1, :1]
+    penalty = make_penalty(0, 0, 24)._replace(l1=l1, l2=l2)
+    for scale in (1, 1e25):
+        factor = (scale * rng.random((700, 24))).astype(dtype)
+        wide = factor.astype(float)
+        expected = (l1[:, None] * wide).sum() + 0.5 * (l2[:, None] * wide**2).sum()
+        assert penalty.value(factor) == pytest.approx(expected, rel=1e-6)
+    assert make_penalty(0, 0, 24).value(factor) == 0
