@@ -549,10 +549,7 @@ MUTANTS = [
             ("0 < before - now <= ENOUGH * now", "before - now <= ENOUGH * now"),
             ("self._single.stalled or 0 <", "0 <"),
             ("self._widen(correct=True)", "self._widen()"),
-            (
-                "        if self._inexact:\n            self._correct",
-                "        if False:\n            pass",
-            ),
+            ("        if self._inexact:\n", "        if False:\n"),
             ("self._fit = fit - penalty.value(factor)", "self._fit = fit"),
             ("+ self._fit + self.penalty_H.value(Ht)", "+ self._fit"),
             ("W, Ht) + self.penalty_W.value(W))", "W, Ht))"),
@@ -587,11 +584,6 @@ MUTANTS = [
             ("last and self.ends and self.measures_ahead", "False"),
             ("residual_W + self._measured[1]", "residual_W"),
         ],
-    ),
-    *compiled(
-        "solvers/mixed.py",
-        "tests/test_ending.py",
-        [("        if self._inexact:\n            self._measured = None\n", "")],
     ),
     *compiled(
         "stopping.py",

@@ -126,7 +126,8 @@ def test_what_was_measured_before_more_iterations_is_forgotten():
     assert foreseen.optimality == expected.optimality
 
 
-def test_double_precision_after_an_overflow_in_the_last_iteration(monkeypatch):
+@pytest.mark.parametrize("alpha", [0, 1e-3])
+def test_double_precision_after_an_overflow_in_the_last_iteration(monkeypatch, alpha):
     """What single precision came to has an objective that is corrected at the end."""
     monkeypatch.setattr(rows, "SINGLE_WORK", 0)
     X, propose, count = (
@@ -143,9 +144,13 @@ def test_double_precision_after_an_overflow_in_the_last_iteration(monkeypatch):
         return propose(run)
 
     monkeypatch.setattr(CoordinateDescent, "_propose", overflow)
-    model = factorize(X, K, random_state=0, tol=0, max_iter=4)
+    model = factorize(X, K, random_state=0, tol=0, max_iter=4, alpha_W=alpha, l1_ratio=0.5)
     residual = X.toarray() - model.W @ model.H
-    assert model.objective == pytest.approx(0.5 * (residual**2).sum(), rel=1e-12)
+    penalty = sum(
+        alpha * size * 0.5 * (factor.sum() + 0.5 * (factor**2).sum())
+        for size, factor in ((220, model.W), (300, model.H))
+    )
+    assert model.objective == pytest.approx(0.5 * (residual**2).sum() + penalty, rel=1e-12)
 
 
 @pytest.mark.parametrize(

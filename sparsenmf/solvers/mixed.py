@@ -70,8 +70,6 @@ class MixedDescent(CoordinateDescent):
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point; correct its objective."""
-        if self._inexact:
-            self._measured = None
         residual = super().optimality()
         if self._inexact:
             self._correct()
