@@ -24,7 +24,8 @@ class CoordinateDescent(Alternation):
     its way, which is what a pass over the columns of X would do.
     """
 
-    plain_first = measures_ahead = True
+    plain_first = True
+    measures_ahead = True  # whether `_run` can measure what it has updated
     _measured: tuple | None = None  # an Ht as it was updated, and its optimality residual
 
     def iterate(self):
