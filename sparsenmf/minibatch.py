@@ -188,8 +188,8 @@ class MiniBatchNMF(BaseNMF):
             self._open(X, H, check_random_state(self.random_state))
         try:
             self._stream.add(X)
-        except BaseException:
-            if first:  # nothing has been learned
+        except BaseException:  # Ctrl-C too: a model that has learned nothing is not a fitted one
+            if first:
                 self._forget()
             raise
         self.n_steps_ += 1

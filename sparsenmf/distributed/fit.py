@@ -209,8 +209,8 @@ def factorize(
         weights, nowhere = Weights(None, None, 2.0), check_checkpoint(None, 1, False)
         reason = alternate(run, stopping, weights, callback, progress, nowhere)
         return _conclude(run, crew, stopping, reason, options)
-    except BaseException:
-        crew.cancel()  # the traceback would hold on to the futures, and they to their data
+    except BaseException:  # Ctrl-C too: the traceback would hold on to futures, and they to data
+        crew.cancel()
         raise
 
 

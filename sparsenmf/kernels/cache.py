@@ -102,7 +102,7 @@ class KernelCache(NullCache):
             return
         temporary = None
         try:
-            if data.lifted or data.library.has_dynamic_globals:  # bound to this process
+            if data.lifted or data.library.has_dynamic_globals:  # holds addresses
                 return
             payload = dumps(data._reduce())
             path, key = self._place(folder, sig, data.target_context)
