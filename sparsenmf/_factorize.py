@@ -324,6 +324,7 @@ default "frobenius"
         extrapolate=extrapolate and solver == "cd",
         n_threads=n_threads,
         W_folder=W_folder,
+        W_leads=arranged.W_leads and not seeds,
     )
     del arranged
     checkpoint.open(run, stopping, options)

@@ -45,6 +45,11 @@ def check_start(init, W, H, X, n_components):
     return init, W, H
 
 
+def knows_W(init, W, n_components):
+    """Return whether the start of W, if given as W, is more than random numbers."""
+    return init.startswith("nndsvd") or (W is not None and W.shape[1] == n_components)
+
+
 def initialize(
     rows, columns, n_components, init, rng, *,
     W=None, H=None, beta=2.0, solver="cd", mean=None, W_folder=None, n_threads=1,

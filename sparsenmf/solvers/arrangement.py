@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..initialization import initialize
+from ..initialization import initialize, knows_W
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
 from ..rows import is_tall, make_rows
@@ -37,6 +37,8 @@ class Arrangement(NamedTuple):
     loss : Loss
     W, Ht : ndarray
         Padded start.
+    W_leads : bool
+        Whether W knows more of X than random numbers do, and the solver has a use for that.
     """
 
     solver: type[Alternation]
@@ -45,6 +47,7 @@ class Arrangement(NamedTuple):
     loss: Loss
     W: np.ndarray
     Ht: np.ndarray
+    W_leads: bool
 
 
 def arrange(
@@ -68,8 +71,9 @@ def arrange(
         "solver": solver,
         "n_threads": n_threads,
     }
-    tall = beta == 2 and solver == "cd" and is_tall(X.shape, X.nnz)
-    tall = tall and entries.plain
+    descends = beta == 2 and solver == "cd" and entries.plain
+    tall = descends and is_tall(X.shape, X.nnz)
+    W_leads = descends and knows_W(init, W, n_components)
     if stored or low_memory or tall:
         source, part = X, weights
         if stored:
@@ -85,7 +89,7 @@ def arrange(
             rows, BlockColumns(rows), n_components, init, rng,
             **start, mean=mean, W_folder=W_folder,
         )  # fmt: skip
-        return Arrangement(BLOCK_SOLVERS[solver, beta], rows, columns, loss, W, Ht)
+        return Arrangement(BLOCK_SOLVERS[solver, beta], rows, columns, loss, W, Ht, W_leads)
     if W_folder is not None:
         raise ValueError("W_path is for a store, or with low_memory=True")
     X = weights.scale_matrix(X)
@@ -94,7 +98,8 @@ def arrange(
     columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
     loss = make_loss(beta, X.data, X.shape, *entries)
     W, Ht = initialize(rows, columns, n_components, init, rng, **start)
-    return Arrangement(choose_solver(solver, beta, rows.plain), rows, columns, loss, W, Ht)
+    kind = choose_solver(solver, beta, rows.plain)
+    return Arrangement(kind, rows, columns, loss, W, Ht, W_leads)
 
 
 def check_blocks(beta, solver, entries, what):

@@ -172,9 +172,22 @@ class BlockDescent(CoordinateDescent):
             if not want_gram:  # nothing follows
                 continue
             total += part_gram
-            parts = cut_rows(block, len(self._cross))
-            scatter_rows(self.n_threads, block, parts, out[part], self._cross)
+            self._scatter(block, out[part])
         return fit, residual, total
+
+    def _look_at(self, W):
+        gram = 0.0
+        self._cross.fill(0)
+        for start, stop, block in self.rows:
+            part = W[start:stop]
+            gram = gram + self._sum_gram(part, part, 0.0, block.blocks)
+            self._scatter(block, part)
+        return gram
+
+    def _scatter(self, block, factor):
+        """Add a block's share of X' W to the sums for the columns."""
+        parts = cut_rows(block, len(self._cross))
+        scatter_rows(self.n_threads, block, parts, factor, self._cross)
 
     def _sum_residuals(self, W, Ht):
         total = 0.0

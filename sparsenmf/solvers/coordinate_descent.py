@@ -31,7 +31,23 @@ class CoordinateDescent(Alternation):
     def iterate(self):
         """Run one iteration."""
         self._measured = None
+        if self._W_leads:
+            self._follow_W()
         super().iterate()
+
+    def _follow_W(self):
+        """Fit Ht to the W of the start."""
+        W, Ht, _ = self.current
+        self._update(self.columns, W, self._look_at(W), self.penalty_H, Ht, Ht, last=True)
+        self._W_leads = False
+
+    def _look_at(self, W):
+        """Return the gram matrix of W."""
+        return self._sum_gram(W, W, 0.0, self.rows.blocks)
+
+    def _take_up(self, numbers):
+        super()._take_up(numbers)
+        self._W_leads = False
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point, without a unit."""
@@ -50,8 +66,12 @@ class CoordinateDescent(Alternation):
         self._no_sums = np.empty((0, 0, width), self.current.W.dtype)
 
     def _extend(self, Ht, spare, beta):
-        partials = self._partials[: self.columns.n_blocks]
-        extrapolate_rows(self.n_threads, Ht, spare, beta, self.columns.blocks, partials)
+        return self._sum_gram(Ht, spare, beta, self.columns.blocks)
+
+    def _sum_gram(self, factor, spare, beta, blocks):
+        """Extrapolate a factor into `spare`, which may be itself, and return its gram matrix."""
+        partials = self._partials[: len(blocks)]
+        extrapolate_rows(self.n_threads, factor, spare, factor.dtype.type(beta), blocks, partials)
         return add_grams(partials)
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):
