@@ -17,13 +17,15 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
-    run.release()
-    order, scales, H = order_components(W, Ht, n_components, keep=constrained, balanced=balanced)
+    squares, n_threads, spare = run.squares_W()[:n_components], run.n_threads, run.release()
+    order, scales, H = order_components(squares, len(W), Ht, keep=constrained, balanced=balanced)
     H = weights.unscale_H(H)
     history = np.array(stopping.history)
     history[-1, 0] = objective
     return Factorization(
-        W=take_components(W, order, scales, finish.given(H), W_path),
+        W=take_components(
+            W, order, scales, finish.given(H), W_path, spare=spare, n_threads=n_threads
+        ),
         H=H,
         objective_history=history[:, 0].copy(),
         time_history=history[:, 1].copy(),

@@ -12,12 +12,15 @@ import numpy as np
 from .arguments import check_choice
 from .kernels.products import multiply_with_gram, rotate_rows
 from .kernels.threads import threads_for
-from .rows import MAX_BLOCKS, Rows, empty_factor, pad_factor
+from .rows import Rows, empty_factor, even_blocks, pad_factor
 from .validation import check_factor
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
 
 DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
+
+SAMPLE = 2048, 32  # rows and columns of a start that are looked at
+CHANCE = 8  # standard deviations
 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
@@ -46,8 +49,22 @@ def check_start(init, W, H, X, n_components):
 
 
 def knows_W(init, W, n_components):
-    """Return whether the start of W, if given as W, is more than random numbers."""
-    return init.startswith("nndsvd") or (W is not None and W.shape[1] == n_components)
+    """Return whether the start of W, if given as W, is more than random numbers.
+
+    Columns that were drawn at random do not correlate, however they were drawn: m r^2 is about
+    one, for m rows. Columns that know X do, and be it that where one is large others are not.
+    """
+    if W is None or W.shape[1] < n_components:
+        return init.startswith("nndsvd")
+    part = W[:: -(-len(W) // SAMPLE[0]), : SAMPLE[1]].astype(np.float64)
+    part -= part.mean(axis=0)
+    part = part[:, part.any(axis=0)]
+    part /= np.abs(part).max(axis=0)  # their squares fit into any type
+    gram = np.einsum("ir,is->rs", part, part)
+    squares = np.tril(gram**2 / np.multiply.outer(gram.diagonal(), gram.diagonal()), k=-1)
+    n_pairs = max(1, part.shape[1] * (part.shape[1] - 1) // 2)
+    chance = 1 + CHANCE * np.sqrt(2 / n_pairs)
+    return bool(len(part) * squares.sum() > chance * n_pairs)
 
 
 def initialize(
@@ -220,11 +237,10 @@ def _multiply(threads, rows, factor, out, size):
 def _rotate(threads, factor, matrix):
     """Set factor to factor @ matrix, in place."""
     size, width = len(matrix), factor.shape[1]
-    bounds = np.linspace(0, len(factor), MAX_BLOCKS + 1).astype(np.int64)
-    blocks = np.column_stack([bounds[:-1], bounds[1:]])
     padded = empty_factor((width, width), factor.dtype)
     padded[:size, :size] = matrix
-    rotate_rows(threads, factor, blocks, padded, np.arange(width, dtype=np.int32))
+    places = np.arange(width, dtype=np.int32)
+    rotate_rows(threads, factor, even_blocks(len(factor)), padded, places)
 
 
 def _nndsvd(U, S, V):

@@ -134,6 +134,12 @@ def make_blocks(indptr, n_components):
     return np.column_stack([bounds[:-1], bounds[1:]])[order]
 
 
+def even_blocks(n_rows):
+    """Cut rows into blocks of about equal numbers."""
+    bounds = np.linspace(0, n_rows, MAX_BLOCKS + 1).astype(np.int64)
+    return np.column_stack([bounds[:-1], bounds[1:]])
+
+
 def row_work(n_components):
     """Return the work of a row beyond its nonzeros (sweeps, gram matrix), in nonzeros.
 
@@ -160,9 +166,11 @@ def begins_in_single(dtype, nnz, n_components):
 def count_parts(nnz, n_features):
     """Return the number of sums of X' W that are kept side by side, for the threads.
 
-    Each costs a pass over the columns, which should be little beside the entries.
+    Each costs a pass over the columns, which should be little beside the entries. A power of
+    two, that two and four threads may share them alike.
     """
-    return int(np.clip(nnz // (ENTRIES_PER_PART * n_features), MIN_PARTS, MAX_PARTS))
+    most = np.clip(nnz // (ENTRIES_PER_PART * n_features), MIN_PARTS, MAX_PARTS)
+    return 1 << (int(most).bit_length() - 1)
 
 
 def padded_width(n_components, dtype):

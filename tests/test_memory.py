@@ -41,7 +41,9 @@ factorize(small, 3, n_threads=1, max_iter=2, **numba_itself)
 # The parallel kernels too: whether they are cached must not matter.
 large = sp.random_array((3000, 2000), density=0.1, dtype=dtype, rng=rng)
 factorize(large, 12, n_threads=2, max_iter=1, **numba_itself)
-del large
+long = sp.random_array((400_000, 60), density=0.01, dtype=dtype, rng=rng)  # a large W
+factorize(long, 12, n_threads=2, max_iter=1, **numba_itself)
+del large, long
 trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
 if trim:
     trim(0)

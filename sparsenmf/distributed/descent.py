@@ -4,7 +4,7 @@ import numpy as np
 
 from ..rows import sum_squares
 from ..solvers.coordinate_descent import CoordinateDescent, exact_gram
-from ..solvers.scale import balance
+from ..solvers.scale import balance, order_components
 from . import tasks
 
 CUT_EVERY = 10
@@ -148,6 +148,10 @@ class DistributedDescent(CoordinateDescent):
         errors = crew.map(tasks.measure_block, self.rows.blocks, W.blocks, given=given)
         return sum(crew.gather(errors))
 
+    def squares_W(self):
+        """Return the squared lengths of the columns of the current W."""
+        return np.diag(self.current.W.gram)
+
     def _balance(self):
         (W, Ht, _), (_, spare_Ht) = self.current, self._spare
         scale = balance(np.diag(W.gram), sum_squares(Ht), len(W), len(Ht)).astype(W.dtype)
@@ -160,15 +164,8 @@ class DistributedDescent(CoordinateDescent):
 
 
 def conclude(run, crew):
-    """Return W as a dask array and H, in order and balanced, as `order_components` does."""
-    (W, Ht, _), k = run.current, run.n_components
-    squares_W, squares_Ht = np.diag(W.gram)[:k], sum_squares(Ht)[:k]
-    order = np.arange(k)
-    if run.penalty_H.free.all():
-        order = np.argsort(-squares_W * squares_Ht, kind="stable")
-    scale = np.ones(k)
-    if run.balanced:
-        scale = balance(squares_W, squares_Ht, len(W), len(Ht))
-    scale = scale.astype(W.dtype)[order]
-    H = np.ascontiguousarray(Ht.T[order]) * scale[:, None]
+    """Return W as a dask array and H, in order and balanced."""
+    (W, Ht, _), squares = run.current, run.squares_W()[: run.n_components]
+    keep = not run.penalty_H.free.all()
+    order, scale, H = order_components(squares, len(W), Ht, keep=keep, balanced=run.balanced)
     return W.as_array(order, scale, crew), H

@@ -8,6 +8,8 @@ The order of every sum is fixed by the code, not by the compiler (no reassociati
 the parallel and the serial twin of a kernel give the same bits.
 """
 
+import functools
+
 from llvmlite import ir
 from numba.core import cgutils
 
@@ -118,7 +120,10 @@ def _pieces(code, width):
 def _gather_panel(code, width, target, data, indices, start, stop, other, offset):
     """Store the sum of `width` vectors of the gathered rows from column `offset` on.
 
-    A narrow panel is summed in several chains, by turns, which are added at the end.
+    A narrow panel is summed in several chains, by turns, which are added at the end. The last
+    turn is the only one that need not be whole: what it lacks are zeros times its first row. A
+    loop over the rest would end sooner or later, which the machine cannot foresee: on rows of
+    some six nonzeros the whole took a tenth (20 components) to a third (5) longer with it.
     """
     b = code.b
     pieces, n_chains = _pieces(code, width), max(1, CHAINS // width)
@@ -129,28 +134,36 @@ def _gather_panel(code, width, target, data, indices, start, stop, other, offset
     def panel(p):
         return code.at(code.row(other, code.entry(indices, p)), offset)
 
-    def add(p, totals):
+    def add(x, p, totals):
         if width > SHORT:
             code.prefetch(panel(b.add(p, distance)), 1)
-        x, row = b.load(code.at(data.data, p)), panel(p)
+        row = panel(p)
         return [
             piece.add_product(piece.splat(x), piece.load(code.at(row, code.index(q))), total)
             for (piece, q), total in zip(pieces, totals, strict=True)
         ]
 
-    def add_by_turns(p, chains):
-        return [
-            total
-            for c in range(n_chains)
-            for total in add(b.add(p, code.index(c)), chains[c * n : (c + 1) * n])
-        ]
+    def turn(first, chains, *, last=False):
+        sums = []
+        for c in range(n_chains):
+            p = b.add(first, code.index(c))
+            there = b.icmp_signed("<", p, stop)
+            p = b.select(there, p, first) if last and c else p
+            x = b.load(code.at(data.data, p))
+            x = b.select(there, x, ir.Constant(code.scalar, 0.0)) if last and c else x
+            sums += add(x, p, chains[c * n : (c + 1) * n])
+        return sums
 
-    n = len(pieces)
-    turns = b.sdiv(b.sub(stop, start), code.index(n_chains))
-    whole = b.add(start, b.mul(turns, code.index(n_chains)))
-    nothing = [piece.zeros for piece, _ in pieces] * n_chains
-    chains = code.accumulate(start, whole, nothing, add_by_turns, step=n_chains)
-    sums = code.accumulate(whole, stop, chains[:n], add)
+    n, step, last = len(pieces), code.index(n_chains), stop
+    chains = [piece.zeros for piece, _ in pieces] * n_chains
+    if n_chains > 1:
+        before_last = b.sdiv(b.sub(b.sub(stop, start), code.index(1)), step)
+        last = b.add(start, b.mul(before_last, step))
+    chains = code.accumulate(start, last, chains, turn, step=n_chains)
+    if n_chains > 1:
+        last_turn = functools.partial(turn, last=True)
+        chains = code.accumulate(last, stop, chains, last_turn, step=n_chains)
+    sums = chains[:n]
     for c in range(1, n_chains):
         part = chains[c * n : (c + 1) * n]
         sums = [b.fadd(total, other) for total, other in zip(sums, part, strict=True)]

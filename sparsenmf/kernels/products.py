@@ -69,6 +69,24 @@ def rotate_rows(factor, blocks, matrix, places):
             gather_rows(factor[i], row, places, 0, row.shape[0], matrix)
 
 
+@kernel
+def take_columns(factor, blocks, order, scale, out):
+    """Set out[i, c] = factor[i, order[c]] * scale[order[c]].
+
+    `out` (n_rows, n_taken) need not be padded. Each turn of the parallel loop writes to its
+    own rows.
+    """
+    for block in prange(blocks.shape[0]):
+        # Through a row of its own: reading one matrix beside writing the other, the machine
+        # takes loads for those of what was just stored, and waits: up to four times as long.
+        row = np.empty(factor.shape[1], factor.dtype)
+        for i in range(blocks[block, 0], blocks[block, 1]):
+            for c in range(row.shape[0]):
+                row[c] = factor[i, c] * scale[c]
+            for c in range(order.shape[0]):
+                out[i, c] = row[order[c]]
+
+
 @kernel(per_block=("sums",), work=sparse_work)
 def measure_rows(rows, factor, other, sums):
     """sums[block] = sum over the stored entries of v (x - y)^2 - absent y^2.

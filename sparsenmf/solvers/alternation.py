@@ -234,9 +234,18 @@ class Alternation(ABC):
         )
         return self.loss.relative_residual(residual_W + residual_Ht)
 
+    def squares_W(self):
+        """Return the squared lengths of the columns of the current W."""
+        return sum_squares(self.current.W)
+
     def release(self):
-        """Give back the memory of all but the current iterate; nothing follows."""
+        """Give back the memory of all but the current iterate; nothing follows.
+
+        Returns the spare W, for what can use its memory.
+        """
+        spare, _ = self._spare
         del self.rows, self.columns, self._spare
+        return spare
 
     def _accelerate(self):
         if self._beta > 0:

@@ -27,6 +27,7 @@ class CoordinateDescent(Alternation):
     plain_first = True
     measures_ahead = True  # whether `_run` can measure what it has updated
     _measured: tuple | None = None  # an Ht as it was updated, and its optimality residual
+    _summed: tuple | None = None  # a W as it was updated, and its gram matrix
 
     def iterate(self):
         """Run one iteration."""
@@ -60,6 +61,12 @@ class CoordinateDescent(Alternation):
         )
         return self.loss.relative_residual(residual_W + self._measured[1])
 
+    def squares_W(self):
+        """Return the squared lengths of the columns of the current W."""
+        W, gram = self._summed or (None, ())
+        known = W is self.current.W and len(gram) == W.shape[1]  # not where W is not summed
+        return np.diag(gram) if known else super().squares_W()
+
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
         self._partials = zeros((self.n_blocks, width, width), np.float64)
@@ -82,6 +89,8 @@ class CoordinateDescent(Alternation):
         )  # fmt: skip
         if measure:
             self._measured = out, residual
+        if not last:
+            self._summed = out, gram
         return fit, gram
 
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
