@@ -5,6 +5,8 @@ import scipy.sparse as sp
 
 INT32_MAX = 2**31 - 1
 
+SHORT = 32  # entries of a row, up to which it is short (measured)
+
 
 def as_csr(X, name):
     """Return a CSR array of our own, after making sure that scipy may read X.
@@ -118,13 +120,15 @@ def _check_compressed(X, n_major, n_minor, name, dimensions=1):
 def _outermost(indices, indptr):
     """Return whether indices ascend, none twice, in each row, and some that are extreme.
 
-    Those are in range if all are: the first and the last of each row, where they ascend.
+    Those are in range if all are: the first and the last of each row, where they ascend. To
+    pick them where rows are short takes longer than to look at all.
     """
-    starts = indptr[(indptr > 0) & (indptr < len(indices))]
+    starts = indptr[slice(*np.searchsorted(indptr, (1, len(indices))))]
     rises = indices[1:] > indices[:-1]
     rises[starts - 1] = True  # from one row to the next
-    if not rises.all():
-        return False, indices
+    ascend = bool(rises.all())
+    if not ascend or SHORT * len(starts) > len(indices):
+        return ascend, indices
     return True, np.concatenate([indices[:1], indices[starts - 1], indices[starts], indices[-1:]])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .arguments import check_choice
 from .kernels.products import multiply_with_gram, rotate_rows
 from .kernels.threads import threads_for
-from .rows import Rows, empty_factor, even_blocks, pad_factor
+from .rows import Rows, copy_columns, empty_factor, even_blocks, pad_factor
 from .validation import check_factor
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
@@ -21,6 +21,7 @@ DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends 
 
 SAMPLE = 2048, 32  # rows and columns of a start that are looked at
 CHANCE = 8  # standard deviations
+CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
@@ -48,6 +49,12 @@ def check_start(init, W, H, X, n_components):
     return init, W, H
 
 
+def draws(W, H, shape, n_components):
+    """Return whether the start is more than what is given of it, so that the mean is of use."""
+    given = sum(0 if factor is None else factor.size for factor in (W, H))
+    return given < sum(shape) * n_components
+
+
 def knows_W(init, W, n_components):
     """Return whether the start of W, if given as W, is more than random numbers.
 
@@ -57,9 +64,11 @@ def knows_W(init, W, n_components):
     if W is None or W.shape[1] < n_components:
         return init.startswith("nndsvd")
     part = W[:: -(-len(W) // SAMPLE[0]), : SAMPLE[1]].astype(np.float64)
-    part -= part.mean(axis=0)
-    part = part[:, part.any(axis=0)]
-    part /= np.abs(part).max(axis=0)  # their squares fit into any type
+    mean = part.mean(axis=0)
+    part -= mean
+    spread = np.abs(part).max(axis=0)
+    varied = spread > CONSTANT * mean
+    part = part[:, varied] / spread[varied]  # the squares fit into any type
     gram = np.einsum("ir,is->rs", part, part)
     squares = np.tril(gram**2 / np.multiply.outer(gram.diagonal(), gram.diagonal()), k=-1)
     n_pairs = max(1, part.shape[1] * (part.shape[1] - 1) // 2)
@@ -94,12 +103,12 @@ def initialize(
     dtype = rows.dtype
     shape = (rows.n_rows, columns.n_rows)
     if mean is None:
-        given = sum(0 if factor is None else factor.size for factor in (W, H))
-        mean = rows.mean(shape[1]) if given < sum(shape) * n_components else 0.0  # of no use
+        mean = rows.mean(shape[1]) if draws(W, H, shape, n_components) else 0.0
     if init in ("random", "custom"):
         start_W, start_Ht = draw_start(
-            shape, n_components, mean, dtype, rng, W=W, H=H, W_folder=W_folder
-        )
+            shape, n_components, mean, dtype, rng,
+            W=W, H=H, W_folder=W_folder, n_threads=n_threads,
+        )  # fmt: skip
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))
@@ -111,7 +120,7 @@ def initialize(
     folders = W_folder, None
     U, S, V = truncated_svd(rows, columns, n_components, rng, folders=folders, n_threads=n_threads)
     _nndsvd(U, S, V)
-    W = pad_factor(U, dtype, W_folder)
+    W = pad_factor(U, dtype, W_folder, n_threads)
     del U  # the two factors one after the other: the SVD's arrays are larger
     Ht = pad_factor(V, dtype)
     if init != "nndsvd":
@@ -120,7 +129,9 @@ def initialize(
     return W, Ht
 
 
-def draw_start(shape, n_components, mean, dtype, rng, *, W=None, H=None, W_folder=None):
+def draw_start(
+    shape, n_components, mean, dtype, rng, *, W=None, H=None, W_folder=None, n_threads=1
+):
     """Return padded starts for an X of this mean: what is given, and the rest at random.
 
     With a folder, W is a file there.
@@ -128,21 +139,21 @@ def draw_start(shape, n_components, mean, dtype, rng, *, W=None, H=None, W_folde
     scale = np.sqrt(mean / n_components)
     H = None if H is None else H.T
     return (
-        _complete(W, shape[0], n_components, scale, dtype, rng, W_folder),
+        _complete(W, shape[0], n_components, scale, dtype, rng, W_folder, n_threads),
         _complete(H, shape[1], n_components, scale, dtype, rng),
     )
 
 
-def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None):
+def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_threads=1):
     """Return a start that has the given components, and random ones beyond."""
     n_given = 0 if given is None else given.shape[1]
-    factor = empty_factor((n_rows, n_components), dtype, folder)
+    factor = empty_factor((n_rows, n_components), dtype, folder, n_threads)
     chunk = max(1, DRAW // n_components)
     for start in range(0, n_rows if n_given < n_components else 0, chunk):
         part = factor[start : start + chunk, :n_components]
         np.abs(rng.standard_normal(part.shape) * scale, out=part, casting="same_kind")
     if n_given:
-        factor[:, :n_given] = given
+        copy_columns(given, factor, n_threads)
     return factor
 
 
@@ -188,7 +199,7 @@ def truncated_svd(
     size = min(n_components + oversample, columns.n_rows)
     threads = threads_for(n_threads, rows.nnz * size)
     long, short = (
-        empty_factor((side.n_rows, size), dtype, folder)
+        empty_factor((side.n_rows, size), dtype, folder, threads)
         for side, folder in zip((rows, columns), folders, strict=True)
     )
     short[:, :size] = rng.standard_normal((columns.n_rows, size))

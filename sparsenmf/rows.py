@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .background import side_by_side
 from .storage import map_scratch
 
 VECTOR_BYTES = 32  # checked against `kernels.vector_code` by the tests; importing that loads numba
@@ -16,12 +17,13 @@ MAX_BLOCKS = 64
 MIN_BLOCKS = 32
 FEW_BLOCKS = 8  # even of short matrices, for the threads
 BLOCK_ROWS = 128  # of taller ones, at least: a block has costs of its own, its gram matrix first
-TILE_ROWS = 32  # rows that a sweep takes at once; blocks begin at multiples of it
+TILE_ROWS = 32  # rows taken at once; blocks begin at multiples of it
 TALL = 8  # samples for each feature from which no transpose is made (measured)
 TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
 SINGLE_WORK = 2**22  # nonzeros times components; below, there is no time to be saved
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
 CACHE_LINE, PAGE, LARGE_PAGE = 64, 2**12, 2**21  # bytes
+TOUCHED, COPIED = 2**24, 2**12  # bytes, and rows, for one thread at once
 PART, ADDED = 2048, 256  # sums side by side, and how many entries of each precede float64
 SUMMABLE = 1e-20, 1e30  # sums, of squares too, with which single precision is trusted
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
@@ -179,7 +181,7 @@ def padded_width(n_components, dtype):
     return -(-n_components // lanes) * lanes
 
 
-def empty_factor(shape, dtype, folder=None):
+def empty_factor(shape, dtype, folder=None, n_threads=1):
     """Return a zero factor of (n_rows, n_components) with padded rows, aligned to cache lines.
 
     With a folder it is a file there, mapped into memory, that nobody else sees.
@@ -189,19 +191,24 @@ def empty_factor(shape, dtype, folder=None):
     if folder is not None:
         nbytes = prod(shape) * np.dtype(dtype).itemsize
         return map_scratch(folder, nbytes).view(dtype).reshape(shape)
-    return zeros(shape, dtype)
+    return zeros(shape, dtype, n_threads)
 
 
-def zeros(shape, dtype):
+def zeros(shape, dtype, n_threads=1):
     """Return a working array of zeros, aligned to cache lines, of which every page is there.
 
-    The system provides a page when it is first touched: on one thread in about 1 microsecond,
-    on two that touch the pages of one array 4. So this is done here.
+    The system provides a page when it is first touched: a small one on one thread in about 1
+    microsecond, on two that touch the pages of one array 4. So this is done here; on several
+    threads for many large pages, which each take longer.
     """
     dtype = np.dtype(dtype)
     nbytes = prod(shape) * dtype.itemsize
     buffer = _zero_bytes(nbytes + CACHE_LINE)
-    buffer[::PAGE] = 0
+
+    def touch(part):
+        buffer[part][::PAGE] = 0
+
+    side_by_side(touch, len(buffer), n_threads, TOUCHED)
     start = -buffer.ctypes.data % CACHE_LINE
     return buffer[start : start + nbytes].view(dtype).reshape(shape)
 
@@ -255,8 +262,18 @@ def _add_parts(array, add):
     return total if low < total.max(initial=0) < high else add(array, np.float64)
 
 
-def pad_factor(factor, dtype, folder=None):
+def pad_factor(factor, dtype, folder=None, n_threads=1):
     """Copy a (n_rows, n_components) array into a padded factor."""
-    padded = empty_factor(factor.shape, dtype, folder)
-    padded[:, : factor.shape[1]] = factor
+    padded = empty_factor(factor.shape, dtype, folder, n_threads)
+    copy_columns(factor, padded, n_threads)
     return padded
+
+
+def copy_columns(given, factor, n_threads=1):
+    """Copy a (n_rows, any) array into the first columns of a factor."""
+    columns = factor[:, : given.shape[1]]
+
+    def copy(part):
+        columns[part] = given[part]
+
+    side_by_side(copy, len(given), n_threads, COPIED)

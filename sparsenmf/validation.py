@@ -12,6 +12,8 @@ from .interchange import unwrap
 
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 
+LINES = 4096  # rows of an array that are looked at together
+
 SCALES = {np.dtype(np.float32): (1e-15, 1e15), np.dtype(np.float64): (1e-100, 1e100)}
 """Range of the largest value of X: beyond it, cubes of its square root, times long sums,
 come near the limits of the type."""
@@ -144,8 +146,11 @@ def _store_all(X, allow_nan):
 
 
 def _check_dense(X, name, allow_nan=False):
-    # min and max need no temporary, and a NaN passes through both.
-    if X.dtype.kind == "b" or X.size == 0 or (X.min() >= 0 and X.max() < np.inf):
+    # min and max need no temporary, and a NaN passes through both. Some rows at a time, so that
+    # the second finds in the cache what the first has read.
+    lines = X if X.flags.c_contiguous else X.T
+    parts = (lines[i : i + LINES] for i in range(0, len(lines), LINES)) if X.size else ()
+    if X.dtype.kind == "b" or all(part.min() >= 0 and part.max() < np.inf for part in parts):
         return
     for i in range(len(X)):
         bad = ~(np.isfinite(X[i]) & (X[i] >= 0))

@@ -33,6 +33,7 @@ LAYERS = [
         "losses",
         "normalized",
         "storage",
+        "background",
         "interchange",
         "files",
         "texts",

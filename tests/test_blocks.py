@@ -318,7 +318,7 @@ def test_rows_know_their_size(X):
 
 
 def test_without_another_thread_blocks_are_read_in_this_one(X, in_pieces, monkeypatch):
-    from sparsenmf.kernels import background
+    from sparsenmf import background
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")

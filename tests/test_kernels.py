@@ -44,7 +44,8 @@ def run_update(
     padded = pad_factor(other, dtype)
     depth = tiles.sweep_depth(other.shape[1])
     gram = (exact_gram(padded) + l2 * np.eye(padded.shape[1]))[:depth, :depth].copy()
-    out = empty_factor(factor.shape, dtype)
+    # With no sweeps nothing is written to it.
+    out = empty_factor(factor.shape, dtype) if max_sweeps else pad_factor(factor, dtype)
     partials = np.full((rows.n_blocks if want_gram else 0, *2 * padded.shape[1:]), np.nan)
     statistics = np.full((rows.n_blocks, 2), np.nan)
     start = pad_factor(factor, dtype)

@@ -107,7 +107,7 @@ def update_block(rows, block, given):
     """Return the improved block of W; with no sweeps, the same one with its residual."""
     rows, Ht, W = _frozen(rows), _writeable(given.Ht), _writeable(block.W)
     width, dtype = W.shape[1], W.dtype
-    out = empty_factor(W.shape, dtype)
+    out = empty_factor(W.shape, dtype) if given.max_sweeps else W
     partials, statistics = np.zeros((rows.n_blocks, width, width)), np.zeros((rows.n_blocks, 2))
     update_rows(
         ONE_THREAD,

@@ -2,7 +2,7 @@
 
 import importlib
 
-from .background import undisturbed
+from ..background import undisturbed
 
 # Half imported because of Ctrl-C, numba could not be imported again.
 undisturbed(importlib.import_module, "numba")

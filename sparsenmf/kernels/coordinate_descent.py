@@ -31,7 +31,16 @@ from .gather import gather_tile
 from .gram import GRAM_CHUNK
 from .jit import inner, kernel
 from .pieces import sparse_work
-from .simd import add_earlier, add_gram, clear_gram, copy_rows, extrapolate, restrict_rows
+from .simd import (
+    add_earlier,
+    add_gram,
+    ask_rows,
+    clear_gram,
+    copy_rows,
+    extrapolate,
+    restrict_rows,
+    send_rows,
+)
 from .tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
 
 
@@ -54,7 +63,7 @@ def update_rows(
     out : ndarray like `factor`
         May be `factor` itself.
     max_sweeps : int
-        0 leaves the rows as they are, and measures.
+        0 writes nothing to `out`, and measures the rows as they are.
     tolerance : float, dtype of the factors
         A row is done when a sweep moved it less than this fraction of its first
         sweep, in the metric of the gram diagonal.
@@ -74,26 +83,25 @@ def update_rows(
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
         buffer, inverse = aligned((n_tile, width), other), np.zeros(gram.shape[0], gram.dtype)
+        held = aligned((GRAM_CHUNK, width), other)  # on their way out
         scratch = aligned((2 * width + 3, n_tile), other)
         tile, cross = scratch[:width], scratch[width : 2 * width]
         change, value = scratch[2 * width], scratch[2 * width + 1]
         measuring = measure or max_sweeps == 0
-        # A measured objective is that of the sweeps but for rounding, which is not to differ.
-        measured_value = value if max_sweeps == 0 else scratch[2 * width + 2]
+        again = value if max_sweeps == 0 else scratch[2 * width + 2]  # rounded otherwise
         invert_diagonal(inverse, gram, penalty.free)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
         shift = zero if differ else other.dtype.type(-penalty.l1[0])
-        first, last = rows.blocks[block, 0], rows.blocks[block, 1]
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
-        for chunk in range(first, last, GRAM_CHUNK):
-            chunk_end = min(chunk + GRAM_CHUNK, last)
+        for chunk in range(rows.blocks[block, 0], rows.blocks[block, 1], GRAM_CHUNK):
+            chunk_end = min(chunk + GRAM_CHUNK, rows.blocks[block, 1])
             for i in range(chunk, chunk_end, n_tile):
                 n = min(n_tile, chunk_end - i)
+                ask_rows(factor, i + n_tile, n_tile)
                 gather_tile(buffer, rows.data, rows.indices, rows.indptr, i, n, other)
-                if sums.shape[0] > 0:
-                    add_earlier(buffer, sums, fade, i, n)
+                add_earlier(buffer, sums, fade, i, n)
                 if differ:
                     restrict_rows(buffer, penalty.l1, penalty.support, i, n)
                 transpose(cross, buffer, shift)
@@ -101,14 +109,16 @@ def update_rows(
                 transpose(tile, buffer, zero)
                 settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
                 if measuring:
-                    measure_tile(tile, cross, gram, inverse, n, change, measured_value)
-                transpose(buffer, tile, zero)
-                copy_rows(out, i, buffer, 0, n)
+                    measure_tile(tile, cross, gram, inverse, n, change, again)
+                if max_sweeps > 0:
+                    transpose(buffer, tile, zero)
+                copy_rows(held, i - chunk, buffer, 0, n)
                 for t in range(n):
                     objective += value[t]
                     residual += change[t] if measuring else zero
             if gram_partials.shape[0] > 0:
-                add_gram(out, chunk, chunk_end, gram_partials[block])
+                add_gram(held, 0, chunk_end - chunk, gram_partials[block])
+            send_rows(out, chunk, held, chunk_end - chunk if max_sweeps > 0 else 0)
         statistics[block, 0], statistics[block, 1] = objective, residual
 
 
@@ -118,15 +128,17 @@ def extrapolate_rows(current, previous, beta, blocks, gram_partials):
 
     The momentum step of Ang & Gillis 2019 ("Accelerating nonnegative matrix
     factorization algorithms using extrapolation", equation 7), projected. With
-    beta = 0 it copies.
+    beta = 0 it copies; if both are one array, it is left alone.
     """
+    alone = current.ctypes.data == previous.ctypes.data
     for block in prange(blocks.shape[0]):
         first, last = blocks[block, 0], blocks[block, 1]
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
-            extrapolate(previous, current, chunk, chunk_end, beta)
+            if not alone:
+                extrapolate(previous, current, chunk, chunk_end, beta)
             if gram_partials.shape[0] > 0:
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
 

@@ -18,7 +18,7 @@ from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.ufunc import parallel as numba_parallel
 
-from .background import undisturbed
+from ..background import undisturbed
 from .cache import attach_cache
 from .pieces import in_pieces
 

@@ -3,12 +3,12 @@
 import numpy as np
 from numba import prange
 
-from ..rows import zeros
+from ..rows import TILE_ROWS, zeros
 from .gather import gather_rows, gather_tile, scatter_tile
 from .gram import GRAM_CHUNK, add_grams
 from .jit import kernel
 from .pieces import sparse_work
-from .simd import add_gram, clear_gram
+from .simd import add_gram, ask_rows, clear_gram
 
 
 @kernel(per_block=("gram_partials",), work=sparse_work)
@@ -49,8 +49,9 @@ def scatter_rows(rows, parts, factor, sums):
     not. Each turn of the parallel loop writes to its own sums.
     """
     for part in prange(sums.shape[0]):
-        for i in range(parts[part], parts[part + 1], GRAM_CHUNK):
-            n = min(GRAM_CHUNK, parts[part + 1] - i)
+        for i in range(parts[part], parts[part + 1], TILE_ROWS):
+            n = min(TILE_ROWS, parts[part + 1] - i)
+            ask_rows(factor, i + TILE_ROWS, TILE_ROWS)
             scatter_tile(sums[part], rows.data, rows.indices, rows.indptr, i, n, factor)
 
 

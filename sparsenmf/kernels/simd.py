@@ -6,10 +6,14 @@ Rows are padded, and the order of sums is fixed, as in `kernels.gather`.
 import numpy as np
 from llvmlite import ir
 
-from .vector_code import meaning, vector_code
+from .vector_code import CACHE_LINE, I64, meaning, vector_code
 
 OUT_OF_REACH = -0.125
 """Of the largest number: the product with X of an entry that must stay zero."""
+
+
+FAR = 2**26
+"""Bytes of a factor that is not in the cache when a pass over it begins anew."""
 
 
 def _copy_rows(target, first, source, start, n):
@@ -24,6 +28,55 @@ def copy_rows(code, target, first, source, start, n):
     read, write = code.row(source, start), code.row(target, first)
     with code.offsets(code.index(0), code.b.mul(n, width)) as offset:
         code.store(code.load(code.at(read, offset)), code.at(write, offset))
+
+
+def _ask_rows(factor, start, n):
+    pass  # nothing but time depends on it
+
+
+@vector_code()
+@meaning(_ask_rows)
+def ask_rows(code, factor, start, n):
+    """Ask for rows start to start + n, which will soon be read, of what is far from the cache.
+
+    There need not be such rows.
+    """
+    b = code.b
+    with b.if_then(_is_far(code, factor)):
+        size, source = b.mul(n, code.length(factor, 1)), code.row(factor, start)
+        with code.steps(code.index(0), size, CACHE_LINE // code.itemsize) as offset:
+            code.prefetch(code.at(source, offset), 1)
+
+
+def _send_rows(target, first, source, n):
+    target[first : first + n] = source[:n]
+
+
+@vector_code()
+@meaning(_send_rows)
+def send_rows(code, target, first, source, n):
+    """target[first : first + n] = source[:n], which will not soon be read from there.
+
+    Past the cache where the target is far larger: a store into the cache reads first what it
+    overwrites.
+    """
+    b, write = code.b, code.row(target, first)
+    size = b.mul(n, code.length(source, 1))
+    aligned = b.and_(b.ptrtoint(write, I64), code.index(code.vector_bytes - 1))
+    aligned = b.icmp_unsigned("==", aligned, code.index(0))
+    with b.if_else(b.and_(aligned, _is_far(code, target))) as (past, into):
+        with past:
+            with code.offsets(code.index(0), size) as offset:
+                value = code.load(code.at(source.data, offset))
+                code.store_past_cache(value, code.at(write, offset))
+            b.fence("seq_cst")  # such stores are in no order with those that follow
+        with into, code.offsets(code.index(0), size) as offset:
+            code.store(code.load(code.at(source.data, offset)), code.at(write, offset))
+
+
+def _is_far(code, factor):
+    size = code.b.mul(code.length(factor), code.length(factor, 1))
+    return code.b.icmp_signed(">=", size, code.index(FAR // code.itemsize))
 
 
 def _copy_values(target, source):
@@ -137,13 +190,13 @@ def _add_gram_block(code, rows, start, stop, total, r0, s0, n):
 def _add_earlier(crosses, sums, fade, i, n):
     for part in sums:
         crosses[:n] += fade * part[i : i + n]
-    sums[:1, i : i + n] = crosses[:n]
+    sums[:1, i : i + n] = crosses[:n]  # if there is a first
 
 
 @vector_code()
 @meaning(_add_earlier)
 def add_earlier(code, crosses, sums, fade, i, n):
-    """Add rows i to i + n of each part of `sums`, times `fade`, and leave the total in the first.
+    """Add rows i to i + n of each part of `sums`, times `fade`; leave the total in the first one.
 
     `crosses` is (at least n, width), `sums` (n_parts, n_rows, width).
     """
@@ -159,7 +212,8 @@ def add_earlier(code, crosses, sums, fade, i, n):
             place = code.at(crosses.data, offset)
             earlier = code.load(code.at(source, offset))
             code.store(code.add_product(code.splat(fade), earlier, code.load(place)), place)
-    with code.offsets(nothing, size) as offset:
+    there = b.icmp_signed(">", code.length(sums), nothing)
+    with b.if_then(there), code.offsets(nothing, size) as offset:
         total = code.load(code.at(crosses.data, offset))
         code.store(total, code.at(part_row(nothing), offset))
 

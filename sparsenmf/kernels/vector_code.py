@@ -157,6 +157,13 @@ class VectorBuilder:
         instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
         instruction.align = self.itemsize
 
+    def store_past_cache(self, value, pointer):
+        """Store to memory, and leave the cache as it is; the pointer is a vector's multiple."""
+        instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
+        instruction.align = self.vector_bytes
+        one = ir.Constant(ir.IntType(32), 1)
+        instruction.set_metadata("nontemporal", self.b.module.add_metadata([one]))
+
     def prefetch(self, pointer, n_vectors, *, write=False):
         """Ask for the cache lines of `n_vectors` vectors that will soon be read, or written."""
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)

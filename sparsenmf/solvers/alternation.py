@@ -273,7 +273,7 @@ class Alternation(ABC):
 
     def _empty_like(self, factor, folder=None):
         """Return what an update of a factor is written to."""
-        return empty_factor(factor.shape, factor.dtype, folder)
+        return empty_factor(factor.shape, factor.dtype, folder, self.n_threads)
 
     @abstractmethod
     def _allocate(self, width):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..initialization import initialize, knows_W
+from ..initialization import draws, initialize, knows_W
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
 from ..rows import is_tall, make_rows
@@ -84,7 +84,7 @@ def arrange(
             source = MemorySource(X)
         rows = BlockRows(source, part, n_components)
         columns = columns_without_entries(X.shape[1], n_components, X.dtype)
-        loss, mean = rows.survey(beta)
+        loss, mean = rows.survey(beta, want_mean=draws(W, H, X.shape, n_components))
         W, Ht = initialize(
             rows, BlockColumns(rows), n_components, init, rng,
             **start, mean=mean, W_folder=W_folder,

@@ -9,8 +9,8 @@ far more rows than columns is also the faster way: the sums stay in cache, W wou
 
 import numpy as np
 
+from ..background import Background
 from ..formats import index_type
-from ..kernels.background import Background
 from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
 from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows, zeros
@@ -67,13 +67,13 @@ class BlockRows:
             array[:: PAGE // array.itemsize].sum()
         return make_rows(X, self.n_components)
 
-    def survey(self, beta):
-        """Return the loss's constants and the mean of X, in one pass."""
+    def survey(self, beta, *, want_mean=True):
+        """Return the loss's constants and the mean of X, if that is wanted, in one pass."""
         constant = scale = total = 0.0
         for start, stop, rows in self:
             part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
             constant, scale = constant + part.constant, scale + part.scale
-            total += float(rows.data.sum(dtype=np.float64))
+            total += float(rows.data.sum(dtype=np.float64)) if want_mean else 0.0
         n_samples, n_features = self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
 

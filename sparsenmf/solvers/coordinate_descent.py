@@ -94,7 +94,7 @@ class CoordinateDescent(Alternation):
         return fit, gram
 
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
-        return self._run(rows, other, summary, penalty, factor, spare, 0, want_gram=not last)[1:]
+        return self._run(rows, other, summary, penalty, factor, factor, 0, want_gram=not last)[1:]
 
     def _run(
         self, rows, other, gram, penalty, factor, out, max_sweeps,

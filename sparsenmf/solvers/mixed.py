@@ -90,7 +90,7 @@ class MixedDescent(CoordinateDescent):
 
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
         fit, *measured = self._run(
-            rows, other, summary, penalty, factor, spare, 0, want_gram=not last
+            rows, other, summary, penalty, factor, factor, 0, want_gram=not last
         )
         self._fit = fit - penalty.value(factor)
         return measured
