@@ -55,17 +55,17 @@ def undisturbed(function, *args):
     return Background(function, *args).result()
 
 
-def side_by_side(function, n, n_threads, chunk):
-    """Call ``function(slice)`` for slices of range(n), no longer than chunk, on some threads.
+def side_by_side(function, n, n_threads, least):
+    """Call ``function(slice)`` for slices that make up range(n), each on a thread of its own.
 
-    For what NumPy does without holding the interpreter; chunks, so that they stay in the cache.
+    For what NumPy does without holding the interpreter. There are as many as n_threads, but none
+    shorter than `least`: a thread that starts may have to wait for milliseconds until it runs.
     """
 
-    def run(start, stop):
-        for first in range(start, stop, chunk):
-            function(slice(first, min(first + chunk, stop)))
+    def run(*bounds):
+        function(slice(*bounds))
 
-    n_threads = max(1, min(n_threads, n // chunk))
+    n_threads = max(1, min(n_threads, n // least))
     bounds = [n * t // n_threads for t in range(n_threads + 1)]
     others = [Background(run, *pair) for pair in itertools.pairwise(bounds[1:])]
     run(*bounds[:2])

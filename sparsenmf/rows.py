@@ -23,7 +23,7 @@ TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
 SINGLE_WORK = 2**22  # nonzeros times components; below, there is no time to be saved
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
 CACHE_LINE, PAGE, LARGE_PAGE = 64, 2**12, 2**21  # bytes
-TOUCHED, COPIED = 2**24, 2**12  # bytes, and rows, for one thread at once
+WORTH = 2**24  # bytes of an array, for which it is worth while to start a thread
 PART, ADDED = 2048, 256  # sums side by side, and how many entries of each precede float64
 SUMMABLE = 1e-20, 1e30  # sums, of squares too, with which single precision is trusted
 GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
@@ -208,7 +208,7 @@ def zeros(shape, dtype, n_threads=1):
     def touch(part):
         buffer[part][::PAGE] = 0
 
-    side_by_side(touch, len(buffer), n_threads, TOUCHED)
+    side_by_side(touch, len(buffer), n_threads, WORTH)
     start = -buffer.ctypes.data % CACHE_LINE
     return buffer[start : start + nbytes].view(dtype).reshape(shape)
 
@@ -276,4 +276,4 @@ def copy_columns(given, factor, n_threads=1):
     def copy(part):
         columns[part] = given[part]
 
-    side_by_side(copy, len(given), n_threads, COPIED)
+    side_by_side(copy, len(given), n_threads, 1 + WORTH // factor.strides[0])
