@@ -55,14 +55,22 @@ def draws(W, H, shape, n_components):
     return given < sum(shape) * n_components
 
 
-def knows_W(init, W, n_components):
-    """Return whether the start of W, if given as W, is more than random numbers.
+def leads(init, W, H, n_components):
+    """Return whether W, which is given as W and H or found by init, knows more of X than H.
 
-    Columns that were drawn at random do not correlate, however they were drawn: m r^2 is about
-    one, for m rows. Columns that know X do, and be it that where one is large others are not.
+    Or as much, and more than random numbers, which a given start may be.
     """
     if W is None or W.shape[1] < n_components:
         return init.startswith("nndsvd")
+    return H is None or len(H) < n_components or correlates(W)
+
+
+def correlates(W):
+    """Return whether columns of W correlate, as those do that know X.
+
+    Be it that where one is large others are not. Columns that were drawn at random do not,
+    however they were drawn: m r^2 is about one, for m rows.
+    """
     part = W[:: -(-len(W) // SAMPLE[0]), : SAMPLE[1]].astype(np.float64)
     mean = part.mean(axis=0)
     part -= mean

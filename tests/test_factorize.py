@@ -1,5 +1,6 @@
 """What a caller of `factorize` may rely on: starts, stops, seeds, order, display."""
 
+import pickle
 import sys
 import time
 
@@ -8,6 +9,8 @@ import pytest
 
 from sparsenmf import factorize
 from sparsenmf.initialization import check_start
+from sparsenmf.solvers import scale
+from sparsenmf.solvers.alternation import Alternation
 
 from . import problems
 
@@ -203,3 +206,45 @@ def test_progress_is_shown_without_tqdm(X, capfd, monkeypatch):
     factorize(X, 5, max_iter=3, tol=0, progress=True)
     shown = capfd.readouterr().err
     assert "/3 relative error" in shown
+
+
+@pytest.mark.parametrize("n_components", [3, 8])
+@pytest.mark.parametrize("options", [{}, {"solver": "mu"}, {"low_memory": True}])
+def test_a_large_W_is_put_in_order_by_a_kernel(X, n_components, options, monkeypatch):
+    """To the bits of NumPy; with little padding in the memory of what is of no more use."""
+    options = {**options, "random_state": 0, "max_iter": 4, "tol": 0}
+    expected = factorize(X, n_components, **options)
+    monkeypatch.setattr(scale, "LARGE", 1)
+    found = factorize(X, n_components, **options)
+    np.testing.assert_array_equal(found.W, expected.W)
+    assert (found.W.base is not None) == (n_components == 8)
+    assert found.W.flags.c_contiguous
+    assert found.W.flags.writeable
+    kept = found.W.copy()
+    factorize(X, n_components, **options)  # nobody else writes there
+    np.testing.assert_array_equal(found.W, kept)
+    copied = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(copied.W, kept)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"low_memory": True}, {"missing": "unknown"}, {"loss": "kullback-leibler"}]
+)
+def test_lengths_of_components_are_those_of_the_current_W(X, options, monkeypatch):
+    """Whether or not they have come with the gram matrix of its update."""
+    runs, allocate = [], Alternation.__init__
+
+    def remember(run, *arguments, **keywords):
+        runs.append(run)
+        allocate(run, *arguments, **keywords)
+
+    monkeypatch.setattr(Alternation, "__init__", remember)
+    seen = []
+
+    def look(state):
+        exact = (runs[0].current.W.astype(float) ** 2).sum(axis=0)
+        seen.append(np.allclose(runs[0].squares_W(), exact, rtol=1e-5))
+
+    factorize(X, 5, random_state=0, max_iter=60, tol=0, callback=look, **options)
+    assert len(seen) > 10
+    assert all(seen)

@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import rows as rows_module
 from sparsenmf.kernels import (
     coordinate_descent,
     multiplicative,
     products,
     tiles,
     transpose,
-    vector_code,
 )
-from sparsenmf.kernels.gram import GRAM_CHUNK, add_grams
+from sparsenmf.kernels.gram import add_grams
 from sparsenmf.penalties import make_penalty
-from sparsenmf.rows import empty_factor, make_rows, pad_factor, padded_width
+from sparsenmf.rows import empty_factor, even_blocks, make_rows, pad_factor, padded_width
 from sparsenmf.solvers.coordinate_descent import exact_gram
 
 from . import reference
@@ -342,6 +340,19 @@ def test_rotate_rows_equals_the_product(rng, dtype, n_components):
 
 
 @DTYPES
+@WIDTHS
+def test_take_columns_equals_numpys(rng, dtype, n_components):
+    factor = pad_factor(rng.random((1000, n_components)), dtype)
+    order, scale = rng.permutation(n_components), 2.0 ** rng.integers(-3, 4, factor.shape[1])
+    expected = factor[:, order] * scale[order].astype(dtype)
+    for n_threads in (1, 2):
+        out = np.full((1000, n_components), np.nan, dtype)
+        blocks = even_blocks(1000)
+        products.take_columns(n_threads, factor, blocks, order, scale.astype(dtype), out)
+        np.testing.assert_array_equal(out, expected)
+
+
+@DTYPES
 def test_measure_rows_gives_the_exact_residual(rng, dtype):
     X, other, factor = make_problem(rng, 7, dtype)
     rows = make_rows(sp.csr_array(X), 7)
@@ -379,89 +390,6 @@ def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
             np.testing.assert_array_equal(array, wanted)
             assert array.dtype == wanted.dtype
             assert not array.flags.writeable
-
-
-# The shape of the work.
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    "shape", [(0, 3), (5, 24), (2100, 1), (700_000, 1), (30_000, 56), (3, 4096)]
-)
-def test_sums_of_columns_and_of_squares_equal_their_definitions(rng, dtype, shape):
-    array = (rng.random(shape) * 10.0 ** rng.integers(-6, 6, shape[1])).astype(dtype)
-    rtol = 2e-7 if dtype == np.float32 else 1e-13
-    exact = array.astype(np.longdouble)
-    for found, expected in ((rows_module.sum_squares, exact**2), (rows_module.sum_columns, exact)):
-        np.testing.assert_allclose(found(array), expected.sum(axis=0).astype(float), rtol)
-
-
-@pytest.mark.parametrize("n_bytes", [1, 1000, rows_module.LARGE_PAGE, 5_000_001])
-@pytest.mark.parametrize("refused", [False, True])
-def test_working_arrays_are_zero_and_aligned(n_bytes, refused, monkeypatch):
-    if refused:
-
-        def refuse(*arguments, **options):
-            raise OSError("Cannot allocate memory")
-
-        monkeypatch.setattr(rows_module.mmap, "mmap", refuse)
-    array = rows_module.zeros((n_bytes,), np.uint8)
-    assert array.shape == (n_bytes,)
-    assert not array.any()
-    assert array.ctypes.data % rows_module.CACHE_LINE == 0
-    array[:] = 7
-    assert not rows_module.zeros((n_bytes,), np.uint8).any()  # whatever was freed before
-    assert (array == 7).all()
-
-
-def test_no_memory_is_a_memory_error():
-    with pytest.raises(MemoryError):
-        rows_module.zeros((2**60,), np.uint8)
-
-
-@pytest.mark.parametrize("scale", [1e-24, 1e-13, 1e16, 1e25])
-def test_sum_squares_keeps_what_single_precision_cannot_hold(rng, scale):
-    array = (rng.random((5000, 8)) * scale).astype(np.float32)
-    expected = (array.astype(float) ** 2).sum(axis=0)
-    np.testing.assert_allclose(rows_module.sum_squares(array), expected, rtol=1e-12)
-
-
-def test_padding_is_whole_vectors():
-    assert rows_module.VECTOR_BYTES == vector_code.VECTOR_BYTES
-    assert rows_module.TILE_ROWS % tiles.tile_rows(np.float32) == 0
-    assert rows_module.BLOCK_ROWS % rows_module.TILE_ROWS == GRAM_CHUNK % rows_module.TILE_ROWS == 0
-    assert padded_width(20, np.float32) == 24
-    assert padded_width(20, np.float64) == 20
-    assert empty_factor((10, 20), np.float32).ctypes.data % 64 == 0
-
-
-@pytest.mark.parametrize("n_components", [2, 200])
-def test_blocks_cover_all_rows_once_and_share_the_work(rng, n_components):
-    counts = rng.zipf(1.3, 5000).clip(max=2000)
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    blocks = rows_module.make_blocks(indptr, n_components)
-    covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
-    np.testing.assert_array_equal(np.sort(covered), np.arange(5000))
-    costs = counts + rows_module.row_work(n_components)
-    work = [costs[start:stop].sum() for start, stop in blocks]
-    uneven = counts.max() + rows_module.TILE_ROWS * np.mean(costs)
-    assert max(work) <= np.mean(work) + 2 * uneven
-    # Neighbours in the list lie apart in the rows, so that threads share all kinds.
-    assert (np.abs(np.diff(blocks[:, 0])) > 500).all()
-
-
-def test_blocks_are_whole_tiles_where_rows_are_many():
-    blocks = rows_module.make_blocks(np.arange(20_001) * 50, 20)
-    starts = np.sort(blocks[:, 0])
-    assert len(blocks) == 64
-    assert (starts[1:-1] % rows_module.TILE_ROWS == 0).all()
-
-
-@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65])
-def test_blocks_of_few_rows(n_rows):
-    blocks = rows_module.make_blocks(np.arange(n_rows + 1) * 3, 4)
-    covered = np.concatenate([np.arange(start, stop) for start, stop in blocks])
-    np.testing.assert_array_equal(np.sort(covered), np.arange(n_rows))
 
 
 def test_a_block_that_ends_early_is_an_error():

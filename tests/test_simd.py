@@ -54,6 +54,21 @@ def test_panels_cover_rows_of_every_width(rng, dtype):
         np.testing.assert_allclose(sums, expected, rtol=TOLERANCE[dtype])
 
 
+@DTYPES
+@pytest.mark.parametrize("n_components", [5, 10, 20, 30])
+def test_a_last_turn_that_is_not_whole_reads_no_further(rng, dtype, n_components):
+    """Behind the row there is what must not be read: values that show, and rows there are none."""
+    other = pad_factor(rng.random((30, n_components)), dtype)
+    total = np.empty(other.shape[1], dtype)
+    gathers = compiled(gather.gather_rows, 6)
+    for nnz in range(20):
+        data = np.append(rng.random(nnz), np.full(9, np.nan)).astype(dtype)
+        indices = np.append(rng.integers(30, size=nnz), np.full(9, 2**31 - 1)).astype(np.int32)
+        gathers(total, data, indices, 0, nnz, other)
+        expected = data[:nnz].astype(float) @ other[indices[:nnz]]
+        np.testing.assert_allclose(total, expected, rtol=TOLERANCE[dtype])
+
+
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 def test_loops_are_not_unrolled(rng):
     sums = compiled(gather.gather_rows, 6)
@@ -96,6 +111,37 @@ def test_add_gram_equals_its_meaning(rng, dtype, n_components):
         np.testing.assert_allclose(
             np.triu(result), np.triu(1 + wide.T @ wide), rtol=TOLERANCE[dtype]
         )
+
+
+@DTYPES
+@pytest.mark.parametrize("far", [1, 2**40])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
+    """Near or far, and to what does not lie on a vector's boundary."""
+    monkeypatch.setattr(simd, "FAR", far)
+    width = 3 * vector_code.lanes(np.dtype(dtype).itemsize)
+    room = np.zeros(12 * width + 16, dtype)
+    start = (-room.ctypes.data % 64) // room.itemsize + shift
+    target = room[start : start + 12 * width].reshape(12, width)
+    source, again = rng.random((6, width)).astype(dtype), np.zeros((12, width), dtype)
+    compiled(simd.send_rows, 4)(target, 4, source, 5)
+    simd._send_rows(again, 4, source, 5)
+    np.testing.assert_array_equal(target, again)
+    assert room.sum() == pytest.approx(source[:5].sum(), rel=1e-5)
+    np.testing.assert_array_equal(target[4:9], source[:5])
+    compiled(simd.send_rows, 4)(target, 0, source, 0)
+    np.testing.assert_array_equal(target, again)
+
+
+@pytest.mark.parametrize("far", [1, 2**40])
+def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
+    monkeypatch.setattr(simd, "FAR", far)
+    factor = rng.random((7, 8))
+    before = factor.copy()
+    for start, n in ((0, 7), (5, 32), (7, 32), (3, 0)):  # some are not there
+        compiled(simd.ask_rows, 3)(factor, start, n)
+        simd._ask_rows(factor, start, n)
+    np.testing.assert_array_equal(factor, before)
 
 
 @DTYPES

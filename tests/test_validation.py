@@ -236,3 +236,26 @@ def test_numpy_scalars_are_as_good_as_python_numbers():
     )
     for F, expected in zip((model.W, model.H), factors(X), strict=True):
         np.testing.assert_array_equal(F, expected)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("place", [(0, 0), (4999, 1), (9000, 2), (9000, 0)])
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_a_bad_value_is_found_wherever_it_is_in_a_dense_array(order, place, value):
+    array = np.ones((9001, 3), order=order)
+    array[place] = value
+    with pytest.raises(ValueError, match=f"row {place[0]}, column {place[1]}"):
+        check_matrix(array)
+
+
+@pytest.mark.parametrize("length", [2, 100])
+@pytest.mark.parametrize("place", ["first", "inner", "last"])
+@pytest.mark.parametrize("index", [-1, 200, -(2**31)])
+def test_an_index_out_of_range_is_found_in_short_rows_and_in_long_ones(length, place, index):
+    indices = np.tile(np.arange(length, dtype=np.int32), 50)
+    indices[{"first": 0, "inner": 25 * length - 1, "last": -1}[place]] = index
+    X = sp.csr_array((50, 200))
+    X.indptr = np.arange(51, dtype=np.int32) * length
+    X.indices, X.data = indices, np.ones(50 * length)
+    with pytest.raises(ValueError, match=r"indices must lie in \[0, 200\)"):
+        check_matrix(X)

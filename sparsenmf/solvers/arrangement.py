@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..initialization import draws, initialize, knows_W
+from ..initialization import draws, initialize, leads
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
 from ..rows import is_tall, make_rows
@@ -38,7 +38,7 @@ class Arrangement(NamedTuple):
     W, Ht : ndarray
         Padded start.
     W_leads : bool
-        Whether W knows more of X than random numbers do, and the solver has a use for that.
+        Whether H is fitted to W before the first iteration.
     """
 
     solver: type[Alternation]
@@ -73,7 +73,7 @@ def arrange(
     }
     descends = beta == 2 and solver == "cd" and entries.plain
     tall = descends and is_tall(X.shape, X.nnz)
-    W_leads = descends and knows_W(init, W, n_components)
+    W_leads = descends and leads(init, W, H, n_components)
     if stored or low_memory or tall:
         source, part = X, weights
         if stored:
