@@ -15,6 +15,7 @@ VECTOR_BYTES = 32  # checked against `kernels.vector_code` by the tests; importi
 
 MAX_BLOCKS = 64
 MIN_BLOCKS = 32
+MANY_ROWS = 2**16  # whose blocks are cut with a look at one in TILE_ROWS
 FEW_BLOCKS = 8  # even of short matrices, for the threads
 BLOCK_ROWS = 128  # of taller ones, at least: a block has costs of its own, its gram matrix first
 TILE_ROWS = 32  # rows taken at once; blocks begin at multiples of it
@@ -122,9 +123,11 @@ def make_blocks(indptr, n_components):
     wanted = max(-(-n_rows // BLOCK_ROWS), FEW_BLOCKS)
     n_blocks = min(n_rows, wanted, count_blocks(n_components))
     each = row_work(n_components)
-    work = np.arange(0, (n_rows + 1) * each, each)
-    work += indptr
-    bounds = np.searchsorted(work, work[-1] * np.arange(n_blocks + 1) // max(n_blocks, 1))
+    step = 1 if n_rows < MANY_ROWS else TILE_ROWS
+    work = np.arange(0, (n_rows + 1) * each, step * each)
+    work += indptr[::step]
+    shares = (each * n_rows + indptr[-1]) * np.arange(n_blocks + 1) // max(n_blocks, 1)
+    bounds = np.searchsorted(work, shares) * step
     bounds[0], bounds[-1] = 0, n_rows
     # Whole tiles, but for blocks of few heavy rows, and at the end.
     small = np.diff(bounds) < BLOCK_ROWS

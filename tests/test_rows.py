@@ -85,6 +85,18 @@ def test_blocks_are_whole_tiles_where_rows_are_many():
     assert (starts[1:-1] % rows_module.TILE_ROWS == 0).all()
 
 
+@pytest.mark.parametrize("n_rows", [100_000, 100_001, 100_031])
+def test_blocks_of_very_many_rows_share_the_work(rng, n_rows):
+    counts = rng.zipf(1.5, n_rows).clip(max=200)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    blocks = rows_module.make_blocks(indptr, 20)
+    starts, stops = np.sort(blocks, axis=0).T
+    assert (starts[0], stops[-1]) == (0, n_rows)
+    np.testing.assert_array_equal(starts[1:], stops[:-1])
+    work = indptr[stops] - indptr[starts] + (stops - starts) * rows_module.row_work(20)
+    assert work.max() < 1.2 * work.mean()
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65])
 def test_blocks_of_few_rows(n_rows):
     blocks = rows_module.make_blocks(np.arange(n_rows + 1) * 3, 4)

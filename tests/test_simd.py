@@ -141,6 +141,8 @@ def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
     for start, n in ((0, 7), (5, 32), (7, 32), (3, 0)):  # some are not there
         compiled(simd.ask_rows, 3)(factor, start, n)
         simd._ask_rows(factor, start, n)
+    compiled(simd.settle_stores, 1)(factor)
+    simd._settle_stores(factor)
     np.testing.assert_array_equal(factor, before)
 
 

@@ -40,6 +40,7 @@ from .simd import (
     extrapolate,
     restrict_rows,
     send_rows,
+    settle_stores,
 )
 from .tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
 
@@ -114,12 +115,12 @@ def update_rows(
                     transpose(buffer, tile, zero)
                 copy_rows(held, i - chunk, buffer, 0, n)
                 for t in range(n):
-                    objective += value[t]
-                    residual += change[t] if measuring else zero
+                    objective, residual = objective + value[t], residual + change[t]
             if gram_partials.shape[0] > 0:
                 add_gram(held, 0, chunk_end - chunk, gram_partials[block])
             send_rows(out, chunk, held, chunk_end - chunk if max_sweeps > 0 else 0)
-        statistics[block, 0], statistics[block, 1] = objective, residual
+        settle_stores(out)
+        statistics[block, 0], statistics[block, 1] = objective, residual if measuring else 0.0
 
 
 @kernel

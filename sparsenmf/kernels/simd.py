@@ -12,7 +12,7 @@ OUT_OF_REACH = -0.125
 """Of the largest number: the product with X of an entry that must stay zero."""
 
 
-FAR = 2**26
+FAR = 2**25
 """Bytes of a factor that is not in the cache when a pass over it begins anew."""
 
 
@@ -58,20 +58,32 @@ def send_rows(code, target, first, source, n):
     """target[first : first + n] = source[:n], which will not soon be read from there.
 
     Past the cache where the target is far larger: a store into the cache reads first what it
-    overwrites.
+    overwrites. Such stores are in no order with others, until `settle_stores`.
     """
     b, write = code.b, code.row(target, first)
     size = b.mul(n, code.length(source, 1))
     aligned = b.and_(b.ptrtoint(write, I64), code.index(code.vector_bytes - 1))
     aligned = b.icmp_unsigned("==", aligned, code.index(0))
     with b.if_else(b.and_(aligned, _is_far(code, target))) as (past, into):
-        with past:
-            with code.offsets(code.index(0), size) as offset:
-                value = code.load(code.at(source.data, offset))
-                code.store_past_cache(value, code.at(write, offset))
-            b.fence("seq_cst")  # such stores are in no order with those that follow
+        with past, code.offsets(code.index(0), size) as offset:
+            value = code.load(code.at(source.data, offset))
+            code.store_past_cache(value, code.at(write, offset))
         with into, code.offsets(code.index(0), size) as offset:
             code.store(code.load(code.at(source.data, offset)), code.at(write, offset))
+
+
+def _settle_stores(target):
+    pass  # nothing but the order in which others see it
+
+
+@vector_code()
+@meaning(_settle_stores)
+def settle_stores(code, target):
+    """Let nobody see what follows before the rows that have been sent to the target.
+
+    Once for many: it takes as long as some hundred stores.
+    """
+    code.b.fence("seq_cst")
 
 
 def _is_far(code, factor):
