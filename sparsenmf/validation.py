@@ -12,8 +12,6 @@ from .interchange import unwrap
 
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 
-LINES = 4096  # rows of an array that are looked at together
-
 SCALES = {np.dtype(np.float32): (1e-15, 1e15), np.dtype(np.float64): (1e-100, 1e100)}
 """Range of the largest value of X: beyond it, cubes of its square root, times long sums,
 come near the limits of the type."""
@@ -146,11 +144,7 @@ def _store_all(X, allow_nan):
 
 
 def _check_dense(X, name, allow_nan=False):
-    # min and max need no temporary, and a NaN passes through both. Some rows at a time, so that
-    # the second finds in the cache what the first has read.
-    lines = X if X.flags.c_contiguous else X.T
-    parts = (lines[i : i + LINES] for i in range(0, len(lines), LINES)) if X.size else ()
-    if X.dtype.kind == "b" or all(part.min() >= 0 and part.max() < np.inf for part in parts):
+    if X.dtype.kind == "b" or X.size == 0 or _is_good(X):
         return
     for i in range(len(X)):
         bad = ~(np.isfinite(X[i]) & (X[i] >= 0))
@@ -158,6 +152,16 @@ def _check_dense(X, name, allow_nan=False):
             bad &= ~np.isnan(X[i])
         if bad.any():
             _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
+
+
+def _is_good(X):
+    """Return whether all values are finite and not negative; no temporary is needed."""
+    if X.dtype.kind == "f":
+        # Bits of good values, as numbers without a sign, are below those of infinity: one pass.
+        kind = np.dtype(f"u{X.itemsize}")
+        if X.view(kind).max() < np.array(np.inf, X.dtype).view(kind):
+            return True  # else there may be a -0
+    return X.min() >= 0 and X.max() < np.inf  # a NaN passes through both
 
 
 def _check_values(X, name, allow_nan=False):

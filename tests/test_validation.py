@@ -259,3 +259,11 @@ def test_an_index_out_of_range_is_found_in_short_rows_and_in_long_ones(length, p
     X.indices, X.data = indices, np.ones(50 * length)
     with pytest.raises(ValueError, match=r"indices must lie in \[0, 200\)"):
         check_matrix(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.longdouble, np.int8])
+def test_a_negative_zero_and_the_largest_numbers_are_good(dtype):
+    array = np.ones((3, 4), dtype)
+    array[1, 2] = -np.zeros((), dtype)
+    array[2, 1] = np.iinfo(dtype).max if dtype == np.int8 else np.finfo(np.float16).max
+    np.testing.assert_array_equal(check_matrix(array).toarray(), array)
