@@ -123,9 +123,11 @@ def _outermost(indices, indptr):
     Those are in range if all are: the first and the last of each row, where they ascend. To
     pick them where rows are short takes longer than to look at all.
     """
-    starts = indptr[slice(*np.searchsorted(indptr, (1, len(indices))))]
-    rises = indices[1:] > indices[:-1]
-    rises[starts - 1] = True  # from one row to the next
+    inside = np.array((1, len(indices)), indptr.dtype)  # as it is: else indptr is converted
+    starts = indptr[slice(*np.searchsorted(indptr, inside))].astype(np.intp)
+    rises = np.ones(len(indices), bool)
+    np.greater(indices[1:], indices[:-1], out=rises[1:])
+    rises[starts] = True  # from one row to the next
     ascend = bool(rises.all())
     if not ascend or SHORT * len(starts) > len(indices):
         return ascend, indices

@@ -138,6 +138,7 @@ def extrapolate_rows(current, previous, beta, blocks, gram_partials):
             clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
+            ask_rows(current, chunk_end, GRAM_CHUNK)
             if not alone:
                 extrapolate(previous, current, chunk, chunk_end, beta)
             if gram_partials.shape[0] > 0:
