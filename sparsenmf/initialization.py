@@ -155,9 +155,11 @@ def draw_start(
 def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_threads=1):
     """Return a start that has the given components, and random ones beyond."""
     n_given = 0 if given is None else given.shape[1]
+    if n_given == n_components:
+        return pad_factor(given, dtype, folder, n_threads)
     factor = empty_factor((n_rows, n_components), dtype, folder, n_threads)
     chunk = max(1, DRAW // n_components)
-    for start in range(0, n_rows if n_given < n_components else 0, chunk):
+    for start in range(0, n_rows, chunk):
         part = factor[start : start + chunk, :n_components]
         np.abs(rng.standard_normal(part.shape) * scale, out=part, casting="same_kind")
     if n_given:

@@ -184,34 +184,37 @@ def padded_width(n_components, dtype):
     return -(-n_components // lanes) * lanes
 
 
-def empty_factor(shape, dtype, folder=None, n_threads=1):
+def empty_factor(shape, dtype, folder=None, n_threads=1, *, touch=True):
     """Return a zero factor of (n_rows, n_components) with padded rows, aligned to cache lines.
 
-    With a folder it is a file there, mapped into memory, that nobody else sees.
+    With a folder it is a file there, mapped into memory, that nobody else sees. `touch` and
+    n_threads are as for `zeros`.
     """
     n_rows, n_components = shape
     shape = n_rows, padded_width(n_components, dtype)
     if folder is not None:
         nbytes = prod(shape) * np.dtype(dtype).itemsize
         return map_scratch(folder, nbytes).view(dtype).reshape(shape)
-    return zeros(shape, dtype, n_threads)
+    return zeros(shape, dtype, n_threads, touch=touch)
 
 
-def zeros(shape, dtype, n_threads=1):
+def zeros(shape, dtype, n_threads=1, *, touch=True):
     """Return a working array of zeros, aligned to cache lines, of which every page is there.
 
     The system provides a page when it is first touched: a small one on one thread in about 1
     microsecond, on two that touch the pages of one array 4. So this is done here; on several
-    threads for many large pages, which each take longer.
+    threads for many large pages, which each take longer. But not with touch=False, for what is
+    filled at once, in the same way: a page is still in the cache then.
     """
     dtype = np.dtype(dtype)
     nbytes = prod(shape) * dtype.itemsize
     buffer = _zero_bytes(nbytes + CACHE_LINE)
 
-    def touch(part):
+    def provide(part):
         buffer[part][::PAGE] = 0
 
-    side_by_side(touch, len(buffer), n_threads, WORTH)
+    if touch:
+        side_by_side(provide, len(buffer), n_threads, WORTH)
     start = -buffer.ctypes.data % CACHE_LINE
     return buffer[start : start + nbytes].view(dtype).reshape(shape)
 
@@ -267,7 +270,7 @@ def _add_parts(array, add):
 
 def pad_factor(factor, dtype, folder=None, n_threads=1):
     """Copy a (n_rows, n_components) array into a padded factor."""
-    padded = empty_factor(factor.shape, dtype, folder, n_threads)
+    padded = empty_factor(factor.shape, dtype, folder, n_threads, touch=False)
     copy_columns(factor, padded, n_threads)
     return padded
 
