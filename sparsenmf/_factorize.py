@@ -107,7 +107,8 @@ of shape (n_samples, n_features)
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional
         The start of H for ``init="custom"``. Copied. Either may be left out, or have fewer
-        components: what is not given is drawn at random.
+        components: what is not given is drawn at random. Of a W that is more than random numbers
+        the most is made: H is fitted to it first (Frobenius loss, "cd" with momentum).
     solver : {"cd", "mu"}, optional
         Coordinate descent, for the first two losses, or multiplicative updates, for all.
         Default: "cd" where there is one: it needs a fraction of the iterations. But "mu" for
