@@ -47,10 +47,11 @@ def warmup() -> Path | None:
     """
     from .kernels.cache import active_folder
 
+    for *_, n_threads in SIZES:
+        long = sp.random_array((LARGE // 5, 20), density=0.01, rng=0, dtype=np.float32)
+        factorize(long, 5, max_iter=1, random_state=0, n_threads=n_threads)
     for dtype in (np.float32, np.float64):
         for n_samples, n_features, n_components, n_threads in SIZES:
-            long = sp.random_array((LARGE // 5, 20), density=0.01, rng=0, dtype=dtype)
-            factorize(long, 5, max_iter=1, random_state=0, n_threads=n_threads)
             shape = (n_samples, n_features)
             X = sp.random_array(shape, density=0.1, rng=0, dtype=dtype, format="csr")
             # A fit that is exact has its objective computed by another kernel.

@@ -83,8 +83,8 @@ def update_rows(
     """
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
-        buffer, inverse = aligned((n_tile, width), other), np.zeros(gram.shape[0], gram.dtype)
-        held = aligned((GRAM_CHUNK, width), other)  # on their way out
+        room, inverse = aligned((n_tile + GRAM_CHUNK, width), other), np.zeros_like(gram[0])
+        buffer, held = room[:n_tile], room[n_tile:]  # a tile, and a chunk on its way out
         scratch = aligned((2 * width + 3, n_tile), other)
         tile, cross = scratch[:width], scratch[width : 2 * width]
         change, value = scratch[2 * width], scratch[2 * width + 1]

@@ -12,7 +12,8 @@ CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay 
 
 LARGE = 2**22
 """Entries of W from which a kernel puts them in order, in a quarter of NumPy's time and less:
-before, it would be compiled for nothing."""
+before, it would be compiled for nothing. In single precision: in double, for which most kernels
+are compiled twice as it is, a first call would take more than eight seconds."""
 
 ROOM = 1.25  # times the result, that memory may be for which it is kept in
 
@@ -94,7 +95,7 @@ def take_components(W, order, scale, finish, W_path=None, *, spare=None, n_threa
 
 
 def _take_columns(W, order, scale, spare, n_threads):
-    if W.size < LARGE:
+    if W.size < LARGE or W.dtype != np.float32:
         return np.take(W, order, axis=1) / scale
     shape = len(W), len(order)
     if spare is None or spare.size > ROOM * prod(shape):
