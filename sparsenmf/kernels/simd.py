@@ -202,7 +202,8 @@ def _add_gram_block(code, rows, start, stop, total, r0, s0, n):
 def _add_earlier(crosses, sums, fade, i, n):
     for part in sums:
         crosses[:n] += fade * part[i : i + n]
-    sums[:1, i : i + n] = crosses[:n]  # if there is a first
+    if len(sums):
+        sums[0, i : i + n] = crosses[:n]
 
 
 @vector_code()
