@@ -249,11 +249,11 @@ def test_a_bad_value_is_found_wherever_it_is_in_a_dense_array(order, place, valu
 
 
 @pytest.mark.parametrize("length", [2, 100])
-@pytest.mark.parametrize("place", ["first", "inner", "last"])
+@pytest.mark.parametrize("place", ["first", "end", "begin", "last"])
 @pytest.mark.parametrize("index", [-1, 200, -(2**31)])
 def test_an_index_out_of_range_is_found_in_short_rows_and_in_long_ones(length, place, index):
     indices = np.tile(np.arange(length, dtype=np.int32), 50)
-    indices[{"first": 0, "inner": 25 * length - 1, "last": -1}[place]] = index
+    indices[{"first": 0, "end": 25 * length - 1, "begin": 25 * length, "last": -1}[place]] = index
     X = sp.csr_array((50, 200))
     X.indptr = np.arange(51, dtype=np.int32) * length
     X.indices, X.data = indices, np.ones(50 * length)
