@@ -72,11 +72,11 @@ def correlates(W):
     however they were drawn: m r^2 is about one, for m rows.
     """
     part = W[:: -(-len(W) // SAMPLE[0]), : SAMPLE[1]].astype(np.float64)
+    part = part[:, part.any(axis=0)]
+    part /= part.max(axis=0)  # sums and squares of any numbers fit then
     mean = part.mean(axis=0)
     part -= mean
-    spread = np.abs(part).max(axis=0)
-    varied = spread > CONSTANT * mean
-    part = part[:, varied] / spread[varied]  # the squares fit into any type
+    part = part[:, np.abs(part).max(axis=0) > CONSTANT * mean]
     gram = np.einsum("ir,is->rs", part, part)
     squares = np.tril(gram**2 / np.multiply.outer(gram.diagonal(), gram.diagonal()), k=-1)
     n_pairs = max(1, part.shape[1] * (part.shape[1] - 1) // 2)

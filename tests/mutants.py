@@ -637,7 +637,7 @@ MUTANTS = [
                 "or W.shape[1] < n_components:\n        return init",
                 "or False:\n        return init",
             ),
-            ("spread > CONSTANT * mean", "spread > 0"),
+            ("> CONSTANT * mean", "> 0"),
             ("part -= mean", "pass"),
         ],
     ),

@@ -142,7 +142,8 @@ def test_random_numbers_know_nothing(name, shape):
     assert sum(found) <= 1
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e30, 1e306])
 def test_a_start_from_the_svd_knows_something(scale):
     W, _ = svd_start(problems.documents(600, 400, dtype=np.float64), 8)
     assert correlates(W * scale)

@@ -24,7 +24,7 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
     Their entries are then of about the same size, as those of a random start and those
     that equal penalties lead to. Powers of two: no product of entries changes by a bit.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = (squares_W / n_samples) / (squares_Ht / n_features)
         exponent = np.rint(np.log2(ratio) / 4)
     return np.exp2(np.where(np.isfinite(exponent), exponent, 0.0))
