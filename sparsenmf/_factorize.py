@@ -261,7 +261,8 @@ default "frobenius"
     beta = check_loss(loss, solver, X, unknown=not entries.absent)
     low_memory = check_flag(low_memory, "low_memory")
     solver = solver or default_solver(beta, in_blocks=is_store(X) or low_memory)
-    init, W, H = check_start(init, W, H, X, n_components)
+    n_threads = resolve_threads(check_threads(n_threads))
+    init, W, H = check_start(init, W, H, X, n_components, n_threads)
     frozen_W = check_frozen(frozen_W, "frozen_W", 0 if W is None else W.shape[1], n_components)
     frozen_H = check_frozen(frozen_H, "frozen_H", 0 if H is None else len(H), n_components)
     seeds = check_seeds(seeds, vocabulary, seeding, (n_components, X.shape[1]))
@@ -295,7 +296,6 @@ default "frobenius"
     }
     if not entries.absent:
         options["missing"] = missing
-    n_threads = resolve_threads(check_threads(n_threads))
     rng = check_random_state(random_state)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, not {callback!r}")
@@ -307,6 +307,7 @@ default "frobenius"
     arranged = arrange(
         X, entries, weights, n_components, beta, solver, init, rng,
         W=W, H=H, low_memory=low_memory, W_folder=W_folder, n_threads=n_threads,
+        may_round=extrapolate and not (seeds or frozen_W.any() or frozen_H.any()),
     )  # fmt: skip
     support = plant_seeds(arranged.Ht, seeds, seeding)
     penalty_W, penalty_H = make_penalties(

@@ -17,6 +17,7 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     W, Ht, objective = run.current
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
+    Ht = Ht.astype(run.dtype, copy=False)  # if single precision, which has begun, was the end
     squares, n_threads, spare = run.squares_W()[:n_components], run.n_threads, run.release()
     order, scales, H = order_components(squares, len(W), Ht, keep=constrained, balanced=balanced)
     H = weights.unscale_H(H)

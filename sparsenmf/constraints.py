@@ -123,15 +123,15 @@ def plant_seeds(Ht, seeds, seeding):
 
     Returns
     -------
-    ndarray of shape (n_features or 0, width), bool
-        Entries that may differ from zero. With no rows: all.
+    ndarray of shape (n_features, width), bool, or None
+        Entries that may differ from zero; None: all.
     """
-    support = np.ones((len(Ht) if seeds and seeding == "support" else 0, Ht.shape[1]), bool)
+    support = np.ones(Ht.shape, bool) if seeds and seeding == "support" else None
     for r, columns in seeds.items():
         length = np.sqrt(np.einsum("j,j->", Ht[:, r], Ht[:, r], dtype=np.float64))
         Ht[:, r] *= Ht.dtype.type(FAINT if seeding == "start" else 0.0)
         Ht[columns, r] = length / np.sqrt(len(columns))
-        if len(support):
+        if support is not None:
             support[:, r] = False
             support[columns, r] = True
     return support

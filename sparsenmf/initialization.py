@@ -26,7 +26,7 @@ CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
 
-def check_start(init, W, H, X, n_components):
+def check_start(init, W, H, X, n_components, n_threads=1):
     """Return where to start and what is given of it, checked.
 
     Raises
@@ -43,7 +43,8 @@ def check_start(init, W, H, X, n_components):
     if init == "custom" and not given:
         raise ValueError('init="custom" needs W or H, or both')
     if W is not None:
-        W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
+        shape = X.shape[0], n_components
+        W = check_factor(W, "W", shape, "n_samples x n_components", X.dtype, n_threads)
     if H is not None:
         H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
     return init, W, H
@@ -86,7 +87,7 @@ def correlates(W):
 
 def initialize(
     rows, columns, n_components, init, rng, *,
-    W=None, H=None, beta=2.0, solver="cd", mean=None, W_folder=None, n_threads=1,
+    W=None, H=None, beta=2.0, solver="cd", mean=None, dtype=None, W_folder=None, n_threads=1,
 ):  # fmt: skip
     """Return padded starts W (n_samples, .) and Ht (n_features, .).
 
@@ -105,10 +106,12 @@ def initialize(
         For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
     mean : float, optional
         Of X, where it is known.
+    dtype : dtype, optional
+        Of the start. Default: that of X.
     W_folder : path-like, optional
         Where W is a file, and all else that is as long.
     """
-    dtype = rows.dtype
+    dtype = np.dtype(dtype or rows.dtype)
     shape = (rows.n_rows, columns.n_rows)
     if mean is None:
         mean = rows.mean(shape[1]) if draws(W, H, shape, n_components) else 0.0

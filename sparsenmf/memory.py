@@ -31,7 +31,8 @@ class MemoryEstimate:
         for the Kullback-Leibler loss without a transpose.
     workspace : int
         Gram matrices of the blocks of rows, and the compiled code; for the first iterations of
-        a run in double precision X and its transpose in single, without their indices.
+        a run in double precision X and its transpose in single, without their indices, and what
+        is left of its factors in single when those in double have come.
     """
 
     conversion: int
@@ -117,13 +118,15 @@ def estimate_memory(
     if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
     factor = width * dtype.itemsize  # a row of one
-    single = beta == 2 and not in_blocks and begins_in_single(dtype, nnz, n_components)
+    factors = (copies_of_W * n_samples + 2 * n_features) * factor
+    # The second pair of factors comes when X in single precision has gone.
+    single = 8 * nnz, factors // 2
+    if in_blocks:  # and only then the first pair, of which one is still there in single
+        single = 4 * nnz - factors // 2, factors // 4
+    begins = beta == 2 and not low_memory and begins_in_single(dtype, nnz, n_components)
     return MemoryEstimate(
         conversion=nnz * entry + 8 * (n_samples + 1) if conversion else 0,
         transpose=transpose,
-        factors=(copies_of_W * n_samples + 2 * n_features) * factor,
-        # The second pair of factors comes when X in single precision has gone.
-        workspace=count_blocks(n_components) * width**2 * 8
-        + RUNTIME
-        + single * max(8 * nnz, (n_samples + n_features) * factor),
+        factors=factors,
+        workspace=count_blocks(n_components) * width**2 * 8 + RUNTIME + begins * max(single),
     )

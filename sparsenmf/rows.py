@@ -239,6 +239,17 @@ def _zero_bytes(nbytes):
     return np.zeros(nbytes, np.uint8)
 
 
+def largest(array, n_threads=1):
+    """Return the largest entry of an array: of a large one, found on several threads."""
+    found = []
+
+    def look(part):
+        found.append(array[part].max())
+
+    side_by_side(look, len(array), n_threads, 1 + WORTH * len(array) // array.nbytes)
+    return max(found)
+
+
 def sum_columns(array):
     """Return the sums of the columns of an (any, width) array, in float64, to some 1e-7."""
     return _add_parts(array, lambda part, dtype: part.sum(axis=0, dtype=dtype))

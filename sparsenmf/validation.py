@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from .formats import as_csr, index_type, real_values
 from .interchange import unwrap
+from .rows import largest
 
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 
@@ -143,8 +144,8 @@ def _store_all(X, allow_nan):
     return sp.coo_array((X[there], (row, column)), shape=X.shape)
 
 
-def _check_dense(X, name, allow_nan=False):
-    if X.dtype.kind == "b" or X.size == 0 or _is_good(X):
+def _check_dense(X, name, allow_nan=False, n_threads=1):
+    if X.dtype.kind == "b" or X.size == 0 or _is_good(X, n_threads):
         return
     for i in range(len(X)):
         bad = ~(np.isfinite(X[i]) & (X[i] >= 0))
@@ -154,12 +155,12 @@ def _check_dense(X, name, allow_nan=False):
             _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
 
 
-def _is_good(X):
+def _is_good(X, n_threads):
     """Return whether all values are finite and not negative; no temporary is needed."""
     if X.dtype.kind == "f":
         # Bits of good values, as numbers without a sign, are below those of infinity: one pass.
         kind = np.dtype(f"u{X.itemsize}")
-        if X.view(kind).max() < np.array(np.inf, X.dtype).view(kind):
+        if largest(X.view(kind), n_threads) < np.array(np.inf, X.dtype).view(kind):
             return True  # else there may be a -0
     return X.min() >= 0 and X.max() < np.inf  # a NaN passes through both
 
@@ -190,7 +191,7 @@ def _raise_bad_value(name, row, column, value):
     raise ValueError(f"{name} has {found} at row {row}, column {column}: {advice}")
 
 
-def check_factor(factor, name, shape, shape_words, dtype):
+def check_factor(factor, name, shape, shape_words, dtype, n_threads=1):
     """Return a start for W or H as an array of X's precision, in any order (a copy if need be).
 
     It may have fewer components than the factor.
@@ -212,5 +213,5 @@ def check_factor(factor, name, shape, shape_words, dtype):
         raise ValueError(
             f"{name} has shape {factor.shape}, but {shape_words} is {shape[0]} x {shape[1]}"
         )
-    _check_dense(factor, name)
+    _check_dense(factor, name, n_threads=n_threads)
     return _cast(factor, dtype, name)

@@ -99,14 +99,19 @@ def interrupt_at_line(X, n, after, **options):
 
 
 @pytest.mark.parametrize(
-    ("after", "in_single"),
+    ("after", "in_single", "tall"),
     [
-        pytest.param(2, False, id="one precision"),
-        pytest.param(2, True, id="first in single"),
-        pytest.param(1, True, id="from single to double"),
+        pytest.param(2, False, False, id="one precision"),
+        pytest.param(2, True, False, id="first in single"),
+        pytest.param(1, True, False, id="from single to double"),
+        pytest.param(2, True, True, id="first in single, without a transpose"),
+        pytest.param(1, True, True, id="from single to double, without a transpose"),
     ],
 )
-def test_interrupt_at_any_line_leaves_a_consistent_result(after, in_single, monkeypatch):
+def test_interrupt_at_any_line_leaves_a_consistent_result(after, in_single, tall, monkeypatch):
+    if tall:
+        monkeypatch.setattr(rows, "TALL", 1)
+        monkeypatch.setattr(rows, "TALL_NNZ", 0)
     if in_single:
         monkeypatch.setattr(rows, "SINGLE_WORK", 0)
         monkeypatch.setattr(mixed, "ENOUGH", 1e9 if after == 1 else 0)
@@ -115,8 +120,9 @@ def test_interrupt_at_any_line_leaves_a_consistent_result(after, in_single, monk
         model = interrupt_at_line(X, n, after)
         assert len(model.time_history) == len(model.objective_history), n
         actual = 0.5 * ((X.toarray() - model.W @ model.H) ** 2).sum()
-        assert model.objective == pytest.approx(actual, rel=1e-9), n
-        if model.stop_reason != "interrupted":  # all lines of an iteration have been seen
+        last = model.stop_reason != "interrupted"
+        assert model.objective == pytest.approx(actual, rel=1e-7 if tall and last else 1e-9), n
+        if last:  # all lines of an iteration have been seen
             break
     assert n > 50
 

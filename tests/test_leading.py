@@ -115,8 +115,12 @@ def test_a_run_that_goes_on_does_not_begin_again(X, low_memory, tmp_path):
     np.testing.assert_array_equal(again.H, whole.H)
 
 
-def test_the_start_in_single_precision_leads_once(X, monkeypatch):
+@pytest.mark.parametrize("tall", [False, True])
+def test_the_start_in_single_precision_leads_once(X, tall, monkeypatch):
     monkeypatch.setattr("sparsenmf.rows.SINGLE_WORK", 0)
+    if tall:
+        monkeypatch.setattr("sparsenmf.rows.TALL", 0)
+        monkeypatch.setattr("sparsenmf.rows.TALL_NNZ", 0)
     W, H = svd_start(X)
     mixed = factorize(X, K, W=W, H=H, max_iter=60, tol=0)
     monkeypatch.setattr("sparsenmf.rows.SINGLE_WORK", 2**60)

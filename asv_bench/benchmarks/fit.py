@@ -30,7 +30,7 @@ class FixedIterations(Benchmark):
 class DoublePrecision(Benchmark):
     """Ten iterations on float64 data, of which the first ones are made in single precision."""
 
-    params = (["medium", *datasets.REAL], [20, 50], THREADS)
+    params = (["medium", "tall", *datasets.REAL], [20, 50], THREADS)
     param_names = ("data", "n_components", "n_threads")
 
     def setup(self, data, n_components, n_threads):

@@ -80,7 +80,7 @@ def take_columns(factor, blocks, order, scale, out):
     for block in prange(blocks.shape[0]):
         # Through a row of its own: reading one matrix beside writing the other, the machine
         # takes loads for those of what was just stored, and waits: up to four times as long.
-        row = np.empty(factor.shape[1], factor.dtype)
+        row = np.empty(factor.shape[1], out.dtype)
         for i in range(blocks[block, 0], blocks[block, 1]):
             for c in range(row.shape[0]):
                 row[c] = factor[i, c] * scale[c]

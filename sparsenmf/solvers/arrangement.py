@@ -7,14 +7,14 @@ import numpy as np
 from ..initialization import draws, initialize, leads
 from ..kernels.transpose import transpose_rows
 from ..losses import Loss, make_loss
-from ..rows import is_tall, make_rows
+from ..rows import begins_in_single, is_tall, make_rows
 from ..sources import is_store
 from ..validation import check_scale
 from .alternation import Alternation
 from .block_multiplicative import BlockKullbackLeibler, BlockMultiplicativeFrobenius
 from .blocks import BlockColumns, BlockDescent, BlockRows, MemorySource, columns_without_entries
 from .kullback_leibler import KullbackLeibler
-from .mixed import MixedDescent
+from .mixed import MixedBlocks, MixedDescent, fits_single
 from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
 from .observed import ObservedDescent, ObservedMultiplicative
 
@@ -52,9 +52,12 @@ class Arrangement(NamedTuple):
 
 def arrange(
     X, entries, weights, n_components, beta, solver, init, rng,
-    *, W, H, low_memory, W_folder=None, n_threads,
+    *, W, H, low_memory, W_folder=None, may_round=False, n_threads,
 ):  # fmt: skip
     """Return the arrangement for a checked matrix, or for a store on disk.
+
+    Whether the start may be rounded, for a run in double precision that begins in single, is
+    what may_round says.
 
     Raises
     ------
@@ -85,11 +88,16 @@ def arrange(
         rows = BlockRows(source, part, n_components)
         columns = columns_without_entries(X.shape[1], n_components, X.dtype)
         loss, mean = rows.survey(beta, want_mean=draws(W, H, X.shape, n_components))
+        kind, dtype = BLOCK_SOLVERS[solver, beta], rows.dtype
+        may_round = may_round and not (stored or low_memory)
+        worth = may_round and begins_in_single(dtype, X.nnz, n_components)
+        if worth and fits_single(loss, start["W"], start["H"], n_threads=n_threads):
+            kind, dtype = MixedBlocks, np.float32
         W, Ht = initialize(
             rows, BlockColumns(rows), n_components, init, rng,
-            **start, mean=mean, W_folder=W_folder,
+            **start, mean=mean, dtype=dtype, W_folder=W_folder,
         )  # fmt: skip
-        return Arrangement(BLOCK_SOLVERS[solver, beta], rows, columns, loss, W, Ht, W_leads)
+        return Arrangement(kind, rows, columns, loss, W, Ht, W_leads)
     if W_folder is not None:
         raise ValueError("W_path is for a store, or with low_memory=True")
     X = weights.scale_matrix(X)

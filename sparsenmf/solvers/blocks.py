@@ -7,6 +7,8 @@ summed by scattering each row of W_b to the columns of its entries, which for ma
 far more rows than columns is also the faster way: the sums stay in cache, W would not.
 """
 
+from copy import copy
+
 import numpy as np
 
 from ..background import Background
@@ -66,6 +68,14 @@ class BlockRows:
         for array in (X.data, X.indices):  # a mapped file is read here, not in a kernel
             array[:: PAGE // array.itemsize].sum()
         return make_rows(X, self.n_components)
+
+    def convert(self, convert):
+        """Return these rows, which are one block, converted."""
+        ((_, _, rows),) = self
+        other = copy(self)
+        other._only = convert(rows)
+        other.dtype = other._only.dtype
+        return other
 
     def survey(self, beta, *, want_mean=True):
         """Return the loss's constants and the mean of X, if that is wanted, in one pass."""

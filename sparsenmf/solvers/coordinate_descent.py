@@ -28,6 +28,7 @@ class CoordinateDescent(Alternation):
     measures_ahead = True  # whether `_run` can measure what it has updated
     _measured: tuple | None = None  # an Ht as it was updated, and its optimality residual
     _summed: tuple | None = None  # a W as it was updated, and its gram matrix
+    _fit = 0.0  # of the rows with their penalty, but for the loss's constant, as measured last
 
     def iterate(self):
         """Run one iteration."""
@@ -94,7 +95,19 @@ class CoordinateDescent(Alternation):
         return fit, gram
 
     def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
-        return self._run(rows, other, summary, penalty, factor, factor, 0, want_gram=not last)[1:]
+        fit, *measured = self._run(
+            rows, other, summary, penalty, factor, factor, 0, want_gram=not last
+        )
+        if rows is self.rows:
+            self._fit = fit
+        return measured
+
+    def objective_by_rows(self):
+        """Return the objective of the current iterate as `optimality` has met it on its way."""
+        W, Ht, _ = self.current
+        penalty = self.penalty_W.value(W)
+        fit = self.loss.constant + self._fit - penalty + self.penalty_H.value(Ht)
+        return self._resolve(fit, W, Ht) + penalty
 
     def _run(
         self, rows, other, gram, penalty, factor, out, max_sweeps,

@@ -10,10 +10,9 @@ from ..storage import write_rows
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
-LARGE = 2**22
-"""Entries of W from which a kernel puts them in order, in a quarter of NumPy's time and less:
-before, it would be compiled for nothing. In single precision: in double, for which most kernels
-are compiled twice as it is, a first call would take more than eight seconds."""
+LARGE = 2**26
+"""Bytes of W from which a kernel puts it in order, in a quarter of NumPy's time and less; for
+less, compiling it takes longer than a thousand calls gain."""
 
 ROOM = 1.25  # times the result, that memory may be for which it is kept in
 
@@ -70,8 +69,9 @@ def take_components(W, order, scale, finish, W_path=None, *, spare=None, n_threa
     Parameters
     ----------
     W : ndarray of shape (n_samples, width)
+        Of the result's type, or in single precision.
     order, scale : ndarray
-        As `order_components` returns them.
+        As `order_components` returns them; the result is of the type of `scale`.
     finish : callable
         ``finish(start, part)`` changes rows in place, from row `start` on: a few, or all.
     W_path : path-like, optional
@@ -95,14 +95,18 @@ def take_components(W, order, scale, finish, W_path=None, *, spare=None, n_threa
 
 
 def _take_columns(W, order, scale, spare, n_threads):
-    if W.size < LARGE or W.dtype != np.float32:
-        return np.take(W, order, axis=1) / scale
+    dtype = scale.dtype
     shape = len(W), len(order)
     if spare is None or spare.size > ROOM * prod(shape):
-        taken = np.empty(shape, W.dtype)
+        taken = np.empty(shape, dtype)
     else:
         taken = spare.reshape(-1)[: prod(shape)].reshape(shape)
-    rates = np.ones(W.shape[1], W.dtype)
+    if W.nbytes < LARGE:
+        for start in range(0, len(W), CHUNK):  # no second copy of W
+            part = slice(start, start + CHUNK)
+            np.divide(np.take(W[part], order, axis=1), scale, out=taken[part])
+        return taken
+    rates = np.ones(W.shape[1], dtype)
     rates[order] = 1 / scale  # powers of two
     take_columns(n_threads, W, even_blocks(len(W)), order, rates, taken)
     return taken
