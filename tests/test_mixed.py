@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from numba.core import config
 
 from sparsenmf import factorize, rows
+from sparsenmf.kernels.coordinate_descent import update_rows
 from sparsenmf.solvers import mixed
 from sparsenmf.solvers.coordinate_descent import CoordinateDescent
 
@@ -266,3 +268,13 @@ def test_what_explains_nearly_all_has_its_objective_in_double_precision(small, t
     expected = reference.objective(X, model.W, model.H)
     assert expected < 0.01 * 0.5 * (X**2).sum()
     assert model.objective == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+def test_no_kernel_is_compiled_for_a_mixture_of_precisions(X, small):
+    """It would be one more, and the largest takes seconds."""
+    precisions(X, tol=0, max_iter=60)
+    for dispatcher in (update_rows._serial, update_rows._parallel):
+        for given_rows, other, _, _, sums, fade, factor, out, *_ in dispatcher.signatures:
+            arrays = given_rows.types[0], other, sums, factor, out
+            assert {array.dtype for array in arrays} == {fade}

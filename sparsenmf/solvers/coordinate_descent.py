@@ -71,7 +71,7 @@ class CoordinateDescent(Alternation):
     def _allocate(self, width):
         self._depth = sweep_depth(self.n_components)
         self._partials = zeros((self.n_blocks, width, width), np.float64)
-        self._no_sums = np.empty((0, 0, width), self.current.W.dtype)
+        self._no_sums = np.empty((0, 0, width), self.dtype)
 
     def _extend(self, Ht, spare, beta):
         return self._sum_gram(Ht, spare, beta, self.columns.blocks)

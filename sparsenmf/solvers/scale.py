@@ -12,7 +12,8 @@ CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay 
 
 LARGE = 2**26
 """Bytes of W from which a kernel puts it in order, in a quarter of NumPy's time and less; for
-less, compiling it takes longer than a thousand calls gain."""
+less, compiling it takes longer than a thousand calls gain. Not of a W in double precision, where
+most kernels are compiled twice as it is: a first call would take more than eight seconds."""
 
 ROOM = 1.25  # times the result, that memory may be for which it is kept in
 
@@ -101,7 +102,7 @@ def _take_columns(W, order, scale, spare, n_threads):
         taken = np.empty(shape, dtype)
     else:
         taken = spare.reshape(-1)[: prod(shape)].reshape(shape)
-    if W.nbytes < LARGE:
+    if W.nbytes < LARGE or W.dtype != np.float32:
         for start in range(0, len(W), CHUNK):  # no second copy of W
             part = slice(start, start + CHUNK)
             np.divide(np.take(W[part], order, axis=1), scale, out=taken[part])
