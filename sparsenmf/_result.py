@@ -3,7 +3,7 @@
 import numpy as np
 
 from .factorization import Factorization
-from .solvers.scale import order_components, take_components
+from .solvers.scale import order_components, reusable, take_components
 
 
 def conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path):
@@ -18,14 +18,15 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     fit = objective - run.penalty_W.value(W) - run.penalty_H.value(Ht)
     n_components, balanced, scale = run.n_components, run.balanced, run.loss.scale
     Ht = Ht.astype(run.dtype, copy=False)  # if single precision, which has begun, was the end
-    squares, n_threads, spare = run.squares_W()[:n_components], run.n_threads, run.release()
+    squares, n_threads = run.squares_W()[:n_components], run.n_threads
+    memory = reusable(run.release(), (len(W), n_components))
     order, scales, H = order_components(squares, len(W), Ht, keep=constrained, balanced=balanced)
     H = weights.unscale_H(H)
     history = np.array(stopping.history)
     history[-1, 0] = objective
     return Factorization(
         W=take_components(
-            W, order, scales, finish.given(H), W_path, spare=spare, n_threads=n_threads
+            W, order, scales, finish.given(H), W_path, memory=memory, n_threads=n_threads
         ),
         H=H,
         objective_history=history[:, 0].copy(),

@@ -64,7 +64,17 @@ def order_components(squares_W, n_samples, Ht, *, keep=False, balanced=False):
     return order, scale, H
 
 
-def take_components(W, order, scale, finish, W_path=None, *, spare=None, n_threads=1):
+def reusable(spare, shape):
+    """Return a factor of no more use as an array of that shape, if it has about that size.
+
+    Else nobody holds it any longer when there is another one.
+    """
+    if spare is None or spare.size > ROOM * prod(shape):
+        return None
+    return spare.reshape(-1)[: prod(shape)].reshape(shape)
+
+
+def take_components(W, order, scale, finish, W_path=None, *, memory=None, n_threads=1):
     """Return these columns of W, divided by their scale.
 
     Parameters
@@ -77,12 +87,12 @@ def take_components(W, order, scale, finish, W_path=None, *, spare=None, n_threa
         ``finish(start, part)`` changes rows in place, from row `start` on: a few, or all.
     W_path : path-like, optional
         Then W is that file, mapped into memory.
-    spare : ndarray like W, optional
-        Of no more use: memory for the result, whose pages need not be provided anew.
+    memory : ndarray of shape (n_samples, n_components), dtype of `scale`, optional
+        For the result, so that its pages need not be provided anew.
     n_threads : int
     """
     if W_path is None:
-        W = _take_columns(W, order, scale, spare, n_threads)
+        W = _take_columns(W, order, scale, memory, n_threads)
         finish(0, W)
         return W
 
@@ -95,19 +105,14 @@ def take_components(W, order, scale, finish, W_path=None, *, spare=None, n_threa
     return write_rows(W_path, (len(W), len(order)), W.dtype, pieces())
 
 
-def _take_columns(W, order, scale, spare, n_threads):
-    dtype = scale.dtype
-    shape = len(W), len(order)
-    if spare is None or spare.size > ROOM * prod(shape):
-        taken = np.empty(shape, dtype)
-    else:
-        taken = spare.reshape(-1)[: prod(shape)].reshape(shape)
+def _take_columns(W, order, scale, memory, n_threads):
+    taken = np.empty((len(W), len(order)), scale.dtype) if memory is None else memory
     if W.nbytes < LARGE or W.dtype != np.float32:
         for start in range(0, len(W), CHUNK):  # no second copy of W
             part = slice(start, start + CHUNK)
             np.divide(np.take(W[part], order, axis=1), scale, out=taken[part])
         return taken
-    rates = np.ones(W.shape[1], dtype)
+    rates = np.ones(W.shape[1], scale.dtype)
     rates[order] = 1 / scale  # powers of two
     take_columns(n_threads, W, even_blocks(len(W)), order, rates, taken)
     return taken
