@@ -448,8 +448,8 @@ MUTANTS = [
             ("if (low >= 0 and most.reduce(X.data) < np.inf)", "if (low >= 0)"),
             ("return X.min() >= 0 and X.max() < np.inf", "return X.max() < np.inf"),
             ("return X.min() >= 0 and X.max() < np.inf", "return X.min() >= 0"),
-            ("X.view(kind).max() < np", "X.max() < np"),
-            ("X.view(kind).max() < np", "X.view(kind).max() <= np"),
+            ("largest(X.view(kind), n_threads) < np", "X.max() < np"),
+            ("largest(X.view(kind), n_threads) < np", "X.view(kind).max() <= np"),
             ("        _check_values(X, name, allow_nan)  # two", "        pass  # two"),
             ("data = X.data.astype(np.float64 if counts else X.dtype)", "data = X.data.copy()"),
             ("X.data.max() < FLOAT32_EXACT", "X.data.max() < 2 * FLOAT32_EXACT"),
@@ -690,6 +690,7 @@ MUTANTS = [
         [
             ("rates[order] = 1 / scale", "rates[order] = scale"),
             ("spare.size > ROOM * prod(shape)", "False"),
+            ("scale, out=taken[part])", "1, out=taken[part])"),
         ],
     ),
     *compiled(
