@@ -179,7 +179,8 @@ default "frobenius"
         Without a transpose of X: what H needs is summed while the rows of X are passed, once
         an iteration; so is it done with a store. For the Frobenius loss, and for the
         Kullback-Leibler loss by "mu" (with a third array of W's size). On matrices with many
-        more rows than columns it is what "cd" does anyway, for it is faster there.
+        more rows than columns it is what "cd" does anyway, for it is faster there, but for
+        float64, which then has no iterations in single precision.
     W_path : str or path-like, optional
         For more samples than there is memory for: W is worked on in two unnamed files in this
         file's folder (three for the Kullback-Leibler loss), and comes back as this .npy file,
