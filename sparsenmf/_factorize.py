@@ -16,6 +16,7 @@ from .arguments import (
     check_number,
     check_path,
     check_random_state,
+    check_sweeps,
     check_threads,
 )
 from .checkpoint import check_checkpoint
@@ -50,7 +51,7 @@ def factorize(
     l1_ratio: float = 0.0,
     tol: float = 1e-5,
     max_iter: int = 200,
-    max_sweeps: int = 2,
+    max_sweeps: int | None = None,
     extrapolate: bool = True,
     time_limit: float | None = None,
     n_threads: int | None = None,
@@ -131,9 +132,11 @@ default "frobenius"
         Stop when the objective fell by less than ``tol`` times itself over the last
         five iterations. 0 goes on until rounding is all that is left.
     max_iter : int, default 200
-    max_sweeps : int, default 2
+    max_sweeps : int, default None
         Coordinate descent sweeps over a row in each iteration, while its columns are in
-        cache; for the Frobenius loss one in the first iteration.
+        cache; for the Frobenius loss one in the first iteration. Default: 2, but 1 for the
+        Frobenius loss where sweeps take most of the time, because X has few entries for its size:
+        ``n_components * (n_samples + n_features) > 12 * nnz``. The result's `options` tell.
     extrapolate : bool, default True
         Momentum between iterations of "cd" (Ang & Gillis 2019); an iteration that does
         not lower the objective is rolled back. With False and ``max_sweeps=1`` the
@@ -291,7 +294,7 @@ default "frobenius"
         "l1_ratio": l1_ratio,
         "tol": stopping.tol,
         "max_iter": stopping.max_iter,
-        "max_sweeps": check_integer(max_sweeps, "max_sweeps", least=1),
+        "max_sweeps": check_sweeps(max_sweeps),
         "extrapolate": check_flag(extrapolate, "extrapolate"),
         "sparsenmf": __version__,
     }
@@ -330,6 +333,7 @@ default "frobenius"
         W_leads=arranged.W_leads and not seeds,
     )
     del arranged
+    options["max_sweeps"] = run.most_sweeps
     checkpoint.open(run, stopping, options)
     stop_reason = alternate(run, stopping, weights, callback, progress, checkpoint)
     constrained = bool(seeds) or frozen_W.any() or frozen_H.any()

@@ -54,6 +54,11 @@ def check_threads(n_threads):
     return None if n_threads is None else check_integer(n_threads, "n_threads", least=1)
 
 
+def check_sweeps(max_sweeps):
+    """Return the number of sweeps asked for, or None."""
+    return None if max_sweeps is None else check_integer(max_sweeps, "max_sweeps", least=1)
+
+
 def check_path(path, name):
     """Return the path of a file to be written.
 

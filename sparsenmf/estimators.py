@@ -104,8 +104,9 @@ default "frobenius"
         Anything but 0 shows a progress bar.
     shuffle : bool, default False
         Accepted and ignored: coordinates are visited in order, side by side.
-    max_sweeps : int, default 2
-        Inner sweeps over a row in each iteration.
+    max_sweeps : int, default None
+        Inner sweeps over a row in each iteration; None: two, or one where X has few entries for
+        its size, as in `factorize`.
     extrapolate : bool, default True
         Momentum between iterations.
     time_limit : float, optional
@@ -183,7 +184,7 @@ default "frobenius"
         l1_ratio=0.0,
         verbose=0,
         shuffle=False,
-        max_sweeps=2,
+        max_sweeps=None,
         extrapolate=True,
         time_limit=None,
         n_threads=None,

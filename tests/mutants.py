@@ -598,6 +598,28 @@ MUTANTS = [
         ],
     ),
     *interpreted(
+        "solvers/coordinate_descent.py",
+        "tests/test_sweeps.py",
+        [
+            ("n_components > SECOND_SWEEP", "n_components >= SECOND_SWEEP"),
+            ("many = (len(W) + len(Ht))", "many = len(W)"),
+            ("> SECOND_SWEEP * self.rows.nnz", "> 2 * SECOND_SWEEP * self.rows.nnz"),
+        ],
+    ),
+    *interpreted(
+        "solvers/alternation.py",
+        "tests/test_sweeps.py",
+        [("max_sweeps or self._worthwhile_sweeps()", "self._worthwhile_sweeps()")],
+    ),
+    *interpreted(
+        "solvers/observed.py", "tests/test_sweeps.py", [("return 2  # they", "return 1  # they")]
+    ),
+    *interpreted(
+        "_factorize.py",
+        "tests/test_sweeps.py",
+        [('    options["max_sweeps"] = run.most_sweeps\n', "")],
+    ),
+    *interpreted(
         "solvers/arrangement.py",
         "tests/test_mixed.py",
         [

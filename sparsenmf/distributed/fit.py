@@ -19,6 +19,7 @@ from ..arguments import (
     check_n_components,
     check_number,
     check_random_state,
+    check_sweeps,
     check_threads,
 )
 from ..checkpoint import check_checkpoint
@@ -76,7 +77,7 @@ def factorize(
     l1_ratio: float = 0.0,
     tol: float = 1e-5,
     max_iter: int = 200,
-    max_sweeps: int = 2,
+    max_sweeps: int | None = None,
     extrapolate: bool = True,
     time_limit: float | None = None,
     n_threads: int | None = None,
@@ -164,7 +165,7 @@ def factorize(
         "l1_ratio": l1_ratio,
         "tol": stopping.tol,
         "max_iter": stopping.max_iter,
-        "max_sweeps": check_integer(max_sweeps, "max_sweeps", least=1),
+        "max_sweeps": check_sweeps(max_sweeps),
         "extrapolate": check_flag(extrapolate, "extrapolate"),
         "sparsenmf": __version__,
     }
@@ -206,6 +207,7 @@ def factorize(
             n_threads=n_threads,
         )
         del W
+        options["max_sweeps"] = run.most_sweeps
         weights, nowhere = Weights(None, None, 2.0), check_checkpoint(None, 1, False)
         reason = alternate(run, stopping, weights, callback, progress, nowhere)
         return _conclude(run, crew, stopping, reason, options)

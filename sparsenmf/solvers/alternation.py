@@ -72,8 +72,9 @@ class Alternation(ABC):
     loss : Loss
     n_components : int
         Columns of the factors that are not padding.
-    max_sweeps : int
-        Inner sweeps over a row in each iteration, where the solver has any.
+    max_sweeps : int or None
+        Inner sweeps over a row in each iteration, where the solver has any. None: as many as
+        are worth their time.
     extrapolate : bool
         Whether there is momentum.
     n_threads : int
@@ -91,6 +92,8 @@ class Alternation(ABC):
         Of the result.
     balanced : bool
         Whether the scale between W and H is free, and kept in balance.
+    most_sweeps : int
+        Inner sweeps in an iteration that is not plain.
     ends : bool
         Whether the next iteration is likely to be the last one. A solver may then measure on its
         way what `optimality` would look at X for.
@@ -114,7 +117,7 @@ class Alternation(ABC):
         loss,
         n_components,
         *,
-        max_sweeps=2,
+        max_sweeps=None,
         extrapolate=True,
         n_threads=1,
         W_folder=None,
@@ -123,13 +126,13 @@ class Alternation(ABC):
         self.rows, self.columns = rows, columns
         self.penalty_W, self.penalty_H = penalty_W, penalty_H
         self.loss, self.n_components, self.dtype = loss, n_components, W.dtype
-        self._max_sweeps = max_sweeps
         self.n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
         self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
         self.stalled = False
         self.n_blocks = max(rows.n_blocks, columns.n_blocks)
         self._statistics = np.zeros((self.n_blocks, 2))
         self.current = Iterate(W, Ht, np.inf)
+        self.most_sweeps = max_sweeps or self._worthwhile_sweeps()
         self._W_folder = W_folder
         self._spare = (self._empty_like(W, W_folder), self._empty_like(Ht))
         self._beta, self._n_accepted = 0.0, 0
@@ -143,7 +146,10 @@ class Alternation(ABC):
     @property
     def max_sweeps(self):
         """Inner sweeps over a row in the next iteration."""
-        return 1 if self._is_first() else self._max_sweeps
+        return 1 if self._is_first() else self.most_sweeps
+
+    def _worthwhile_sweeps(self):
+        return 2
 
     def _is_first(self):
         return self.plain_first and not self._n_accepted

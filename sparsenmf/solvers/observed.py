@@ -16,6 +16,9 @@ class ObservedDescent(CoordinateDescent):
 
     measures_ahead = False
 
+    def _worthwhile_sweeps(self):
+        return 2  # they take the entries of X again, whose number they follow
+
     def _extend(self, Ht, spare, beta):
         gram = super()._extend(Ht, spare, beta)
         return gram if self.rows.absent else gram[:0, :0]
