@@ -31,8 +31,8 @@ class Factorization(Components):
         Objective after each iteration, penalties included, of the factors reached;
         it never rises (but by rounding where a large run in float64 goes on from single to
         double precision, a few 1e-7 at most), and the last one is that of W and H (in float64
-        to rounding, but to seven digits where a matrix much taller than wide was left so early
-        that double precision had not begun).
+        to rounding, but to seven digits where a large run was left so early that double precision
+        had not begun).
     time_history : ndarray of shape (n_iter,), float64
         Seconds from the beginning of the run to the end of each iteration. The first run
         on a machine includes compiling the kernels.

@@ -3,8 +3,11 @@
 While an iteration still changes the objective in its fifth digit, what is lost in the
 eighth is of no consequence, and single precision takes little more than half of the time. So
 the iterations up to there are a start for those that follow, in double precision, to any
-accuracy. A run that is over before that has its objective computed anew in double precision,
-but for those of tall matrices that leave much of X unexplained.
+accuracy. A run that is over before that ends in single precision: a pass over X in double would
+take a fifth of the time of a short run. Its objective is what the last pass over the rows has
+summed: products of single precision, but few to a row, and added in double. That is good to
+seven digits and more, as long as the fit leaves a `REST` of X; where it does not, or where
+something is frozen, double precision measures the end.
 """
 
 import numpy as np
@@ -37,7 +40,7 @@ class MixedDescent(CoordinateDescent):
     """`CoordinateDescent` that lets a run in single precision go before its own iterations.
 
     Until it has come to its end, the current iterate is in single precision. So may the start
-    be, where nothing is frozen.
+    be, and the result, where nothing is frozen.
     """
 
     begins_as = CoordinateDescent
@@ -75,6 +78,7 @@ class MixedDescent(CoordinateDescent):
             super().iterate()
             return
         before = self.current.objective
+        self._single.ends = self.ends
         try:
             self._single.iterate()
         except OverflowError:  # double precision may hold it
@@ -93,10 +97,24 @@ class MixedDescent(CoordinateDescent):
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point; correct its objective."""
+        single = self._single
+        if single is not None and self._may_end_in_single():
+            residual = single.optimality()
+            self.current = single.current._replace(objective=single.objective_by_rows())
+            return residual
         residual = super().optimality()
         if self._inexact:
             self._correct()
         return residual
+
+    def squares_W(self):
+        """Return the squared lengths of the columns of the current W."""
+        return super().squares_W() if self._single is None else self._single.squares_W()
+
+    def release(self):
+        """Give back the memory of all but the current iterate; nothing follows."""
+        self._single = None
+        return super().release()
 
     def state(self):
         """Return the state of the run in the precision whose turn it is."""
@@ -110,6 +128,12 @@ class MixedDescent(CoordinateDescent):
         else:
             self._widen()
             super().restore(numbers, arrays)
+
+    def _may_end_in_single(self):
+        (W, Ht, objective), penalties = self.current, (self.penalty_W, self.penalty_H)
+        fit = objective - self.penalty_W.value(W) - self.penalty_H.value(Ht)
+        free = all(penalty.free.all() for penalty in penalties)
+        return free and fit >= REST * self.loss.scale
 
     def _correct(self):
         """Put the objective that was measured last, in double precision, in place."""
@@ -171,44 +195,9 @@ class MixedDescent(CoordinateDescent):
 
 
 class MixedBlocks(MixedDescent, BlockDescent):
-    """`BlockDescent` that lets a run in single precision go before, which may also be the end.
-
-    A pass over X in double precision would take a fifth of the time of a short run. So the
-    objective is then what the last pass over the rows has summed: products of single precision,
-    but few to a row, and added in double. That is good to seven digits and more, as long as
-    the fit leaves a `REST` of X.
-    """
+    """`BlockDescent` that lets a run in single precision go before its own iterations."""
 
     begins_as = BlockDescent
-
-    def iterate(self):
-        """Run one iteration, in the precision whose turn it is."""
-        if self._single is not None:
-            self._single.ends = self.ends
-        super().iterate()
-
-    def optimality(self):
-        """Return how far the current iterate is from a stationary point; correct its objective."""
-        single = self._single
-        if single is None or self._fits_well():
-            return super().optimality()
-        residual = single.optimality()
-        self.current = single.current._replace(objective=single.objective_by_rows())
-        return residual
-
-    def squares_W(self):
-        """Return the squared lengths of the columns of the current W."""
-        return super().squares_W() if self._single is None else self._single.squares_W()
-
-    def release(self):
-        """Give back the memory of all but the current iterate; nothing follows."""
-        self._single = None
-        return super().release()
-
-    def _fits_well(self):
-        W, Ht, objective = self.current
-        fit = objective - self.penalty_W.value(W) - self.penalty_H.value(Ht)
-        return fit < REST * self.loss.scale
 
 
 def fits_single(loss, *factors, n_threads=1):
@@ -224,7 +213,7 @@ def _in_single(part):
     if isinstance(part, BlockRows):
         return part.convert(_in_single)
     if isinstance(part, Rows):
-        data = zeros(part.data.shape, single)
+        data = zeros(part.data.shape, single, touch=False)
         data[:] = part.data
         data.flags.writeable = False
         return part._replace(data=data, weights=data[:0])
