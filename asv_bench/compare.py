@@ -10,7 +10,8 @@ solver the first number of iterations whose *returned* factors reach it is found
 one float64 function that belongs to none of them; then all solvers are timed in turn, doing
 just that many from the same start, and the median of the repetitions is reported. Peers that
 take no start use their own. The 200 iterations take most of the time: --references keeps
-what they found in a file.
+what they found in a file, and --quick has them made by our own plain iterates, which are the same,
+and confirms that what scikit-learn returns is at the mark.
 
 Writes comparison.json, comparison.csv, and comparison.png (with matplotlib).
 """
@@ -29,35 +30,11 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 from benchmarks import datasets
-from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sklearn, run_sparsenmf
+from judge import objective
+from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sparsenmf
+from references import References, confirm
 
 PAUSE = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
-STEP = 10  # iterations between the points at which a resumable peer is looked at first
-
-
-def objective(X, W, H, loss, chunk=8192):
-    """The loss in float64, by the entries of X; belongs to no solver."""
-    W, H = W.astype(np.float64), H.astype(np.float64)
-    if loss == "kullback-leibler":
-        return divergence(X, W, H)
-    total = float(np.sum(X.data.astype(np.float64) ** 2)) + np.sum((W.T @ W) * (H @ H.T))
-    Ht = np.ascontiguousarray(H.T)
-    for start in range(0, X.shape[0], chunk):
-        part = X[start : start + chunk].astype(np.float64)
-        total -= 2 * np.sum((part @ Ht) * W[start : start + chunk])
-    return 0.5 * total
-
-
-def divergence(X, W, H, chunk=2**16):
-    """Sum of x log(x / y) - x + y over all entries; y counts as 1e-10 x where it is less."""
-    Ht, coordinates = np.ascontiguousarray(H.T), sp.coo_array(X)
-    total = float(W.sum(axis=0) @ Ht.sum(axis=0))
-    for start in range(0, X.nnz, chunk):
-        part = slice(start, start + chunk)
-        x = coordinates.data[part].astype(np.float64)
-        y = np.einsum("pr,pr->p", W[coordinates.row[part]], Ht[coordinates.col[part]])
-        total += float(np.sum(x * np.log(x / np.maximum(y, 1e-10 * x)) - x))
-    return total
 
 
 def trace(peer, X, k, W, H, threads, target, limit, loss):
@@ -87,24 +64,6 @@ def trace(peer, X, k, W, H, threads, target, limit, loss):
         while n_iter - below > 1:
             middle = (below + n_iter) // 2
             below, n_iter = (below, middle) if reaches(middle) else (middle, n_iter)
-    return seen
-
-
-def resume(X, k, W, H, target, limit, loss):
-    """Trace scikit-learn by starting it from its own last result."""
-    seen, done = {}, 0
-    while done < limit:
-        before = W, H
-        W, H = run_sklearn(X, k, W, H, STEP, None, loss)
-        if objective(X, W, H, loss) <= target:
-            W, H = before
-            for n_iter in range(done + 1, done + STEP + 1):
-                W, H = run_sklearn(X, k, W, H, 1, None, loss)
-                seen[n_iter] = objective(X, W, H, loss)
-                if seen[n_iter] <= target:
-                    return seen
-        done += STEP
-        seen[done] = objective(X, W, H, loss)
     return seen
 
 
@@ -141,30 +100,6 @@ def make_start(X, k, init, seed):
     return _initialize_nmf(sp.csr_matrix(X), k, init=init, random_state=seed)
 
 
-class References:
-    """What 200 iterations of the reference came to, kept in a file (or not, without one)."""
-
-    def __init__(self, path):
-        self.path = path
-        self.known = json.loads(path.read_text()) if path and path.exists() else {}
-
-    def find(self, key, X, k, W, H, limit, loss):
-        """Return the final objective, the target, and the curve of objectives to it."""
-        name = " ".join(map(str, (*key, limit, importlib.metadata.version(REFERENCE))))
-        if name not in self.known:
-            squares = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
-            half = squares if loss == "frobenius" else float(X.sum(dtype=np.float64))
-            final = objective(X, *run_sklearn(X, k, W, H, limit, None, loss), loss)
-            # Divergences have no explained norm: what the reference ends with is the target.
-            target = half - 0.995 * (half - final) if loss == "frobenius" else final
-            curve = resume(X, k, W, H, target, limit, loss)
-            self.known[name] = {"half": half, "final": final, "target": target, "curve": curve}
-            if self.path:
-                self.path.write_text(json.dumps(self.known))
-        found = self.known[name]
-        return {**found, "curve": {int(n): value for n, value in found["curve"].items()}}
-
-
 def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, loss):
     """Return one record for each peer, with its time to the common objective."""
     W, H = make_start(X, k, init, seed)
@@ -188,8 +123,11 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
                 take_memory(X, k)
                 wait()
                 started = time.perf_counter()
-                PEERS[peer](X, k, W, H, needed[peer], threads, loss)
+                factors = PEERS[peer](X, k, W, H, needed[peer], threads, loss)
                 seconds[peer].append(time.perf_counter() - started)
+                if peer == REFERENCE and references.quick:
+                    confirm(X, factors, target, loss)
+                del factors
     return [
         {
             "data": name,
@@ -302,13 +240,16 @@ def main():
     parser.add_argument("--limit", type=int, default=200, help="iterations of the reference")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--references", type=Path, help="file to keep the reference's ends in")
+    parser.add_argument("--quick", action="store_true", help="let ours find the reference's ends")
     parser.add_argument("--out", type=Path, help="folder for the json, csv and png")
     options = parser.parse_args()
     wrong = [peer for peer in options.peers if peer not in LOSSES[options.loss]]
     if wrong:
         parser.error(f"{', '.join(wrong)}: not for --loss {options.loss}")
+    if options.quick and options.loss != "frobenius":
+        parser.error("--quick is for --loss frobenius: there is none of ours that does the same")
     peers = available(["sparsenmf", *(p for p in options.peers if p != "sparsenmf")])
-    records, references = [], References(options.references)
+    records, references = [], References(options.references, quick=options.quick)
     for name in options.data:
         weigh = options.loss == "frobenius"  # tf-idf; the divergence is for counts
         X = datasets.load(name, options.dtype, weigh=weigh)
