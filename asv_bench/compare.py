@@ -10,8 +10,8 @@ solver the first number of iterations whose *returned* factors reach it is found
 one float64 function that belongs to none of them; then all solvers are timed in turn, doing
 just that many from the same start, and the median of the repetitions is reported. Peers that
 take no start use their own. The 200 iterations take most of the time: --references keeps
-what they found in a file, and --quick has them made by our own plain iterates, which are the same,
-and confirms that what scikit-learn returns is at the mark.
+what they found in a file, and --quick has them made by our own plain iterates, which are the same
+up to rounding, and confirms that what scikit-learn returns is at the mark.
 
 Writes comparison.json, comparison.csv, and comparison.png (with matplotlib).
 """
@@ -248,6 +248,8 @@ def main():
         parser.error(f"{', '.join(wrong)}: not for --loss {options.loss}")
     if options.quick and options.loss != "frobenius":
         parser.error("--quick is for --loss frobenius: there is none of ours that does the same")
+    if options.quick and options.references:
+        parser.error("--references holds scikit-learn's own iterations: not with --quick")
     peers = available(["sparsenmf", *(p for p in options.peers if p != "sparsenmf")])
     records, references = [], References(options.references, quick=options.quick)
     for name in options.data:
