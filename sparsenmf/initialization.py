@@ -19,7 +19,8 @@ INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
 
 DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
 
-SAMPLE = 2048, 32  # rows and columns of a start that are looked at
+SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
+SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
 CHANCE = 8  # standard deviations
 CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
 
@@ -72,7 +73,9 @@ def correlates(W):
     Be it that where one is large others are not. Columns that were drawn at random do not,
     however they were drawn: m r^2 is about one, for m rows.
     """
-    part = W[:: -(-len(W) // SAMPLE[0]), : SAMPLE[1]].astype(np.float64)
+    n_columns = min(W.shape[1], SAMPLE[1])
+    n_rows = min(SAMPLE[0], SAMPLED // n_columns)
+    part = W[:: -(-len(W) // n_rows), :n_columns].astype(np.float64)
     part = part[:, part.any(axis=0)]
     part /= part.max(axis=0)  # sums and squares of any numbers fit then
     mean = part.mean(axis=0)

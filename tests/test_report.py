@@ -33,7 +33,7 @@ ALLOWED = {
 
 @pytest.fixture(scope="module")
 def model():
-    return factorize(make_counts(), 3, random_state=0)
+    return factorize(make_counts().astype(float), 3, random_state=0)
 
 
 def make_model(W, H, **changes):

@@ -77,7 +77,7 @@ def test_loops_are_not_unrolled(rng):
 
     @numba.njit
     def copy(target):  # sixteen vectors, as LLVM can tell
-        copy_rows(target, 0, np.ones((8, 8)), 0, 8)
+        copy_rows(target, 0, np.empty((8, 8)), 0, 8)
 
     copy(np.empty((9, 8)))
     # One for each vector of the widest panel; and in each step of a copy one, beside what

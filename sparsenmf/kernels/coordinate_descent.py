@@ -106,14 +106,13 @@ def update_rows(
                 if differ:
                     restrict_rows(buffer, penalty.l1, penalty.support, i, n)
                 transpose(cross, buffer, shift)
-                copy_rows(buffer, 0, factor, i, n)
-                transpose(tile, buffer, zero)
+                whole = n == n_tile
+                copy_rows(buffer, 0, factor, i, 0 if whole else n)
+                transpose(tile, factor[i : i + n_tile] if whole else buffer, zero)
                 settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
                 if measuring:
                     measure_tile(tile, cross, gram, inverse, n, change, again)
-                if max_sweeps > 0:
-                    transpose(buffer, tile, zero)
-                copy_rows(held, i - chunk, buffer, 0, n)
+                transpose(held[i - chunk : i - chunk + n_tile], tile, zero)
                 for t in range(n):
                     objective, residual = objective + value[t], residual + change[t]
             if gram_partials.shape[0] > 0:

@@ -226,8 +226,11 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, mo
             scale = code.splat(b.load(code.at(inverse.data, r)))
             for v in columns:
                 old, c = code.load(place(tile, r, v)), code.load(place(cross, r, v))
-                gradient = b.fsub(sums[q][v], c)
-                new = b.fsub(old, b.fmul(gradient, b.fmul(scale, live[v])))
+                # old - (sum - c) rate, with all but the sum ahead of it: what takes the time is
+                # that each coordinate's step waits for those before. Not fused: where the
+                # answer is zero, it is, and not what is left of a rounding.
+                rate = b.fmul(scale, live[v])
+                new = b.fsub(code.add_product(c, rate, old), b.fmul(sums[q][v], rate))
                 # A NaN passes through, so that an overflow is noticed.
                 new = b.select(b.fcmp_ordered("<", new, code.zeros), code.zeros, new)
                 step = b.fsub(new, old)
