@@ -14,7 +14,7 @@ WORK = 4  # multiply-adds that take as long as moving an entry
 AHEAD = 64
 """Entries by which places to write to are asked for ahead: takes 40% off the time, as stores wait
 for each other. What is asked for much earlier (128) has left the first-level cache by then on
-some machines: a quarter more time."""
+some machines: a tenth to a third more time."""
 
 
 def transpose_rows(rows, n_columns, n_components, n_threads=1):
