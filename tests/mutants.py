@@ -268,6 +268,8 @@ MUTANTS = [
         OBSERVED,
         [
             ("order[0] = counts[limit + 1] - 1", "order[0] = counts[limit + 1] - 2"),
+            ("chosen[t] = order[first + t]", "chosen[t] = order[1 + t]"),
+            ("last = order[first + n - 1]", "last = order[first]"),
             ("lines[1, place + t] = v - tile.dtype.type(rows.absent)", "lines[1, place + t] = v"),
             (
                 "product[r, t] += gram[r, s] * tile[s, t]",
