@@ -552,6 +552,30 @@ MUTANTS = [
         ],
     ),
     *interpreted(
+        "kernels/multiplicative.py",
+        KERNELS,
+        [
+            ("add_gram(out, chunk, chunk_end,", "add_gram(out, first, chunk_end,"),
+            ("rows, tile + t, factor,", "rows, first + t, factor,"),
+            ("denominators, factor, tile, n,", "denominators, factor, first, n,"),
+            ("add_parts(numerators[t], earlier, tile + t)", "add_parts(numerators[t], earlier, t)"),
+        ],
+    ),
+    *interpreted(
+        "kernels/products.py",
+        KERNELS,
+        [
+            ("rows.indptr, chunk, n, other)", "rows.indptr, first, n, other)"),
+            ("add_gram(out, chunk, chunk_end,", "add_gram(out, first, chunk_end,"),
+            ("rows.indptr, i, n, factor)", "rows.indptr, parts[part], n, factor)"),
+        ],
+    ),
+    *interpreted(
+        "kernels/gram.py",
+        KERNELS,
+        [("add_gram(factor, chunk, chunk_end,", "add_gram(factor, blocks[block, 0], chunk_end,")],
+    ),
+    *interpreted(
         "rows.py",
         KERNELS,
         [

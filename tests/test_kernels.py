@@ -11,10 +11,11 @@ from sparsenmf.kernels import (
     tiles,
     transpose,
 )
-from sparsenmf.kernels.gram import add_grams
+from sparsenmf.kernels.gram import add_grams, multiply_factor
 from sparsenmf.penalties import make_penalty
 from sparsenmf.rows import empty_factor, even_blocks, make_rows, pad_factor, padded_width
 from sparsenmf.solvers.coordinate_descent import exact_gram
+from sparsenmf.solvers.multiplicative import exponent
 
 from . import reference
 
@@ -31,6 +32,13 @@ def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
     other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.6)
     factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.5)
     return X.astype(dtype), other.astype(dtype), factor.astype(dtype)
+
+
+def tall_rows(X, n_components):
+    """`Rows` in two blocks only, of several tiles and chunks if there are some hundred rows."""
+    middle = len(X) // 3
+    blocks = np.array([[middle, len(X)], [0, middle]])
+    return make_rows(sp.csr_array(X), n_components)._replace(blocks=blocks)
 
 
 def run_update(
@@ -120,20 +128,23 @@ def test_scatter_ratios_equals_reference(dtype, n_components, n_threads, rng):
 
 def run_multiplicative(X, other, factor, earlier, beta, mode=multiplicative.UPDATE, n_threads=1):
     dtype, width = X.dtype.type, padded_width(other.shape[1], X.dtype)
-    rows = make_rows(sp.csr_array(X), other.shape[1])
+    rows = tall_rows(X, other.shape[1])
     padded, start = pad_factor(other, dtype), pad_factor(factor, dtype)
     earlier = np.array([pad_factor(part, dtype) for part in earlier]).reshape(-1, *start.shape)
     out, statistics = np.full_like(start, np.nan), np.full((rows.n_blocks, 2), np.nan)
     penalty = make_penalty(0.05, 0.3, width)
     if beta == 2:
-        gram, none = exact_gram(padded).astype(dtype), np.empty((0, width, width))
+        gram, partials = exact_gram(padded).astype(dtype), np.full((2, width, width), np.nan)
         multiplicative.scale_rows(
-            n_threads, rows, padded, gram, penalty, earlier, start, out, none, statistics
+            n_threads, rows, padded, gram, penalty, earlier, start, out, partials, statistics
         )
+        expected = exact_gram(out)
+        atol = TOLERANCE[dtype] * expected.max()
+        np.testing.assert_allclose(add_grams(partials), expected, atol=atol)
     else:
         multiplicative.scale_rows_beta(
-            n_threads, rows, padded, padded.sum(axis=0, dtype=float), beta, 1.0, 0.0, penalty,
-            earlier, start, out, mode, statistics,
+            n_threads, rows, padded, padded.sum(axis=0, dtype=float), beta, exponent(beta), 0.0,
+            penalty, earlier, start, out, mode, statistics,
         )  # fmt: skip
     assert not np.nan_to_num(out[:, other.shape[1] :]).any()
     return out[:, : other.shape[1]], statistics.sum(axis=0)
@@ -143,7 +154,7 @@ def run_multiplicative(X, other, factor, earlier, beta, mode=multiplicative.UPDA
 @WIDTHS
 @pytest.mark.parametrize("beta", [1.0, 2.0])
 def test_multiplicative_updates_add_what_other_columns_came_to(dtype, n_components, beta, rng):
-    X, other, factor = make_problem(rng, n_components, dtype)
+    X, other, factor = make_problem(rng, n_components, dtype, n_rows=500)
     expected = reference.scale_rows(X, other, beta, 0.05, 0.3, factor)
     if beta == 2:
         pieces = [X[:, part].astype(float) @ other[part] for part in (slice(0, 40), slice(40, 90))]
@@ -167,7 +178,7 @@ def test_multiplicative_updates_add_what_other_columns_came_to(dtype, n_componen
 @DTYPES
 @pytest.mark.parametrize("beta", [0.5, 1.0])
 def test_an_update_may_measure_what_it_has_found(dtype, beta, rng):
-    X, other, factor = make_problem(rng, 6, dtype)
+    X, other, factor = make_problem(rng, 6, dtype, n_rows=200)
     factor += dtype(0.1)
     other += dtype(0.1)
     runs = {
@@ -178,6 +189,8 @@ def test_an_update_may_measure_what_it_has_found(dtype, beta, rng):
     }  # fmt: skip
     (updated, _), (untouched, objective), (out, statistics) = runs.values()
     assert np.isnan(untouched).all()
+    expected = reference.scale_rows(X, other, beta, 0.05, 0.3, factor)
+    np.testing.assert_allclose(updated, expected, rtol=TOLERANCE[dtype] * 20)
     np.testing.assert_array_equal(out, updated)
     assert statistics[0] == objective[0] != 0
     if beta == 1:
@@ -185,6 +198,17 @@ def test_an_update_may_measure_what_it_has_found(dtype, beta, rng):
         expected = reference.divergence(X, wide, other.T, 1) + X.sum(dtype=float)
         expected += 0.05 * wide.sum() + 0.15 * (wide**2).sum()
         assert statistics[0] == pytest.approx(expected, rel=1e-5)
+
+
+@DTYPES
+@WIDTHS
+def test_multiply_factor_equals_the_product(rng, dtype, n_components):
+    factor = pad_factor(rng.random((500, n_components)), dtype)
+    expected = exact_gram(factor)
+    for n_threads in (1, 2):
+        partials = np.full((3, *2 * factor.shape[1:]), np.nan)
+        multiply_factor(n_threads, factor, np.array([[170, 500], [3, 170], [0, 3]]), partials)
+        np.testing.assert_allclose(add_grams(partials), expected, rtol=TOLERANCE[dtype])
 
 
 def test_add_grams_adds_the_upper_triangles(rng):
@@ -307,9 +331,9 @@ def test_extrapolate_rows_equals_definition(rng, dtype, beta):
 @DTYPES
 @WIDTHS
 def test_multiply_rows_equals_the_product(rng, dtype, n_components):
-    X, other, _ = make_problem(rng, n_components, dtype)
+    X, other, _ = make_problem(rng, n_components, dtype, n_rows=500)
     other -= dtype(0.2)  # singular vectors have both signs
-    rows, padded = make_rows(sp.csr_array(X), n_components), pad_factor(other, dtype)
+    rows, padded = tall_rows(X, n_components), pad_factor(other, dtype)
     for n_threads in (1, 2):
         out = np.full((len(X), padded.shape[1]), np.nan, dtype)
         partials = np.full((rows.n_blocks, *2 * out.shape[1:]), np.nan)
