@@ -104,7 +104,8 @@ MUTANTS = [
         "kernels/simd.py",
         f"{SIMD} -k add_gram",
         [
-            ("b.add(r0, pairs), width) as s0", "b.add(r0, pairs), r0) as s0"),
+            ("            begin = end\n", "            begin = r0\n"),
+            ("code.index(-part.lanes)))", "code.index(-2 * part.lanes)))"),
             ("b.store(b.fadd(old, ", "b.store(b.fsub(old, "),
         ],
     ),

@@ -12,8 +12,8 @@ import numpy as np
 
 from .entries import sum_squares
 from .jit import inner
-from .tiles import SWEEP_BYTES, TILE_BYTES, TILE_VECTORS
-from .vector_code import VectorBuilder, meaning, vector_code
+from .tiles import TILE_BYTES, TILE_VECTORS
+from .vector_code import REGISTER_BYTES, VectorBuilder, meaning, vector_code
 
 SHORT_ITEMS = 2**15
 """Entries of the strips of a tile, for the cache: beyond 24 nonzeros at 50 components, and 128
@@ -268,7 +268,7 @@ def fit_columns(code, sums, strips, moved, steps, r, lines, size):
     With x, excess and y the lines: y <- y + steps * strips[moved], then sums[0] = sum of
     (x - excess * y) * strips[r] and sums[1] = sum of excess * strips[r]**2, in each lane.
     """
-    code = VectorBuilder(code.context, code.b, code.dtype, SWEEP_BYTES)
+    code = VectorBuilder(code.context, code.b, code.dtype, REGISTER_BYTES)
     b, columns = code.b, range(TILE_VECTORS)
     before, strip = code.row(strips, moved), code.row(strips, r)
     x, excess, y = (code.row(lines, code.index(q)) for q in range(3))

@@ -10,13 +10,10 @@ Rows never mix: what a lane computes does not depend on its neighbours.
 import functools
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import VectorBuilder, meaning, vector_code
-
-SWEEP_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
-"""Vectors of a tile: half of the registers then hold a block's sums."""
+from .vector_code import REGISTER_BYTES, VectorBuilder, meaning, vector_code
 
 TILE_VECTORS = 2
 """Vectors side by side in a tile: each entry of the gram matrix that is loaded serves all."""
@@ -25,7 +22,7 @@ BLOCK = 4
 """Coordinates whose gradients are summed at once: with two vectors, eight independent
 chains of fused multiply-adds, which is what two units with a latency of four can take."""
 
-TILE_BYTES = SWEEP_BYTES * TILE_VECTORS
+TILE_BYTES = REGISTER_BYTES * TILE_VECTORS
 
 
 def tile_rows(dtype):
@@ -183,7 +180,7 @@ def measure_tile(narrow, tile, cross, gram, inverse, n, change, objective):
 
 
 def _tile_code(narrow):
-    return VectorBuilder(narrow.context, narrow.b, narrow.dtype, SWEEP_BYTES)
+    return VectorBuilder(narrow.context, narrow.b, narrow.dtype, REGISTER_BYTES)
 
 
 def _first_lanes(code, n):

@@ -9,13 +9,16 @@ that says what it means, and that runs where the JIT is switched off.
 import inspect
 from contextlib import contextmanager
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
 VECTOR_BYTES = 32
 """Width of a vector. 64 was no faster on AVX-512, and pads k = 20 to 32 instead of 24."""
+
+REGISTER_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
+"""Width of the machine's widest vectors: it has 32 registers for them with AVX-512, else 16."""
 
 PANEL = 13
 """Vectors of a row whose sums stay in registers together, at most: of AVX2's 16 registers
