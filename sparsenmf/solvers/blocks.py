@@ -15,7 +15,7 @@ from ..background import Background
 from ..formats import index_type
 from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
-from ..rows import MAX_BLOCKS, count_parts, freeze_rows, make_rows, zeros
+from ..rows import count_blocks, count_parts, freeze_rows, make_rows, zeros
 from .coordinate_descent import CoordinateDescent
 
 BLOCK_NNZ = 2**24
@@ -40,7 +40,7 @@ class BlockRows:
     def __init__(self, source, weights, n_components):
         self.source, self.weights, self.n_components = source, weights, n_components
         self.nnz, self.n_rows, self.dtype = source.nnz, source.shape[0], source.dtype
-        self.n_blocks = MAX_BLOCKS  # of the kernels, within a block
+        self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
 
