@@ -15,8 +15,7 @@ GRAM_SUMS = 8
 """Registers that hold sums of a gram matrix: two units with a latency of four take eight chains
 of fused multiply-adds. With 4 of AVX-512's it took a third more time (float64, 50 components), with
 16, which are all, of AVX2's two fifths. With 16 of AVX-512's it is a sixth less (100 components),
-but a first call takes a thirtieth longer."""
-
+but a first call takes 4% longer."""
 
 FAR = 2**25
 """Bytes of a factor that is not in the cache when a pass over it begins anew."""
