@@ -164,9 +164,9 @@ def test_ctrl_c_leaves_a_state_that_goes_on(X, tmp_path):
         ({"alpha_W": 0.1}, "made with alpha_W=0.0, not 0.1"),
         ({"loss": "kullback-leibler"}, "made with loss='frobenius'"),
         ({"extrapolate": False}, "made with extrapolate=True"),
-        ({"X": 2}, "another matrix or other weights"),
-        ({"sample_weight": np.full(300, 2.0)}, "another matrix or other weights"),
-        ({"n_components": 5}, "its W is not of this problem's shape"),
+        ({"X": 2}, "made with other entries of X"),
+        ({"sample_weight": np.full(300, 2.0)}, "made with other sample_weight"),
+        ({"n_components": 5}, "made with n_components=9, not 5"),
     ],
 )
 def test_another_problem_is_refused(X, tmp_path, changed, message):
