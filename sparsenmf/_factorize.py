@@ -100,9 +100,10 @@ of shape (n_samples, n_features)
         Where to start. Default: "custom" if W or H is given, else "random": on real
         tf-idf corpora (20 and 50 components) an NNDSVD start took about as many iterations
         and, before them, half to nearly all of their time, and ended with a squared error
-        0.01% to 0.2% lower. For "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random
-        starts for losses other than the Frobenius norm are scaled so that W H sums to what
-        X does. On a store an NNDSVD start takes nine passes over it.
+        0.01% to 0.2% lower. "nndsvda" fills zeros with mean(X) / sqrt(mean of its nonzeros),
+        "nndsvdar" with random numbers of a hundredth of that; "nndsvd" is "nndsvda" but for the
+        Frobenius norm by "cd". Random starts for losses other than the Frobenius norm are scaled
+        so that W H sums to what X does. On a store an NNDSVD start takes nine passes over it.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional

@@ -4,7 +4,10 @@ Random starts follow scikit-learn: |N(0, 1)| * sqrt(mean(X) / n_components). NND
 (Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative
 matrix factorization", Pattern Recognition 41(4)) takes of each singular pair the
 larger of its positive and negative part; "nndsvda" and "nndsvdar" fill its zeros with
-the mean of X, or with small random values, for solvers that cannot leave zero.
+the mean of X, or with random values of a hundredth of it, for solvers that cannot leave zero.
+Factors have the unit of the root of X, and so has that mean: it is divided by the root of the
+mean of what is stored, which is one for an X of zeros and ones. So the start of c X is that of
+X times the root of c.
 """
 
 import numpy as np
@@ -108,7 +111,8 @@ def initialize(
         Of the loss. But for the Frobenius norm, a random start is scaled so that W H sums
         to what X does.
     solver : str
-        For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
+        For "mu", which cannot leave zero, "nndsvd" is "nndsvda"; so it is for any loss but the
+        Frobenius norm, of which some are infinite where W H is zero and X is not.
     mean : float, optional
         Of X, where it is known.
     dtype : dtype, optional
@@ -188,7 +192,7 @@ def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_thr
 
 def truncated_svd(
     rows, columns, n_components, rng, *,
-    total, oversample=10, n_iter=4, folders=(None, None), n_threads=1,
+    total=0.0, oversample=10, n_iter=4, folders=(None, None), n_threads=1,
 ):  # fmt: skip
     """Return the leading singular triplets of X by randomized subspace iteration.
 
@@ -208,7 +212,7 @@ def truncated_svd(
     n_components : int
     rng : numpy.random.Generator or RandomState
     total : float
-        The sum of the entries of X.
+        The sum of the entries of X, which says of what size it is; 0: of about one.
     oversample : int
         Vectors beyond n_components.
     n_iter : int
