@@ -137,13 +137,17 @@ def _difference(name, found, wanted):
 
 def _describe_matrix(X):
     """Return what tells a checked matrix from others, the order of its entries included."""
-    names = ("shape of X", "precision of X", "entries of X")
-    shape = " x ".join(map(str, X.shape))
-    if hasattr(X, "checksum"):  # a store
+    stored = hasattr(X, "checksum")
+    if stored:
         checksum = CHECKSUM + X.checksum()
     else:
         checksum = _checksum(X.data, X.indices, X.indptr.astype(np.int64, copy=False))
-    return dict(zip(names, (shape, X.dtype.name, checksum), strict=True))
+    return {
+        "X": "a store" if stored else "in memory",
+        "shape of X": " x ".join(map(str, X.shape)),
+        "precision of X": X.dtype.name,
+        "entries of X": checksum,
+    }
 
 
 def _describe(value):
