@@ -180,7 +180,7 @@ def cases_near(centre):
     """Betas around one, and a matrix for which it has a divergence."""
     X, W, H = make_problem(-1 if centre == 0 else 1)
     betas = [centre + sign * step for step in NEAR for sign in (-1, 1)]
-    return X, W, H, betas + [centre + 0.499, centre + 0.501]
+    return X, W, H, [*betas, centre + 0.499, centre + 0.501]
 
 
 @pytest.mark.parametrize("centre", [0, 1, 2])

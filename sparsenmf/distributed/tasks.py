@@ -153,8 +153,8 @@ def sum_block(rows, block, n_features):
 
 def add_sums(left, right):
     """Return the sums of two blocks, or of two halves of all blocks."""
-    *sums, _ = (a + b for a, b in zip(left, right, strict=True))
-    return Sums(*sums, max(left.compiling, right.compiling))
+    sums = Sums(*(a + b for a, b in zip(left, right, strict=True)))
+    return sums._replace(compiling=max(left.compiling, right.compiling))
 
 
 def measure_block(rows, block, given):

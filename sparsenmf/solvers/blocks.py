@@ -78,13 +78,17 @@ class BlockRows:
         return other
 
     def survey(self, beta, *, want_mean=True):
-        """Return the loss's constants and the mean of X, if that is wanted, in one pass."""
+        """Return the loss's constants and the mean of X, if that is wanted, in one pass.
+
+        From then on `nnz` is without what has a weight of zero, as it is in memory.
+        """
         constant = scale = total = 0.0
+        nnz = 0
         for start, stop, rows in self:
             part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
-            constant, scale = constant + part.constant, scale + part.scale
+            constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz
             total += float(rows.data.sum(dtype=np.float64)) if want_mean else 0.0
-        n_samples, n_features = self.source.shape
+        self.nnz, (n_samples, n_features) = nnz, self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
 
     def multiply(self, factor, out, n_threads):
