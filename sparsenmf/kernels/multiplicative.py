@@ -33,7 +33,7 @@ TILE = 32  # rows that share a chunk of columns
 
 POWER = 100  # multiply-adds that take as long as raising a number to a power
 
-UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)  # the last for beta = 1 only
+UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
@@ -280,7 +280,7 @@ def everywhere(y, beta):
 
 @inner
 def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, mode, y, part):
-    """Sum the denominators of some rows over all columns; or return `everywhere`, by mode.
+    """Sum the denominators of some rows over all columns, and return `everywhere`, by mode.
 
     A chunk of columns, which stays in cache, is taken for all of these rows.
     """
@@ -295,9 +295,10 @@ def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, mode
         n = columns.shape[0]
         for t in range(n_rows):
             dot_rows(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
-            if mode == OBJECTIVE:
+            if mode == OBJECTIVE or mode == UPDATE_AND_OBJECTIVE:
                 for p in range(n):
                     objective += everywhere(np.float64(y[p]), beta)
+            if mode == OBJECTIVE:
                 continue
             for p in range(n):
                 y[p] = power(max(np.float64(y[p]), floor), beta - 1)
