@@ -119,7 +119,7 @@ default "frobenius"
         The divergence of X from W H: ``1/2 ||X - W H||_F^2`` for data with errors of equal
         size (tf-idf), ``sum(x log(x / y) - x + y)`` for counts, ``sum(x / y - log(x / y) - 1)``
         for powers (spectrograms; not for data with zeros), or the beta divergence of any
-        beta (2, 1 and 0 are those three). Any beta but 2 and 1 costs
+        beta (2, 1 and 0, to 1e-12, are those three). Any beta but 2 and 1 costs
         ``n_samples * n_features * n_components`` operations in each half of an iteration,
         however sparse X is (in tiles: no memory).
     alpha_W : float, default 0

@@ -110,6 +110,28 @@ def test_compiling_counts_for_no_limit(kind, tmp_path):
     run_child(fit_with_a_slow_compiler, kind, str(tmp_path / "store"), timeout=300)
 
 
+def update_a_block_with_a_slow_compiler():
+    from sparsenmf.distributed import tasks
+    from sparsenmf.penalties import make_penalty
+    from sparsenmf.rows import pad_factor
+
+    compile_slowly()
+    X, rng = sp.random_array((60, 40), density=0.2, rng=0, format="csr"), np.random.default_rng(0)
+    Ht = pad_factor(rng.random((40, 4)), float)
+    rows = tasks.cut_block(X, float, 4)
+    W = tasks.draw_block(np.random.SeedSequence(0), 60, 4, X.mean(), float)
+    given = tasks.hold(Ht, Ht.T @ Ht, tuple(make_penalty(0, 0, 4)), 1)
+    first, second = (tasks.sum_block(rows, tasks.update_block(rows, W, given), 40) for _ in "12")
+    assert 2 * SLOW <= first.compiling < 3 * SLOW  # two kernels, each compiled or loaded once
+    assert second.compiling == 0
+    assert tasks.add_sums(second, first).compiling == first.compiling
+
+
+def test_workers_say_how_long_they_compiled():
+    pytest.importorskip("distributed")
+    run_child(update_a_block_with_a_slow_compiler, timeout=300)
+
+
 def test_a_limit_that_cuts_a_fit_short_is_a_warning():
     estimators = pytest.importorskip("sparsenmf.estimators")
     X = sp.random_array((60, 40), density=0.2, rng=0)
