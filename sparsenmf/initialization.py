@@ -123,6 +123,11 @@ def initialize(
             shape, n_components, mean, dtype, rng,
             W=W, H=H, W_folder=W_folder, n_threads=n_threads,
         )  # fmt: skip
+        if beta == 1 and isinstance(columns, Rows):
+            # New components beside given ones would be judged by what they have where X has
+            # nothing, and would be given up for it before they were fitted at all.
+            empty, drawn = np.diff(columns.indptr) == 0, 0 if H is None else len(H)
+            start_Ht[empty, drawn:] = 0
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))

@@ -15,6 +15,7 @@ from .multiplicative import (
     UPDATE,
     beta_work,
     divergence,
+    floor_share,
     power,
     scaled,
     smallest,
@@ -104,7 +105,7 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
                 v = np.float64(excess[p]) + rows.absent
                 objective += entry_loss(x_p, y_p, v, rows.absent, beta, least)
                 continue
-            y_p = max(y_p, FLOOR * x_p, least)
+            y_p = max(y_p, floor_share(beta) * x_p, least)
             x[p] = x[p] * power(y_p, beta - 2) if x[p] > 0 else 0.0
             excess[p] = excess[p] * power(y_p, beta - 1) if excess[p] != 0 else 0.0
         if mode == OBJECTIVE:
