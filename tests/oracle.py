@@ -1,8 +1,8 @@
 """A judge of factorizations that shares nothing with the package but the definition.
 
-NumPy, SciPy and scikit-learn only, all dense and in float64: the objective as it is defined, without
-floors; what single coordinates could still gain, whatever their curvature; closed forms; and
-the best that others reach from several starts.
+NumPy, SciPy and scikit-learn only, all dense and in float64: the objective as it is defined,
+without floors; what single coordinates could still gain, whatever their curvature; closed
+forms; and the best that others reach from several starts.
 """
 
 import warnings

@@ -145,7 +145,8 @@ class Case:
         shape = "x".join(map(str, self.problem.X.shape))
         shown = {k: v for k, v in self.options.items() if not isinstance(v, np.ndarray)}
         shown.pop("weights", None)
-        return f"{self.structure} {shape} k={self.n_components} {self.problem.dtype} {shown} {self.tags}"
+        tags = " ".join([str(self.problem.dtype), *self.tags])
+        return f"{self.structure} {shape} k={self.n_components} {tags} {shown}"
 
 
 def draw(number, structures=STRUCTURES, *, kinds=KINDS, starts=STARTS, losses=LOSSES):
@@ -170,7 +171,10 @@ def draw(number, structures=STRUCTURES, *, kinds=KINDS, starts=STARTS, losses=LO
     draw_start(rng, case, problem, pick(rng, starts))
     in_blocks = beta == 2 or (beta == 1 and solver == "mu")
     if in_blocks and kind in ("plain", "samples"):
-        case.arrangement = pick(rng, {"memory": 0.5, "low_memory": 0.3, "store": 0.2})
+        arrangements = {"memory": 0.45, "low_memory": 0.2, "store": 0.2}
+        if beta == 2 and solver == "cd":
+            arrangements |= {"tall": 0.1, "mixed": 0.15}
+        case.arrangement = pick(rng, arrangements)
     case.tags.append(case.arrangement)
     case.problem = Problem(**problem)
     return case
