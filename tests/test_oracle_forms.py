@@ -50,7 +50,7 @@ def test_one_component(number):
 
 @pytest.mark.parametrize("number", numbers(60))
 def test_exact_fits_are_found(number):
-    """Blocks of rank one that share nothing: nothing is left, from an SVD or the best of five."""
+    """Blocks of rank one that share nothing: from an SVD, nothing is left."""
     rng = np.random.default_rng([2, number])
     sizes = rng.integers(2, 6, (3, 2))
     blocks = [
@@ -58,20 +58,16 @@ def test_exact_fits_are_found(number):
         for level, (n, m) in zip((1, 3, 9), sizes, strict=True)
     ]
     loss, solver, init, dtype = pick(
-        rng, ("frobenius", "kullback-leibler"), ("cd", "mu"), INITS, (np.float32, np.float64)
+        rng, ("frobenius", "kullback-leibler"), ("cd", "mu"), INITS[1:], (np.float32, np.float64)
     )
-    if init == "random":  # multiplicative updates often end where two blocks share a component
-        solver = "cd"
     X = sp.csr_array(sp.block_diag(blocks), dtype=dtype)
     beta = 2.0 if loss == "frobenius" else 1.0
     problem = Problem(X.toarray().astype(float), beta, dtype=dtype)
     options = {"loss": loss, "solver": solver, "init": init, "tol": 0, "max_iter": 1000}
-    best = np.inf
-    for seed in range(5 if init == "random" else 1):
-        model = strictly(sparsenmf.factorize, X, 3, random_state=seed, **options)
-        assert not list(faults_of_factors(problem, model))
-        best = min(best, problem.objective(model.W, model.H))
-    assert best <= (1e-2 if solver == "mu" else 1e-4) * problem.size
+    model = strictly(sparsenmf.factorize, X, 3, random_state=0, **options)
+    assert not list(faults_of_factors(problem, model))
+    left = problem.objective(model.W, model.H)
+    assert left <= (1e-2 if solver == "mu" else 1e-4) * problem.size
 
 
 @pytest.mark.parametrize("number", numbers(40))
@@ -79,8 +75,7 @@ def test_half_problems_are_those_of_nnls(number):
     """`transform`, against an active-set solver; H has dead, equal and uneven components."""
     rng = np.random.default_rng([3, number])
     k, m, (dtype, alpha) = 5, 14, pick(rng, (np.float32, np.float64), (0.0, 0.1))
-    H = rng.random((k, m)) * (rng.random((k, m)) < 0.5)
-    kind = number % 4
+    H, kind = rng.random((k, m)) * (rng.random((k, m)) < 0.5), number % 4
     if kind == 1:
         H[1] = 0
     if kind == 2:
