@@ -19,10 +19,10 @@ pytest.importorskip("sklearn")
 pytest.importorskip("distributed", reason="needs the extra dask")
 pytest.importorskip("dask.array", reason="needs the extra dask")
 
-from dask import delayed  # noqa: E402 - after the check that it is there
-from distributed import Client, LocalCluster  # noqa: E402
+from dask import delayed
+from distributed import Client, LocalCluster
 
-from sparsenmf.distributed import factorize  # noqa: E402
+from sparsenmf.distributed import factorize
 
 
 @pytest.fixture(scope="module")
