@@ -169,6 +169,7 @@ def draw(number, structures=STRUCTURES, *, kinds=KINDS, starts=STARTS, losses=LO
     kind = pick(rng, kinds) if beta > 0 else "plain"
     draw_entries(rng, case, problem, kind)
     draw_start(rng, case, problem, pick(rng, starts))
+    draw_settings(rng, case)
     in_blocks = beta == 2 or (beta == 1 and solver == "mu")
     if in_blocks and kind in ("plain", "samples"):
         arrangements = {"memory": 0.45, "low_memory": 0.2, "store": 0.2}
@@ -266,6 +267,15 @@ def draw_start(rng, case, problem, kind):
         free[0] = np.isin(np.arange(X.shape[1]), columns)
         problem["free_H"] = free
     case.tags.append(kind)
+
+
+def draw_settings(rng, case):
+    """Leave them as they are, mostly; or end early, or go without what makes descent fast."""
+    kind = pick(rng, {"default": 0.7, "short": 0.15, "plain": 0.15})
+    if kind == "short":
+        case.options["max_iter"] = int(rng.choice([1, 2, 5]))
+    elif kind == "plain" and case.options["solver"] == "cd":
+        case.options.update(extrapolate=False, max_sweeps=int(rng.choice([1, 3])))
 
 
 def _give(case, name, X, dtype):

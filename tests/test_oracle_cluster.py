@@ -35,7 +35,7 @@ def client():
         yield client
 
 
-@pytest.mark.parametrize("number", numbers(9))
+@pytest.mark.parametrize("number", numbers(6))
 def test_fit_on_a_cluster(number, client):
     rng = np.random.default_rng([6, number])
     structures = (draws.counts, draws.empty, draws.isolated, draws.blocks)
@@ -54,7 +54,7 @@ def test_fit_on_a_cluster(number, client):
     problem = Problem(**problem)
     parts = [delayed(sp.csr_array(X[:7])), delayed(sp.csr_array(X[7:]))]
     found, lowest = [], np.inf
-    for seed in range(3):
+    for seed in range(2):
         model = factorize(parts, 3, random_state=seed, client=client, **options)
         model = model.to_factorization()
         found += faults_of_factors(problem, model)
