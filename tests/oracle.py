@@ -265,6 +265,8 @@ def scikit_learn(problem, n_components, seeds=(0, 1), n_iter=200, init="random")
             start, custom = {}, init == "random"
             if custom:  # its own is much larger than X for some losses
                 start["W"], start["H"] = random_start(problem, n_components, seed)
+            if solver == "mu" and init == "nndsvd":  # it cannot leave zero
+                init = "nndsvda"
             model = NMF(
                 n_components, init="custom" if custom else init, solver=solver, max_iter=n_iter,
                 beta_loss=problem.beta, tol=1e-6, random_state=seed, alpha_W=problem.alpha_W,
@@ -277,14 +279,17 @@ def scikit_learn(problem, n_components, seeds=(0, 1), n_iter=200, init="random")
     return [objective for objective in found if np.isfinite(objective)]
 
 
-def peers(problem, n_components, *, W=None, H=None, seeds=(0, 1, 2), n_iter=200):
+def peers(problem, n_components, *, W=None, H=None, init="random", seeds=(0, 1, 2), n_iter=200):
     """Return the objectives that others reach: scikit-learn, and the literal updates.
 
-    W and H are what is given of a start, the first components.
+    W and H are what is given of a start, the first components; init is a start that
+    scikit-learn tries, too.
     """
     starts = [random_start(problem, n_components, seed, W, H) for seed in seeds]
     found = [problem.objective(*multiplicative(problem, *start, n_iter)) for start in starts]
     given = [problem.V, problem.sample_weight, problem.feature_weight, W, H]
     if all(part is None for part in given) and problem.free_W is problem.free_H is True:
         found += scikit_learn(problem, n_components, seeds, n_iter)
+        if init.startswith("nndsvd"):
+            found += scikit_learn(problem, n_components, (0,), n_iter, init)
     return found

@@ -127,15 +127,15 @@ def faults_of_quality(case, model, folder):
 
     Where there is one start, it is not much worse than the worst of the peers.
     """
-    problem, random = case.problem, case.options.get("init", "random") == "random"
+    problem, init = case.problem, case.options.get("init", "random")
+    random = init == "random" and not (set(case.options) >= {"W", "H"})
     if (problem.alpha_W > 0) != (problem.alpha_H > 0):
         return  # the scale moves to the other factor for ever: how far is no matter of right
-    if case.options.get("init") == "nndsvd" and "unknown" in case.tags:
+    if init == "nndsvd" and "unknown" in case.tags:
         return  # what is zero on both sides at the start may stay so
     if "max_iter" in case.options:
         return
-    random &= not (set(case.options) >= {"W", "H"})
-    found = oracle.peers(problem, case.n_components, **case.given)
+    found = oracle.peers(problem, case.n_components, init=init, **case.given)
     zero = min(oracle.constant_fit(problem), problem.objective(0 * model.W, 0 * model.H))
     peer = min(found) if random else max(found)
     most = peer + LOST * max(zero - peer, 0) + 0.02 * peer + 1e-4 * problem.size
