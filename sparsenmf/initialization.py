@@ -8,6 +8,7 @@ the mean of X, or with small random values, for solvers that cannot leave zero.
 """
 
 import numpy as np
+import scipy.sparse as sp
 
 from .arguments import check_choice
 from .kernels.products import multiply_with_gram, rotate_rows
@@ -23,6 +24,8 @@ SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
 SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
 CHANCE = 8  # standard deviations
 CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
+
+RARE = 1e-3  # of the mean of the columns' sums
 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
@@ -124,10 +127,8 @@ def initialize(
             W=W, H=H, W_folder=W_folder, n_threads=n_threads,
         )  # fmt: skip
         if beta == 1 and isinstance(columns, Rows):
-            # New components beside given ones would be judged by what they have where X has
-            # nothing, and would be given up for it before they were fitted at all.
-            empty, drawn = np.diff(columns.indptr) == 0, 0 if H is None else len(H)
-            start_Ht[empty, drawn:] = 0
+            drawn = start_Ht[:, 0 if H is None else len(H) :]
+            drawn *= _presence(columns)[:, None].astype(dtype)
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))
@@ -146,6 +147,17 @@ def initialize(
         for factor in (W, Ht):
             _fill_zeros(factor[:, :n_components], init, mean, rng)
     return W, Ht
+
+
+def _presence(columns):
+    """Return what of a random start each row of Ht keeps: all, unless X has next to nothing there.
+
+    Components would be judged by what they have where X has nothing, and new ones beside given
+    ones would be given up for it before they were fitted at all.
+    """
+    X = sp.csr_array((columns.data, columns.indices, columns.indptr), copy=False)
+    sums = X.sum(axis=1, dtype=np.float64)
+    return np.minimum(sums / (RARE * (sums.mean() or 1.0)), 1.0)
 
 
 def draw_start(
