@@ -177,6 +177,27 @@ def newton_step(w, g, h, target, l2):
     return new
 
 
+def beta_divergence(x, y, beta):
+    """The beta divergence of single numbers x > 0 from y > 0, by its definition.
+
+    Where that divides by nearly zero, by (t^e - 1) / e, which has log(t) as its limit.
+    """
+    if beta == 2:
+        return (x - y) ** 2 / 2
+    if abs(beta) < 0.1:
+        t = x / y
+        return y**beta * (t - 1 - quotient(t, beta)) / (1 - beta)
+    if abs(beta - 1) < 0.1:
+        return y ** (beta - 1) * (x * quotient(x / y, beta - 1) - x + y) / beta
+    powers = x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)
+    return powers / (beta * (beta - 1))
+
+
+def quotient(t, e):
+    """(t^e - 1) / e, or its limit."""
+    return np.log(t) if e == 0 else np.expm1(e * np.log(t)) / e
+
+
 def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
     """The beta divergence of X from W H, by its definition, and the penalties."""
     X, W, H = (np.asarray(A, dtype=float) for A in (X, W, H))
@@ -185,13 +206,10 @@ def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
     if beta == 2:
         return 0.5 * np.linalg.norm(X - Y) ** 2 + penalties
     there = X > 0
-    x, y = X[there], np.maximum(Y[there], (FLOOR if beta == 1 else POWER_FLOOR) * X[there])
-    if beta == 1:
-        return np.sum(x * np.log(x / y) - x) + Y.sum() + penalties
-    if beta == 0:
-        return np.sum(x / y - np.log(x / y) - 1) + penalties
-    total = np.sum(x**beta / (beta - 1) - beta / (beta - 1) * x * y ** (beta - 1))
-    return (total + np.sum(Y[Y > 0] ** beta)) / beta + penalties
+    x, y = X[there], np.maximum(Y[there], FLOOR * X[there])
+    at_zeros = Y[~there & (Y > 0)]
+    zeros = np.sum(at_zeros**beta) / beta if at_zeros.size else 0.0
+    return np.sum(beta_divergence(x, y, beta)) + zeros + penalties
 
 
 def update_rows_weighted(X, V, other, l1, l2, factor, max_sweeps, tolerance):
@@ -235,19 +253,10 @@ def weighted_divergence(X, V, W, H, beta):
     for x, v, y in zip(X.ravel(), V.ravel(), (W @ H).ravel(), strict=True):
         if v == 0:
             continue
-        if beta == 2:
-            total += v * (x - y) ** 2 / 2
-        elif x == 0:
+        if x == 0 and beta != 2:
             total += v * y**beta / beta
         else:
-            y = max(y, (FLOOR if beta == 1 else POWER_FLOOR) * x)
-            if beta == 1:
-                total += v * (x * np.log(x / y) - x + y)
-            elif beta == 0:
-                total += v * (x / y - np.log(x / y) - 1)
-            else:
-                powers = x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)
-                total += v * powers / (beta * (beta - 1))
+            total += v * beta_divergence(x, y if beta == 2 else max(y, FLOOR * x), beta)
     return total
 
 
