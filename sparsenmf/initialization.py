@@ -114,8 +114,7 @@ def initialize(
         Of the loss. But for the Frobenius norm, a random start is scaled so that W H sums
         to what X does.
     solver : str
-        For "mu", which cannot leave zero, "nndsvd" is "nndsvda"; so it is for any loss but the
-        Frobenius norm, of which some are infinite where W H is zero and X is not.
+        For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
     mean : float, optional
         Of X, where it is known.
     dtype : dtype, optional
@@ -141,7 +140,7 @@ def initialize(
             for factor in (start_W, start_Ht) if total else ():
                 factor *= dtype.type(np.sqrt(mean * shape[0] * shape[1] / total))
         return start_W, start_Ht
-    if init == "nndsvd" and (solver == "mu" or beta != 2):
+    if init == "nndsvd" and solver == "mu":
         init = "nndsvda"
     total = _sum(rows, shape, mean)
     U, S, V = truncated_svd(

@@ -89,7 +89,7 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
     mean = total / count if count else 0.0
     # Not more than needed: silence in a spectrogram may be twelve orders below the sound.
     floor = LARGEST[data.dtype] ** (1 / (beta - 1)) if beta < 1 else 0.0
-    return Loss(beta, constant, scale, max(floor, np.finfo(data.dtype).tiny) * (mean or 1.0))
+    return Loss(beta, constant, scale, max(floor * (mean or 1.0), np.finfo(data.dtype).tiny))
 
 
 def loss_name(beta):
