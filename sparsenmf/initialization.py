@@ -11,6 +11,7 @@ X times the root of c.
 """
 
 import numpy as np
+import scipy.sparse as sp
 
 from .arguments import check_choice
 from .kernels.products import multiply_with_gram, rotate_rows
@@ -26,6 +27,8 @@ SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
 SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
 CHANCE = 8  # standard deviations
 CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
+
+RARE = 1e-3  # of the mean of the columns' sums
 
 NEGLIGIBLE = 1e-6  # share of a component's largest entry that NNDSVD takes for zero
 
@@ -111,8 +114,7 @@ def initialize(
         Of the loss. But for the Frobenius norm, a random start is scaled so that W H sums
         to what X does.
     solver : str
-        For "mu", which cannot leave zero, "nndsvd" is "nndsvda"; so it is for any loss but the
-        Frobenius norm, of which some are infinite where W H is zero and X is not.
+        For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
     mean : float, optional
         Of X, where it is known.
     dtype : dtype, optional
@@ -129,13 +131,16 @@ def initialize(
             shape, n_components, mean, dtype, rng,
             W=W, H=H, W_folder=W_folder, n_threads=n_threads,
         )  # fmt: skip
+        if beta == 1 and isinstance(columns, Rows):
+            drawn = start_Ht[:, 0 if H is None else len(H) :]
+            drawn *= _presence(columns)[:, None].astype(dtype)
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))
             for factor in (start_W, start_Ht) if total else ():
                 factor *= dtype.type(np.sqrt(mean * shape[0] * shape[1] / total))
         return start_W, start_Ht
-    if init == "nndsvd" and (solver == "mu" or beta != 2):
+    if init == "nndsvd" and solver == "mu":
         init = "nndsvda"
     total = _sum(rows, shape, mean)
     U, S, V = truncated_svd(
@@ -151,6 +156,18 @@ def initialize(
         for factor in (W, Ht):
             _fill_zeros(factor[:, :n_components], init, fill, rng)
     return W, Ht
+
+
+def _presence(columns):
+    """Return what of a random start each row of Ht keeps: all, unless X has next to nothing there.
+
+    Components would be judged by what they have where X has nothing, and new ones beside given
+    ones would be given up for it before they were fitted at all.
+    """
+    shape = columns.n_rows, int(columns.indices.max(initial=0)) + 1
+    X = sp.csr_array((columns.data, columns.indices, columns.indptr), shape, copy=False)
+    sums = X.sum(axis=1, dtype=np.float64)
+    return np.minimum(sums / (RARE * (sums.mean() or 1.0)), 1.0)
 
 
 def _sum(rows, shape, mean):

@@ -169,5 +169,8 @@ def conclude(run, crew):
     """Return W as a dask array and H, in order and balanced."""
     (W, Ht, _), squares = run.current, run.squares_W()[: run.n_components]
     keep = not run.penalty_H.free.all()
-    order, scale, H = order_components(squares, len(W), Ht, keep=keep, balanced=run.balanced)
+    penalties = run.penalty_W.penalty, run.penalty_H
+    order, scale, H = order_components(
+        squares, len(W), Ht, penalties, keep=keep, balanced=run.balanced
+    )
     return W.as_array(order, scale, crew), H

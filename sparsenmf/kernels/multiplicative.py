@@ -31,6 +31,9 @@ from .strips import FLOOR
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
 TILE = 32  # rows that share a chunk of columns
 
+POWER_FLOOR = 1e-10
+"""`FLOOR` of losses other than Kullback-Leibler's, which raise it to powers."""
+
 POWER = 100  # multiply-adds that take as long as raising a number to a power
 
 UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
@@ -239,12 +242,18 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
         if mode == OBJECTIVE:
             continue
         for p in range(n):
-            y_p = max(y[p], y.dtype.type(FLOOR) * x[p])
+            y_p = max(y[p], y.dtype.type(floor_share(beta)) * x[p])
             y[p] = x[p] / y_p if beta == 1 else x[p] * power(np.float64(y_p), beta - 2)
         gather_rows(part, y, rows.indices[start:stop], 0, n, other)
         for r in range(part.shape[0]):
             numerators[r] += part[r]
     return objective
+
+
+@inner
+def floor_share(beta):
+    """Return the smallest y that is told from zero in an update, as a share of its x."""
+    return FLOOR if beta == 1 else POWER_FLOOR
 
 
 @inner

@@ -16,6 +16,7 @@ from .multiplicative import (
     beta_work,
     divergence,
     everywhere,
+    floor_share,
     power,
     scaled,
     smallest,
@@ -105,7 +106,7 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
                 v = np.float64(excess[p]) + rows.absent
                 objective += entry_loss(x_p, y_p, v, rows.absent, beta)
                 continue
-            y_p = max(y_p, FLOOR * x_p, least)
+            y_p = max(y_p, floor_share(beta) * x_p, least)
             x[p] = x[p] * power(y_p, beta - 2) if x[p] > 0 else 0.0
             excess[p] = excess[p] * power(y_p, beta - 1) if excess[p] != 0 else 0.0
         if mode == OBJECTIVE:
