@@ -14,7 +14,6 @@ from .arguments import (
     check_integer,
     check_n_components,
     check_number,
-    check_path,
     check_random_state,
     check_sweeps,
     check_threads,
@@ -27,6 +26,7 @@ from .finishing import RowFinish
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
+from .outputs import check_run_outputs
 from .penalties import make_penalties
 from .rows import padded_width
 from .runs import keep_best
@@ -305,7 +305,7 @@ default "frobenius"
         raise TypeError(f"callback must be callable, not {callback!r}")
     progress = check_flag(progress, "progress")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
-    W_path = None if W_path is None else check_path(W_path, "W_path")
+    W_path = check_run_outputs(arguments)
     W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .outputs import check_outputs
 from .storage import (
     DAMAGE,
     DEFLATE_MOST,
@@ -227,6 +228,7 @@ def write_factor(path, W):
     """
     path = Path(path)
     check_writable(path, FACTOR_SUFFIXES)
+    check_outputs([("path", path)], [("W", W)])
     if path.suffix in TABLE_SUFFIXES:
         write_table(path, {f"nmf{r}": W[:, r] for r in range(W.shape[1])})
         return
@@ -262,6 +264,7 @@ def write_table(path, columns):
     """
     path = Path(path)
     check_writable(path)
+    check_outputs([("path", path)], columns.items())
     if len({len(column) for column in columns.values()}) > 1:
         lengths = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
         raise ValueError(f"columns differ in length: {lengths}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import re
@@ -106,6 +107,8 @@ def _open_text(path, newline):
         with open(path, **options) as file:
             yield file
         return
+    if sys.stdin is None or sys.stdin.closed:
+        raise OSError(errno.EBADF, "it is closed: there is nothing to read", "the standard input")
     file = io.TextIOWrapper(sys.stdin.buffer, **options)
     try:
         yield file

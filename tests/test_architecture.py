@@ -32,6 +32,7 @@ LAYERS = [
         "penalties",
         "losses",
         "normalized",
+        "outputs",
         "storage",
         "background",
         "interchange",

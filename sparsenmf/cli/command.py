@@ -1,14 +1,18 @@
-"""The group of subcommands: exit codes, and errors as one line."""
+"""The group of subcommands: exit codes, errors as one line, and what may be written."""
 
-import io
+import errno
 import sys
 
 import click
 
 from .. import __version__
+from ..outputs import check_outputs, file_key
+from .streams import neutral_streams, neutralize
 
 ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
 """What the Python interface raises about what it was given; its messages are made to be read."""
+
+STREAMS = {2: "the standard error", 1: "the standard output"}
 
 INTERRUPTED = 130  # as shells have it
 
@@ -16,11 +20,13 @@ INTERRUPTED = 130  # as shells have it
 class Group(click.Group):
     """Subcommands whose errors are one line on stderr: exit code 1, and 130 after Ctrl-C."""
 
+    def main(self, *args, **kwargs):
+        """Run the command, with its streams neutral until it ends."""
+        with neutral_streams():
+            return super().main(*args, **kwargs)
+
     def invoke(self, ctx):
         """Run a subcommand."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is "?"
-                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # click ends silently
@@ -35,8 +41,8 @@ class Group(click.Group):
 def describe(error):
     """Return an error's message on one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    text = " ".join(str(error).split())
+        return neutralize(f"{error.filename}: {error.strerror}")
+    text = neutralize(" ".join(str(error).split()))
     if isinstance(error, MemoryError):
         return f"not enough memory: {text}" if text else "not enough memory"
     return text or type(error).__name__
@@ -45,6 +51,50 @@ def describe(error):
 def say(text):
     """Print on stdout as it is."""
     click.echo(text, file=sys.stdout)
+
+
+class Input(click.Path):
+    """A file or a folder that a subcommand reads; or one of some words, which are no files."""
+
+    def __init__(self, *words):
+        super().__init__()
+        self.words = words
+
+
+class Output(click.Path):
+    """A file or a folder that a subcommand writes."""
+
+
+class Command(click.Command):
+    """A subcommand that refuses, before it does anything, to write to what it reads."""
+
+    def invoke(self, ctx):
+        """Run the subcommand."""
+        outputs = self._files(ctx, Output)
+        if sys.stdout is None and not outputs:
+            raise OSError(errno.EBADF, "it is closed, and no output file is asked for", STREAMS[1])
+        check_outputs([*outputs, *printed_to()], self._files(ctx, Input))
+        return super().invoke(ctx)
+
+    def _files(self, ctx, kind):
+        """Return the name and path of all that is given of a kind: of standard input its number."""
+        found = []
+        for param in self.params:
+            if isinstance(param.type, kind):
+                given = ctx.params[param.name]
+                named = (
+                    param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+                )
+                for value in given if isinstance(given, tuple) else [given]:
+                    if value not in (None, *getattr(param.type, "words", ())):
+                        found.append((named, 0 if value == "-" else value))
+        return found
+
+
+def printed_to():
+    """Return the name and number of each stream that is printed to, of two into one file one."""
+    streams = {file_key(number): (name, number) for number, name in STREAMS.items()}
+    return list(streams.values())
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
