@@ -24,11 +24,10 @@ def occupy_descriptors():
 
     Else the next file that is opened would have its number, and get what is meant for it.
     """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    while opened < 3:
+        opened = os.open(os.devnull, os.O_RDWR)
+    os.close(opened)
 
 
 if __name__ == "__main__":

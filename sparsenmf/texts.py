@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import errno
 import io
 import json
 import re
@@ -107,8 +106,8 @@ def _open_text(path, newline):
         with open(path, **options) as file:
             yield file
         return
-    if sys.stdin is None or sys.stdin.closed:
-        raise OSError(errno.EBADF, "it is closed: there is nothing to read", "the standard input")
+    if getattr(sys.stdin, "buffer", None) is None or sys.stdin.closed:
+        raise OSError("the standard input is closed: there is nothing to read")
     file = io.TextIOWrapper(sys.stdin.buffer, **options)
     try:
         yield file

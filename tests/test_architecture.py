@@ -31,6 +31,7 @@ LAYERS = [
         "progress",
         "penalties",
         "losses",
+        "market",
         "normalized",
         "outputs",
         "storage",

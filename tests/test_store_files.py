@@ -24,7 +24,7 @@ def small_portions(monkeypatch):
     """Several portions, buckets within buckets, and rows that are larger than a block."""
     monkeypatch.setattr(chunks, "CHUNK_NNZ", 40)
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 50)
-    monkeypatch.setattr(market, "PORTION", 300)
+    monkeypatch.setattr("sparsenmf.market.PORTION", 300)
     monkeypatch.setattr(triplets, "N_BUCKETS", 3)
     monkeypatch.setattr(triplets, "PIECE", 70)
 

@@ -1,6 +1,5 @@
 """The group of subcommands: exit codes, errors as one line, and what may be written."""
 
-import errno
 import sys
 
 import click
@@ -72,7 +71,7 @@ class Command(click.Command):
         """Run the subcommand."""
         outputs = self._files(ctx, Output)
         if sys.stdout is None and not outputs:
-            raise OSError(errno.EBADF, "it is closed, and no output file is asked for", STREAMS[1])
+            raise OSError("the standard output is closed, and no output file is asked for")
         check_outputs([*outputs, *printed_to()], self._files(ctx, Input))
         return super().invoke(ctx)
 
@@ -81,13 +80,12 @@ class Command(click.Command):
         found = []
         for param in self.params:
             if isinstance(param.type, kind):
-                given = ctx.params[param.name]
-                named = (
-                    param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
-                )
-                for value in given if isinstance(given, tuple) else [given]:
-                    if value not in (None, *getattr(param.type, "words", ())):
-                        found.append((named, 0 if value == "-" else value))
+                values, words = ctx.params[param.name], (None, *getattr(param.type, "words", ()))
+                values = values if isinstance(values, tuple) else (values,)
+                is_option = isinstance(param, click.Option)
+                name = param.opts[0] if is_option else param.human_readable_name
+                paths = [0 if value == "-" else value for value in values if value not in words]
+                found += [(name, path) for path in paths]
         return found
 
 
