@@ -4,9 +4,12 @@ It reads "1,5" as 1, "1.0D+02" as 1 and "0x10" as 0, passes over what follows a 
 the process where the last number is not one (scipy 1.17).
 """
 
+import io
 import itertools
 import re
 from typing import NamedTuple
+
+import numpy as np
 
 from .storage import DAMAGE
 
@@ -89,16 +92,16 @@ def read_lines(file, header):
         lines, newline, rest = (rest + content).rpartition(b"\n")
         if len(rest) > PORTION:
             raise ValueError(f"it has a line of more than {PORTION:,} bytes")
-        yield _check_lines(lines + newline, pattern)
+        if newline:
+            yield _check_lines(lines + newline, pattern)
     yield _check_lines(rest + b"\n", pattern)
 
 
 def _check_lines(text, pattern):
     """Return whole lines, or raise if there is one that does not match."""
-    shapes = text.translate(DIGITS)
-    while b"00" in shapes:
-        shapes = shapes.replace(b"00", b"0")
-    shapes = shapes.split(b"\n")
+    shapes = np.frombuffer(text.translate(DIGITS), np.uint8)
+    zero = shapes == ord("0")
+    shapes = shapes[np.append(True, ~(zero[1:] & zero[:-1]))].tobytes().split(b"\n")
     for shape in set(shapes):
         if not pattern.fullmatch(shape):
             line = text.split(b"\n")[shapes.index(shape)][:100].decode("ascii", "replace")
@@ -119,20 +122,18 @@ class CheckedText:
     def __init__(self, file, header):
         head = header.text(header.sizes[-1])
         self._portions = itertools.chain([head], read_lines(file, header))
-        self._ready, self._error = b"", None
+        self._ready, self._error = io.BytesIO(), None
 
     def read(self, size=-1):
         """Return the next bytes."""
         try:
-            while not self._ready:
-                self._ready = next(self._portions)
+            while not (content := self._ready.read(size)):
+                self._ready = io.BytesIO(next(self._portions))
         except StopIteration:
             return b""
         except DAMAGE as error:  # also of the zipped file that it is read from
             self._error = error
             return b""
-        size = len(self._ready) if size < 0 else size
-        content, self._ready = self._ready[:size], self._ready[size:]
         return content
 
     def check(self):

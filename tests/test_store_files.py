@@ -11,8 +11,8 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from sparsenmf import open_csr, read_matrix, write_csr
-from sparsenmf.sources import chunks, market, triplets
+from sparsenmf import market, open_csr, read_matrix, write_csr
+from sparsenmf.sources import chunks, triplets
 
 from .children import run_child
 
@@ -24,7 +24,7 @@ def small_portions(monkeypatch):
     """Several portions, buckets within buckets, and rows that are larger than a block."""
     monkeypatch.setattr(chunks, "CHUNK_NNZ", 40)
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 50)
-    monkeypatch.setattr("sparsenmf.market.PORTION", 300)
+    monkeypatch.setattr(market, "PORTION", 300)
     monkeypatch.setattr(triplets, "N_BUCKETS", 3)
     monkeypatch.setattr(triplets, "PIECE", 70)
 

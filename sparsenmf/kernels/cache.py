@@ -208,16 +208,20 @@ def _candidates():
     chosen = os.environ.get("SPARSENMF_CACHE_DIR")
     if chosen:
         with contextlib.suppress(RuntimeError):  # "~name" of nobody
-            yield Path(chosen).expanduser()
+            yield Path(os.path.abspath(Path(chosen).expanduser()))
         return
-    with contextlib.suppress(RuntimeError):  # no home directory
-        if sys.platform == "win32":
-            base = Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
-        elif sys.platform == "darwin":
-            base = Path("~/Library/Caches").expanduser()
-        else:
-            base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-        yield base / "sparsenmf"
+    if sys.platform == "win32":
+        bases = (os.environ.get("LOCALAPPDATA", "~"),)
+    elif sys.platform == "darwin":
+        bases = ("~/Library/Caches",)
+    else:
+        bases = (os.environ.get("XDG_CACHE_HOME", ""), "~/.cache")
+    for base in bases:
+        with contextlib.suppress(RuntimeError):  # no home directory
+            path = Path(base).expanduser()
+            if path.is_absolute():  # else it would be another one in each working directory
+                yield path / "sparsenmf"
+                break
     user = os.getuid() if hasattr(os, "getuid") else "user"
     with contextlib.suppress(OSError):  # nowhere to write at all
         yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"
