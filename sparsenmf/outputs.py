@@ -34,10 +34,11 @@ def check_outputs(outputs, inputs=()):
     seen: dict[tuple, str] = {}
     for name, path in outputs:
         key = None if path is None else file_key(path)
+        name = name if isinstance(path, int) else f"{name} {path}"
         if key in seen:
-            raise ValueError(f"{seen[key]} and {name} are one file, {path}: choose two")
+            raise ValueError(f"{seen[key]} and {name} are one file: choose two")
         if key is not None:
-            seen[key] = name if isinstance(path, int) else f"{name} {path}"
+            seen[key] = name
     if not seen:
         return
     for name, source in inputs:
