@@ -249,10 +249,25 @@ def write_table(path, columns):
 
 def write_delimited(file, columns, delimiter=","):
     """Write a table, as in `write_table`, to an open text file."""
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(Lines(file), delimiter=delimiter)
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
         writer.writerow("; ".join(cell) if isinstance(cell, list) else cell for cell in row)
+
+
+class Lines:
+    """A file that ends lines with a newline alone, for a `csv.writer` that ends them with two.
+
+    Told to end them so itself, it leaves a carriage return within a cell without quotes before
+    Python 3.13, and whoever reads the file takes it for the end of a line.
+    """
+
+    def __init__(self, file):
+        self._file = file
+
+    def write(self, line):
+        """Write a line."""
+        self._file.write(line.removesuffix("\r\n") + "\n")
 
 
 def _import_parquet():

@@ -42,15 +42,16 @@ class NeutralStream:
 @contextlib.contextmanager
 def neutral_streams():
     """Have all that is printed neutralized while the block runs."""
-    before = sys.stdout, sys.stderr
-    for stream in before:
+    streams = {"stdout": (sys.stdout, IN_TEXT), "stderr": (sys.stderr, IN_REMARKS)}
+    neutral = {}
+    for name, (stream, controls) in streams.items():
         if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is "?"
             stream.reconfigure(errors="replace")
-    sys.stdout, sys.stderr = (
-        stream and NeutralStream(stream, controls)
-        for stream, controls in zip(before, (IN_TEXT, IN_REMARKS), strict=True)
-    )
+        neutral[name] = stream and NeutralStream(stream, controls)
+        setattr(sys, name, neutral[name])
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        for name, (stream, _) in streams.items():
+            if getattr(sys, name) is neutral[name]:  # click sets another where a pipe has broken
+                setattr(sys, name, stream)

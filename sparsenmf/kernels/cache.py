@@ -41,7 +41,13 @@ DIGEST_SIZE = 32
 
 MAX_BYTES = 2**28  # of all kernels: about twenty times those of one version on one machine
 
-NO_CODE = ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER")
+NO_CODE = (
+    "NUMBA_NUM_THREADS",
+    "NUMBA_CACHE_DIR",
+    "NUMBA_THREADING_LAYER",
+    "NUMBA_THREADING_LAYER_PRIORITY",
+    "NUMBA_DISABLE_JIT",
+)
 """Settings of numba's that do not change the code: the layer is linked when it is launched."""
 
 DAY = 86_400.0  # seconds; how exactly it is known when a file was used
