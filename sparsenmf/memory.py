@@ -154,13 +154,15 @@ def estimate_memory(
     factors = (copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize
     workspace = count_blocks(n_components) * width**2 * 8 + runtime()
     if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
-        # X in single precision, then the second pair of factors, which comes when it has gone;
-        # in blocks, then the first pair, of which one is still there in single.
-        single = 8 * nnz, factors // 2
+        # X in single precision beside both pairs in it, then the second pair in double, which
+        # comes when X has gone; in blocks, first X and both pairs in single alone, then both in
+        # double and one of the others.
+        pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
+        single = [8 * nnz + pairs - factors // 2, factors // 2]
         if in_blocks:
-            single = 4 * nnz - factors // 2, factors // 4
-        if in_blocks and max_iter <= FEW:
-            single = (single[0] - transpose // 2,)
+            single = [4 * nnz + pairs - factors - transpose // 2, factors // 4]
+            if max_iter <= FEW:
+                single.pop()
         workspace += max(single)
     return MemoryEstimate(conversion, transpose, factors, workspace)
 
