@@ -19,7 +19,6 @@ SPARSENMF_CACHE_DIR : folder to use instead of the user's cache folder.
 import contextlib
 import functools
 import hashlib
-import inspect
 import logging
 import os
 import pickle
@@ -172,7 +171,7 @@ def identify(dispatcher, signature):
         return fingerprint(dispatcher, signature)
     except UnknownError:
         log.debug("%s: all sources are hashed", dispatcher.py_func.__name__, exc_info=True)
-    own = inspect.getsourcefile(dispatcher.py_func)  # of a kernel that is not of the package
+    own = dispatcher.py_func.__code__.co_filename  # of a kernel that is not of the package
     digest, paths = hashlib.sha256(), {Path(own), *PACKAGE.rglob("*.py")}
     for path in sorted(paths):
         digest.update(path.name.encode() + path.read_bytes())
