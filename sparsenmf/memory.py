@@ -15,6 +15,8 @@ from .rows import begins_in_single, count_blocks, count_parts, is_tall, padded_w
 
 MIB = 2**20
 
+WEIGHT_BYTES = 5 * 8  # of a sample or a feature: its weight, scales and penalties
+
 FEW = 10  # iterations, of which none is in double precision where the first is in single
 
 RUNTIME, FIRST_KERNEL, IMPORTS = 13 * MIB, 61 * MIB, 63 * MIB
@@ -119,7 +121,7 @@ def estimate_memory(
     >>> from sparsenmf import estimate_memory
     >>> forecast = estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000)
     >>> forecast.factors // 2**20, forecast.transpose // 2**20
-    (192, 37)
+    (192, 36)
     """
     n_components = check_integer(n_components, "n_components", least=1)
     max_iter = check_integer(max_iter, "max_iter", least=1)
@@ -139,8 +141,10 @@ def estimate_memory(
     copy = nnz * (dtype.itemsize + index) + index * (n_samples + 1)
     if X is not None and kept != dtype:  # of a csr matrix the indices are shared
         conversion = copy if kept is None else nnz * dtype.itemsize
-    if sample_weight is not None or feature_weight is not None:
-        conversion += copy
+    weighted = zip((sample_weight, feature_weight), shape, strict=True)
+    sizes = [size for weight, size in weighted if weight is not None]
+    if sizes:
+        conversion += copy + WEIGHT_BYTES * sum(sizes)
     width = padded_width(n_components, dtype)
     plain = weights is None and not unknown
     descends = beta == 2 and solver != "mu" and plain
