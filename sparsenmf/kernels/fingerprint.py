@@ -16,14 +16,16 @@ import types as python_types
 import numpy as np
 from numba import types
 from numba.core.dispatcher import Dispatcher
-from numba.core.extending import _Intrinsic
 
 FOREIGN = {"numba", "llvmlite", "numpy", *sys.stdlib_module_names}
 """Packages whose versions say what their objects are."""
 
 PLAIN = (type(None), type(...), bool, int, float, complex, str, bytes, np.generic, np.dtype)
 
-SAYS_NOTHING = ("__doc__", "__dict__", "__weakref__", "__firstlineno__", "__annotations__")
+SAYS_NOTHING = {
+    *("__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"),
+    *("__annotations__", "__annotations_cache__", "__annotate__", "__annotate_func__"),
+}
 """Attributes that no code depends on."""
 
 
@@ -93,7 +95,7 @@ class Walk:
             self.add_all("compiled", [thing.py_func, *sorted(thing.targetoptions.items())])
         elif isinstance(stands_for, types.Dispatcher):
             self.add(stands_for.dispatcher)
-        elif isinstance(thing, _Intrinsic):
+        elif hasattr(thing, "_defn"):  # an intrinsic of numba's, whose text is its name alone
             self.add_all("intrinsic", [thing._defn])
         elif isinstance(thing, python_types.FunctionType):
             self._add_function(thing)
@@ -162,8 +164,9 @@ class Walk:
 
     def _add_instance(self, thing):
         if is_foreign(type(thing).__module__):
-            text = repr(thing)
-            if " at 0x" in text:  # its address, which says nothing
+            text, is_numbas = repr(thing), type(thing).__module__.startswith("numba.")
+            # What else of numba's holds functions; and an address says nothing.
+            if (is_numbas and not isinstance(thing, types.Type)) or " at 0x" in text:
                 raise UnknownError(f"{text} cannot be told from others of its kind")
             self.note("instance", type(thing).__qualname__, text)
         else:
