@@ -13,7 +13,6 @@ from .arguments import (
     check_integer,
     check_n_components,
     check_number,
-    check_path,
     check_random_state,
     check_sweeps,
     check_threads,
@@ -26,6 +25,7 @@ from .finishing import RowFinish
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
+from .outputs import check_run_outputs
 from .penalties import make_penalties
 from .rows import padded_width
 from .runs import keep_best
@@ -310,7 +310,7 @@ default "frobenius"
         weights=entries.weights, sample_weight=weights.samples, feature_weight=weights.features,
         frozen_W=frozen_W, frozen_H=frozen_H, seeds=seeds, seeding=seeding,
     )  # fmt: skip
-    W_path = None if W_path is None else check_path(W_path, "W_path")
+    W_path = check_run_outputs(arguments)
     W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(

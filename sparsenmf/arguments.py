@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .storage import check_folder
+
 
 def check_n_components(n_components, shape):
     """Return n_components as an int between 1 and min(shape)."""
@@ -66,14 +68,13 @@ def check_path(path, name):
     ------
     TypeError
         If it is no path.
-    FileNotFoundError
-        If there is no such folder.
+    OSError
+        If there is no such folder, or such a file cannot be in it.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"{name} must be a path, not {path!r}")
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{name} {path}: there is no folder {path.parent}")
+    check_folder(path, name)
     return path
 
 

@@ -9,6 +9,7 @@ from .arguments import check_places
 from .components import Components
 from .interchange import to_anndata, to_frame
 from .normalized import CHUNK, Normalized, normalize
+from .outputs import check_outputs
 from .stopping import REASONS
 from .storage import is_sound, read_archive, write_archive
 
@@ -277,7 +278,10 @@ class Factorization(Components):
         ------
         OSError
             If the folder does not exist or cannot be written to.
+        ValueError
+            If it is the file in which W is kept (see `W_path` of `factorize`).
         """
+        check_outputs([("path", path)], [("W", self.W), ("H", self.H)])
         record = {
             "stop_reason": self.stop_reason,
             "optimality": self.optimality,

@@ -10,6 +10,8 @@ from .weights import Weights
 
 CHUNK = 1024  # rows of a store looked at together
 
+MEMORY_CHUNK = 2**16  # rows of a matrix in memory: what is computed from them is a copy
+
 
 class RowFinish(NamedTuple):
     """How the rows of W become those that are returned.
@@ -43,7 +45,7 @@ class RowFinish(NamedTuple):
         components = Components(H=H, options=self.options, feature_weight=self.weights.features)
 
         def finish(start, part):
-            step = CHUNK if is_store(self.X) else len(part)
+            step = CHUNK if is_store(self.X) else MEMORY_CHUNK
             for first in range(0, len(part), step):
                 self._finish(components, start + first, part[first : first + step])
 

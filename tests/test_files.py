@@ -403,3 +403,13 @@ def test_a_pipe_is_written_to_and_a_link_followed(tmp_path):
     write_table(tmp_path / "link.csv", {"a": [2]})
     assert (tmp_path / "folder" / "real.csv").read_text() == "a\n2\n"
     assert (tmp_path / "link.csv").is_symlink()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_carriage_return_does_not_end_a_row(suffix, tmp_path):
+    cells = ["a\rb", "\r", "c\r\nd", 'e"\r', "plain"]
+    write_table(tmp_path / f"t{suffix}", {"cell": cells})
+    with open(tmp_path / f"t{suffix}", newline="") as file:
+        found = list(csv.reader(file, delimiter="\t" if suffix == ".tsv" else ","))
+    assert found == [["cell"], *([cell] for cell in cells)]
+    assert (tmp_path / f"t{suffix}").read_bytes().endswith(b"plain\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .command import INTERRUPTED, say
+from .command import INTERRUPTED, Command, Input, say
 from .options import (
     Frequency,
     NumberOr,
@@ -23,8 +23,8 @@ NARROWEST = 40  # columns that topics are printed in, at least
 components_help = "How many to find."
 
 
-@click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.command(cls=Command)
+@click.argument("paths", type=Input(), nargs=-1, required=True, metavar="PATH...")
 @click.option("--field", help="Name of the text's column, or in JSON objects.")
 @click.option("--title-field", help="Name of the title. Default: the text's beginning.")
 @click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
@@ -33,7 +33,8 @@ components_help = "How many to find."
               help="Drop terms of fewer documents (0.01: of less than 1%).")  # fmt: skip
 @click.option("--max-df", type=Frequency(), default=0.5, show_default=True,
               help="Drop terms of more documents.")  # fmt: skip
-@click.option("--stop-words", default="english", show_default=True, metavar="english|none|FILE",
+@click.option("--stop-words", type=Input("english", "none"), default="english",
+              show_default=True, metavar="english|none|FILE",
               help="Words to leave out.")  # fmt: skip
 @click.option("--ngrams", type=int, nargs=2, default=(1, 1), show_default=True,
               metavar="MIN MAX", help="Least and greatest number of words in a term.")  # fmt: skip
@@ -80,8 +81,8 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
     finish(found.model, found.terms, titles, sources, about, **shown)
 
 
-@click.command()
-@click.argument("matrix", type=click.Path())
+@click.command(cls=Command)
+@click.argument("matrix", type=Input())
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), required=True,
               help=components_help)  # fmt: skip
 @click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")

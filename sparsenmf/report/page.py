@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..arguments import check_integer, check_labels, check_path, check_vocabulary
+from ..outputs import check_outputs
 from ..similarity import topic_layout, topic_similarity
 from ..storage import open_whole
 from ..survey import survey
@@ -38,6 +39,7 @@ def write_report(
 ):
     """Write the page of a `Factorization`; see `Factorization.report`."""
     path = check_path(path, "path")
+    check_outputs([("path", path)], [("W", model.W), ("H", model.H)])
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     if documents is not None:
         documents = check_labels(documents, model.n_samples, "documents")

@@ -15,7 +15,7 @@ from .layout import (
     RECORD,
     Record,
     absolute,
-    is_ours,
+    is_leftover,
     read_record,
     refuse_links,
     remove_unlisted,
@@ -146,7 +146,9 @@ def find_record(folder, allowed):
                 f"{folder} already has a matrix: append to it, overwrite it, or choose another"
             )
         return read_record(folder)
-    foreign = sorted(path.name for path in folder.iterdir() if not is_ours(path.name))
+    foreign = sorted(
+        path.name for path in folder.iterdir() if path.name != LOCK and not is_leftover(path)
+    )
     if foreign:
         raise FileExistsError(
             f"{folder} is not a store, and holds {foreign[0]}: choose a new folder"
