@@ -23,6 +23,7 @@ LAYERS = [
         "constraints",
         "entries",
         "formats",
+        "frames",
         "rows",
         "runs",
         "validation",
@@ -50,6 +51,7 @@ LAYERS = [
     {
         "distributed",
         "estimators",
+        "estimator_input",
         "topics",
         "selection",
         "plots",

@@ -142,14 +142,14 @@ def consensus(
     >>> result.H.shape, bool(result.stability.min() > 0.9)
     ((3, 6), True)
     """
+    check_options(factorize_options)
+    check_random_init(factorize_options)
     X = check_matrix(X)
     n_components = check_n_components(n_components, X.shape)
     n_restarts = check_integer(n_restarts, "n_restarts", least=2)
     density_threshold = check_number(density_threshold, "density_threshold", open_below=True)
     neighborhood = check_number(neighborhood, "neighborhood", most=1.0)
     refit_H = check_flag(refit_H, "refit_H")
-    check_options(factorize_options)
-    check_random_init(factorize_options)
     options = {"time_limit": time_limit, "callback": callback, "progress": progress}
     runs, seeds = Runs("consensus", n_restarts, **options), Seeds(random_state)
     restarts, objectives, settings = [], [], {}
