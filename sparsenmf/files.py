@@ -90,7 +90,7 @@ def _load(suffix, file, path):
             raise ImportError("reading .h5ad needs anndata: pip install anndata") from error
 
         try:
-            return anndata.read_h5ad(path).X
+            return anndata.read_h5ad(path)
         except OSError:
             raise
         except Exception as error:  # of a class that is not public, for what it does not know

@@ -24,6 +24,7 @@ LAYERS = [
         "constraints",
         "entries",
         "formats",
+        "frames",
         "rows",
         "runs",
         "validation",
@@ -53,6 +54,7 @@ LAYERS = [
     {
         "distributed",
         "estimators",
+        "estimator_input",
         "topics",
         "selection",
         "plots",

@@ -92,6 +92,6 @@ def plot_selection(selection: Any, *, ax: Any = None) -> Any:
     ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("components")
     stable = selection.method == "stability"
-    ax.set_ylabel("similarity of restarts" if stable else "relative held-out loss")
+    ax.set_ylabel("similarity of halves" if stable else "relative held-out loss")
     tidy(ax)
     return ax
