@@ -83,18 +83,18 @@ def faults_of_factors(problem, model, *, single=False):
         if factor.dtype != problem.dtype or not np.isfinite(factor).all() or (factor < 0).any():
             yield "a factor is not finite, non-negative and of its type"
     objective = problem.objective(model.W, model.H)
-    error = abs(model.objective - objective)
-    if 0 < problem.beta < 1 - oracle.NEAR and model.objective > objective:
-        error -= floor_of_zeros(problem)
     if np.isinf(objective):
         Y = model.W.astype(float) @ model.H.astype(float)
-        lost = (problem.weights > 0) & (Y == 0)
-        lost &= problem.negligible < problem.X
+        lost = (problem.weights > 0) & (problem.negligible < problem.X) & (Y == 0)
         lost &= ~problem.unreachable(model.W, model.H)
         if lost.any():
             yield f"lost: W H = 0 at {lost.sum()} entries of X that it could reach"
+        return
+    error = abs(model.objective - objective)
+    if 0 < problem.beta < 1 - oracle.NEAR and model.objective > objective:
+        error -= floor_of_zeros(problem)
     single |= problem.dtype == np.float32
-    if not np.isinf(objective) and not error <= tolerance(problem, model, objective, single=single):
+    if not error <= tolerance(problem, model, objective, single=single):
         yield f"objective: {model.objective} is {objective}"
 
 
