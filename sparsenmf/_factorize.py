@@ -1,11 +1,10 @@
 """The story of the package on one page: check, initialize, alternate, stop."""
 
-import time
 from typing import Any
 
 import numpy as np
 
-from . import __version__
+from . import __version__, clock
 from ._result import conclude
 from .arguments import (
     check_alphas,
@@ -101,9 +100,10 @@ of shape (n_samples, n_features)
         Where to start. Default: "custom" if W or H is given, else "random": on real
         tf-idf corpora (20 and 50 components) an NNDSVD start took about as many iterations
         and, before them, half to nearly all of their time, and ended with a squared error
-        0.01% to 0.2% lower. For "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random
-        starts for losses other than the Frobenius norm are scaled so that W H sums to what
-        X does. On a store an NNDSVD start takes nine passes over it.
+        0.01% to 0.2% lower. "nndsvda" fills zeros with mean(X) / sqrt(mean of its nonzeros),
+        "nndsvdar" with random numbers of a hundredth of that; "nndsvd" is "nndsvda" but for the
+        Frobenius norm by "cd". Random starts for losses other than the Frobenius norm are scaled
+        so that W H sums to what X does. On a store an NNDSVD start takes nine passes over it.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional
@@ -142,7 +142,7 @@ default "frobenius"
         not lower the objective is rolled back. With False and ``max_sweeps=1`` the
         iterates for the Frobenius loss are those of scikit-learn's coordinate descent.
     time_limit : float, optional
-        Seconds; checked after each iteration.
+        Seconds; checked after each iteration. Compiling the kernels does not count.
     n_threads : int, optional
         Default: the environment variable ``SPARSENMF_NUM_THREADS`` if set, else all
         cores the process may use, but 1 outside the main thread and in child
@@ -250,7 +250,7 @@ default "frobenius"
     >>> model.W.shape, model.H.shape
     ((100, 5), (5, 80))
     """
-    arguments, started = dict(locals()), time.perf_counter()
+    arguments, started = dict(locals()), clock.seconds()
     if check_integer(n_restarts, "n_restarts", least=1) > 1:
         return keep_best(factorize, arguments)
     if is_store(X):
@@ -305,6 +305,11 @@ default "frobenius"
         raise TypeError(f"callback must be callable, not {callback!r}")
     progress = check_flag(progress, "progress")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
+    checkpoint.identify(
+        X, random_state, rng, n_components=n_components, W=W, H=H, low_memory=low_memory,
+        weights=entries.weights, sample_weight=weights.samples, feature_weight=weights.features,
+        frozen_W=frozen_W, frozen_H=frozen_H, seeds=seeds, seeding=seeding,
+    )  # fmt: skip
     W_path = None if W_path is None else check_path(W_path, "W_path")
     W_folder = None if W_path is None else W_path.parent
 

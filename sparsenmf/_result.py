@@ -20,7 +20,9 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     Ht = Ht.astype(run.dtype, copy=False)  # if single precision, which has begun, was the end
     squares, n_threads = run.squares_W()[:n_components], run.n_threads
     memory = reusable(run.release(), (len(W), n_components))
-    order, scales, H = order_components(squares, len(W), Ht, keep=constrained, balanced=balanced)
+    order, scales, H = order_components(
+        squares, len(W), Ht, (run.penalty_W, run.penalty_H), keep=constrained, balanced=balanced
+    )
     H = weights.unscale_H(H)
     history = np.array(stopping.history)
     history[-1, 0] = objective

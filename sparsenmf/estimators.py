@@ -110,7 +110,7 @@ default "frobenius"
     extrapolate : bool, default True
         Momentum between iterations.
     time_limit : float, optional
-        Seconds.
+        Seconds, without those of compiling.
     n_threads : int, optional
         As in `factorize`: all cores in the main process, one in workers.
     callback : callable, optional
@@ -294,10 +294,13 @@ default "frobenius"
             callback=self.callback,
             progress=bool(self.verbose),
         )
-        if model.stop_reason == "max_iter" and self.tol > 0:
+        limits = {
+            "max_iter": f"Maximum number of iterations {self.max_iter}",
+            "time_limit": f"Time limit of {self.time_limit} s",
+        }
+        if model.stop_reason in limits and self.tol > 0:
             warnings.warn(
-                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
-                "convergence.",
+                f"{limits[model.stop_reason]} reached. Increase it to improve convergence.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -34,8 +34,8 @@ class Factorization(Components):
         to rounding, but to seven digits where a large run was left so early that double precision
         had not begun).
     time_history : ndarray of shape (n_iter,), float64
-        Seconds from the beginning of the run to the end of each iteration. The first run
-        on a machine includes compiling the kernels.
+        Seconds from the beginning of the run to the end of each iteration, without those in
+        which kernels were compiled or loaded.
     stop_reason : str
         "converged", "precision", "max_iter", "time_limit", "callback" or "interrupted".
     optimality : float

@@ -4,10 +4,14 @@ Random starts follow scikit-learn: |N(0, 1)| * sqrt(mean(X) / n_components). NND
 (Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative
 matrix factorization", Pattern Recognition 41(4)) takes of each singular pair the
 larger of its positive and negative part; "nndsvda" and "nndsvdar" fill its zeros with
-the mean of X, or with small random values, for solvers that cannot leave zero.
+the mean of X, or with random values of a hundredth of it, for solvers that cannot leave zero.
+Factors have the unit of the root of X, and so has that mean: it is divided by the root of the
+mean of what is stored, which is one for an X of zeros and ones. So the start of c X is that of
+X times the root of c.
 """
 
 import numpy as np
+import scipy.sparse as sp
 
 from .arguments import check_choice
 from .kernels.products import multiply_with_gram, rotate_rows
@@ -23,6 +27,10 @@ SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
 SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
 CHANCE = 8  # standard deviations
 CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
+
+RARE = 1e-3  # of the mean of the columns' sums
+
+NEGLIGIBLE = 1e-6  # share of a component's largest entry that NNDSVD takes for zero
 
 DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
 
@@ -123,6 +131,9 @@ def initialize(
             shape, n_components, mean, dtype, rng,
             W=W, H=H, W_folder=W_folder, n_threads=n_threads,
         )  # fmt: skip
+        if beta == 1 and isinstance(columns, Rows):
+            drawn = start_Ht[:, 0 if H is None else len(H) :]
+            drawn *= _presence(columns)[:, None].astype(dtype)
         if init == "random" and beta != 2:
             sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
             total = float(np.einsum("r,r->", *sums))
@@ -131,16 +142,39 @@ def initialize(
         return start_W, start_Ht
     if init == "nndsvd" and solver == "mu":
         init = "nndsvda"
-    folders = W_folder, None
-    U, S, V = truncated_svd(rows, columns, n_components, rng, folders=folders, n_threads=n_threads)
-    _nndsvd(U, S, V)
+    total = _sum(rows, shape, mean)
+    U, S, V = truncated_svd(
+        rows, columns, n_components, rng,
+        total=total, folders=(W_folder, None), n_threads=n_threads,
+    )  # fmt: skip
+    _nndsvd(U, S, V, np.finfo(rows.dtype).eps)
     W = pad_factor(U, dtype, W_folder, n_threads)
     del U  # the two factors one after the other: the SVD's arrays are larger
     Ht = pad_factor(V, dtype)
     if init != "nndsvd":
+        fill = mean / np.sqrt(total / rows.nnz) if total else 0.0
         for factor in (W, Ht):
-            _fill_zeros(factor[:, :n_components], init, mean, rng)
+            _fill_zeros(factor[:, :n_components], init, fill, rng)
     return W, Ht
+
+
+def _presence(columns):
+    """Return what of a random start each row of Ht keeps: all, unless X has next to nothing there.
+
+    Components would be judged by what they have where X has nothing, and new ones beside given
+    ones would be given up for it before they were fitted at all.
+    """
+    shape = columns.n_rows, int(columns.indices.max(initial=0)) + 1
+    X = sp.csr_array((columns.data, columns.indices, columns.indptr), shape, copy=False)
+    sums = X.sum(axis=1, dtype=np.float64)
+    return np.minimum(sums / (RARE * (sums.mean() or 1.0)), 1.0)
+
+
+def _sum(rows, shape, mean):
+    """Return the sum of the entries of X, whatever weights they have."""
+    if isinstance(rows, Rows):
+        return float(rows.data.sum(dtype=np.float64))
+    return mean * shape[0] * shape[1]  # of blocks each entry counts once
 
 
 def draw_start(
@@ -175,7 +209,7 @@ def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_thr
 
 def truncated_svd(
     rows, columns, n_components, rng, *,
-    oversample=10, n_iter=4, folders=(None, None), n_threads=1,
+    total=0.0, oversample=10, n_iter=4, folders=(None, None), n_threads=1,
 ):  # fmt: skip
     """Return the leading singular triplets of X by randomized subspace iteration.
 
@@ -185,12 +219,17 @@ def truncated_svd(
     has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
     together, and left BLAS threads spinning in the way of ours for 0.1 s.
 
+    Each product is that of X divided by about its largest singular value. The products of X
+    itself would leave the range of the type, with (X' X)^2, from values of 1e9 on.
+
     Parameters
     ----------
     rows, columns : Rows, or BlockRows and BlockColumns
         X and its transpose; of blocks, 2 n_iter + 1 passes.
     n_components : int
     rng : numpy.random.Generator or RandomState
+    total : float
+        The sum of the entries of X, which says of what size it is; 0: of about one.
     oversample : int
         Vectors beyond n_components.
     n_iter : int
@@ -207,24 +246,28 @@ def truncated_svd(
     """
     if rows.n_rows < columns.n_rows:
         options = {"oversample": oversample, "n_iter": n_iter, "n_threads": n_threads}
-        V, S, U = truncated_svd(columns, rows, n_components, rng, folders=folders[::-1], **options)
+        options |= {"total": total, "folders": folders[::-1]}
+        V, S, U = truncated_svd(columns, rows, n_components, rng, **options)
         return U, S, V
     from scipy import linalg  # here: it takes longer to import than the rest of us
 
     dtype = rows.dtype
     size = min(n_components + oversample, columns.n_rows)
     threads = threads_for(n_threads, rows.nnz * size)
+    scale = _power_of_two(total / np.sqrt(rows.n_rows * columns.n_rows))
     long, short = (
         empty_factor((side.n_rows, size), dtype, folder, threads)
         for side, folder in zip((rows, columns), folders, strict=True)
     )
     short[:, :size] = rng.standard_normal((columns.n_rows, size))
+    short /= dtype.type(scale)
     for step in range(n_iter):
         gram = _multiply(threads, rows, short, long, size)
         if step == 0:  # later, the columns of X short are nearly orthogonal by themselves
             _rotate(threads, long, orthonormalizer(gram))
+        long /= dtype.type(scale)
         gram = _multiply(threads, columns, long, short, size)
-        _rotate(threads, short, orthonormalizer(gram))
+        _rotate(threads, short, orthonormalizer(gram) / scale)
     gram = _multiply(threads, rows, short, long, size)
     squares, basis = linalg.eigh(gram)
     squares, basis = squares[::-1], basis[:, ::-1]
@@ -232,8 +275,13 @@ def truncated_svd(
     S = np.sqrt(np.where(safe, squares, 0.0))
     inverse = np.divide(1.0, S, out=np.zeros_like(S), where=safe)
     _rotate(threads, long, basis * inverse)
-    _rotate(threads, short, basis * safe)
-    return long[:, :n_components], S[:n_components], short[:, :n_components]
+    _rotate(threads, short, basis * (safe * scale))
+    return long[:, :n_components], scale * S[:n_components], short[:, :n_components]
+
+
+def _power_of_two(value):
+    """Return the power of two nearest to a number, by which dividing is exact; 1 for zero."""
+    return float(np.exp2(np.rint(np.log2(value)))) if value else 1.0
 
 
 def orthonormalizer(gram):
@@ -270,8 +318,14 @@ def _rotate(threads, factor, matrix):
     rotate_rows(threads, factor, even_blocks(len(factor)), padded, places)
 
 
-def _nndsvd(U, S, V):
-    """Turn singular vectors into non-negative parts scaled by sqrt(S), in place."""
+def _nndsvd(U, S, V, eps):
+    """Turn singular vectors into non-negative parts scaled by sqrt(S), in place.
+
+    What can be rounding is zero: an SVD leaves 1e-17 where there is nothing, from which
+    multiplicative updates take a hundred iterations, and look converged meanwhile.
+    """
+    relative = np.divide(S[0], S, out=np.ones_like(S), where=S > 0)
+    rounding = np.maximum(NEGLIGIBLE, 10 * eps * relative)
     for factor in (U, V):  # the leading pair of a non-negative matrix has one sign (Perron)
         np.abs(factor[:, 0], out=factor[:, 0])
     norms = {sign: (_norms(U, sign), _norms(V, sign)) for sign in (1, -1)}
@@ -281,9 +335,13 @@ def _nndsvd(U, S, V):
     for factor, norm in ((U, norm_U), (V, norm_V)):
         scale = np.sqrt(S * norm_U * norm_V)
         scale = sign * np.divide(scale, norm, out=np.zeros_like(norm), where=norm > 0)
+        scale = scale.astype(factor.dtype)
         for part in _chunks(factor):
-            part *= scale.astype(factor.dtype)
+            part *= scale
             np.maximum(part, 0, out=part)
+        least = (rounding * factor.max(axis=0)).astype(factor.dtype)
+        for part in _chunks(factor):
+            part[part <= least] = 0
 
 
 def _norms(factor, sign):

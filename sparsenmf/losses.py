@@ -11,9 +11,15 @@ BETAS = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 CHUNK = 2**16  # entries of X looked at together: no temporary as long as X
 
-EPSILON = float(np.finfo(np.float32).eps)
-"""Smallest entry of W H, relative to the mean of X, whose powers are summed over all
-entries (scikit-learn takes the same number, without the mean)."""
+NEAR_ZERO = 0.5
+"""Below this beta the kernels sum (y^beta - 1) / beta for y^beta / beta, and the rest of it, which
+is 1 / beta where X is zero, is a constant: both are large near zero, and would not cancel."""
+
+AS_NAMED = 1e-12
+"""How far a beta may be from that of a name to be it: as far as rounding goes."""
+
+LARGEST = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e200}
+"""Largest power of an entry of W H, relative to that of X's mean, in the sums over all entries."""
 
 
 class Loss(NamedTuple):
@@ -67,23 +73,23 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
         half = 0.5 * float(sum_squares(data[:, None])[0])
         return Loss(2.0, half, half, 0.0)
     constant = scale = total = 0.0
-    count = absent * (shape[0] * shape[1] - len(data))
+    count = zeros = absent * (shape[0] * shape[1] - len(data))
     for start in range(0, len(data), CHUNK):
         part = slice(start, start + CHUNK)
         x = data[part].astype(np.float64)
         v = np.ones(len(x)) if weights is None else weights[part].astype(np.float64)
         total, count = total + float((v * x).sum()), count + float(v.sum())
-        powers = float((v * x**beta).sum())
-        scale += powers
-        if beta == 1:
-            constant -= powers  # the kernels sum x log(x / y), which is exact near a fit
-        elif beta == 0:
-            constant -= float((v * (np.log(x) + 1)).sum())
-        elif beta != 2:  # there the kernels sum v (x - y)^2 itself
-            constant += powers / (beta * (beta - 1))
+        zeros += float(v[x == 0].sum())
+        scale += float((v * x**beta).sum())
+    if beta == 1:
+        constant = -scale  # the kernels sum x log(x / y), which is exact near a fit
+    elif 0 < beta < NEAR_ZERO:
+        constant = zeros / beta
     scale = 0.5 * scale if beta == 2 else scale
     mean = total / count if count else 0.0
-    return Loss(beta, constant, scale, EPSILON * (mean or 1.0))
+    # Not more than needed: silence in a spectrogram may be twelve orders below the sound.
+    floor = LARGEST[data.dtype] ** (1 / (beta - 1)) if beta < 1 else 0.0
+    return Loss(beta, constant, scale, max(floor * (mean or 1.0), np.finfo(data.dtype).tiny))
 
 
 def loss_name(beta):
@@ -92,8 +98,11 @@ def loss_name(beta):
 
 
 def named_beta(loss):
-    """Return the beta of a loss by name or number."""
-    return BETAS[loss] if isinstance(loss, str) else float(loss)
+    """Return the beta of a loss by name or number; that of a name if rounding lies between."""
+    if isinstance(loss, str):
+        return BETAS[loss]
+    value = float(loss)
+    return next((beta for beta in BETAS.values() if abs(value - beta) <= AS_NAMED), value)
 
 
 def check_beta(loss):

@@ -50,6 +50,10 @@ class Penalty(NamedTuple):
         """Return whether the scale of the factor matters to anything but the fit."""
         return bool(self.l1.any() or self.l2.any() or not self.free.all())
 
+    def idle(self):
+        """Return which components may move and cost nothing, whatever they are."""
+        return self.free & ~(self.l1.any() | self.l2.any())
+
     def fold_into(self, gram):
         """Return the float64 gram matrix with the L2 weight, one for all, on its diagonal."""
         return gram + self.l2[0] * np.eye(len(gram)) if self.l2[0] else gram

@@ -76,7 +76,7 @@ class IterationState:
     relative_error : float
         ``sqrt(2 * objective) / x_norm``, see `Factorization`.
     seconds : float
-        Since the beginning of `factorize`.
+        Since the beginning of `factorize`, but for compiling.
     W, H : ndarray
         Copies of the factors, components in their working order.
     """

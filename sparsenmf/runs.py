@@ -4,11 +4,11 @@ Each run has a seed of its own, spawned from the user's, so that no result depen
 many runs there are beside it, or on their order.
 """
 
-import time
 from dataclasses import replace
 
 import numpy as np
 
+from . import clock
 from .arguments import check_flag, check_number, check_random_state
 from .progress import open_progress
 
@@ -55,13 +55,13 @@ class Runs:
             raise TypeError(f"callback must be callable, not {callback!r}")
         self._time_limit, self._callback = time_limit, callback
         self._progress = open_progress(check_flag(progress, "progress"), total, name, "run")
-        self._done, self._started = 0, time.perf_counter()
+        self._done, self._started = 0, clock.seconds()
         self.stop_reason: str | None = None
 
     @property
     def seconds(self):
-        """Since the beginning."""
-        return time.perf_counter() - self._started
+        """Since the beginning, but for compiling."""
+        return clock.seconds() - self._started
 
     def finish(self, model):
         """Note that a run is done, and look whether to go on."""
@@ -85,6 +85,12 @@ def check_options(options, taken=TAKEN):
     for name in taken:
         if options.get(name) is not None:
             raise TypeError(f"{name} cannot be passed on to these fits")
+    for name in ("checkpoint", "resume"):
+        if options.get(name):
+            raise TypeError(
+                f"{name} is for one run of factorize: these are many fits, each of another "
+                f"problem or from another start, and none may go on from another's state"
+            )
     if options.get("missing", "zero") != "zero":
         raise TypeError('missing="unknown" cannot be passed on to these fits')
 

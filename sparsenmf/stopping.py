@@ -1,6 +1,6 @@
 """When to stop, and why it stopped."""
 
-import time
+from . import clock
 
 WINDOW = 5
 """Iterations over which the decrease is judged: with momentum one iteration may gain
@@ -32,7 +32,7 @@ class Stopping:
     time_limit : float or None
         Seconds, from the beginning of `factorize` (initialization included).
     started : float
-        `time.perf_counter` at the beginning.
+        `clock.seconds` at the beginning.
     """
 
     def __init__(self, tol, max_iter, time_limit, started):
@@ -43,7 +43,7 @@ class Stopping:
     def record(self, objective):
         """Note the objective after an iteration, and the seconds since the beginning."""
         # One append: an interrupt falls before it or after it.
-        self.history.append((objective, time.perf_counter() - self._started))
+        self.history.append((objective, clock.seconds() - self._started))
 
     def is_quick(self):
         """Return whether the last iteration took so little time that one more is no matter."""

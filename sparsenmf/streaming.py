@@ -193,7 +193,7 @@ class Stream:
         partials = np.zeros((1, width, width))
         block = np.array([[0, len(self.Ht)]])
         block.flags.writeable = False  # as in `Rows`: another kernel would be compiled for it
-        extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, block, partials)
+        extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, beta, block, partials)
         return add_grams(partials), self.Ht.sum(axis=0, dtype=np.float64)
 
 

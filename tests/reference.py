@@ -20,7 +20,10 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None, me
         for _ in range(max_sweeps):
             change = 0.0
             for r in range(len(row)):
-                if gram[r, r] == 0 or not (free is None or free[r]):
+                if not (free is None or free[r]):
+                    continue
+                if gram[r, r] == 0:  # the penalty is all that it feels
+                    row[r] = 0.0 if l1 > 0 else row[r]
                     continue
                 old = row[r]
                 row[r] = max(0.0, old - (gram[r] @ row - cross[r]) / gram[r, r])
@@ -58,12 +61,17 @@ def sweep_tile(tile, cross, gram, active, move=True):
 
 
 def step_length(row, gradient, gram):
-    """Squared length, in the fit, of the steps that single coordinates would take."""
+    """Squared length, in the fit, of the steps that single coordinates would take.
+
+    Where there is no curvature, twice what the step to zero would gain, as it is elsewhere.
+    """
     total = 0.0
     for r, g in enumerate(gradient):
         if gram[r, r] > 0:
             step = max(0.0, row[r] - g / gram[r, r]) - row[r]
             total += gram[r, r] * step**2
+        elif g > 0:
+            total += 2 * g * row[r]
     return total
 
 
@@ -106,7 +114,7 @@ def optimality(X, W, H):
     return np.sqrt(total) / np.linalg.norm(X)
 
 
-FLOOR = 1e-10  # smallest y, as a share of its x
+FLOOR, POWER_FLOOR = 1e-15, 1e-10  # smallest y, as a share of its x; where powers are taken
 
 
 def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance, free=None, V=None):
@@ -123,19 +131,21 @@ def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance, free=None, V
             row[:] = 0  # nothing is known
         there, sums = (x > 0) & (v > 0), v @ other
         x, B = v[there] * x[there], v[there][:, None] * other[there]
-        y = np.maximum(B @ row, FLOOR * x)
+        y, before = np.maximum(B @ row, FLOOR * x), row.copy()
         first = None
         for sweep in range(max(max_sweeps, 1)):
             change = 0.0
             for r, base in enumerate(sums + l1):
                 old = row[r]
-                if base == 0 or (sweep % 2 and old == 0) or not (free is None or free[r]):
+                if base + l2 == 0 or (sweep % 2 and old == 0) or not (free is None or free[r]):
                     continue
                 g, h = np.sum(x * B[:, r] / y), np.sum(x * (B[:, r] / y) ** 2)
                 new = newton_step(old, g, h, base + l2 * old, l2)
                 if new <= 0 < old:
-                    at_zero = np.maximum(y - old * B[:, r], FLOOR * x)
-                    if np.sum(x * B[:, r] / at_zero) > base:
+                    rest = y - old * B[:, r]
+                    at_zero = np.maximum(rest, FLOOR * x)
+                    needed = ((B[:, r] > 0) & (rest <= 1e-14 * y)).any()
+                    if needed or np.sum(x * B[:, r] / at_zero) > base:
                         new = old * g / (base + l2 * old)
                 new = max(new, 0.0)
                 if max_sweeps:
@@ -147,6 +157,9 @@ def update_rows_kl(X, other, l1, l2, factor, max_sweeps, tolerance, free=None, V
             first = change if first is None else first
             if change <= tolerance**2 * first and sweep % 2 == 0:
                 break
+        a, b = before @ (sums + l1), l2 * before @ before
+        if max_sweeps and not row.any() and x.any() and a + b > 0:  # rounding has taken it to zero
+            row[:] = before * 2 * x.sum() / (a + np.sqrt(a**2 + 4 * b * x.sum()))
         y = np.maximum(B @ row, FLOOR * x)
         objective += np.sum(x * np.log(x / y)) + row @ (sums + l1) + l2 / 2 * row @ row
     return factor, objective, residual
@@ -164,6 +177,27 @@ def newton_step(w, g, h, target, l2):
     return new
 
 
+def beta_divergence(x, y, beta):
+    """The beta divergence of single numbers x > 0 from y > 0, by its definition.
+
+    Where that divides by nearly zero, by (t^e - 1) / e, which has log(t) as its limit.
+    """
+    if beta == 2:
+        return (x - y) ** 2 / 2
+    if abs(beta) < 0.1:
+        t = x / y
+        return y**beta * (t - 1 - quotient(t, beta)) / (1 - beta)
+    if abs(beta - 1) < 0.1:
+        return y ** (beta - 1) * (x * quotient(x / y, beta - 1) - x + y) / beta
+    powers = x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)
+    return powers / (beta * (beta - 1))
+
+
+def quotient(t, e):
+    """(t^e - 1) / e, or its limit."""
+    return np.log(t) if e == 0 else np.expm1(e * np.log(t)) / e
+
+
 def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
     """The beta divergence of X from W H, by its definition, and the penalties."""
     X, W, H = (np.asarray(A, dtype=float) for A in (X, W, H))
@@ -173,12 +207,9 @@ def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
         return 0.5 * np.linalg.norm(X - Y) ** 2 + penalties
     there = X > 0
     x, y = X[there], np.maximum(Y[there], FLOOR * X[there])
-    if beta == 1:
-        return np.sum(x * np.log(x / y) - x) + Y.sum() + penalties
-    if beta == 0:
-        return np.sum(x / y - np.log(x / y) - 1) + penalties
-    total = np.sum(x**beta / (beta - 1) - beta / (beta - 1) * x * y ** (beta - 1))
-    return (total + np.sum(Y[Y > 0] ** beta)) / beta + penalties
+    at_zeros = Y[~there & (Y > 0)]
+    zeros = np.sum(at_zeros**beta) / beta if at_zeros.size else 0.0
+    return np.sum(beta_divergence(x, y, beta)) + zeros + penalties
 
 
 def update_rows_weighted(X, V, other, l1, l2, factor, max_sweeps, tolerance):
@@ -195,9 +226,13 @@ def update_rows_weighted(X, V, other, l1, l2, factor, max_sweeps, tolerance):
         first = None
         for sweep in range(max(max_sweeps, 1)):
             change = 0.0
-            for r in np.flatnonzero(curvature):
+            for r in range(len(row)):
                 old = row[r]
                 if sweep % 2 and old == 0:
+                    continue
+                if curvature[r] == 0:  # the penalty is all that it feels
+                    row[r] = 0.0 if l1 > 0 and max_sweeps else old
+                    change += 0.0 if max_sweeps else 2 * l1 * old
                     continue
                 slope = (v * (x - other @ row)) @ other[:, r] - l1 - l2 * old
                 new = max(0.0, old + slope / curvature[r])
@@ -218,19 +253,10 @@ def weighted_divergence(X, V, W, H, beta):
     for x, v, y in zip(X.ravel(), V.ravel(), (W @ H).ravel(), strict=True):
         if v == 0:
             continue
-        if beta == 2:
-            total += v * (x - y) ** 2 / 2
-        elif x == 0:
+        if x == 0 and beta != 2:
             total += v * y**beta / beta
         else:
-            y = max(y, FLOOR * x)
-            if beta == 1:
-                total += v * (x * np.log(x / y) - x + y)
-            elif beta == 0:
-                total += v * (x / y - np.log(x / y) - 1)
-            else:
-                powers = x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)
-                total += v * powers / (beta * (beta - 1))
+            total += v * beta_divergence(x, y if beta == 2 else max(y, FLOOR * x), beta)
     return total
 
 
@@ -241,7 +267,7 @@ def scale_rows(X, other, beta, l1, l2, factor, V=None):
     """
     V = 1.0 if V is None else V
     X, other, factor = (A.astype(float) for A in (X, other, factor))
-    Y = np.maximum(factor @ other.T, FLOOR * X)
+    Y = np.maximum(factor @ other.T, (FLOOR if beta == 1 else POWER_FLOOR) * X)
     there = X > 0
     ratios = np.zeros_like(X)
     ratios[there] = X[there] * Y[there] ** (beta - 2)

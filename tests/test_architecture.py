@@ -20,6 +20,7 @@ LAYERS = [
     {
         "arguments",
         "checkpoint",
+        "clock",
         "constraints",
         "entries",
         "formats",

@@ -10,7 +10,15 @@ import time
 import numpy as np
 import pytest
 
-from sparsenmf import Factorization, factorize
+from sparsenmf import (
+    Factorization,
+    consensus,
+    factorize,
+    forecast_selection,
+    open_csr,
+    select_n_components,
+    write_csr,
+)
 
 from . import problems
 
@@ -158,25 +166,128 @@ def test_ctrl_c_leaves_a_state_that_goes_on(X, tmp_path):
     assert model.objective == pytest.approx(whole.objective, rel=0.02)
 
 
+def shuffled(X):
+    """The same entries in other rows: nnz, norm and all counts of columns stay."""
+    return X[np.random.default_rng(0).permutation(X.shape[0])]
+
+
+def exchanged(X):
+    """Two values, at the same places, exchanged."""
+    p, q = 0, int(np.argmax(X.data != X.data[0]))
+    X = X.copy()
+    X.data[[p, q]] = X.data[[q, p]]
+    return X
+
+
+START = np.random.default_rng(7).random((9, 200))
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"alpha_W": 0.1}, "made with alpha_W=0.0, not 0.1"),
-        ({"loss": "kullback-leibler"}, "made with loss='frobenius'"),
-        ({"extrapolate": False}, "made with extrapolate=True"),
-        ({"X": 2}, "another matrix or other weights"),
-        ({"sample_weight": np.full(300, 2.0)}, "another matrix or other weights"),
-        ({"n_components": 5}, "its W is not of this problem's shape"),
+        ({"alpha_W": 0.1}, "alpha_W=0.0, not 0.1"),
+        ({"alpha_H": 0.1}, "alpha_H='same', not 0.1"),
+        ({"loss": "kullback-leibler"}, "loss='frobenius', not 'kullback-leibler'"),
+        ({"solver": "mu"}, "solver='cd', not 'mu'"),
+        ({"extrapolate": False}, "extrapolate=True, not False"),
+        ({"max_sweeps": 7}, "max_sweeps=[12], not 7"),
+        ({"low_memory": True}, "low_memory=False, not True"),
+        ({"missing": "unknown"}, "missing=None, not 'unknown'"),
+        ({"n_components": 10}, "n_components=9, not 10"),  # rows of factors have room for 16
+        ({"n_components": 5}, "n_components=9, not 5"),
+        ({"random_state": 1}, "random_state=0, not 1"),
+        ({"random_state": np.random.default_rng(1)}, "other random_state"),
+        ({"random_state": np.random.RandomState(0)}, "other random_state"),
+        ({"H": START}, "init='random', not 'custom', and other H"),
+        ({"init": "nndsvd"}, "init='random', not 'nndsvd'"),
+        ({"sample_weight": np.full(300, 2.0)}, "other sample_weight"),
+        ({"feature_weight": np.arange(200.0)}, "other feature_weight"),
+        ({"seeds": {0: [3]}}, "other seeds"),
+        ({"seeds": {0: [3]}, "seeding": "support"}, "other seeds, and seeding='start'"),
+        ({"X": lambda X: X * 2}, "made with other entries of X[.]"),
+        ({"X": shuffled}, "made with other entries of X[.]"),
+        ({"X": lambda X: X[:, ::-1].tocsr()}, "made with other entries of X[.]"),
+        ({"X": exchanged}, "made with other entries of X[.]"),
+        ({"X": lambda X: X[:299]}, "shape of X='300 x 200', not '299 x 200'"),
+        ({"X": lambda X: X.astype(float)}, "precision of X='float32', not 'float64'"),
     ],
 )
-def test_another_problem_is_refused(X, tmp_path, changed, message):
+def test_another_problem_is_refused_and_the_difference_named(X, tmp_path, changed, message):
     path = tmp_path / "state"
     factorize(X, 9, random_state=0, max_iter=3, checkpoint=path)
     arguments = {"X": X, "n_components": 9, "random_state": 0, **changed}
-    if changed.get("X"):
-        arguments["X"] = X * 2
-    with pytest.raises(ValueError, match=message):
+    if "X" in changed:
+        arguments["X"] = changed["X"](X)
+    with pytest.raises(ValueError, match="state is the checkpoint of another run: .*" + message):
         factorize(**arguments, checkpoint=path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ({"H": START}, {"H": START[::-1]}, "other H[.]"),
+        ({"H": START, "frozen_H": [0]}, {"H": START, "frozen_H": [1]}, "other frozen_H[.]"),
+        ({"seeds": {0: [3]}}, {"seeds": {1: [3]}}, "other seeds[.]"),
+        ({"seeds": {0: [3]}}, {"seeds": {0: [3]}, "seeding": "support"}, "seeding='start', not"),
+        (
+            {"sample_weight": np.arange(1.0, 301)},
+            {"sample_weight": np.arange(300.0, 0, -1)},
+            "other sample_weight[.]",
+        ),
+    ],
+)
+def test_arrays_are_compared_in_their_order(X, tmp_path, first, second, message):
+    path, options = tmp_path / "state", {"random_state": 0, "checkpoint": tmp_path / "state"}
+    factorize(X, 9, max_iter=3, **options, **first)
+    with pytest.raises(ValueError, match=message):
+        factorize(X, 9, resume=True, **options, **second)
+    assert factorize(X, 9, max_iter=5, resume=True, **options, **first).n_iter == 5
+    assert path.exists()
+
+
+def test_weights_of_entries_are_compared(X, tmp_path):
+    weights = X.copy()
+    weights.data = np.linspace(1, 2, X.nnz, dtype=X.dtype)
+    options = {"random_state": 0, "checkpoint": tmp_path / "state", "max_iter": 3}
+    factorize(X, 9, weights=weights, **options)
+    weights.data = weights.data[::-1].copy()
+    with pytest.raises(ValueError, match="other weights[.]"):
+        factorize(X, 9, weights=weights, resume=True, **options)
+
+
+def test_a_store_is_known_by_its_checksums(X, tmp_path):
+    folder = tmp_path / "store"
+    options = {"random_state": 0, "max_iter": 3, "checkpoint": tmp_path / "state"}
+    factorize(write_csr(folder, X), 9, **options)
+    assert factorize(open_csr(folder), 9, resume=True, **{**options, "max_iter": 5}).n_iter == 5
+    with pytest.raises(ValueError, match="made with other entries of X[.]"):
+        factorize(write_csr(tmp_path / "other", shuffled(X)), 9, resume=True, **options)
+    with pytest.raises(ValueError, match="made with X='a store', not 'in memory'"):
+        factorize(X, 9, resume=True, **options)
+    write_csr(folder, X[:1], append=True)
+    with pytest.raises(ValueError, match="shape of X='300 x 200', not '301 x 200'"):
+        factorize(open_csr(folder), 9, resume=True, **options)
+
+
+@pytest.mark.parametrize("make", [int, np.int64, np.random.default_rng, np.random.RandomState])
+def test_the_same_problem_in_another_form_goes_on(X, tmp_path, make):
+    options = {"checkpoint": tmp_path / "state", "resume": True}
+    factorize(X, 6, random_state=make(3), max_iter=3, **options)
+    for form in (X.tocsc(), X.tocoo(), X.toarray()):
+        again = factorize(form, 6, random_state=make(3), max_iter=5, n_threads=2, **options)
+        assert again.n_iter == 5
+
+
+@pytest.mark.parametrize("options", [{"checkpoint": "state"}, {"resume": True}])
+def test_many_fits_have_no_checkpoint(X, options):
+    for fits in (
+        lambda: select_n_components(X, [2, 3], random_state=0, **options),
+        lambda: consensus(X, 3, random_state=0, **options),
+        lambda: forecast_selection(X, [2, 3], **options),
+    ):
+        with pytest.raises(TypeError, match="is for one run of factorize: these are many fits"):
+            fits()
+    assert not os.path.exists("state")
 
 
 def test_damage_is_refused_by_name(X, tmp_path):

@@ -76,6 +76,23 @@ def run_update(
 
 
 @DTYPES
+@pytest.mark.parametrize("max_sweeps", [0, 2])
+def test_coordinates_without_curvature_feel_the_penalty(dtype, max_sweeps, rng):
+    """A component that is zero in the other factor: zero is best with L1, else all is alike."""
+    X, other, factor = make_problem(rng, 6, dtype)
+    other[:, 2] = 0
+    for l1 in (0.0, 0.05):
+        out, statistics, _ = run_update(X, other, factor, max_sweeps=max_sweeps, l1=l1)
+        wide = other.astype(float)
+        gram, penalty = wide.T @ wide, dtype(l1)
+        expected = reference.update_rows(X, wide, gram, penalty, factor, max_sweeps, 0.1)
+        np.testing.assert_allclose(out[:, :6], expected[0], rtol=1e-3, atol=1e-5)
+        np.testing.assert_array_equal(out[:, 2], 0 if l1 and max_sweeps else factor[:, 2])
+        residual = expected[2] if max_sweeps == 0 else 0.0
+        np.testing.assert_allclose(statistics, [expected[1], residual], rtol=1e-4)
+
+
+@DTYPES
 @pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("n_parts", [1, 3])
 def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
@@ -316,7 +333,7 @@ def test_extrapolate_rows_equals_definition(rng, dtype, beta):
     for n_threads in (1, 2, 3):
         partials, result = np.full((4, *2 * current.shape[1:]), np.nan), previous.copy()
         coordinate_descent.extrapolate_rows(
-            n_threads, current, result, dtype(beta), blocks, partials
+            n_threads, current, result, dtype(beta), dtype(0), blocks, partials
         )
         runs.append((result, add_grams(partials)))
     result, gram = runs[0]

@@ -167,6 +167,88 @@ def test_constants_of_the_loss(beta):
     assert make_loss(beta, X.data[:0], X.shape).relative(1.0) == 0
 
 
+NEAR = (1e-3, 1e-6, 1e-9, 1e-11)
+
+ROUNDED = {
+    "itakura-saito": (np.arange(-1, 1, 0.1)[10], -1e-16, 1e-14),
+    "kullback-leibler": (sum([0.1] * 10), 1 + 1e-15, np.float32(1)),
+    "frobenius": (sum([0.1] * 20), 2 - 1e-15),
+}
+
+
+def cases_near(centre):
+    """Betas around one, and a matrix for which it has a divergence."""
+    X, W, H = make_problem(-1 if centre == 0 else 1)
+    betas = [centre + sign * step for step in NEAR for sign in (-1, 1)]
+    return X, W, H, betas + [centre + 0.499, centre + 0.501]
+
+
+@pytest.mark.parametrize("centre", [0, 1, 2])
+@pytest.mark.parametrize("unequal", [None, "weights", "unknown", "both"])
+def test_objectives_and_updates_near_a_named_beta(centre, unequal):
+    """Of the usual form x^beta / beta / (beta - 1) nothing is left near zero and one."""
+    X, W, H, betas = cases_near(centre)
+    options, V = {}, np.ones(X.shape)
+    if unequal in ("weights", "both"):
+        options["weights"] = X.copy()
+        options["weights"].data = np.random.default_rng(1).random(X.nnz) + 0.5
+        V = np.where(X.toarray() > 0, options["weights"].toarray(), 1.0)
+    if unequal in ("unknown", "both"):
+        options["missing"] = "unknown"
+        V = V * (X.toarray() > 0)
+    dense = X.toarray()
+    for beta in betas:
+        new_W = reference.scale_rows(dense, H.T, beta, 0, 0, W, V)
+        new_H = reference.scale_rows(dense.T, new_W, beta, 0, 0, H.T, V.T).T
+        model = run(X, W, H, beta, **options)
+        found_W, found_H = in_order(model, new_W, new_H)
+        np.testing.assert_allclose(found_W, new_W, rtol=1e-9)
+        np.testing.assert_allclose(found_H, new_H, rtol=1e-9)
+        expected = reference.weighted_divergence(dense, V, new_W, new_H, beta)
+        assert model.objective == pytest.approx(expected, rel=1e-9), beta
+        assert model.options["loss"] == beta
+
+
+@pytest.mark.parametrize("centre", [0, 1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_fit_is_continuous_in_beta(centre, dtype):
+    X, W, H, betas = cases_near(centre)
+    X, W, H = (A.astype(dtype) for A in (X, W, H))
+    at = run(X, W, H, centre, max_iter=30)
+    slope = 30 * at.objective  # of the loss, per beta, at most
+    for beta in betas:
+        model, step = run(X, W, H, beta, max_iter=30), abs(beta - centre)
+        if centre == 0 and beta > 0:
+            assert (X.data > 0).all()  # else it is infinite at zero
+        assert (np.diff(model.objective_history) <= 0).all()
+        assert abs(model.objective - at.objective) <= slope * step + 1e-5 * at.objective
+        loss = model.loss(X)
+        expected = reference.divergence(X.toarray(), model.transform(X), model.H, beta)
+        assert loss == pytest.approx(expected, rel=1e-4)
+        if centre < 2 and step < 1e-5:  # that of the Frobenius norm is another measure
+            assert model.optimality == pytest.approx(at.optimality, rel=1e-2, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_a_beta_that_only_rounding_keeps_from_a_name_is_that_one(name):
+    X, _, _ = make_problem(-1)
+    expected = factorize(X, 4, loss=name, random_state=0, max_iter=20)
+    for beta in ROUNDED[name]:
+        model = factorize(X, 4, loss=beta, random_state=0, max_iter=20)
+        assert model.options == expected.options
+        np.testing.assert_array_equal(model.W, expected.W)
+        assert model.objective == expected.objective
+
+
+@pytest.mark.parametrize("beta", [1e-9, 1e-3, 0.3, 0.7])
+def test_zeros_of_X_cost_what_they_do(beta):
+    """Which near beta = 0 is about 1 / beta each: no rounding is left of the rest."""
+    X, W, H = make_problem(1)
+    model = run(X, W, H, beta)
+    expected = reference.divergence(X.toarray(), model.W, model.H, beta)
+    assert model.objective == pytest.approx(expected, rel=1e-12)
+
+
 def test_exponents_are_the_published_ones():
     published = {-1: 1 / 3, 0: 1 / 2, 0.5: 2 / 3, 1: 1, 1.5: 1, 2: 1, 3: 1 / 2}
     for beta, gamma in published.items():

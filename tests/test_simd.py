@@ -175,13 +175,16 @@ def test_rows_are_loaded_and_copied_whole(rng, dtype, n):
 
 
 @DTYPES
-def test_extrapolate_moves_just_these_rows(rng, dtype):
+@pytest.mark.parametrize("least", [0.0, 0.1])
+def test_extrapolate_moves_just_these_rows(rng, dtype, least):
     current, previous = (pad_factor(rng.random((9, 20)), dtype) for _ in range(2))
     expected, again = previous.copy(), previous.copy()
-    simd._extrapolate(expected, current, 2, 7, dtype(0.8))
-    compiled(simd.extrapolate, 5)(again, current, 2, 7, dtype(0.8))
+    simd._extrapolate(expected, current, 2, 7, dtype(0.8), dtype(least))
+    compiled(simd.extrapolate, 6)(again, current, 2, 7, dtype(0.8), dtype(least))
     np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-    assert (expected[2:7] == 0).any()
+    moved = expected[2:7, :20]
+    assert (moved == 0).any() == (least == 0)
+    assert (moved >= dtype(least) * current[2:7, :20]).all()
     np.testing.assert_array_equal(again[[0, 1, 7, 8]], previous[[0, 1, 7, 8]])
 
 
@@ -369,15 +372,21 @@ def test_gathered_strips_and_products(rng, dtype, n_components, nnz):
 def test_move_and_sum(rng, dtype):
     tile, x, y = rng.random((3, 16)).astype(dtype), rng.random(16), rng.random(16)
     x[11:], y[11:], tile[:, 11:] = 0, 1, 0
+    x[3:5] = np.finfo(dtype).smallest_subnormal  # whose floor is zero, as their y
+    y[3:5], tile[2, 3:5], tile[0, 4] = 0, 0, 0
     x, y = x.astype(dtype), y.astype(dtype)
     step = dtype(-0.9)  # some y fall below the floor
     expected = np.maximum(y + step * tile[2], strips.FLOOR * x)
-    ratio = tile[0] / expected
-    sums = np.empty(2, dtype)
-    compiled(strips.move_and_sum, 7)(sums, tile, 2, step, 0, x, y)
-    np.testing.assert_allclose(y, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-    assert (y > 0).all()
-    np.testing.assert_allclose(sums, [(x * ratio).sum(), (x * ratio**2).sum()], rtol=1e-3)
+    steep = strips.STEEP[y.itemsize]
+    ratio = np.full(16, steep)
+    ratio[expected > 0] = np.minimum(tile[0, expected > 0] / expected[expected > 0], steep)
+    wide = x.astype(float) * ratio
+    for call in (compiled(strips.move_and_sum, 7), strips._move_and_sum):
+        moved, sums = y.copy(), np.empty(2, dtype)
+        call(sums, tile, 2, step, 0, x, moved)
+        np.testing.assert_allclose(moved, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        np.testing.assert_allclose(sums, [wide.sum(), (wide * ratio).sum()], rtol=1e-3)
+        assert (moved[:3] > 0).all()
 
 
 @DTYPES

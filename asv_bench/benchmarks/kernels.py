@@ -142,7 +142,8 @@ class ExtrapolateRows(KernelBenchmark):
 
     def time_rows_of_H(self, *_):
         beta = self.dtype.type(0.5)  # of no step, since new_Ht equals Ht, however often
-        self.kernel(self.n_threads, self.Ht, self.new_Ht, beta, self.columns.blocks, self.grams)
+        blocks, none = self.columns.blocks, self.dtype.type(0)
+        self.kernel(self.n_threads, self.Ht, self.new_Ht, beta, none, blocks, self.grams)
 
 
 class MultiplyRows(KernelBenchmark):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import clock
 from ..rows import sum_squares
 from ..solvers.coordinate_descent import CoordinateDescent, exact_gram
 from ..solvers.scale import balance, order_components
@@ -138,6 +139,7 @@ class DistributedDescent(CoordinateDescent):
         blocks = crew.map(tasks.update_block, rows.blocks, factor.blocks, given=given)
         sums = crew.map(tasks.sum_block, rows.blocks, blocks, n_features=rows.shape[1])
         total = crew.add_up(sums)
+        clock.leave_out(total.compiling)
         self._cross[0] = total.cross
         out.blocks, out.gram, out.penalty = blocks, total.gram, total.penalty
         return 0.0, total.residual, total.gram
@@ -167,5 +169,8 @@ def conclude(run, crew):
     """Return W as a dask array and H, in order and balanced."""
     (W, Ht, _), squares = run.current, run.squares_W()[: run.n_components]
     keep = not run.penalty_H.free.all()
-    order, scale, H = order_components(squares, len(W), Ht, keep=keep, balanced=run.balanced)
+    penalties = run.penalty_W.penalty, run.penalty_H
+    order, scale, H = order_components(
+        squares, len(W), Ht, penalties, keep=keep, balanced=run.balanced
+    )
     return W.as_array(order, scale, crew), H

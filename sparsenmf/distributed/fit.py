@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from distributed import Client, get_client
 
-from .. import __version__
+from .. import __version__, clock
 from .._factorize import factorize as factorize_here
 from ..arguments import (
     check_alphas,
@@ -148,7 +147,7 @@ def factorize(
         If data are lost that nobody can make again, or the tasks were cancelled.
     """
     _refuse(others)
-    started = time.perf_counter()
+    started = clock.seconds()
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     stopping = Stopping(
         check_number(tol, "tol"),

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from .. import clock
 from ..initialization import draw_start
 from ..kernels.coordinate_descent import update_rows
 from ..kernels.gram import add_grams
@@ -56,15 +57,20 @@ class Block(NamedTuple):
     gram: np.ndarray
     penalty: float
     residual: float
+    compiling: float = 0.0  # seconds, of the update
 
 
 class Sums(NamedTuple):
-    """What blocks come to: X' W, W' W, the penalty and the KKT residual of W."""
+    """What blocks come to: X' W, W' W, the penalty and the KKT residual of W.
+
+    And the seconds that compiling took where it took longest: workers do so side by side.
+    """
 
     cross: np.ndarray
     gram: np.ndarray
     penalty: float
     residual: float
+    compiling: float
 
 
 def read_rows(store, start, stop):
@@ -105,6 +111,7 @@ def hold(Ht, gram, penalty, max_sweeps):
 
 def update_block(rows, block, given):
     """Return the improved block of W; with no sweeps, the same one with its residual."""
+    before = clock.left_out()
     rows, Ht, W = _frozen(rows), _writeable(given.Ht), _writeable(block.W)
     width, dtype = W.shape[1], W.dtype
     out = empty_factor(W.shape, dtype) if given.max_sweeps else W
@@ -125,20 +132,29 @@ def update_block(rows, block, given):
         partials,
         statistics,
     )
-    return Block(out, add_grams(partials), given.penalty.value(out), float(statistics[:, 1].sum()))
+    return Block(
+        out,
+        add_grams(partials),
+        given.penalty.value(out),
+        float(statistics[:, 1].sum()),
+        clock.left_out() - before,
+    )
 
 
 def sum_block(rows, block, n_features):
     """Return the sums of one block."""
+    before = clock.left_out()
     rows, W = _frozen(rows), _writeable(block.W)
     cross = np.zeros((1, n_features, W.shape[1]), W.dtype)
     scatter_rows(ONE_THREAD, rows, np.array([0, rows.n_rows]), W, cross)
-    return Sums(cross[0], block.gram, block.penalty, block.residual)
+    compiling = block.compiling + clock.left_out() - before
+    return Sums(cross[0], block.gram, block.penalty, block.residual, compiling)
 
 
 def add_sums(left, right):
     """Return the sums of two blocks, or of two halves of all blocks."""
-    return Sums(*(a + b for a, b in zip(left, right, strict=True)))
+    *sums, _ = (a + b for a, b in zip(left, right, strict=True))
+    return Sums(*sums, max(left.compiling, right.compiling))
 
 
 def measure_block(rows, block, given):

@@ -44,6 +44,9 @@ from .simd import (
 )
 from .tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
 
+FAR = 1e18
+"""Step, for each unit of slope, of a coordinate without curvature."""
+
 
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
 def update_rows(
@@ -73,7 +76,8 @@ def update_rows(
     statistics : ndarray of shape (n_blocks, 2), float64
         Overwritten with each block's sum of the row objectives without their constant
         1/2 ||x_i||^2 and, if measured, of the squared KKT residuals: of
-        gram[r, r] * step**2 over the steps that each coordinate would take on its own.
+        gram[r, r] * step**2 over the steps that each coordinate would take on its own, and
+        of twice what it would gain where gram[r, r] is zero.
 
     Notes
     -----
@@ -91,6 +95,8 @@ def update_rows(
         measuring = measure or max_sweeps == 0
         again = value if max_sweeps == 0 else scratch[2 * width + 2]  # rounded otherwise
         invert_diagonal(inverse, gram, penalty.free)
+        if penalty.l1[0] > 0:  # for one row, or for none
+            free_flat(inverse, gram, penalty.free)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
         shift = zero if differ else other.dtype.type(-penalty.l1[0])
@@ -112,6 +118,8 @@ def update_rows(
                 settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
                 if measuring:
                     measure_tile(tile, cross, gram, inverse, n, change, again)
+                    if penalty.l1[0] > 0:
+                        add_flat(change, tile, cross, gram, penalty.free)
                 transpose(held[i - chunk : i - chunk + n_tile], tile, zero)
                 for t in range(n):
                     objective, residual = objective + value[t], residual + change[t]
@@ -123,12 +131,13 @@ def update_rows(
 
 
 @kernel
-def extrapolate_rows(current, previous, beta, blocks, gram_partials):
-    """Set previous <- max(0, current + beta * (current - previous)), and sum its gram matrix.
+def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
+    """Extrapolate a factor into `previous`, and sum the gram matrix of the result.
 
-    The momentum step of Ang & Gillis 2019 ("Accelerating nonnegative matrix
-    factorization algorithms using extrapolation", equation 7), projected. With
-    beta = 0 it copies; if both are one array, it is left alone.
+    previous <- max(least * current, current + beta * (current - previous)): the momentum step
+    of Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization algorithms using
+    extrapolation", equation 7), projected. With beta = 0 it copies; if both are one array, it
+    is left alone. With least > 0, no positive entry becomes zero.
     """
     alone = current.ctypes.data == previous.ctypes.data
     for block in prange(blocks.shape[0]):
@@ -139,9 +148,32 @@ def extrapolate_rows(current, previous, beta, blocks, gram_partials):
             chunk_end = min(chunk + GRAM_CHUNK, last)
             ask_rows(current, chunk_end, GRAM_CHUNK)
             if not alone:
-                extrapolate(previous, current, chunk, chunk_end, beta)
+                extrapolate(previous, current, chunk, chunk_end, beta, least)
             if gram_partials.shape[0] > 0:
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
+
+
+@inner
+def free_flat(inverse, gram, free):
+    """Give coordinates without curvature, which an L1 penalty takes to zero, a long step.
+
+    Their component is zero in the other factor, so that the penalty is all that they feel.
+    """
+    for r in range(inverse.shape[0]):
+        if free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:
+            inverse[r] = FAR
+
+
+@inner
+def add_flat(change, tile, cross, gram, free):
+    """Add twice what coordinates without curvature would gain by a step to zero.
+
+    It is what curvature * step**2 is for the others.
+    """
+    for r in range(gram.shape[0]):
+        if free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:
+            for t in range(change.shape[0]):
+                change[t] -= 2 * min(cross[r, t], 0) * tile[r, t]
 
 
 @inner

@@ -18,6 +18,7 @@ from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.ufunc import parallel as numba_parallel
 
+from .. import clock
 from ..background import undisturbed
 from .cache import attach_cache
 from .pieces import in_pieces
@@ -107,13 +108,18 @@ def _compile_lazily(body, twin, parallel):
 
 
 def _shield(dispatcher):
-    """Let no Ctrl-C into a compilation.
+    """Let no Ctrl-C into a compilation, and let the clock stand still.
 
-    It would leave numba with half of its registries, and every later one would fail.
+    Ctrl-C would leave numba with half of its registries, and every later one would fail.
     """
     compile_for_args = getattr(dispatcher, "_compile_for_args", None)
     if compile_for_args is not None:  # numba's private name
-        dispatcher._compile_for_args = functools.partial(undisturbed, compile_for_args)
+        dispatcher._compile_for_args = functools.partial(_prepare, compile_for_args)
+
+
+def _prepare(function, *args):
+    with clock.stopped():
+        return undisturbed(function, *args)
 
 
 @contextmanager
@@ -123,7 +129,7 @@ def _numba_threads(n_threads):
         yield
         return
     if not numba_parallel._is_initialized:
-        undisturbed(numba.get_num_threads)  # starts the threads
+        _prepare(numba.get_num_threads)  # starts the threads
     before, wanted = numba.get_num_threads(), min(n_threads, config.NUMBA_NUM_THREADS)
     if wanted == before:
         yield

@@ -22,7 +22,9 @@ One to the left can; it is taken if the objective provably falls: no curvature b
 and w - d exceeds (h + l2) / (1 - d / w)^2. Else the step is that of the multiplicative
 update, w g / T, which never raises the objective (Lee & Seung 2001); and a coordinate
 that would pass zero becomes zero if the derivative there is not negative. So the
-objective falls with every step, without ever being computed.
+objective falls with every step, without ever being computed. A coordinate without which some
+y would be zero, where x is not, never becomes zero: the objective would be infinite. As y is
+known up to rounding only, `is_needed` asks whether anything beyond rounding would be left.
 
 The arrays that the kernels share are those of `kernels.coordinate_descent`.
 """
@@ -43,6 +45,8 @@ STRIP_ITEMS = 2**19
 gathered a vector of components at a time, anew in every sweep."""
 
 SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own precision
+
+NOISE = 16  # units of rounding in y, after some moves
 
 
 @kernel(per_block=("statistics",), work=sparse_work)
@@ -105,6 +109,8 @@ def update_rows_kl(
                 rows.indices, start, stop, other, max_sweeps, tolerance,
             )  # fmt: skip
             residual += change if max_sweeps == 0 else 0.0
+            if max_sweeps > 0 and not any_positive(row):
+                rescale(row, factor[i], x, targets, l1, l2)
             copy_values(out[i], row)
             if want_objective:
                 dot_rows(y, row, rows.indices, start, stop, other)
@@ -217,7 +223,7 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
     change, step, moved = 0.0, row.dtype.type(0), 0
     for r in range(row.shape[0]):
         old = np.float64(row[r])
-        if not movable[r] or sums[r] + l1 == 0 or (skip_zeros and old == 0):
+        if not movable[r] or sums[r] + l1 + l2 == 0 or (skip_zeros and old == 0):
             continue  # held, of no effect, or at rest
         move_and_sum(pair, strips, moved, step, r, x, y)
         g, h, target = np.float64(pair[0]), np.float64(pair[1]), sums[r] + l1 + l2 * old
@@ -228,8 +234,8 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
         if new <= 0:
             copy_values(spare, y)
             move_and_sum(pair, strips, r, -row[r], r, x, spare)
-            if pair[0] > sums[r] + l1:  # at zero it would want to come back
-                new = old * g / target
+            if pair[0] > sums[r] + l1 or is_needed(strips[r], x, spare, y):
+                new = max(old * g / target, np.float64(np.finfo(row.dtype).tiny))
         new = max(new, 0.0)
         if move:
             rounded = row.dtype.type(new)
@@ -239,6 +245,43 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
             change += (target - g) * (old - new)
     move_and_sum(pair, strips, moved, step, moved, x, y)
     return change
+
+
+@inner
+def is_needed(strip, x, without, y):
+    """Return whether y would be zero somewhere without a component, but for rounding."""
+    limit, needed = y.dtype.type(NOISE * np.finfo(y.dtype).eps), False
+    for p in range(y.shape[0]):
+        needed |= x[p] > 0 and strip[p] > 0 and without[p] <= limit * y[p]
+    return needed
+
+
+@inner
+def any_positive(row):
+    """Return whether a row has an entry above zero."""
+    found = False
+    for r in range(row.shape[0]):
+        found |= row[r] > 0
+    return found
+
+
+@inner
+def rescale(row, before, x, sums, l1, l2):
+    """Set a row that rounding has made zero to the best multiple of what it was before.
+
+    Where x is not zero, no minimum is at zero. But y is known up to rounding of the largest y on
+    the way: a row that shrinks by many orders of magnitude may lose its last coordinate by it.
+    """
+    total = linear = square = 0.0
+    for p in range(x.shape[0]):
+        total += x[p]
+    for r in range(row.shape[0]):
+        w = np.float64(before[r])
+        linear, square = linear + w * (sums[r] + l1), square + l2 * w * w
+    if total > 0 and linear + square > 0:
+        multiple = 2 * total / (linear + np.sqrt(linear * linear + 4 * square * total))
+        for r in range(row.shape[0]):
+            row[r] = multiple * before[r]
 
 
 @inner

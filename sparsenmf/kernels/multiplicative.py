@@ -18,6 +18,7 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
+from ..losses import NEAR_ZERO
 from .entries import allow, whole_vectors
 from .gather import dot_rows, gather_rows, scatter_row
 from .gram import GRAM_CHUNK
@@ -30,9 +31,12 @@ from .strips import FLOOR
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
 TILE = 32  # rows that share a chunk of columns
 
+POWER_FLOOR = 1e-10
+"""`FLOOR` of losses other than Kullback-Leibler's, which raise it to powers."""
+
 POWER = 100  # multiply-adds that take as long as raising a number to a power
 
-UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
+UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)  # the last for beta = 1 only
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
@@ -114,11 +118,10 @@ def scale_rows_beta(
         May be `factor` itself. Written to by the updates only.
     mode : `UPDATE`, `OBJECTIVE`, `RESIDUAL` or `UPDATE_AND_OBJECTIVE`
     statistics : ndarray of shape (n_blocks, 2), float64
-        Overwritten with each block's divergence before the update, without what depends on
-        x alone (`OBJECTIVE`), and its sum of the decreases that the updates promise to
-        first order (else). The divergence is the sum of -x y^(beta - 1) / (beta - 1) over the
-        nonzeros and of y^beta / beta over all entries; for beta = 1 of x log(x / y) and
-        y; for beta = 0 of x / y and log(y).
+        Overwritten with each block's divergence before the update, but for the constant of
+        `losses.make_loss` (`OBJECTIVE`), and its sum of the decreases that the updates promise
+        to first order (else). The divergence is summed as `everywhere` over all entries and
+        `divergence`, the rest, over the nonzeros; for beta = 1 as y and x log(x / y).
 
     Notes
     -----
@@ -143,7 +146,7 @@ def scale_rows_beta(
                 add_parts(numerators[t], earlier, tile + t)
             if beta != 1:
                 objective += sum_everywhere(
-                    denominators, factor, tile, n, other, beta, floor, y, part
+                    denominators, factor, tile, n, other, beta, floor, mode, y, part
                 )
             for t in range(n):
                 l1, l2 = allow(movable, penalty, tile + t)
@@ -239,7 +242,7 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
         if mode == OBJECTIVE:
             continue
         for p in range(n):
-            y_p = max(y[p], y.dtype.type(FLOOR) * x[p])
+            y_p = max(y[p], y.dtype.type(floor_share(beta)) * x[p])
             y[p] = x[p] / y_p if beta == 1 else x[p] * power(np.float64(y_p), beta - 2)
         gather_rows(part, y, rows.indices[start:stop], 0, n, other)
         for r in range(part.shape[0]):
@@ -248,21 +251,51 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
 
 
 @inner
-def divergence(x, y, beta):
-    """Return what the divergence of x from y has at nonzeros only, beta other than 1."""
-    y = max(y, FLOOR * x)
-    if beta == 0:
-        return x / y + np.log(y)
-    return -x * power(y, beta - 1) / (beta - 1)
+def floor_share(beta):
+    """Return the smallest y that is told from zero in an update, as a share of its x."""
+    return FLOOR if beta == 1 else POWER_FLOOR
 
 
 @inner
-def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, y, part):
-    """Sum the denominators of some rows over all columns, and return the sum of y^beta / beta.
+def quotient(y, exponent):
+    """Return (y^exponent - 1) / exponent, to rounding near an exponent of zero: there log(y)."""
+    return np.log(y) if exponent == 0 else np.expm1(exponent * np.log(y)) / exponent
+
+
+@inner
+def divergence(x, y, beta):
+    """Return what the divergence of a nonzero x from y has beside `everywhere`; not for beta = 1.
+
+    Each form is continuous in beta where it is used: no difference of large numbers is left
+    near beta = 0 and 1, where the usual one is divided by both.
+    """
+    y = max(y, FLOOR * x)
+    if beta >= NEAR_ZERO:
+        return x * power(y, beta - 1) * (quotient(x / y, beta - 1) - 1) / beta
+    rest = (quotient(x, beta) + 1 - x * power(y, beta - 1)) / (beta - 1)
+    return rest if beta > 0 else rest + quotient(y, beta)
+
+
+@inner
+def everywhere(y, beta):
+    """Return what the divergence of any x from y has, but for 1 / beta at a zero of X.
+
+    For beta <= 0 nothing: there are no zeros, and `divergence` is all of it.
+    """
+    if beta >= NEAR_ZERO:
+        return y**beta / beta
+    return quotient(y, beta) if beta > 0 else 0.0
+
+
+@inner
+def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, mode, y, part):
+    """Sum the denominators of some rows over all columns; or return `everywhere`, by mode.
 
     A chunk of columns, which stays in cache, is taken for all of these rows.
     """
     places, objective = np.arange(CHUNK), 0.0
+    if mode == OBJECTIVE and beta <= 0:
+        return objective
     for t in range(n_rows):
         for r in range(denominators.shape[1]):
             denominators[t, r] = 0
@@ -271,10 +304,12 @@ def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, y, p
         n = columns.shape[0]
         for t in range(n_rows):
             dot_rows(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
+            if mode == OBJECTIVE:
+                for p in range(n):
+                    objective += everywhere(np.float64(y[p]), beta)
+                continue
             for p in range(n):
-                raised = power(max(np.float64(y[p]), floor), beta - 1)
-                objective += np.float64(y[p]) * raised / beta if beta != 0 else 0.0
-                y[p] = raised
+                y[p] = power(max(np.float64(y[p]), floor), beta - 1)
             gather_rows(part, y, places, 0, n, columns)
             for r in range(part.shape[0]):
                 denominators[t, r] += part[r]

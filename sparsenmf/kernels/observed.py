@@ -160,12 +160,15 @@ def sweep_observed(
         curvature = diagonal + pair[1]
         if not curvature > 8 * np.finfo(row.dtype).eps * diagonal:
             curvature = 0.0  # what rounding has left of nothing
-        if not curvature + l2 > np.finfo(row.dtype).tiny:
-            continue  # of no effect
-        slope = pair[0] - product[r] - l1 - l2 * old
-        new = max(old + slope / (curvature + l2), 0.0)
+        if curvature + l2 > np.finfo(row.dtype).tiny:
+            slope = pair[0] - product[r] - l1 - l2 * old
+            new = max(old + slope / (curvature + l2), 0.0)
+        else:  # the penalty, if there is one, is all that it feels
+            new = 0.0 if l1 > 0 else old
         if not move:
             change += (curvature + l2) * (new - old) ** 2
+            if not curvature + l2 > np.finfo(row.dtype).tiny:
+                change += 2 * l1 * (old - new)
             continue
         rounded = row.dtype.type(new)
         step, row[r] = rounded - row[r], rounded

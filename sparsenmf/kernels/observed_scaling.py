@@ -15,6 +15,8 @@ from .multiplicative import (
     UPDATE,
     beta_work,
     divergence,
+    everywhere,
+    floor_share,
     power,
     scaled,
     smallest,
@@ -70,7 +72,7 @@ def scale_rows_observed(
                     objective += weight * factor[i, r] * denominators[0, r]
             else:
                 objective += sum_everywhere(
-                    denominators, factor, i, 1, other, beta, floor, lines[0], sizes[0]
+                    denominators, factor, i, 1, other, beta, floor, mode, lines[0], sizes[0]
                 )
             objective += sum_observed(
                 numerators, denominators[0], rows, i, factor, other, beta, floor, mode, lines, sizes
@@ -102,9 +104,9 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
             x_p, y_p = np.float64(rows.data[start + p]), np.float64(y[p])
             if mode == OBJECTIVE:
                 v = np.float64(excess[p]) + rows.absent
-                objective += entry_loss(x_p, y_p, v, rows.absent, beta, least)
+                objective += entry_loss(x_p, y_p, v, rows.absent, beta)
                 continue
-            y_p = max(y_p, FLOOR * x_p, least)
+            y_p = max(y_p, floor_share(beta) * x_p, least)
             x[p] = x[p] * power(y_p, beta - 2) if x[p] > 0 else 0.0
             excess[p] = excess[p] * power(y_p, beta - 1) if excess[p] != 0 else 0.0
         if mode == OBJECTIVE:
@@ -119,14 +121,12 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
 
 
 @inner
-def entry_loss(x, y, v, absent, beta, least):
+def entry_loss(x, y, v, absent, beta):
     """Return what a stored entry adds to what `y` counts as a zero entry, where that counts."""
     if beta == 2:
         return 0.5 * (v * (x - y) * (x - y) - absent * y * y)
     if beta == 1:
         ratio = x * np.log(x / max(y, FLOOR * x)) if x > 0 else 0.0
         return v * ratio + (v - absent) * y
-    at_nonzero = v * divergence(x, max(y, least), beta) if x > 0 else 0.0
-    if beta == 0:
-        return at_nonzero
-    return at_nonzero + (v - absent) * y * power(max(y, least), beta - 1) / beta
+    at_nonzero = v * divergence(x, y, beta) if x > 0 else 0.0
+    return at_nonzero + (v - absent) * everywhere(y, beta)

@@ -9,9 +9,9 @@ A block for whose scratch arrays there is no memory ends early, and numba's thre
 the error. So every block must have written its statistics.
 """
 
-import time
-
 import numpy as np
+
+from .. import clock
 
 LONG = 500_000_000
 """Multiply-adds for each thread, from which a call is cut: a tenth of a second to one."""
@@ -54,12 +54,12 @@ def in_pieces(run, args, per_block, work, n_threads):
         stop = start + step
         if n_blocks - stop < n_threads:  # too few to be worth a piece
             stop = n_blocks
-        began = time.perf_counter()
+        began = clock.seconds()
         try:
             run(*(args if stop - start >= n_blocks else _part(args, per_block, start, stop)))
         except SystemError as error:  # "returned a result with an exception set"
             raise MemoryError(NO_MEMORY) from error
-        seconds = max(time.perf_counter() - began, 1e-9)
+        seconds = max(clock.seconds() - began, 1e-9)
         step = n_threads * max(1, int(step * SECONDS / seconds) // n_threads)
         start = stop
     if (written == UNWRITTEN).any():

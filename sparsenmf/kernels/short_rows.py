@@ -185,10 +185,13 @@ def sweep_short(
             curvature = curvature if curvature > resolution * diagonal else zero
             curvature += weights[1, t]
             slope = pair[0, t] - product[r, t] - weights[0, t] - weights[1, t] * old
-            there = active[t] > 0 and movable[r, t] and curvature > least
-            there = there and not (skip_zeros and old == 0)
+            there = active[t] > 0 and movable[r, t] and not (skip_zeros and old == 0)
+            flat = there and not curvature > least and weights[0, t] > 0
+            there = there and curvature > least
             new = max(old + slope / curvature, zero) if there else old
+            new = zero if flat else new  # the penalty is all that it feels
             change[t] += curvature * (new - old) * (new - old)
+            change[t] += 2 * weights[0, t] * old if flat and not move else zero
             steps[t] = new - old if move else zero
             tile[r, t] = new if move else old
         if gram.shape[0] > 0:

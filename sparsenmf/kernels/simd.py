@@ -126,21 +126,25 @@ def load_row(code, x, data, start, stop):
         b.store(b.load(code.at(source, p)), code.at(x.data, p))
 
 
-def _extrapolate(previous, current, start, stop, beta):
+def _extrapolate(previous, current, start, stop, beta, least):
     now, before = current[start:stop], previous[start:stop]
-    before[:] = np.maximum(now + beta * (now - before), 0)
+    before[:] = np.maximum(now + beta * (now - before), least * now)
 
 
 @vector_code()
 @meaning(_extrapolate)
-def extrapolate(code, previous, current, start, stop, beta):
-    """Set previous <- max(0, current + beta * (current - previous)), rows start to stop."""
+def extrapolate(code, previous, current, start, stop, beta, least):
+    """Set previous <- max(least * current, current + beta * (current - previous)).
+
+    In rows start to stop.
+    """
     b, width = code.b, code.length(current, 1)
-    factor = code.splat(beta)
+    factor, share = code.splat(beta), code.splat(least)
     with code.offsets(b.mul(start, width), b.mul(stop, width)) as offset:
         now, place = code.load(code.at(current.data, offset)), code.at(previous.data, offset)
         value = code.add_product(factor, b.fsub(now, code.load(place)), now)
-        code.store(b.select(b.fcmp_ordered("<", value, code.zeros), code.zeros, value), place)
+        bound = b.fmul(share, now)
+        code.store(b.select(b.fcmp_ordered("<", value, bound), bound, value), place)
 
 
 def _clear_gram(total):

@@ -16,8 +16,13 @@ from llvmlite import ir
 from .gather import gathered_rows
 from .vector_code import meaning, vector_code
 
-FLOOR = 1e-10
-"""Smallest y that is told from zero, as a share of its x: keeps x / y finite."""
+FLOOR = 1e-15
+"""Smallest y that is told from zero, as a share of its x: keeps x / y finite. A word that stands
+once among 1e12 others has a y of 1e-12 at the optimum, which must not count as zero."""
+
+STEEP = {4: 1e18, 8: 1e150}
+"""Largest ratio of a strip to its y, by the size of a number: its square is finite. Where X has
+values of about one, entries of X below 1e-18 are thus as good as zero in single precision."""
 
 
 def _gather_strips(strips, column, indices, start, stop, other):
@@ -48,7 +53,9 @@ def gather_strips(code, strips, column, indices, start, stop, other):
 
 def _move_and_sum(sums, strips, moved, step, r, x, y):
     y[:] = np.maximum(y + step * strips[moved], FLOOR * x)
-    ratio = strips[r] / y
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        ratio = strips[r] / y
+    ratio = np.where(ratio < STEEP[y.itemsize], ratio, STEEP[y.itemsize]).astype(y.dtype)
     sums[0], sums[1] = (x * ratio).sum(), (x * ratio * ratio).sum()
 
 
@@ -58,12 +65,15 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
     """Finish the move of one component, and sum the derivatives for the next.
 
     y <- max(y + step * strips[moved], FLOOR * x), then sums[0] = sum of x * ratio and
-    sums[1] = sum of x * ratio**2, with ratio = strips[r] / y. One pass, and one division,
-    for all of it. (Components by number: a view of a strip would be counted, atomically.)
+    sums[1] = sum of x * ratio**2, with ratio = strips[r] / y, but at most `STEEP`. One pass, and
+    one division, for all of it. (Components by number: a view of a strip would be counted,
+    atomically.)
     """
     b = code.b
     steps = code.splat(step)
-    floor = ir.Constant(code.vector, [FLOOR] * code.lanes)
+    floor, steep = (
+        ir.Constant(code.vector, [value] * code.lanes) for value in (FLOOR, STEEP[code.itemsize])
+    )
     before, strip = code.row(strips, moved), code.row(strips, r)
 
     def add(p, totals):
@@ -74,6 +84,7 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
         new = b.select(b.fcmp_ordered("<", new, least), least, new)
         code.store(new, place)
         ratio = b.fdiv(code.load(code.at(strip, p)), new)
+        ratio = b.select(b.fcmp_ordered("<", ratio, steep), ratio, steep)  # NaN too
         weighted = b.fmul(values, ratio)
         return [b.fadd(totals[0], weighted), code.add_product(weighted, ratio, totals[1])]
 
@@ -118,20 +129,27 @@ def move_and_fit(code, sums, strips, moved, step, r, x, excess, y):
 
 
 def _sum_log_ratios(total, x, y):
-    ratio = np.divide(x, np.maximum(y, FLOOR * x), out=np.ones_like(x), where=x > 0)
+    least = np.maximum(FLOOR * x, np.finfo(x.dtype).tiny)
+    ratio = np.divide(x, np.maximum(y, least), out=np.ones_like(x), where=x > 0)
     total[0] = (x * np.log(ratio)).sum()
 
 
 @vector_code()
 @meaning(_sum_log_ratios)
 def sum_log_ratios(code, total, x, y):
-    """total[0] = sum of x log(x / max(y, FLOOR * x)); where x is zero, zero."""
-    b = code.b
-    one, floor = (ir.Constant(code.vector, [value] * code.lanes) for value in (1.0, FLOOR))
+    """total[0] = sum of x log(x / max(y, FLOOR * x)); where x is zero, zero.
+
+    FLOOR * x is at least the smallest normal number.
+    """
+    b, smallest = code.b, float(np.finfo(f"f{code.itemsize}").tiny)
+    one, floor, tiny = (
+        ir.Constant(code.vector, [value] * code.lanes) for value in (1.0, FLOOR, smallest)
+    )
 
     def add(p, totals):
         values = code.load(code.at(x.data, p))
         product, least = code.load(code.at(y.data, p)), b.fmul(values, floor)
+        least = b.select(b.fcmp_ordered("<", least, tiny), tiny, least)
         product = b.select(b.fcmp_ordered("<", product, least), least, product)
         there = b.fcmp_ordered(">", values, code.zeros)
         ratio = b.select(there, b.fdiv(values, product), one)

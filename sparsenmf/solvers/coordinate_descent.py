@@ -89,7 +89,8 @@ class CoordinateDescent(Alternation):
     def _sum_gram(self, factor, spare, beta, blocks):
         """Extrapolate a factor into `spare`, which may be itself, and return its gram matrix."""
         partials = self._partials[: len(blocks)]
-        extrapolate_rows(self.n_threads, factor, spare, factor.dtype.type(beta), blocks, partials)
+        beta, least = factor.dtype.type(beta), factor.dtype.type(0)
+        extrapolate_rows(self.n_threads, factor, spare, beta, least, blocks, partials)
         return add_grams(partials)
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):

@@ -10,6 +10,10 @@ from .alternation import Alternation, check_overflow
 SWEEP_TOLERANCE = 0.1
 """Inner sweeps on a row end when one moves it less than this share of the first."""
 
+LEAST_SHARE = 0.1
+"""Momentum leaves at least this share of each entry of H: were one zero, W H could be zero where X
+is not, which no step could mend once W and H had followed."""
+
 
 class ColumnSums(Alternation):
     """A solver whose updates know the other factor by the sums of its columns."""
@@ -18,7 +22,8 @@ class ColumnSums(Alternation):
         self._no_grams = np.empty((0, width, width))
 
     def _extend(self, Ht, spare, beta):
-        extrapolate_rows(self.n_threads, Ht, spare, beta, self.columns.blocks, self._no_grams)
+        least, blocks = Ht.dtype.type(LEAST_SHARE), self.columns.blocks
+        extrapolate_rows(self.n_threads, Ht, spare, beta, least, blocks, self._no_grams)
         return self._sum_columns(spare, self.columns)
 
     def _sum_columns(self, factor, rows):
@@ -32,6 +37,22 @@ class ColumnSums(Alternation):
 
 class KullbackLeibler(ColumnSums):
     """Scalar Newton steps on each row, with inner sweeps."""
+
+    def _allocate(self, width):
+        super()._allocate(width)
+        self._reach_columns(self.current.Ht)
+
+    def _reach_columns(self, Ht):
+        """Give columns of X that no component has at the start a share in each that may move.
+
+        Where W H is zero and X is not, with zeros in both factors, no step of either would
+        change that, and the loss would stay infinite.
+        """
+        free = self.penalty_H.free & self.penalty_W.free
+        missing = np.flatnonzero(~Ht[:, free].any(axis=1) & (np.diff(self.columns.indptr) > 0))
+        if missing.size:
+            allowed = free & (self.penalty_H.support[missing] if len(self.penalty_H.support) else True)
+            Ht[missing] += np.where(allowed, Ht.mean(axis=0), 0)
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):
         fit, _ = self._run(

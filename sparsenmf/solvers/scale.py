@@ -30,10 +30,11 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
     return np.exp2(np.where(np.isfinite(exponent), exponent, 0.0))
 
 
-def order_components(squares_W, n_samples, Ht, *, keep=False, balanced=False):
+def order_components(squares_W, n_samples, Ht, penalties, *, keep=False, balanced=False):
     """Return H without padding, the heaviest component first, or in their order.
 
-    Balanced, the entries of both factors are of about the same size.
+    Balanced, the entries of both factors are of about the same size. What one factor has of a
+    component that is zero in the other means nothing, and becomes zero.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def order_components(squares_W, n_samples, Ht, *, keep=False, balanced=False):
         Squared lengths of the columns of W.
     n_samples : int
     Ht : ndarray of shape (n_features, width)
+    penalties : (Penalty, Penalty)
+        Of W and H. They tell what may become zero, and would change nothing but W and H.
     keep, balanced : bool
 
     Returns
@@ -61,6 +64,9 @@ def order_components(squares_W, n_samples, Ht, *, keep=False, balanced=False):
     if balanced:
         scale = balance(squares_W, squares_Ht, n_samples, len(Ht)).astype(Ht.dtype)[order]
         H *= scale[:, None]
+    idle_W, idle_H = (penalty.idle()[order] for penalty in penalties)
+    scale[idle_W & (squares_Ht[order] == 0)] = np.inf  # what is divided by it becomes zero
+    H[idle_H & (squares_W[order] == 0)] = 0
     return order, scale, H
 
 
