@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .names import check_vocabulary
 from .storage import (
     DAMAGE,
     DEFLATE_MOST,
@@ -183,7 +184,18 @@ def read_vocabulary(path):
 
 
 def write_vocabulary(path, terms):
-    """Write terms to a UTF-8 file, one on each line, whole or not at all."""
+    """Write terms to a UTF-8 file, one on each line, whole or not at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no terms, or one has a line break: the terms after it would be read one
+        column too late.
+    """
+    terms = check_vocabulary(terms)
+    for place, term in enumerate(terms):
+        if "\n" in term or "\r" in term:
+            raise ValueError(f"terms[{place}] has a line break, in a file with a term on each line")
     with open_whole(path) as file:
         file.write("".join(f"{term}\n" for term in terms).encode())
 

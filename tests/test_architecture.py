@@ -21,6 +21,7 @@ LAYERS = [
         "arguments",
         "checkpoint",
         "constraints",
+        "names",
         "entries",
         "formats",
         "rows",

@@ -10,7 +10,8 @@ from string import Template
 import numpy as np
 
 from .. import __version__
-from ..arguments import check_integer, check_labels, check_path, check_vocabulary
+from ..arguments import check_integer, check_path
+from ..names import check_names, check_vocabulary
 from ..similarity import topic_layout, topic_similarity
 from ..storage import open_whole
 from ..survey import survey
@@ -40,7 +41,7 @@ def write_report(
     path = check_path(path, "path")
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     if documents is not None:
-        documents = check_labels(documents, model.n_samples, "documents")
+        documents = check_names(documents, model.n_samples, "documents")
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, not {title!r}")
     if details is not None and not isinstance(details, dict):
@@ -60,7 +61,6 @@ def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
     """Return what is shown of each topic, a list of `Topic`."""
     similarity = topic_similarity(model.H)
     np.fill_diagonal(similarity, 0.0)
-    documents = getattr(documents, "iloc", documents)  # a Series is looked up by position
     topics = []
     for r, weights in enumerate(model.H):
         columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from .._factorize import factorize
-from ..arguments import check_choice, check_integer, check_labels
+from ..arguments import check_choice, check_integer
 from ..factorization import Factorization
+from ..names import by_position, check_names
 from ..texts import shorten
 from ..validation import check_matrix
 from .bridges import show_topics, to_pyldavis
@@ -114,7 +115,7 @@ class Topics:
     def _counts(self, texts, measure):
         """Return what coherence is measured by: documents x terms, or words in their order."""
         if measure != "c_v":
-            return {"X": self.vectorizer.transform(texts), "measure": measure}
+            return {"X": self.vectorizer.transform(_check_texts(texts)), "measure": measure}
         if tuple(self.vectorizer.ngram_range) != (1, 1):
             raise ValueError('"c_v" looks for single words, and there are terms of several words')
         prepare, split = self.vectorizer.build_preprocessor(), self.vectorizer.build_tokenizer()
@@ -198,12 +199,14 @@ def find_topics(
     >>> sorted(topics.topic_table(n_terms=1)["terms"])
     [['cat'], ['stocks']]
     """
+    texts = _check_texts(texts)
     X, vectorizer = weigh_texts(
         texts, weighting, min_df, max_df, stop_words, ngrams, max_terms, token_pattern
     )
-    if titles is None:
-        titles = [shorten(text) for text in texts]
-    check_labels(titles, X.shape[0], "titles")
+    titles = [None] * len(texts) if titles is None else check_names(titles, len(texts), "titles")
+    titles = [
+        shorten(x) if title is None else title for x, title in zip(texts, titles, strict=True)
+    ]
     terms = vectorizer.get_feature_names_out()
     model = factorize(X, n_topics, vocabulary=terms, **factorize_options)
     return Topics(model, terms, titles, vectorizer)
@@ -225,9 +228,7 @@ def weigh_texts(
     """
     sklearn_text = _import_sklearn()
     check_choice(weighting, "weighting", WEIGHTINGS)
-    if isinstance(texts, str):
-        raise TypeError("texts must be a sequence of strings, not one string")
-    texts = list(texts)
+    texts = _check_texts(texts)
     if not texts:
         raise ValueError("there are no texts")
     for i, text in enumerate(texts):
@@ -259,6 +260,11 @@ def weigh_texts(
         raise ValueError(
             f"{len(texts):,} texts with min_df={min_df} and max_df={max_df} leave no terms: {error}"
         ) from error
+
+
+def _check_texts(texts):
+    """Return texts as a list; an iterator, which find_topics reads once, is one too."""
+    return by_position(list(texts) if hasattr(texts, "__next__") else texts, "texts", "strings")
 
 
 def weigh_counts(X):

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_flag, check_integer, check_labels, check_vocabulary
+from ..arguments import check_flag, check_integer
 from ..factorization import Factorization
+from ..names import check_names, check_vocabulary
 from ..survey import survey
 from ..texts import shorten
 from ..toplists import heaviest
@@ -88,7 +89,7 @@ def term_table(
     for r, weights in enumerate(model.H):
         order = heaviest(weights, n)
         table["topic"] += [r + 1] * len(order)
-        table["term"] += [str(vocabulary[j]) for j in order]
+        table["term"] += [vocabulary[j] for j in order]
         table["weight"] += list(weights[order])
     return table
 
@@ -126,7 +127,7 @@ def document_table(
     strongest = shares.argmax(axis=1)
     table = {
         "document": list(range(1, len(shares) + 1)),
-        "title": [str(title) for title in titles],
+        "title": titles,
         "topic": [
             r + 1 if some else None for r, some in zip(strongest.tolist(), total > 0, strict=True)
         ],
@@ -217,6 +218,9 @@ def document_mass(model):
 
 
 def _titles(model, titles):
+    """Return the titles as a list; documents without one have a number."""
     if titles is None:
-        return [f"document {i}" for i in range(1, model.n_samples + 1)]
-    return check_labels(titles, model.n_samples, "titles")
+        titles = [None] * model.n_samples
+    else:
+        titles = check_names(titles, model.n_samples, "titles")
+    return [f"document {i}" if title is None else title for i, title in enumerate(titles, 1)]
