@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .names import check_vocabulary
+from .names import check_vocabulary, component_names
 from .storage import (
     DAMAGE,
     DEFLATE_MOST,
@@ -229,7 +229,7 @@ def write_factor(path, W):
     ----------
     path : str or path-like
         ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz`), or as in
-        `write_table`, with the columns "nmf0", "nmf1", ...
+        `write_table`, with the columns "topic_1", "topic_2", ...
     W : ndarray of shape (n_samples, n_components)
 
     Raises
@@ -240,7 +240,7 @@ def write_factor(path, W):
     path = Path(path)
     check_writable(path, FACTOR_SUFFIXES)
     if path.suffix in TABLE_SUFFIXES:
-        write_table(path, {f"nmf{r}": W[:, r] for r in range(W.shape[1])})
+        write_table(path, dict(zip(component_names(W.shape[1]), W.T, strict=True)))
         return
     with open_whole(path) as file:
         if path.suffix == ".npy":

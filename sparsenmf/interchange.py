@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .names import as_text, check_labels, check_vocabulary
+from .names import as_text, check_labels, check_vocabulary, component_names
 
 OBSM, VARM, UNS = "X_nmf", "nmf", "nmf"
 """Where W, H and the record of the run are in an AnnData."""
@@ -46,8 +46,7 @@ def to_frame(model, which="H", labels=None):
     except ImportError as error:
         raise ImportError("to_frame needs pandas: pip install pandas") from error
 
-    # As the estimator's get_feature_names_out.
-    components = pd.Index([f"nmf{r}" for r in range(model.n_components)], name="component")
+    components = pd.Index(component_names(model.n_components), name="component")
     if which == "H":
         if labels is not None:
             labels = check_vocabulary(labels, model.n_features)

@@ -66,6 +66,11 @@ def check_labels(labels, n, name, *, owner="W has {} rows"):
     return labels
 
 
+def component_names(n_components):
+    """Return the names of components in tables: "topic_1" is the first, as it is in all texts."""
+    return [f"topic_{number}" for number in range(1, n_components + 1)]
+
+
 def by_position(values, name, what="values"):
     """Return what a one-dimensional sequence holds as a list, the first one first.
 

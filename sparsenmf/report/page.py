@@ -35,7 +35,7 @@ LEAST_SIMILAR = 0.1  # cosine below which they are not
 
 
 def write_report(
-    model, path, vocabulary, documents, title, n_terms, n_documents, n_characters, details
+    model, path, vocabulary, documents, title, n_terms, n_documents, n_characters, details, X=None
 ):
     """Write the page of a `Factorization`; see `Factorization.report`."""
     path = check_path(path, "path")
@@ -50,7 +50,7 @@ def write_report(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     n_characters = check_integer(n_characters, "n_characters", least=10)
 
-    found = survey(model, n_documents)
+    found = survey(model, n_documents, X)
     topics = make_topics(model, vocabulary, documents, found, n_terms, n_characters)
     page = lay_out(model, topics, found, title, details or {})
     with open_whole(path) as file:
@@ -75,7 +75,7 @@ def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
                 count=int(found.counts[r]),
                 rows=[i + 1 for i in found.documents[r]],
                 texts=["" if text is None else show(text, n_characters) for text in texts],
-                parts=found.parts[r],
+                matches=found.matches[r],
                 similar=[int(s) for s in near if similarity[r, s] >= LEAST_SIMILAR],
             )
         )

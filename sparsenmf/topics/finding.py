@@ -37,16 +37,19 @@ class Topics:
         The rows of ``model.W``.
     vectorizer : sklearn.feature_extraction.text.CountVectorizer or TfidfVectorizer
         Fitted: ``model.transform(vectorizer.transform(texts))`` are the topics of new texts.
+    X : csr_matrix of shape (n_texts, n_terms), or None
+        The weights of the words that the model was fitted to.
     """
 
     model: Factorization
     terms: np.ndarray
     titles: Any
     vectorizer: Any
+    X: Any = None
 
     def topic_table(self, n_terms=10, n_documents=2):
         """See `sparsenmf.topic_table`."""
-        return topic_table(self.model, self.terms, self.titles, n_terms, n_documents)
+        return topic_table(self.model, self.terms, self.titles, n_terms, n_documents, self.X)
 
     def term_table(self, n_terms=None):
         """See `sparsenmf.term_table`."""
@@ -130,10 +133,10 @@ class Topics:
         documents : sequence of str, optional
             Default: the titles.
         **options : Any
-            title, n_terms, n_documents, n_characters, details.
+            title, n_terms, n_documents, n_characters, details, X.
         """
         documents = self.titles if documents is None else documents
-        self.model.report(path, self.terms, documents, **options)
+        self.model.report(path, self.terms, documents, **{"X": self.X, **options})
 
     def __repr__(self):
         return f"{format_topics(self.topic_table())}\n{self.model!r}"
@@ -209,7 +212,7 @@ def find_topics(
     ]
     terms = vectorizer.get_feature_names_out()
     model = factorize(X, n_topics, vocabulary=terms, **factorize_options)
-    return Topics(model, terms, titles, vectorizer)
+    return Topics(model, terms, titles, vectorizer, X)
 
 
 def weigh_texts(

@@ -8,6 +8,7 @@ from ..arguments import check_choice, check_integer
 from ..components import Components
 from ..factorization import Factorization
 from ..names import check_labels, check_vocabulary, is_missing
+from ..normalized import component_masses
 from ..toplists import check_topics, top_columns
 from .coherence import topic_coherence
 from .tables import document_mass
@@ -115,7 +116,7 @@ def topic_sizes(model: Factorization, by: str = "total") -> np.ndarray:
         strongest = mass.argmax(axis=0)[mass.any(axis=0)]
         sizes = np.bincount(strongest, minlength=model.n_components).astype(float)
     else:
-        sizes = model.W.sum(axis=0, dtype=np.float64) * model.H.sum(axis=1, dtype=np.float64)
+        sizes = component_masses(model)
     return sizes / (sizes.sum() or 1.0)
 
 

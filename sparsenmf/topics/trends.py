@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arguments import check_choice
 from ..factorization import Factorization
-from ..names import check_labels
+from ..names import check_labels, component_names
 from .quality import encode
 from .tables import document_mass
 
@@ -67,7 +67,7 @@ def topics_over(
         codes, names = np.where(codes < 0, len(names), codes), [*names, None]
     sums = _sums(document_mass(model), codes, len(names), values)
     counts = np.bincount(codes, minlength=len(names))
-    topics = {f"topic_{r + 1}": column.tolist() for r, column in enumerate(sums.T)}
+    topics = dict(zip(component_names(model.n_components), sums.T.tolist(), strict=True))
     return {"group": names, "documents": counts.tolist(), **topics}
 
 
