@@ -8,6 +8,7 @@ far more rows than columns is also the faster way: the sums stay in cache, W wou
 """
 
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class BlockRows:
         self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
-        self.norms = None  # sum and length of each row of the source, once surveyed
+        self.norms: Any = None  # sum and length of each row of the source, once surveyed
         self._surveys = False
 
     def __iter__(self):
