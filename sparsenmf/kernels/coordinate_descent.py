@@ -94,9 +94,7 @@ def update_rows(
         change, value = scratch[2 * width], scratch[2 * width + 1]
         measuring = measure or max_sweeps == 0
         again = value if max_sweeps == 0 else scratch[2 * width + 2]  # rounded otherwise
-        invert_diagonal(inverse, gram, penalty.free)
-        if penalty.l1[0] > 0:  # for one row, or for none
-            free_flat(inverse, gram, penalty.free)
+        set_rates(inverse, gram, penalty)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
         shift = zero if differ else other.dtype.type(-penalty.l1[0])
@@ -118,8 +116,7 @@ def update_rows(
                 settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
                 if measuring:
                     measure_tile(tile, cross, gram, inverse, n, change, again)
-                    if penalty.l1[0] > 0:
-                        add_flat(change, tile, cross, gram, penalty.free)
+                    add_flat(change, tile, cross, gram, penalty)
                 transpose(held[i - chunk : i - chunk + n_tile], tile, zero)
                 for t in range(n):
                     objective, residual = objective + value[t], residual + change[t]
@@ -154,24 +151,26 @@ def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
 
 
 @inner
-def free_flat(inverse, gram, free):
-    """Give coordinates without curvature, which an L1 penalty takes to zero, a long step.
+def set_rates(inverse, gram, penalty):
+    """Set the step that each coordinate takes for each unit of slope.
 
-    Their component is zero in the other factor, so that the penalty is all that they feel.
+    Where there is no curvature, the component is zero in the other factor, and an L1 penalty is
+    all that the coordinate feels: it goes to zero, however far that is.
     """
-    for r in range(inverse.shape[0]):
-        if free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:
+    invert_diagonal(inverse, gram, penalty.free)
+    for r in range(inverse.shape[0] if penalty.l1[0] > 0 else 0):  # for one row, or for none
+        if penalty.free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:
             inverse[r] = FAR
 
 
 @inner
-def add_flat(change, tile, cross, gram, free):
+def add_flat(change, tile, cross, gram, penalty):
     """Add twice what coordinates without curvature would gain by a step to zero.
 
     It is what curvature * step**2 is for the others.
     """
-    for r in range(gram.shape[0]):
-        if free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:
+    for r in range(gram.shape[0] if penalty.l1[0] > 0 else 0):
+        if penalty.free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:
             for t in range(change.shape[0]):
                 change[t] -= 2 * min(cross[r, t], 0) * tile[r, t]
 
