@@ -304,7 +304,7 @@ def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, mode
         n = columns.shape[0]
         for t in range(n_rows):
             dot_rows(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
-            if mode == OBJECTIVE or mode == UPDATE_AND_OBJECTIVE:
+            if mode in (OBJECTIVE, UPDATE_AND_OBJECTIVE):
                 for p in range(n):
                     objective += everywhere(np.float64(y[p]), beta)
             if mode == OBJECTIVE:
