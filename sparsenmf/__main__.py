@@ -1,10 +1,12 @@
 """The `sparsenmf` command, also as ``python -m sparsenmf``."""
 
+import os
 import sys
 
 
 def main():
     """Run the command line, or say in one line what it needs."""
+    occupy_descriptors()
     try:
         from .cli import group
 
@@ -15,6 +17,17 @@ def main():
         sys.exit("The sparsenmf command needs click: pip install 'sparsenmf[cli]'")
     except KeyboardInterrupt:  # before the command has begun, or after it
         sys.exit(130)
+
+
+def occupy_descriptors():
+    """Open nothing where a standard stream is closed.
+
+    Else the next file that is opened would have its number, and get what is meant for it.
+    """
+    opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    while opened < 3:
+        opened = os.open(os.devnull, os.O_RDWR)
+    os.close(opened)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from .arguments import (
     check_integer,
     check_n_components,
     check_number,
-    check_path,
     check_random_state,
     check_sweeps,
     check_threads,
@@ -26,6 +25,7 @@ from .finishing import RowFinish
 from .initialization import check_start
 from .kernels.threads import resolve_threads
 from .losses import check_loss, loss_name
+from .outputs import check_run_outputs
 from .penalties import make_penalties
 from .rows import padded_width
 from .runs import keep_best
@@ -219,10 +219,10 @@ default "frobenius"
 
     Notes
     -----
-    Components are ordered by weight, heaviest first; with frozen or seeded ones they stay
-    in their places. What the objective does not tell, the scale between W and H, is chosen
-    so that the entries of both are of about the same size, but for frozen components and
-    ``extrapolate=False``.
+    Components are ordered by their share of the sum of W H, heaviest first; with frozen or
+    seeded ones they stay in their places. The first one is topic 1 of all tables and pictures.
+    What the objective does not tell, the scale between W and H, is chosen so that the entries
+    of both are of about the same size, but for frozen components and ``extrapolate=False``.
 
     An iteration costs about ``4 * nnz * n_components`` multiply-adds. Memory beyond X:
     its transpose, and twice the factors (see `estimate_memory`).
@@ -310,7 +310,7 @@ default "frobenius"
         weights=entries.weights, sample_weight=weights.samples, feature_weight=weights.features,
         frozen_W=frozen_W, frozen_H=frozen_H, seeds=seeds, seeding=seeding,
     )  # fmt: skip
-    W_path = None if W_path is None else check_path(W_path, "W_path")
+    W_path = check_run_outputs(arguments)
     W_folder = None if W_path is None else W_path.parent
 
     arranged = arrange(

@@ -8,7 +8,9 @@ import scipy.sparse as sp
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_array, check_is_fitted
+
+    from .estimator_input import DTYPES, validate_input
 except ImportError as error:
     raise ImportError(
         "sparsenmf's estimators need scikit-learn 1.6 or newer: pip install 'sparsenmf[sklearn]' "
@@ -18,20 +20,12 @@ except ImportError as error:
 from ._factorize import factorize
 from .formats import as_csr
 
-DTYPES = [np.float64, np.float32]
-
 
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What the estimators share: everything that needs no more than H."""
 
     def _validate(self, X, *, reset):
-        if sp.issparse(X) and X.ndim == 2:
-            X = as_csr(X, "X")  # scikit-learn has scipy read what it has not checked
-        return validate_data(
-            self, X, reset=reset, accept_sparse=("csr", "csc"), dtype=DTYPES,
-            ensure_non_negative=reset,
-            ensure_all_finite="allow-nan" if self._allows_nan else True,
-        )  # fmt: skip
+        return validate_input(self, X, reset=reset, allow_nan=self._allows_nan)
 
     @property
     def _allows_nan(self):
@@ -158,6 +152,7 @@ default "frobenius"
     shuffle               shuffles coordinates       ignored
     transform             limited by max_iter        each row until it has converged
     threads               BLAS only                  n_threads
+    name of an output     "nmf0" is components_[0]   the same: topic 1 of tables and files
     ====================  =========================  ====================================
 
     Examples

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .market import CheckedText, read_header
+from .names import check_vocabulary, component_names
+from .outputs import check_outputs
 from .storage import (
     DAMAGE,
     DEFLATE_MOST,
@@ -88,7 +91,7 @@ def _load(suffix, file, path):
             raise ImportError("reading .h5ad needs anndata: pip install anndata") from error
 
         try:
-            return anndata.read_h5ad(path).X
+            return anndata.read_h5ad(path)
         except OSError:
             raise
         except Exception as error:  # of a class that is not public, for what it does not know
@@ -117,49 +120,17 @@ def check_size(file, n_bytes):
 def _read_matrix_market(file, size):
     import scipy.io
 
-    n_rows, n_columns, n_entries, form, _, symmetry = scipy.io.mminfo(GuardedText(file))
-    if form == "array" and symmetry == "general":
-        n_entries = n_rows * n_columns  # scipy's product overflows
+    header = read_header(file)
+    dense = header.form == "array"
+    n_entries = math.prod(header.sizes) if dense else header.sizes[-1]
     # scipy makes arrays for what is announced: it takes two bytes a number, at the least.
-    if n_entries * (2 if form == "array" else 4) > size + 2:
+    if n_entries * (2 if dense and header.symmetry == "general" else 1 if dense else 4) > size + 2:
         raise ValueError(f"it announces {n_entries:,} entries, more than it can have")
-    # Either would have scipy write outside of its arrays.
-    if 0 in (n_rows, n_columns) or (symmetry != "general" and n_rows != n_columns):
-        raise ValueError(f"it cannot be {n_rows} x {n_columns} and {symmetry}")
-    file.seek(0)
-    text = GuardedText(file)
-    X = scipy.io.mmread(text)
-    text.check()
-    return X
-
-
-class GuardedText:
-    """A file for scipy's reader of MatrixMarket, which needs a newline at the end and no NUL.
-
-    Without, it runs past the end of its memory where a number is not one (scipy 1.17), and
-    ends the process; and it passes over what follows a number on its line.
-    """
-
-    def __init__(self, file):
-        self._file, self._end, self._problem = file, b"", None
-
-    def read(self, size=-1):
-        """Return the next bytes, and a newline after the last."""
-        content = self._file.read(size)
-        if b"\0" in content:
-            self._problem = "it has NUL bytes"
-        if content:
-            self._end = content[-1:]
-        elif self._end not in b"\n":  # also not when it has been asked for, or nothing came
-            if self._end not in b"0123456789. \t\r":
-                self._problem = "it ends in the middle of a number"
-            self._end = content = b"\n"
-        return content.replace(b"\0", b"?")
-
-    def check(self):
-        """Raise if it was not a whole text."""
-        if self._problem:
-            raise ValueError(self._problem)
+    text = CheckedText(file, header)
+    try:
+        return scipy.io.mmread(text)
+    finally:
+        text.check()
 
 
 def read_vocabulary(path):
@@ -183,7 +154,18 @@ def read_vocabulary(path):
 
 
 def write_vocabulary(path, terms):
-    """Write terms to a UTF-8 file, one on each line, whole or not at all."""
+    """Write terms to a UTF-8 file, one on each line, whole or not at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no terms, or one has a line break: the terms after it would be read one
+        column too late.
+    """
+    terms = check_vocabulary(terms)
+    for place, term in enumerate(terms):
+        if "\n" in term or "\r" in term:
+            raise ValueError(f"terms[{place}] has a line break, in a file with a term on each line")
     with open_whole(path) as file:
         file.write("".join(f"{term}\n" for term in terms).encode())
 
@@ -217,7 +199,7 @@ def write_factor(path, W):
     ----------
     path : str or path-like
         ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz`), or as in
-        `write_table`, with the columns "nmf0", "nmf1", ...
+        `write_table`, with the columns "topic_1", "topic_2", ...
     W : ndarray of shape (n_samples, n_components)
 
     Raises
@@ -227,8 +209,9 @@ def write_factor(path, W):
     """
     path = Path(path)
     check_writable(path, FACTOR_SUFFIXES)
+    check_outputs([("path", path)], [("W", W)])
     if path.suffix in TABLE_SUFFIXES:
-        write_table(path, {f"nmf{r}": W[:, r] for r in range(W.shape[1])})
+        write_table(path, dict(zip(component_names(W.shape[1]), W.T, strict=True)))
         return
     with open_whole(path) as file:
         if path.suffix == ".npy":
@@ -262,6 +245,7 @@ def write_table(path, columns):
     """
     path = Path(path)
     check_writable(path)
+    check_outputs([("path", path)], columns.items())
     if len({len(column) for column in columns.values()}) > 1:
         lengths = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
         raise ValueError(f"columns differ in length: {lengths}")
@@ -277,10 +261,25 @@ def write_table(path, columns):
 
 def write_delimited(file, columns, delimiter=","):
     """Write a table, as in `write_table`, to an open text file."""
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(Lines(file), delimiter=delimiter)
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
         writer.writerow("; ".join(cell) if isinstance(cell, list) else cell for cell in row)
+
+
+class Lines:
+    """A file that ends lines with a newline alone, for a `csv.writer` that ends them with two.
+
+    Told to end them so itself, it leaves a carriage return within a cell without quotes before
+    Python 3.13, and whoever reads the file takes it for the end of a line.
+    """
+
+    def __init__(self, file):
+        self._file = file
+
+    def write(self, line):
+        """Write a line."""
+        self._file.write(line.removesuffix("\r\n") + "\n")
 
 
 def _import_parquet():

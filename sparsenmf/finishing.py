@@ -5,10 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .components import Components
+from .normalized import row_norms
 from .sources import is_store
 from .weights import Weights
 
 CHUNK = 1024  # rows of a store looked at together
+
+MEMORY_CHUNK = 2**16  # rows of a matrix in memory: what is computed from them is a copy
 
 
 class RowFinish(NamedTuple):
@@ -43,11 +46,15 @@ class RowFinish(NamedTuple):
         components = Components(H=H, options=self.options, feature_weight=self.weights.features)
 
         def finish(start, part):
-            step = CHUNK if is_store(self.X) else len(part)
+            step = CHUNK if is_store(self.X) else MEMORY_CHUNK
             for first in range(0, len(part), step):
                 self._finish(components, start + first, part[first : first + step])
 
         return finish
+
+    def measure(self, run):
+        """Return the sum and the length of each row of X; a store's were noted on the way."""
+        return run.rows.norms if is_store(self.X) else row_norms(self.X)
 
     def _finish(self, components, start, part):
         stop = start + len(part)

@@ -1,5 +1,7 @@
 """Matrices in any of scipy's formats as CSR, their index arrays checked before scipy reads them."""
 
+import numbers
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -159,12 +161,36 @@ def real_values(data, name):
         raise TypeError(f"{name} has masked values: fill them first")
     kind, size = data.dtype.kind, data.dtype.itemsize
     if kind not in "fbiu":
-        raise TypeError(
-            f"{name} must hold real numbers (floats, integers or booleans), not {data.dtype}: "
-            f"convert it with {name}.astype(float)"
-        )
+        _raise_not_real(data, name)
     data = _native(data)
     if kind == "f" and size not in (4, 8):
         with np.errstate(over="ignore"):  # what is too large is reported as infinite
             data = data.astype(np.float32 if size < 4 else np.float64)
     return data
+
+
+def _raise_not_real(data, name):
+    """Say what there is instead of real numbers."""
+    advice = {
+        "c": "take its absolute values, or .real",
+        "m": "turn times into numbers first",
+        "M": "turn dates into numbers first",
+        "O": "if all are numbers, convert it with .astype(float)",
+    }.get(data.dtype.kind, "texts must be counted first; numbers as text: .astype(float)")
+    example = ""
+    if data.dtype.kind in "OSUTV" and data.size:
+        odd = (
+            place
+            for place, value in np.ndenumerate(data)
+            if not isinstance(value, numbers.Real | np.bool_)
+        )
+        place = next(odd, (0,) * data.ndim)
+        value = data[place]
+        is_text = isinstance(value, str | bytes | None)
+        shown = repr(data.item(place)) if is_text else type(value).__name__
+        shown = shown if len(shown) <= 40 else f"{shown[:40]}..."
+        example = f", such as {shown} at {list(place)}"
+    raise TypeError(
+        f"{name} must hold real numbers (floats, integers or booleans), not {data.dtype}"
+        f"{example}: {advice}"
+    )

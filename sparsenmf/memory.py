@@ -1,5 +1,6 @@
 """How much memory a factorization will need, before it runs."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,13 +8,20 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arguments import check_integer
+from .entries import check_missing
 from .formats import INT32_MAX
 from .losses import check_beta
 from .rows import begins_in_single, count_blocks, count_parts, is_tall, padded_width
 
-RUNTIME = 13 * 2**20
-"""What the compiled kernels and the thread pool add to a process in which numba is
-already imported (measured)."""
+MIB = 2**20
+
+WEIGHT_BYTES = 5 * 8  # of a sample or a feature: its weight, scales and penalties
+
+FEW = 10  # iterations, of which none is in double precision where the first is in single
+
+RUNTIME, FIRST_KERNEL, IMPORTS = 13 * MIB, 61 * MIB, 63 * MIB
+"""What a process gets beyond the arrays (measured): the kernels that a run needs, from the cache,
+and the threads; before the first of all kernels, what numba loads for it; and numba itself."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +31,17 @@ class MemoryEstimate:
     Attributes
     ----------
     conversion : int
-        A canonical CSR copy of X, where X is not one already.
+        A canonical CSR copy of X, where X is not one already, and one with its weights.
     transpose : int
-        The transpose of X, or, where there is none, the sums of X' W.
+        The transpose of X and of `weights`, or, where there is none, the sums of X' W.
     factors : int
         W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
         for the Kullback-Leibler loss without a transpose.
     workspace : int
-        Gram matrices of the blocks of rows, and the compiled code; for the first iterations of
-        a run in double precision X and its transpose in single, without their indices, and what
-        is left of its factors in single when those in double have come.
+        Gram matrices of the blocks of rows, and the compiled code, with numba itself where this
+        process has not loaded it yet; for the first iterations of a run in double precision X and
+        its transpose in single, without their indices, and what is left of its factors in single
+        when those in double have come.
     """
 
     conversion: int
@@ -60,8 +69,17 @@ def estimate_memory(
     dtype: Any = None,
     low_memory: bool = False,
     loss: str | float = "frobenius",
+    solver: str | None = None,
+    max_iter: int = 200,
+    sample_weight: Any = None,
+    feature_weight: Any = None,
+    weights: Any = None,
+    missing: str = "zero",
 ) -> MemoryEstimate:
     """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
+
+    Of a call in this process, with compiled kernels in the cache: compiling them takes 20 to
+    100 MiB more, once.
 
     Parameters
     ----------
@@ -78,7 +96,15 @@ def estimate_memory(
         As in `factorize`; matrices much taller than wide are treated so in any case, with the
         Frobenius loss.
     loss : str or float, default "frobenius"
-        As in `factorize`.
+        As in `factorize`, and so are the following.
+    solver : {"cd", "mu"}, optional
+    max_iter : int, default 200
+        A run in double precision that begins in single is taken to end there if it has at most
+        ten iterations.
+    sample_weight, feature_weight : array-like, optional
+        Only whether there are any is looked at, and of the next one as well.
+    weights : scipy.sparse matrix or array, optional
+    missing : {"zero", "unknown"}, default "zero"
 
     Returns
     -------
@@ -87,46 +113,88 @@ def estimate_memory(
 
     Raises
     ------
-    ValueError
-        If neither X nor both shape and nnz are given, or there is no such loss.
+    TypeError, ValueError
+        If neither X nor both shape and nnz are given, or an argument is not what it should be.
 
     Examples
     --------
     >>> from sparsenmf import estimate_memory
-    >>> print(estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000))
-    242 MiB beyond X (conversion 0, transpose 37, factors 192, workspace 13)
+    >>> forecast = estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000)
+    >>> forecast.factors // 2**20, forecast.transpose // 2**20
+    (192, 36)
     """
     n_components = check_integer(n_components, "n_components", least=1)
-    conversion = False
+    max_iter = check_integer(max_iter, "max_iter", least=1)
+    beta, unknown = check_beta(loss), check_missing(missing)
+    kept, conversion = None, 0
     if X is not None:
         if not sp.issparse(X):
             raise TypeError("X must be a scipy.sparse matrix; for others pass shape and nnz")
         shape, nnz = X.shape, X.nnz
+        kept = X.dtype if X.format == "csr" else None
         if dtype is None:
             dtype = X.dtype if X.dtype.kind == "f" and X.dtype.itemsize >= 4 else np.float32
-        conversion = X.format != "csr" or X.dtype != dtype
-    if shape is None or nnz is None:
-        raise ValueError("pass X, or both shape and nnz")
-    dtype = np.dtype(np.float32 if dtype is None else dtype)
+    shape, nnz = check_size(shape, nnz)
+    dtype = check_precision(np.float32 if dtype is None else dtype)
     n_samples, n_features = shape
-    entry = dtype.itemsize + (4 if max(shape) <= INT32_MAX else 8)
+    index = 4 if max(*shape, nnz) <= INT32_MAX else 8
+    copy = nnz * (dtype.itemsize + index) + index * (n_samples + 1)
+    if X is not None and kept != dtype:  # of a csr matrix the indices are shared
+        conversion = copy if kept is None else nnz * dtype.itemsize
+    weighted = zip((sample_weight, feature_weight), shape, strict=True)
+    sizes = [size for weight, size in weighted if weight is not None]
+    if sizes:
+        conversion += copy + WEIGHT_BYTES * sum(sizes)
     width = padded_width(n_components, dtype)
-    transpose = nnz * entry + 8 * (n_features + 1)
-    beta = check_beta(loss)
-    in_blocks = low_memory or (beta == 2 and is_tall(shape, nnz))
-    copies_of_W = 3 if in_blocks and beta == 1 else 2
+    plain = weights is None and not unknown
+    descends = beta == 2 and solver != "mu" and plain
+    in_blocks = low_memory or (descends and is_tall(shape, nnz))
     if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
-    factor = width * dtype.itemsize  # a row of one
-    factors = (copies_of_W * n_samples + 2 * n_features) * factor
-    # The second pair of factors comes when X in single precision has gone.
-    single = 8 * nnz, factors // 2
-    if in_blocks:  # and only then the first pair, of which one is still there in single
-        single = 4 * nnz - factors // 2, factors // 4
-    begins = beta == 2 and not low_memory and begins_in_single(dtype, nnz, n_components)
-    return MemoryEstimate(
-        conversion=nnz * entry + 8 * (n_samples + 1) if conversion else 0,
-        transpose=transpose,
-        factors=factors,
-        workspace=count_blocks(n_components) * width**2 * 8 + RUNTIME + begins * max(single),
-    )
+    else:
+        transpose = nnz * (dtype.itemsize + index) + 8 * (n_features + 1)
+        transpose += 0 if weights is None else nnz * dtype.itemsize
+    copies_of_W = 3 if in_blocks and beta == 1 else 2
+    factors = (copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize
+    workspace = count_blocks(n_components) * width**2 * 8 + runtime()
+    if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
+        # X in single precision beside both pairs in it, then the second pair in double, which
+        # comes when X has gone; in blocks, first X and both pairs in single alone, then both in
+        # double and one of the others.
+        pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
+        single = [8 * nnz + pairs - factors // 2, factors // 2]
+        if in_blocks:
+            single = [4 * nnz + pairs - factors - transpose // 2, factors // 4]
+            if max_iter <= FEW:
+                single.pop()
+        workspace += max(single)
+    return MemoryEstimate(conversion, transpose, factors, workspace)
+
+
+def runtime():
+    """Return what this process will get beyond the arrays."""
+    jit = sys.modules.get("sparsenmf.kernels.jit")
+    if jit is None:
+        return RUNTIME + FIRST_KERNEL + (0 if "numba" in sys.modules else IMPORTS)
+    return RUNTIME if jit.has_run() else RUNTIME + FIRST_KERNEL
+
+
+def check_size(shape, nnz):
+    """Return a shape and a number of entries that a matrix can have."""
+    if shape is None or nnz is None:
+        raise ValueError("pass X, or both shape and nnz")
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise TypeError(f"shape must be (n_samples, n_features), not {shape!r}")
+    n_samples, n_features = (check_integer(size, "each size in shape", least=1) for size in shape)
+    nnz = check_integer(nnz, "nnz", least=0)
+    if nnz > n_samples * n_features:
+        raise ValueError(f"nnz is {nnz}, but {n_samples} x {n_features} has fewer entries")
+    return (n_samples, n_features), nnz
+
+
+def check_precision(dtype):
+    """Return float32 or float64."""
+    dtype = np.dtype(dtype)
+    if dtype.name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64, not {dtype}")
+    return dtype

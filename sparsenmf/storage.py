@@ -16,13 +16,18 @@ NumPy's is the same thing, so ``numpy.load(path)["W"]`` works too. Its members:
     n_features). The header says whether rows (C order) or columns come first.
 ``objective_history.npy``, ``time_history.npy``
     float64, one number for each iteration; the times are in seconds.
+``sample_norms.npy``
+    Of the type of W, of shape (n_samples, 2): the sum and the length of each row of X. Not
+    there if they are not known.
 """
 
 import contextlib
+import io
 import json
 import math
 import os
 import secrets
+import stat
 import tempfile
 import tokenize
 import zipfile
@@ -36,6 +41,8 @@ FORMAT = 1
 METADATA = "factorization.json"
 
 DEFLATE_MOST = 1032  # bytes that one compressed byte can stand for
+
+NAME_BEGINNING = 20  # characters
 
 DAMAGE = (
     # What zipfile, json, numpy and a constructor raise on a file that is not what it should be.
@@ -95,12 +102,14 @@ def open_whole(path):
     """
     check_folder(path)
     path = Path(os.path.realpath(path))  # the file that a link points to, not the link
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if path.exists() and not path.is_file():
         with open(path, "wb") as file:
-            yield file
+            yield Sink(file)
         return
-    # Opened by name, not by mkstemp, so that the file gets the usual permissions.
-    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    # Opened by name, not by mkstemp, so that the file gets the usual permissions. A name may be
+    # as long as the system allows: not all of it is in the temporary one.
+    beginning = path.name[:NAME_BEGINNING]
+    temporary = path.with_name(f".{beginning}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -111,6 +120,21 @@ def open_whole(path):
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+class Sink(io.RawIOBase):
+    """A device or a pipe: one can only go on writing, whatever it says of places in it."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def writable(self):
+        """Tell that it takes bytes."""
+        return True
+
+    def write(self, content):
+        """Write bytes."""
+        return self._file.write(content)
 
 
 def map_scratch(folder, n_bytes):
@@ -145,11 +169,24 @@ def write_rows(path, shape, dtype, pieces):
     return np.load(path, mmap_mode="r")
 
 
-def check_folder(path):
-    """Raise FileNotFoundError if the folder in which a file is to be written is not there."""
+def check_folder(path, name="cannot save"):
+    """Raise if a file of this name could not be in its folder, before there is one to write.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    OSError
+        If it is a folder itself, or its name is too long.
+    """
     folder = Path(path).parent
     if not folder.is_dir():
-        raise FileNotFoundError(f"cannot save {path}: there is no folder {folder}")
+        raise FileNotFoundError(f"{name} {path}: there is no folder {folder}")
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise IsADirectoryError(f"{name} {path}: it is a folder")
+    except FileNotFoundError:
+        pass
 
 
 def is_archive(path):

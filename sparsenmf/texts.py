@@ -106,6 +106,8 @@ def _open_text(path, newline):
         with open(path, **options) as file:
             yield file
         return
+    if getattr(sys.stdin, "buffer", None) is None or sys.stdin.closed:
+        raise OSError("the standard input is closed: there is nothing to read")
     file = io.TextIOWrapper(sys.stdin.buffer, **options)
     try:
         yield file

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .formats import as_csr, index_type, real_values
+from .frames import holds_numbers, is_frame, read_frame
 from .interchange import unwrap
 from .rows import largest
 
@@ -108,15 +109,10 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
     X = unwrap(X, name)
     if sp.issparse(X):
         return X
-    if hasattr(X, "dtypes") and hasattr(X, "to_numpy"):  # a pandas DataFrame
-        if hasattr(X, "sparse"):
-            try:
-                return X.sparse.to_coo()
-            except AttributeError:  # the accessor exists, but not all columns are sparse
-                pass
-            except ValueError as error:
-                raise ValueError(f"{name} cannot be read as a sparse matrix: {error}") from None
-        X = X.to_numpy()
+    if is_frame(X):
+        X = read_frame(X, name, keep_zeros=keep_zeros, allow_nan=allow_nan)
+        if sp.issparse(X):
+            return X
     if isinstance(X, np.ma.MaskedArray):
         if not allow_nan:
             raise TypeError(
@@ -128,6 +124,13 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
         X = np.asarray(X)
     except ValueError as error:
         raise TypeError(f"{name} cannot be read as a matrix: {error}") from None
+    if X.dtype == object and X.ndim == 0:
+        raise TypeError(
+            f"{name} must hold real numbers (floats, integers or booleans), but is of the type "
+            f"{type(X.item()).__name__}: pass a matrix, an array or a DataFrame"
+        )
+    if X.dtype == object and X.ndim == 2 and holds_numbers(X.flat):
+        X = X.astype(np.float64)
     X = real_values(X, name)
     if X.ndim != 2:
         raise ValueError(

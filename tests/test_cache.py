@@ -125,8 +125,10 @@ def child_of_copy(package, edit):
 
     assert loaded.__file__.startswith(package)
     if edit:
-        with open(Path(package, "kernels", "simd.py"), "a") as file:
-            file.write("# a new version\n")
+        path = Path(package, "kernels", "jit.py")
+        text = path.read_text()
+        assert '"nogil": True' in text  # part of all kernels, but of no number
+        path.write_text(text.replace('"nogil": True', '"nogil": False'))
     child_solve(1)
 
 
@@ -464,3 +466,24 @@ def test_package_in_a_zip_file_works_without_a_cache(tmp_path):
     loaded, _ = check(run_child(child_of_zip, archive, env=env))
     assert not loaded
     assert not (tmp_path / "cache").exists()
+
+
+@posix
+@pytest.mark.parametrize("relative", [".", "cache", "../cache", ""])
+def test_a_relative_cache_folder_of_the_system_is_passed_over(relative, tmp_path, monkeypatch):
+    """The standard says so: it would be another one, or another's, in each working directory."""
+    from sparsenmf.kernels import cache
+
+    if sys.platform == "darwin":
+        pytest.skip("XDG is for the other systems")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPARSENMF_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", relative)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    first, *_ = cache._candidates()
+    assert first == tmp_path / "home" / ".cache" / "sparsenmf"
+    monkeypatch.setenv("HOME", "home")
+    (only,) = cache._candidates()
+    assert only == Path(tempfile.gettempdir()) / f"sparsenmf-{os.getuid()}"
+    monkeypatch.setenv("SPARSENMF_CACHE_DIR", "mine")  # ours means what it says, for good
+    assert list(cache._candidates()) == [tmp_path / "mine"]

@@ -1,15 +1,23 @@
 """Consensus over restarts: the planted components, outliers, and a model that is consistent."""
 
 import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from sparsenmf import Factorization, consensus
+from sparsenmf import Factorization, consensus, factorize
+from sparsenmf.selection import consensus as consensus_module
 from sparsenmf.selection.consensus import _cluster, _neighbor_distances
 from sparsenmf.similarity import match_components, unit_rows
 
 from .problems import planted_counts
+
+KMeans = pytest.importorskip("sklearn.cluster").KMeans
+ConvergenceWarning = pytest.importorskip("sklearn.exceptions").ConvergenceWarning
 
 
 def test_planted_components_come_back():
@@ -57,6 +65,57 @@ def test_clusters_are_found(rng):
     assert len(set(labels[:, 0])) == 4
 
 
+def test_what_one_restart_found_is_not_stable(monkeypatch):
+    """Five restarts: all find the first two components, one the third, the others none."""
+    X = sp.block_diag([np.ones((6, 4))] * 3, format="csr")
+    options = factorize(X, 3, random_state=0, max_iter=2).options
+    a, b, c = np.kron(np.eye(3), np.ones(4))
+    found = [[a, b, a]] * 3 + [[c, a, b]] + [[2 * a, a + 0.5 * b, b]]
+    models = [SimpleNamespace(H=np.array(H), objective=1.0, options=options) for H in found]
+    monkeypatch.setattr(consensus_module, "fit_restarts", lambda *_: iter(models))
+    result = consensus(X, 3, 5, random_state=0, density_threshold=2)
+    which = [int(np.argmax(h.reshape(3, 4).sum(axis=1))) for h in result.H]
+    by_component = dict(zip(which, zip(result.stability, result.sizes, strict=True), strict=True))
+    assert by_component[0] == pytest.approx((1.0, 9))
+    assert by_component[1] == pytest.approx((1.0, 5))
+    assert by_component[2] == pytest.approx((0.2, 1))
+    text = repr(result)
+    assert all(pair in text for pair in ("1.00 (9)", "1.00 (5)", "0.20 (1)"))
+
+
+def test_partition_is_that_of_scikit_learn(rng):
+    rows = unit_rows(rng.random((90, 30)) ** 4)
+    labels = _cluster(rows, 6, np.random.default_rng(1))
+    inertia = sum(
+        ((part - part.mean(axis=0)) ** 2).sum() for part in (rows[labels == r] for r in range(6))
+    )
+    best = min(KMeans(6, n_init=20, random_state=seed).fit(rows).inertia_ for seed in range(3))
+    assert inertia <= 1.02 * best
+
+
+def test_too_few_different_components_are_named():
+    X = sp.csr_array(np.ones((8, 6)))
+    with (
+        pytest.warns(ConvergenceWarning),
+        pytest.raises(ValueError, match="do not form 3 clusters: choose fewer n_components"),
+    ):
+        _cluster(np.tile(np.eye(2), (4, 1)), 3, np.random.default_rng(0))
+    assert consensus(X, 1, 3, random_state=0).stability == pytest.approx([1.0])
+
+
+def test_what_it_needs_is_said_before_the_restarts():
+    code = (
+        "import sys; sys.modules['sklearn.cluster'] = None\n"
+        "import numpy as np\n"
+        "from sparsenmf import consensus\n"
+        "consensus(np.ones((4, 3)), 1, callback=lambda model: sys.exit('too late'))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+    assert "consensus needs scikit-learn: pip install 'sparsenmf[sklearn]'" in process.stderr
+
+
 def test_outliers_are_dropped_and_counted():
     X, _, _ = planted_counts(4, 120, 90, mean=0.15, seed=3)
     everything = consensus(X, 10, 6, random_state=0, density_threshold=2)
@@ -64,7 +123,9 @@ def test_outliers_are_dropped_and_counted():
     assert everything.n_outliers == 0
     assert some.n_outliers > 0
     assert some.sizes.sum() == 60 - some.n_outliers
-    assert some.stability.mean() > everything.stability.mean()
+    # A restart whose component was dropped does not count as one that agrees.
+    assert (some.stability <= np.minimum(some.sizes / 6, 1) + 1e-12).all()
+    assert (everything.stability > 0.6).all()
 
 
 def test_threshold_that_leaves_too_little_is_named():

@@ -384,7 +384,7 @@ def test_factor_is_read_as_it_was_written(suffix, dtype, tmp_path, rng):
             if suffix == ".csv"
             else pd.read_parquet(path)
         )
-        assert list(frame.columns) == ["nmf0", "nmf1", "nmf2"]
+        assert list(frame.columns) == ["topic_1", "topic_2", "topic_3"]
         found = frame.to_numpy(dtype)
     np.testing.assert_array_equal(found, W)
     with pytest.raises(ValueError, match=r"one of .npy, .npz, .csv"):
@@ -403,3 +403,13 @@ def test_a_pipe_is_written_to_and_a_link_followed(tmp_path):
     write_table(tmp_path / "link.csv", {"a": [2]})
     assert (tmp_path / "folder" / "real.csv").read_text() == "a\n2\n"
     assert (tmp_path / "link.csv").is_symlink()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_carriage_return_does_not_end_a_row(suffix, tmp_path):
+    cells = ["a\rb", "\r", "c\r\nd", 'e"\r', "plain"]
+    write_table(tmp_path / f"t{suffix}", {"cell": cells})
+    with open(tmp_path / f"t{suffix}", newline="") as file:
+        found = list(csv.reader(file, delimiter="\t" if suffix == ".tsv" else ","))
+    assert found == [["cell"], *([cell] for cell in cells)]
+    assert (tmp_path / f"t{suffix}").read_bytes().endswith(b"plain\n")

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize
+from sparsenmf import (
+    consensus,
+    factorize,
+    forecast_selection,
+    select_n_components,
+    to_pyldavis,
+    write_csr,
+)
 from sparsenmf.validation import check_matrix
 
 from .corpus import TERMS, make_counts
@@ -116,7 +123,7 @@ def test_frames_are_the_factors(model):
     np.testing.assert_array_equal(H.to_numpy(), model.H)
     np.testing.assert_array_equal(W.to_numpy(), model.W)
     assert list(H.columns) == TERMS
-    assert list(H.index) == list(W.columns) == ["nmf0", "nmf1", "nmf2"]
+    assert list(H.index) == list(W.columns) == ["topic_1", "topic_2", "topic_3"]
     assert list(model.to_frame().columns) == list(range(20))
     by_column = dict(zip(TERMS, range(20), strict=True))
     assert model.to_frame(labels=by_column).equals(H)
@@ -187,3 +194,110 @@ def test_anndata_of_another_shape_is_refused(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "anndata", None)
     with pytest.raises(ImportError, match="pip install anndata"):
         model.to_anndata()
+
+
+ANNDATA = {
+    "raw": lambda adata, path: adata.raw,
+    "raw on disk": lambda adata, path: on_disk(adata, path).raw,
+    "X on disk": lambda adata, path: on_disk(adata, path).X,
+    "X of raw on disk": lambda adata, path: on_disk(adata, path).raw.X,
+    "layer on disk": lambda adata, path: on_disk(adata, path).layers["counts"],
+    "view on disk": lambda adata, path: on_disk(adata, path)[:40],
+}
+
+
+def on_disk(adata, path):
+    adata.write_h5ad(path / "X.h5ad")
+    return pytest.importorskip("anndata").read_h5ad(path / "X.h5ad", backed="r")
+
+
+@pytest.mark.parametrize("name", ANNDATA)
+def test_parts_of_an_anndata_are_the_matrix_in_them(name, X, tmp_path):
+    adata = as_anndata(X)
+    adata.raw = adata
+    adata.layers["counts"] = adata.X
+    part = ANNDATA[name](adata, tmp_path)
+    np.testing.assert_array_equal(check_matrix(part).toarray(), X.toarray())
+    estimators = pytest.importorskip("sparsenmf.estimators")
+    options = {"random_state": 0, "tol": 0, "max_iter": 3}
+    model = estimators.NMF(2, **options).fit(part)
+    expected = estimators.NMF(2, **options).fit(X)
+    np.testing.assert_array_equal(model.components_, expected.components_)
+    np.testing.assert_array_equal(model.transform(part), expected.transform(X))
+
+
+def stored(X, path):
+    return write_csr(path / "store", X)
+
+
+NO_MATRIX = {
+    "None": (lambda X, path: None, "is None: pass a matrix"),
+    "AnnData": (
+        lambda X, path: pytest.importorskip("anndata").AnnData(shape=X.shape),
+        "is an AnnData without X: pass one of its layers",
+    ),
+    "path": (lambda X, path: path / "X.npz", r"X\.npz': read a file with read_matrix"),
+    "texts": (lambda X, path: ["the cat", "the mat"], "a list of texts: pass them to find_topics"),
+    "store": (stored, r"is a store: .* pass store\.rows\(0, store\.shape\[0\]\)"),
+}
+
+
+@pytest.mark.parametrize("name", NO_MATRIX)
+def test_what_users_take_for_a_matrix_is_named(name, X, tmp_path, model):
+    make, message = NO_MATRIX[name]
+    X = make(X, tmp_path)
+    calls = {
+        "select": lambda: select_n_components(X, [1, 2]),
+        "forecast": lambda: forecast_selection(X, [1, 2]),
+        "consensus": lambda: consensus(X, 2),
+    }
+    try:
+        from sparsenmf import NMF, MiniBatchNMF
+    except ImportError:
+        pass
+    else:
+        calls |= {"NMF": lambda: NMF(2).fit(X), "batch": lambda: MiniBatchNMF(2).partial_fit(X)}
+    if name != "store":
+        calls |= {"factorize": lambda: factorize(X, 2), "transform": lambda: model.transform(X)}
+    if name not in ("path", "None", "texts"):
+        calls["pyLDAvis"] = lambda: to_pyldavis(model, TERMS, X)
+    for call in calls.values():
+        with pytest.raises(TypeError, match=f"X must hold real numbers .*{message}"):
+            call()
+
+
+def test_unknown_entries_are_refused_as_such(X, tmp_path):
+    for matrix in (X, stored(X, tmp_path)):
+        for call in (consensus, select_n_components):
+            with pytest.raises(TypeError, match='missing="unknown" cannot be passed on'):
+                call(matrix, 2 if call is consensus else [2], missing="unknown")
+
+
+def test_stores_are_blocks_of_rows(X, tmp_path):
+    part = stored(X, tmp_path)
+    both = write_csr(tmp_path / "both", [part, X, part])
+    np.testing.assert_array_equal(sp.vstack(list(both)).toarray(), np.tile(X.toarray(), (3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([[1, None], [2, 3]], r"not object, such as None at \[0, 1\]"),
+        (np.array([[1, 2], ["a", 3]], object), r"not object, such as 'a' at \[1, 0\]"),
+        (np.array([["1", "2"]]), r"not <U1, such as '1' at \[0, 0\]: texts must be counted"),
+        (np.eye(2) * 1j, "not complex128: take its absolute values"),
+        (np.zeros((2, 2), "M8[s]"), r"not datetime64\[s\]: turn dates into numbers"),
+        ([sp.eye_array(2), sp.eye_array(2)], "not object, such as dia_array at"),
+        ({"a": [1, 2]}, "is of the type dict: pass a matrix"),
+        (iter([1, 2]), "is of the type list_iterator"),
+    ],
+    ids=str,
+)
+def test_arrays_of_something_else_are_named(X, message):
+    with pytest.raises(TypeError, match=f"X must hold real numbers .*{message}"):
+        check_matrix(X)
+
+
+def test_objects_that_are_numbers_are_numbers():
+    X = np.array([[1, 0.5], [True, np.float32(2)]], object)
+    np.testing.assert_array_equal(check_matrix(X).toarray(), [[1, 0.5], [1, 2]])

@@ -8,15 +8,11 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.cluster.hierarchy import cophenet, linkage
-from scipy.spatial.distance import squareform
 
 from sparsenmf import factorize, forecast_selection, select_n_components
 from sparsenmf.runs import Seeds
 from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
-from sparsenmf.selection.selected import fewest, most_stable
-from sparsenmf.selection.stability import agreement, cophenetic_coefficient
-from sparsenmf.similarity import match_components
+from sparsenmf.selection.selected import fewest
 
 from .problems import planted_counts
 
@@ -131,38 +127,12 @@ def test_predictions_in_place_of_entries_settle_where_known_entries_are_fitted()
     assert score < 0.1 * blind
 
 
-def test_components_are_matched_in_any_order_and_scale(rng):
-    H = rng.random((6, 40))
-    order = rng.permutation(6)
-    found, cosines = match_components(H, (3 * H)[order])
-    assert np.array_equal(order[found], np.arange(6))
-    assert cosines == pytest.approx(np.ones(6))
-    assert agreement([H, H[order], H * 2]) == pytest.approx(np.ones(3))
-
-
-def test_cophenetic_coefficient_is_that_of_the_consensus_matrix(rng):
-    loadings = [rng.random((25, 3)) for _ in range(4)]
-    together = np.zeros((25, 25))
-    for W in loadings:
-        labels = W.argmax(axis=1)
-        together += (labels[:, None] == labels) / 4
-    condensed = squareform(1 - together, checks=False)
-    expected = cophenet(linkage(condensed, "average"), condensed)[0]
-    assert cophenetic_coefficient(loadings) == pytest.approx(expected)
-    assert cophenetic_coefficient([np.ones((5, 1))] * 3) == 1.0
-
-
 def test_rule_of_the_fewest_components():
     folds = np.array([[9.0, 9.2], [5.0, 5.4], [4.0, 4.6], [4.02, 4.5], [4.3, 4.9]])
     assert fewest(folds) == 2  # the best mean is that of 3, within an error of 2
     assert fewest(folds[:2]) == 1
     flat = np.array([[100.0, 101.0], [2.0, 3.0], [1.9, 2.9], [1.8, 2.8]])
     assert fewest(flat) == 1  # certainly worse than the best, but by 0.2 of 98
-
-
-def test_rule_of_themost_stable():
-    assert most_stable(np.array([[1.0, 1.0], [0.96, 0.97], [0.8, 0.9]])) == 1
-    assert most_stable(np.array([[0.5, 0.5], [0.7, 0.7], [0.6, 0.6]])) == 1
 
 
 def test_blocks_find_the_planted_number():
@@ -304,22 +274,10 @@ def test_refusals_name_the_argument(options, message):
         select_n_components(X, **{"candidates": [2], **options})
 
 
-def test_equal_starts_are_refused():
-    X, _, _ = problem()
-    with pytest.raises(ValueError, match="init must be"):
-        select_n_components(X, [2], method="stability", init="nndsvd")
-
-
 def test_block_without_a_nonzero_is_refused():
     X = sp.csr_array(([1.0, 1.0], ([0, 1], [0, 1])), shape=(30, 30))
     with pytest.raises(ValueError, match="n_repeats=10 leaves a held-out block of 3 x 3"):
         select_n_components(X, [2], n_repeats=10, random_state=0)
-
-
-def test_no_square_array_for_many_samples():
-    X = sp.eye_array(2001, 5, format="csr")
-    with pytest.raises(ValueError, match="cophenetic needs 2001 x 2001"):
-        select_n_components(X, [2], method="stability", cophenetic=True)
 
 
 def test_matrix_of_zeros_is_refused():

@@ -6,12 +6,15 @@ import os
 import pickle
 import signal
 import stat
+import threading
 import zipfile
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sparsenmf import Factorization, factorize
+from sparsenmf.files import write_table
 
 from . import problems
 from .children import posix, start_child
@@ -74,7 +77,7 @@ def test_saved_file_is_as_documented_for_other_languages(model, tmp_path):
     assert {name: type(record[name]) for name in scalars} == scalars
     assert (record["format"], record["options"]) == (1, model.options)
     assert set(record) == {"format", "options", *scalars}
-    assert set(content) == {f"{name}.npy" for name in ARRAYS}
+    assert set(content) == {f"{name}.npy" for name in (*ARRAYS, "sample_norms")}
     for name in ARRAYS:
         member = io.BytesIO(content[f"{name}.npy"])
         assert np.lib.format.read_magic(member) == (1, 0)
@@ -259,3 +262,38 @@ def test_saved_file_has_the_usual_permissions(umask, mode, tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "model.npz").stat().st_mode) == mode
+
+
+@posix
+def test_names_of_any_length_and_devices_can_be_written_to(tmp_path):
+    model = factorize(sp.random_array((500, 300), density=0.1, rng=0), 3, max_iter=2)
+    for name in (*("a" * n for n in range(230, 256)), "é" * 127, "\U0001f52c" * 63):
+        model.save(tmp_path / name)
+        np.testing.assert_array_equal(Factorization.load(tmp_path / name).W, model.W)
+        assert os.listdir(tmp_path) == [name]
+        (tmp_path / name).unlink()
+    with pytest.raises(OSError, match="File name too long"):
+        model.save(tmp_path / ("a" * 256))
+    for _ in range(2):
+        model.save(os.devnull)
+        factorize(np.eye(9), 2, max_iter=11, tol=0, checkpoint=os.devnull, checkpoint_every=1)
+        model.report(os.devnull, range(300))
+        (tmp_path / "null.csv").symlink_to(os.devnull)
+        write_table(tmp_path / "null.csv", {"a": [1, 2]})
+        (tmp_path / "null.csv").unlink()
+    assert not os.path.isfile(os.devnull)
+    with pytest.raises(ValueError, match="W_path /dev/null is a device"):
+        factorize(np.eye(9), 2, low_memory=True, W_path=os.devnull)
+
+
+@posix
+def test_a_pipe_gets_the_whole_file(tmp_path):
+    model = factorize(sp.random_array((50, 30), density=0.2, rng=0), 3, max_iter=2)
+    os.mkfifo(tmp_path / "pipe")
+    reader = threading.Thread(
+        target=lambda: (tmp_path / "copy").write_bytes((tmp_path / "pipe").read_bytes())
+    )
+    reader.start()
+    model.save(tmp_path / "pipe")
+    reader.join()
+    np.testing.assert_array_equal(np.load(tmp_path / "copy")["W"], model.W)

@@ -11,8 +11,8 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from sparsenmf import open_csr, read_matrix, write_csr
-from sparsenmf.sources import chunks, market, triplets
+from sparsenmf import market, open_csr, read_matrix, write_csr
+from sparsenmf.sources import chunks, triplets
 
 from .children import run_child
 

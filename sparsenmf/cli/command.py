@@ -1,14 +1,17 @@
-"""The group of subcommands: exit codes, and errors as one line."""
+"""The group of subcommands: exit codes, errors as one line, and what may be written."""
 
-import io
 import sys
 
 import click
 
 from .. import __version__
+from ..outputs import check_outputs, file_key
+from .streams import neutral_streams, neutralize
 
 ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
 """What the Python interface raises about what it was given; its messages are made to be read."""
+
+STREAMS = {2: "the standard error", 1: "the standard output"}
 
 INTERRUPTED = 130  # as shells have it
 
@@ -16,11 +19,13 @@ INTERRUPTED = 130  # as shells have it
 class Group(click.Group):
     """Subcommands whose errors are one line on stderr: exit code 1, and 130 after Ctrl-C."""
 
+    def main(self, *args, **kwargs):
+        """Run the command, with its streams neutral until it ends."""
+        with neutral_streams():
+            return super().main(*args, **kwargs)
+
     def invoke(self, ctx):
         """Run a subcommand."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is "?"
-                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # click ends silently
@@ -35,8 +40,8 @@ class Group(click.Group):
 def describe(error):
     """Return an error's message on one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    text = " ".join(str(error).split())
+        return neutralize(f"{error.filename}: {error.strerror}")
+    text = neutralize(" ".join(str(error).split()))
     if isinstance(error, MemoryError):
         return f"not enough memory: {text}" if text else "not enough memory"
     return text or type(error).__name__
@@ -45,6 +50,49 @@ def describe(error):
 def say(text):
     """Print on stdout as it is."""
     click.echo(text, file=sys.stdout)
+
+
+class Input(click.Path):
+    """A file or a folder that a subcommand reads; or one of some words, which are no files."""
+
+    def __init__(self, *words):
+        super().__init__()
+        self.words = words
+
+
+class Output(click.Path):
+    """A file or a folder that a subcommand writes."""
+
+
+class Command(click.Command):
+    """A subcommand that refuses, before it does anything, to write to what it reads."""
+
+    def invoke(self, ctx):
+        """Run the subcommand."""
+        outputs = self._files(ctx, Output)
+        if sys.stdout is None and not outputs:
+            raise OSError("the standard output is closed, and no output file is asked for")
+        check_outputs([*outputs, *printed_to()], self._files(ctx, Input))
+        return super().invoke(ctx)
+
+    def _files(self, ctx, kind):
+        """Return the name and path of all that is given of a kind: of standard input its number."""
+        found = []
+        for param in self.params:
+            if isinstance(param.type, kind):
+                values, words = ctx.params[param.name], (None, *getattr(param.type, "words", ()))
+                values = values if isinstance(values, tuple) else (values,)
+                is_option = isinstance(param, click.Option)
+                name = param.opts[0] if is_option else param.human_readable_name
+                paths = [0 if value == "-" else value for value in values if value not in words]
+                found += [(name, path) for path in paths]
+        return found
+
+
+def printed_to():
+    """Return the name and number of each stream that is printed to, of two into one file one."""
+    streams = {file_key(number): (name, number) for number, name in STREAMS.items()}
+    return list(streams.values())
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .command import INTERRUPTED, say
+from .command import INTERRUPTED, Command, Input, say
 from .options import (
     Frequency,
     NumberOr,
@@ -23,8 +23,8 @@ NARROWEST = 40  # columns that topics are printed in, at least
 components_help = "How many to find."
 
 
-@click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.command(cls=Command)
+@click.argument("paths", type=Input(), nargs=-1, required=True, metavar="PATH...")
 @click.option("--field", help="Name of the text's column, or in JSON objects.")
 @click.option("--title-field", help="Name of the title. Default: the text's beginning.")
 @click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
@@ -33,7 +33,8 @@ components_help = "How many to find."
               help="Drop terms of fewer documents (0.01: of less than 1%).")  # fmt: skip
 @click.option("--max-df", type=Frequency(), default=0.5, show_default=True,
               help="Drop terms of more documents.")  # fmt: skip
-@click.option("--stop-words", default="english", show_default=True, metavar="english|none|FILE",
+@click.option("--stop-words", type=Input("english", "none"), default="english",
+              show_default=True, metavar="english|none|FILE",
               help="Words to leave out.")  # fmt: skip
 @click.option("--ngrams", type=int, nargs=2, default=(1, 1), show_default=True,
               metavar="MIN MAX", help="Least and greatest number of words in a term.")  # fmt: skip
@@ -77,11 +78,11 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
         write_vocabulary(vocabulary_out, found.terms)
     sources = ", ".join("standard input" if path == "-" else Path(path).name for path in paths)
     about = {"Weights": "tf-idf" if tfidf else "counts", "random_state": fit["random_state"]}
-    finish(found.model, found.terms, titles, sources, about, **shown)
+    finish(found.model, found.terms, titles, found.X, sources, about, **shown)
 
 
-@click.command()
-@click.argument("matrix", type=click.Path())
+@click.command(cls=Command)
+@click.argument("matrix", type=Input())
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), required=True,
               help=components_help)  # fmt: skip
 @click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")
@@ -132,11 +133,12 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
         raise ValueError(
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
-    model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
+    X = weigh_counts(X) if tfidf else X
+    model = _factorize.factorize(X, W_path=w_path, **fit)
     about = {"Nonzeros": X.nnz, "random_state": fit["random_state"]}
     if tfidf:
         about["Weights"] = "tf-idf"
-    finish(model, terms, None, Path(matrix).name, about, **shown)
+    finish(model, terms, None, X, Path(matrix).name, about, **shown)
 
 
 SHOWN = (
@@ -164,6 +166,7 @@ def finish(
     model,
     terms,
     titles,
+    X,
     source,
     about,
     *,
@@ -184,7 +187,7 @@ def finish(
     if save is not None:
         model.save(save)
     if report is not None:
-        model.report(report, terms, titles, title=f"Topics of {source}", details=about)
+        model.report(report, terms, titles, title=f"Topics of {source}", details=about, X=X)
     if document_table is not None:
         write_table(document_table, tables.document_table(model, titles, all_topics))
     if term_table is not None:
@@ -192,7 +195,7 @@ def finish(
     if terms is None:
         say(repr(model))
     else:
-        table = tables.topic_table(model, terms, titles, n_terms, n_documents)
+        table = tables.topic_table(model, terms, titles, n_terms, n_documents, X)
         if topic_table is not None:
             write_table(topic_table, table)
         click.echo(repr(model), err=True)

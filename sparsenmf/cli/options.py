@@ -5,6 +5,7 @@ import click
 from ..files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
 from ..losses import BETAS
 from ..storage import check_folder
+from .command import Input, Output
 
 
 class NumberOr(click.ParamType):
@@ -55,9 +56,7 @@ def output_option(name, suffixes, text, **settings):
                 raise click.BadParameter(str(error)) from error
         return path
 
-    return click.option(
-        name, type=click.Path(), metavar="FILE", callback=check, help=text, **settings
-    )
+    return click.option(name, type=Output(), metavar="FILE", callback=check, help=text, **settings)
 
 
 def together(*options):
@@ -77,7 +76,7 @@ threads_option = click.option(
 
 vocabulary_option = click.option(
     "--vocabulary",
-    type=click.Path(),
+    type=Input(),
     metavar="FILE",
     help="The terms of the columns, one on each line.",
 )

@@ -5,14 +5,14 @@ import time
 
 import click
 
-from .command import say
+from .command import Command, Input, Output, say
 
 EVERY = 0.5  # seconds between lines of progress
 
 
-@click.command()
-@click.argument("matrix", type=click.Path())
-@click.argument("folder", type=click.Path())
+@click.command(cls=Command)
+@click.argument("matrix", type=Input())
+@click.argument("folder", type=Output())
 @click.option("--append", is_flag=True, help="Add the rows to those that are there.")
 @click.option("--overwrite", is_flag=True, help="Replace the matrix that is there.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]),

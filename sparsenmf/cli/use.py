@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from .command import say
+from .command import Command, Input, say
 from .options import factor_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
 
 
-@click.command()
-@click.argument("model", type=click.Path())
-@click.argument("matrix", type=click.Path())
+@click.command(cls=Command)
+@click.argument("model", type=Input())
+@click.argument("matrix", type=Input())
 @factor_option
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="A row is done when a sweep moves it by less than this.")  # fmt: skip
@@ -36,8 +36,8 @@ def transform(model, matrix, output, tol, n_threads):
     click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
 
 
-@click.command()
-@click.argument("file", type=click.Path())
+@click.command(cls=Command)
+@click.argument("file", type=Input())
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), default=20,
               show_default=True, help="Of the forecast of memory for a matrix.")  # fmt: skip
 @vocabulary_option
@@ -88,7 +88,7 @@ def describe_matrix(file, n_components):
     say(f"  factorizing it into {n_components} components takes {forecast}")
 
 
-@click.command()
+@click.command(cls=Command)
 def warmup():
     """Compile all kernels and store them, so that later processes start at once.
 

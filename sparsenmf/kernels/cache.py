@@ -4,8 +4,8 @@ numba's own cache can make an import or a call raise (read-only or full disk,
 truncated file), keeps its index in a file that two processes may overwrite, and
 does not notice edits in the other files a kernel is made of. Here each compiled
 signature is one file, written to a temporary name and renamed; its name is a hash
-of everything the code depends on (all kernel sources, versions, processor,
-signature); its first bytes are a digest of the rest. Whatever is wrong with it,
+of everything the code depends on (what the kernel is made of, see `fingerprint`; versions,
+processor, signature); its first bytes are a digest of the rest. Whatever is wrong with it,
 the kernel is compiled instead. Files of older versions, of which nobody knows whether they
 are still in use, are removed when the folder has grown beyond `MAX_BYTES`: those that were
 used longest ago first.
@@ -34,11 +34,19 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from .fingerprint import UnknownError, fingerprint
+
 DIGEST_SIZE = 32
 
 MAX_BYTES = 2**28  # of all kernels: about twenty times those of one version on one machine
 
-NO_CODE = ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "NUMBA_THREADING_LAYER")
+NO_CODE = (
+    "NUMBA_NUM_THREADS",
+    "NUMBA_CACHE_DIR",
+    "NUMBA_THREADING_LAYER",
+    "NUMBA_THREADING_LAYER_PRIORITY",
+    "NUMBA_DISABLE_JIT",
+)
 """Settings of numba's that do not change the code: the layer is linked when it is launched."""
 
 DAY = 86_400.0  # seconds; how exactly it is known when a file was used
@@ -56,7 +64,7 @@ def attach_cache(dispatcher, name):
     if _switched_off() or not hasattr(dispatcher, "_cache"):
         return
     with contextlib.suppress(AttributeError, TypeError):
-        dispatcher._cache = KernelCache(name)
+        dispatcher._cache = KernelCache(dispatcher, name)
 
 
 class KernelCache(NullCache):
@@ -66,8 +74,8 @@ class KernelCache(NullCache):
     to, and raises if there is none.
     """
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, dispatcher, name):
+        self.dispatcher, self.name = dispatcher, name
 
     @property
     def cache_path(self):
@@ -122,7 +130,8 @@ class KernelCache(NullCache):
     def _place(self, folder, sig, target_context):
         """Return the file of a signature, and the key that its digest must include."""
         magic = target_context.codegen().magic_tuple()
-        key = repr((self.name, str(sig), str(magic), SOURCES)).encode()
+        made_of = identify(self.dispatcher, getattr(sig, "args", sig))
+        key = repr((self.name, str(sig), str(magic), made_of, ENVIRONMENT)).encode()
         return folder / f"{self.name}-{hashlib.sha256(key).hexdigest()[:24]}.kernel", key
 
 
@@ -156,37 +165,40 @@ def prune(folder):
             path.unlink()
 
 
-def source_digest():
-    """Return a hash of all kernel sources and of the versions they are compiled with.
-
-    None if they cannot be read (a package in a zip file, or without sources): there is no
-    telling then which code they come from.
-    """
-    digest, paths = hashlib.sha256(), sorted(Path(__file__).parent.glob("*.py"))
-    if not paths:
-        return None
+def identify(dispatcher, signature):
+    """Return a hash of what a kernel is made of, or of all sources if that cannot be told."""
     try:
-        for path in paths:
-            digest.update(path.name.encode() + path.read_bytes())
-    except OSError:
-        return None
+        return fingerprint(dispatcher, signature)
+    except UnknownError:
+        log.debug("%s: all sources are hashed", dispatcher.py_func.__name__, exc_info=True)
+    own = dispatcher.py_func.__code__.co_filename  # of a kernel that is not of the package
+    digest, paths = hashlib.sha256(), {Path(own), *PACKAGE.rglob("*.py")}
+    for path in sorted(paths):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def describe_environment():
+    """Return what else decides the machine code: versions, and settings of numba's."""
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
-    # These settings change the machine code, but are not part of a signature.
+    # These are not part of a signature.
     settings = sorted(
         (name, value)
         for name, value in os.environ.items()
         if name.startswith("NUMBA_") and name not in NO_CODE
     )
-    digest.update(repr((versions, settings)).encode())
-    return digest.hexdigest()
+    return versions, settings
 
 
-SOURCES = source_digest()
-"""Taken when the kernels are loaded: a file that is edited later is not what runs here."""
+ENVIRONMENT = describe_environment()
+"""Taken when numba has just read its settings."""
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def _switched_off():
-    return SOURCES is None or os.environ.get("SPARSENMF_CACHE") == "0"
+    # In a zip file there are no sources to fall back on.
+    return not PACKAGE.is_dir() or os.environ.get("SPARSENMF_CACHE") == "0"
 
 
 def active_folder():
@@ -208,16 +220,20 @@ def _candidates():
     chosen = os.environ.get("SPARSENMF_CACHE_DIR")
     if chosen:
         with contextlib.suppress(RuntimeError):  # "~name" of nobody
-            yield Path(chosen).expanduser()
+            yield Path(os.path.abspath(Path(chosen).expanduser()))
         return
-    with contextlib.suppress(RuntimeError):  # no home directory
-        if sys.platform == "win32":
-            base = Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
-        elif sys.platform == "darwin":
-            base = Path("~/Library/Caches").expanduser()
-        else:
-            base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-        yield base / "sparsenmf"
+    if sys.platform == "win32":
+        bases = (os.environ.get("LOCALAPPDATA", "~"),)
+    elif sys.platform == "darwin":
+        bases = ("~/Library/Caches",)
+    else:
+        bases = (os.environ.get("XDG_CACHE_HOME", ""), "~/.cache")
+    for base in bases:
+        with contextlib.suppress(RuntimeError):  # no home directory
+            path = Path(base).expanduser()
+            if path.is_absolute():  # else it would be another one in each working directory
+                yield path / "sparsenmf"
+                break
     user = os.getuid() if hasattr(os, "getuid") else "user"
     with contextlib.suppress(OSError):  # nowhere to write at all
         yield Path(tempfile.gettempdir()) / f"sparsenmf-{user}"

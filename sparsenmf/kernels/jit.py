@@ -50,6 +50,15 @@ def inner(body):
     return body if config.DISABLE_JIT else Inner(body)
 
 
+_kernels: list["Kernel"] = []
+
+
+def has_run():
+    """Tell whether a kernel has been compiled or loaded in this process."""
+    twins = (twin for kernel in _kernels for twin in (kernel._serial, kernel._parallel))
+    return any(getattr(twin, "signatures", ()) for twin in twins)
+
+
 class Kernel:
     """A function over blocks of rows in a parallel and a serial compilation.
 
@@ -74,6 +83,7 @@ class Kernel:
         self._work = work
         self._serial = _compile_lazily(body, "serial", parallel=False)
         self._parallel = _compile_lazily(body, "parallel", parallel=True)
+        _kernels.append(self)
 
     def __call__(self, n_threads, *args):
         """Run on `n_threads` threads; the result is the same for any number."""

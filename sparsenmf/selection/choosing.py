@@ -10,7 +10,7 @@ from .. import clock
 from ..arguments import check_choice, check_flag, check_integer
 from ..losses import check_loss
 from ..memory import estimate_memory
-from ..runs import Runs, Seeds, check_options, check_random_init
+from ..runs import Runs, Seeds, check_options
 from ..validation import check_matrix
 from .holdout import Blocks, Entries
 from .restarts import fit_whole
@@ -22,7 +22,7 @@ from .selected import (
     hopeless,
     most_stable,
 )
-from .stability import agreement, check_samples, cophenetic_coefficient
+from .stability import Halves, check_samples, cophenetic_coefficient
 
 METHODS = ("blocks", "entries", "stability")
 
@@ -38,25 +38,7 @@ IMPORTED = 12 * 2**20
 """Bytes that stability takes for what it imports, scipy.optimize above all (measured)."""
 
 
-class Restarts:
-    """Stability: the same X from different starts."""
-
-    direction = -1  # to be maximised
-
-    def __init__(self, X, n_folds, beta, seeds):
-        self.X, self.n_folds, self.seeds = X, n_folds, seeds
-        self.most_components, self.scratch = min(X.shape), 0
-
-    def training(self, fold):
-        """Return what is factorized."""
-        return self.X
-
-    def score(self, fold, fit):
-        """Return the model; what it is worth is seen beside the others."""
-        return float("nan"), fit(self.X)
-
-
-KINDS: dict[str, Any] = {"blocks": Blocks, "entries": Entries, "stability": Restarts}
+KINDS: dict[str, Any] = {"blocks": Blocks, "entries": Entries, "stability": Halves}
 
 
 def select_n_components(
@@ -65,7 +47,7 @@ def select_n_components(
     *,
     method: str = "blocks",
     n_repeats: int | None = None,
-    loss: str | float = "frobenius",
+    loss: str | float | None = None,
     random_state: Any = None,
     n_threads: int | None = None,
     warm_start: bool = True,
@@ -88,25 +70,28 @@ def select_n_components(
         "blocks": bi-cross-validation. Some rows and some columns are held out together, and
         the block where they cross is predicted. "entries": single entries are unknown to the
         fit, and predicted; several times as long. "stability": how much alike the components
-        are from different random starts; not a measure of fit, and often as high for too few.
+        are that two random halves of the samples give; not a measure of fit.
     n_repeats : int, optional
         Parts that rows and columns are cut in, each of which is held out once; or draws of
-        entries; or restarts. At least 2. Default: 3, restarts 5.
-    loss : {"frobenius", "kullback-leibler"} or float, default "frobenius"
-        As in `factorize`; others than these two for "stability" only. A nonzero that is
+        entries; or pairs of halves. At least 2. Default: 3, pairs of halves 5.
+    loss : {"frobenius", "kullback-leibler"} or float, optional
+        As in `factorize`; others than these two for "stability" only. Default:
+        "kullback-leibler" where X holds counts, nothing but whole numbers, else "frobenius".
+        The noise of counts grows with them, and least squares take that of frequent features
+        for further components. Fit with the loss that the `Selection` names. A nonzero that is
         predicted below a thousandth of X's mean counts as predicted so.
     random_state : int, numpy.random.Generator or RandomState, optional
     n_threads : int, optional
         As in `factorize`: the result does not depend on it.
     warm_start : bool, default True
         Begin with the components of the candidate before, in the same fold, and random ones
-        beside. Not for "stability", whose restarts would no longer be different.
+        beside. Not for "stability", which begins with "nndsvda" unless `init` says otherwise.
     early_stop : bool, default True
         Leave the larger candidates out when three in a row were worse than the best before
         them by more than the standard error of the difference. Not for "stability".
     cophenetic : bool, default False
-        For "stability": add the cophenetic coefficient (Brunet et al. 2004), for at most 2000
-        samples.
+        For "stability": add the cophenetic coefficient (Brunet et al. 2004) of all samples, as
+        the components of each half describe them, for at most 2000 samples.
     time_limit : float, optional
         Seconds, looked at after each fit; what is recommended is then the best of those
         candidates that were finished.
@@ -136,8 +121,10 @@ def select_n_components(
     no more than the standard error of that difference (over the folds, in pairs), or by no
     more than 1% of what separates the worst candidate from the best. The second part is for
     structure that is there but hardly matters, which cross-validation finds, too; so begin
-    with candidates that are too few. For "stability": the most components whose mean cosine
-    is at least 0.95, or if there are none the highest.
+    with candidates that are too few. For "stability": the largest
+    ``n_components * (mean cosine - 0.75)``. This goes on rising while each further component
+    comes back in the other half; one that does not, and disturbs the others, makes it fall. The
+    halves of one pair share no sample, so that they have no noise in common to agree on.
 
     References
     ----------
@@ -193,12 +180,12 @@ def select_n_components(
         raise TimeoutError(f"{runs.stop_reason} before the first candidate was finished")
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     folds = folds_of(table, kind.n_folds)
-    chosen = most_stable(folds) if not held_out else fewest(folds)
+    chosen = fewest(folds) if held_out else most_stable(table["n_components"], folds)
     return Selection(
         n_components=int(table["n_components"][chosen]),
         table=table,
         method=method,
-        loss=loss,
+        loss=options["loss"],
         skipped=tuple(candidates[len(rows) :]),
         stop_reason=runs.stop_reason or "done",
         seconds=runs.seconds,
@@ -211,7 +198,7 @@ def forecast_selection(
     *,
     method: str = "blocks",
     n_repeats: int | None = None,
-    loss: str | float = "frobenius",
+    loss: str | float | None = None,
     random_state: Any = None,
     n_threads: int | None = None,
     **factorize_options: Any,
@@ -224,7 +211,7 @@ def forecast_selection(
     candidates : iterable of int
     method : {"blocks", "entries", "stability"}, default "blocks"
     n_repeats : int, optional
-    loss : {"frobenius", "kullback-leibler"} or float, default "frobenius"
+    loss : {"frobenius", "kullback-leibler"} or float, optional
     random_state : int, numpy.random.Generator or RandomState, optional
     n_threads : int, optional
     **factorize_options : Any
@@ -250,8 +237,10 @@ def _prepare(X, candidates, method, n_repeats, loss, random_state, options):
     check_choice(method, "method", METHODS)
     check_options(options)
     if method == "stability":
-        check_random_init(options)
+        options = {"init": "nndsvda", **options}
     X = check_matrix(X)
+    if loss is None:
+        loss = "frobenius" if np.any(X.data % 1) else "kullback-leibler"
     beta = check_loss(loss, options.get("solver"), X)
     if method != "stability" and beta not in (1, 2):
         raise ValueError(
@@ -278,7 +267,7 @@ def _prepare(X, candidates, method, n_repeats, loss, random_state, options):
 
 def _try_candidate(kind, k, starts, warm_start, cophenetic, runs, options):
     """Return the row of the table for k components, or None if it could not be finished."""
-    values, models = np.empty(kind.n_folds), []
+    values, loadings = np.empty(kind.n_folds), []
     for fold in range(kind.n_folds):
         fit = functools.partial(
             _fit,
@@ -289,17 +278,17 @@ def _try_candidate(kind, k, starts, warm_start, cophenetic, runs, options):
         )
         values[fold], model = kind.score(fold, fit)
         starts[fold] = model.H
-        models += [model] if kind.direction < 0 else []
+        if cophenetic:
+            n_threads = options["n_threads"]
+            loadings += [half.transform(kind.X, n_threads=n_threads) for half in kind.models]
         runs.finish(model)
         if runs.stop_reason and fold + 1 < kind.n_folds:
             return None
-    if kind.direction < 0:
-        values = agreement([model.H for model in models])
     error = values.std(ddof=1) / np.sqrt(len(values))
     row = {"n_components": k, "mean": values.mean(), "standard_error": error}
     row |= {str(fold + 1): value for fold, value in enumerate(values)}
     if cophenetic:
-        row["cophenetic"] = cophenetic_coefficient([model.W for model in models])
+        row["cophenetic"] = cophenetic_coefficient(loadings)
     return row
 
 
@@ -319,7 +308,8 @@ def _forecast(kind, candidates, options):
     copies = 0 if X is kind.X else X.nnz * (X.dtype.itemsize + 4)
     starts = kind.n_folds * most * X.shape[1] * X.dtype.itemsize
     memory = estimate_memory(X, most).total + copies + kind.scratch + starts + IMPORTED
-    return SelectionForecast(kind.n_folds * len(candidates), seconds, memory)
+    n_fits = kind.n_fits * kind.n_folds * len(candidates)
+    return SelectionForecast(n_fits, seconds, memory)
 
 
 def _time_candidate(kind, k, options):
@@ -331,5 +321,5 @@ def _time_candidate(kind, k, options):
         _, model = kind.score(0, functools.partial(fit, rng=0, max_iter=n_iter))
         once = clock.seconds() - started  # with the scoring
     times = model.time_history
-    iteration = (times[-1] - times[0]) / max(1, len(times) - 1)
+    iteration = kind.n_fits * (times[-1] - times[0]) / max(1, len(times) - 1)
     return once + max(0, options.get("max_iter", MAX_ITER) - PROBE_ITERATIONS) * iteration

@@ -4,7 +4,7 @@ Kotliar et al. 2019, "Identifying gene expression programs of cell-type identity
 activity with single-cell RNA-Seq", eLife 8:e43803, section "Consensus NMF".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import check_flag, check_integer, check_n_components, check_number
 from ..components import Components
 from ..factorization import Factorization
+from ..normalized import component_masses
 from ..runs import Runs, Seeds, check_options, check_random_init
 from ..similarity import unit_rows
 from ..validation import check_matrix
@@ -33,7 +34,9 @@ class Consensus:
     model : Factorization
         Of the consensus components, heaviest first.
     stability : ndarray of shape (n_components,)
-        Mean cosine of the components in a cluster with its median.
+        The cosine of a cluster's median with the most similar of its components from a restart,
+        mean over all restarts; 0 for a restart that has none in it. So what one of five found,
+        however well, has 0.2 at most.
     sizes : ndarray of shape (n_components,), int
         Components in each cluster: about as many as restarts.
     n_outliers : int
@@ -62,12 +65,13 @@ class Consensus:
         return self.model.H
 
     def __repr__(self):
-        cosines = ", ".join(f"{cosine:.2f}" for cosine in self.stability)
+        pairs = zip(self.stability, self.sizes, strict=True)
+        stability = ", ".join(f"{mean:.2f} ({size})" for mean, size in pairs)
         low, high = self.objectives.min(), self.objectives.max()
         return (
             f"Consensus of {len(self.objectives)} restarts ({self.stop_reason}), "
             f"{self.n_outliers} components dropped as outliers\n"
-            f"  stability {cosines}\n"
+            f"  stability (components) {stability}\n"
             f"  objective {self.model.objective:.6g}; of the restarts {low:.6g} to {high:.6g}"
         )
 
@@ -88,8 +92,9 @@ def consensus(
 ) -> Consensus:
     """Factorize from many random starts, and keep the components that come again and again.
 
-    The components of all runs, at length 1, are freed from outliers and clustered; the
-    medians of the clusters are the consensus, to which W, and then H once more, are fitted.
+    The components of all runs, at length 1, are freed from outliers and clustered (by the
+    k-means of scikit-learn, the extra `sklearn`); the medians of the clusters are the consensus,
+    to which W, and then H once more, are fitted.
 
     Parameters
     ----------
@@ -123,6 +128,8 @@ def consensus(
     ------
     TypeError, ValueError
         If an argument is not what it should be, or too few components are left.
+    ImportError
+        If scikit-learn is not installed.
 
     Notes
     -----
@@ -138,18 +145,19 @@ def consensus(
     >>> import scipy.sparse as sp
     >>> from sparsenmf import consensus
     >>> X = sp.block_diag([[[1.0, 2.0], [2.0, 4.0]]] * 3, format="csr")
-    >>> result = consensus(X, 3, n_restarts=5, random_state=0)
-    >>> result.H.shape, bool(result.stability.min() > 0.9)
+    >>> result = consensus(X, 3, n_restarts=10, random_state=0)
+    >>> result.H.shape, bool(result.stability.max() > 0.9)
     ((3, 6), True)
     """
+    check_options(factorize_options)
+    check_random_init(factorize_options)
+    _import_kmeans()  # before the restarts
     X = check_matrix(X)
     n_components = check_n_components(n_components, X.shape)
     n_restarts = check_integer(n_restarts, "n_restarts", least=2)
     density_threshold = check_number(density_threshold, "density_threshold", open_below=True)
     neighborhood = check_number(neighborhood, "neighborhood", most=1.0)
     refit_H = check_flag(refit_H, "refit_H")
-    check_options(factorize_options)
-    check_random_init(factorize_options)
     options = {"time_limit": time_limit, "callback": callback, "progress": progress}
     runs, seeds = Runs("consensus", n_restarts, **options), Seeds(random_state)
     restarts, objectives, settings = [], [], {}
@@ -159,7 +167,8 @@ def consensus(
         settings = model.options
     rows = np.concatenate(restarts)
     n_neighbors = max(1, int(neighborhood * len(restarts)))
-    kept = rows[_neighbor_distances(rows, n_neighbors) <= density_threshold]
+    is_kept = _neighbor_distances(rows, n_neighbors) <= density_threshold
+    kept, restart_of = rows[is_kept], np.flatnonzero(is_kept) // n_components
     if len(kept) < n_components:
         raise ValueError(
             f"density_threshold={density_threshold:g} leaves {len(kept)} of {len(rows)} "
@@ -169,18 +178,18 @@ def consensus(
     medians = unit_rows(
         np.stack([np.median(kept[labels == r], axis=0) for r in range(n_components)])
     )
-    cosines = np.einsum("pj,pj->p", kept, medians[labels])
-    sizes = np.bincount(labels, minlength=n_components)
-    stability = np.bincount(labels, cosines, minlength=n_components) / sizes
+    nearest = np.zeros((len(restarts), n_components))
+    np.maximum.at(nearest, (restart_of, labels), np.einsum("pj,pj->p", kept, medians[labels]))
     n_threads = factorize_options.get("n_threads")
     H = medians.astype(X.dtype)
     W = Components(H=H, options=settings).transform(X, n_threads=n_threads)
-    order = np.argsort(-np.einsum("ir,ir->r", W, W, dtype=np.float64), kind="stable")
-    model = _refit(X, W[:, order], H[order], refit_H, factorize_options)
+    model = _refit(X, W, H, refit_H, factorize_options)
+    order = np.argsort(-component_masses(model), kind="stable")
+    model = replace(model, W=np.take(model.W, order, axis=1), H=model.H[order])
     return Consensus(
         model=model,
-        stability=stability[order],
-        sizes=sizes[order],
+        stability=nearest.mean(axis=0)[order],
+        sizes=np.bincount(labels, minlength=n_components)[order],
         n_outliers=len(rows) - len(kept),
         objectives=np.array(objectives),
         stop_reason=runs.stop_reason or "done",
@@ -209,25 +218,23 @@ def _neighbor_distances(rows, n_neighbors):
 
 
 def _cluster(rows, n_clusters, rng):
-    """Return the cluster of each row: the best of some k-means without an empty cluster."""
-    from scipy.cluster.vq import ClusterError, kmeans2
-
-    best, least = None, np.inf
-    for _ in range(STARTS):
-        try:
-            centers, labels = kmeans2(
-                rows, n_clusters, iter=50, minit="++", missing="raise", rng=rng
-            )
-        except ClusterError:  # another start may do
-            continue
-        if len(np.unique(labels)) < n_clusters:
-            continue
-        inertia = float(np.sum((rows - centers[labels]) ** 2))
-        if inertia < least:
-            best, least = labels, inertia
-    if best is None:
+    """Return the cluster of each row."""
+    seed = int(rng.integers(2**31))
+    kmeans = _import_kmeans()(n_clusters, n_init=STARTS, random_state=seed)
+    labels = kmeans.fit(rows).labels_
+    if len(np.unique(labels)) < n_clusters:
         raise ValueError(
             f"the components of all restarts do not form {n_clusters} clusters: choose fewer "
             f"n_components"
         )
-    return best
+    return labels
+
+
+def _import_kmeans():
+    try:
+        from sklearn.cluster import KMeans
+    except ImportError as error:
+        raise ImportError(
+            "consensus needs scikit-learn: pip install 'sparsenmf[sklearn]'"
+        ) from error
+    return KMeans

@@ -50,6 +50,7 @@ class Blocks:
     """
 
     direction = 1  # to be minimised
+    n_fits = 1  # of a fold
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
@@ -114,6 +115,7 @@ class Entries:
     """
 
     direction = 1  # to be minimised
+    n_fits = 1  # of a fold
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds

@@ -9,8 +9,9 @@ LITTLE = 0.01
 """Share of the fall of the held-out loss, from the worst candidate to the best, that is not
 worth another component."""
 
-STABLE = 0.95
-"""Mean cosine of components with their partners in other runs."""
+STABLE = 0.75
+"""Similarity that a further component must add to be worth it: planted ones that are there add
+0.75 to 0.95, others 0.2 to 0.6 and take from the rest (counts with topics of uneven size)."""
 
 PATIENCE = 3
 """Candidates in a row that are worse than the best before: larger ones are not tried."""
@@ -26,7 +27,7 @@ class Selection:
         The recommendation; `select_n_components` states the rule.
     table : dict of str -> ndarray
         A row for each candidate that was tried: "n_components", "mean", "standard_error", a
-        column "1", "2", ... for each fold or restart, and perhaps "cophenetic". A loss is
+        column "1", "2", ... for each fold or pair of halves, and perhaps "cophenetic". A loss is
         relative: to ||X||^2 / 2, or for Kullback-Leibler to sum(X), of what it is of.
     method : str
     loss : str or float
@@ -123,11 +124,13 @@ def fewest(folds):
     return int(np.argmax(above <= np.maximum(error, LITTLE * np.ptp(means))))
 
 
-def most_stable(folds):
-    """Return the position of the last candidate that is stable, or else of the most stable."""
-    means = folds.mean(axis=1)
-    stable = np.flatnonzero(means >= STABLE)
-    return int(stable[-1] if len(stable) else means.argmax())
+def most_stable(candidates, folds):
+    """Return the position of the candidate with the most similarity beyond `STABLE` each.
+
+    The sum over its components, so that it goes on rising while further ones are stable, and
+    a chance peak far behind the last of them must outweigh all that are not.
+    """
+    return int(np.argmax(candidates * (folds.mean(axis=1) - STABLE)))
 
 
 def hopeless(rows, n_folds):

@@ -1,4 +1,4 @@
-"""How much alike runs from different starts are, whatever the order and scale of components."""
+"""How much alike models are, whatever the order and scale of their components."""
 
 import numpy as np
 
@@ -6,6 +6,42 @@ from ..similarity import match_components
 
 MOST_SAMPLES = 2000
 """The cophenetic coefficient needs an array of n_samples x n_samples: for no more of them."""
+
+
+class Halves:
+    """Stability: the components that two random halves of the samples have in common.
+
+    Fits of the same samples also agree on noise that they share, so that the similarity of
+    restarts peaks by chance. The noise of two halves is independent.
+
+    Attributes
+    ----------
+    models : list of Factorization
+        Of the halves of the fold that was scored last.
+    """
+
+    direction = -1  # to be maximised
+    n_fits = 2  # of a fold
+
+    def __init__(self, X, n_folds, beta, seeds):
+        self.X, self.n_folds, self.seeds, self.models = X, n_folds, seeds, []
+        self.most_components = min(X.shape[0] // 2, X.shape[1])
+        self.scratch = X.nnz * (X.dtype.itemsize + 4) // 2
+
+    def split(self, fold):
+        """Return the halves."""
+        order = self.seeds.generator(0, fold).permutation(self.X.shape[0])
+        middle = len(order) // 2
+        return tuple(self.X[np.sort(half)] for half in (order[:middle], order[middle:]))
+
+    def training(self, fold):
+        """Return what is factorized."""
+        return self.split(fold)[0]
+
+    def score(self, fold, fit):
+        """Return the mean cosine of components with their partners, and the first model."""
+        self.models = [fit(half) for half in self.split(fold)]
+        return float(agreement([model.H for model in self.models])[0]), self.models[0]
 
 
 def agreement(factors):

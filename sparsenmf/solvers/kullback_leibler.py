@@ -48,10 +48,10 @@ class KullbackLeibler(ColumnSums):
         Where W H is zero and X is not, with zeros in both factors, no step of either would
         change that, and the loss would stay infinite.
         """
-        free = self.penalty_H.free & self.penalty_W.free
+        free, support = self.penalty_H.free & self.penalty_W.free, self.penalty_H.support
         missing = np.flatnonzero(~Ht[:, free].any(axis=1) & (np.diff(self.columns.indptr) > 0))
         if missing.size:
-            allowed = free & (self.penalty_H.support[missing] if len(self.penalty_H.support) else True)
+            allowed = free & support[missing] if len(support) else free
             Ht[missing] += np.where(allowed, Ht.mean(axis=0), 0)
 
     def _update(self, rows, other, summary, penalty, factor, out, *, last):

@@ -15,8 +15,9 @@ Layout of a store
     there are 2**31 columns, and rise within a row; data are positive and finite, of the
     dtype. Files are version 1.0 of the .npy format, little-endian.
 
-Everything else in the folder is left over from a writer that was killed, or belongs to one at
-work: readers ignore it, and the next writer clears it away.
+What a writer that was killed has left, or one at work is writing, lies beside these in folders
+``shard-...`` and ``.sort-...`` and files ``.shape.json-...``: readers ignore it, and the next
+writer clears it away. Whatever else is in the folder stays.
 """
 
 import os

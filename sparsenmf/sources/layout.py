@@ -21,7 +21,17 @@ RECORD, LOCK = "shape.json", ".sparsenmf-lock"
 
 SHARD = re.compile(r"shard-([0-9]{5,18})")
 
+SHARD_FILES = ("indptr.npy", "indices.npy", "data.npy")  # made in this order
+
+SCRATCH, BUCKET = ".sort-", "rows-"  # begin the names of folders for sorting, and of their files
+
 TEMPORARY = re.compile(r"\.shape\.json-.*|\.sort-.*")
+
+RECORD_LEFT = re.compile(r"\.shape\.json-[0-9]+-[0-9a-f]{8}")
+
+SCRATCH_LEFT = re.compile(rf"{re.escape(SCRATCH)}\w{{8}}")
+
+WITHIN_SCRATCH = re.compile(rf"{SCRATCH_LEFT.pattern}|{BUCKET}[0-9]+")
 
 DTYPES = ("float32", "float64")
 
@@ -207,18 +217,41 @@ def verify_file(path, start, info):
 
 
 def is_ours(name):
-    """Tell whether an entry of a folder can only be a store's, or left over from a writer."""
+    """Tell whether an entry of a folder has the name of a store's, or of one left over."""
     return bool(name in (RECORD, LOCK) or SHARD.fullmatch(name) or TEMPORARY.fullmatch(name))
 
 
+def is_leftover(path):
+    """Tell whether an entry of a folder is what a killed writer leaves, and nothing more."""
+    if path.is_file():
+        return bool(RECORD_LEFT.fullmatch(path.name))
+    if SHARD.fullmatch(path.name):
+        found = {entry.name for entry in path.iterdir()}
+        return found == set(SHARD_FILES[: len(found)])
+    inside = [path, *path.rglob("*")] if SCRATCH_LEFT.fullmatch(path.name) else []
+    return bool(inside) and all(WITHIN_SCRATCH.fullmatch(entry.name) for entry in inside)
+
+
 def remove_unlisted(folder, shards):
-    """Remove what writers left in a folder, but for these shards."""
+    """Remove what writers left in a folder, but for these shards.
+
+    Raises
+    ------
+    FileExistsError
+        If something has the name of a shard, but was not written by a writer: it stays.
+    """
     listed = {shard.folder for shard in shards}
-    for path in list(folder.iterdir()):
-        if SHARD.fullmatch(path.name) and path.name not in listed:
-            _remove_shard(path)
-        elif TEMPORARY.fullmatch(path.name):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    found = [path for path in folder.iterdir() if path.name not in listed]
+    for path in found:
+        if SHARD.fullmatch(path.name) and not is_leftover(path):
+            raise FileExistsError(f"{path} is not a shard of a store: move it elsewhere")
+    for path in filter(is_leftover, found):
+        if SHARD.fullmatch(path.name):
+            for name in reversed(SHARD_FILES):
+                (path / name).unlink(missing_ok=True)
+            path.rmdir()
+        else:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def refuse_links(folder):
@@ -227,13 +260,6 @@ def refuse_links(folder):
         if is_ours(path.name) and path.is_symlink():
             raise ValueError(f"{path} is a link, which a store never has: remove it")
     return folder
-
-
-def _remove_shard(path):
-    # Not rmtree: a folder of this name with other files in it is not ours.
-    for name in Shard("", 0, 0, 0.0, {}).arrays(None, None):
-        (path / f"{name}.npy").unlink(missing_ok=True)
-    path.rmdir()
 
 
 def sync_folder(folder):

@@ -4,11 +4,18 @@ import contextlib
 import os
 import re
 import socket
+import stat
 import time
 
 GRACE = 1.0  # seconds until a lock that does not say whose it is counts as left over
 
-OWNER = re.compile(r"(\d+) (.+)")
+PATIENCE = 5.0  # seconds to wait for one who reads or writes the lock, which takes no time
+
+OWNER = re.compile(rb"([0-9]{1,10}) (.+)")
+
+LONGEST = 1000  # bytes of a lock that are looked at
+
+HIGHEST = 2**31 - 1  # number of a process
 
 _held: dict[tuple, object] = {}  # by this process: a child does not inherit what its parent has
 
@@ -26,8 +33,9 @@ def hold_lock(path):
     if _held.setdefault(key, token) is not token:
         raise BlockingIOError(f"{path.parent} is being written to by another thread: wait for it")
     try:
-        mine = f"{os.getpid()} {socket.gethostname()}"
-        while not (_create(path, mine) or _take_over(path, mine)):
+        mine = os.fsencode(f"{os.getpid()} {socket.gethostname()}")
+        patient_until = time.monotonic() + GRACE  # the file's own time may lie in the future
+        while not (_create(path, mine) or _take_over(path, mine, patient_until)):
             pass
         try:
             yield
@@ -40,10 +48,10 @@ def hold_lock(path):
 def _create(path, mine):
     """Make the lock, or return False if there is one."""
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        file = open(path, "x+b")  # noqa: SIM115 - the block below closes it
     except FileExistsError:
         return False
-    with os.fdopen(handle, "r+") as file:
+    with file:
         _wait_for(file)
         if file.read() or not _is_still(file, path):
             return False  # we were stopped for so long that another one took it for left over
@@ -56,26 +64,27 @@ def _create(path, mine):
     return True
 
 
-def _take_over(path, mine):
+def _take_over(path, mine, patient_until):
     """Write ourselves into the lock of a dead process.
 
     Returns False if there is no telling yet; raises BlockingIOError if its owner is alive.
     """
     try:
-        with open(path, "r+", opener=_open_itself) as file:
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # a pipe would be waited for
+            raise FileExistsError(f"{path} should be a lock file, but is something else: remove it")
+        with open(path, "r+b", opener=_open_itself) as file:
             _wait_for(file)
-            owner = file.read()
+            pid, host = _owner(file)
             age = time.time() - os.fstat(file.fileno()).st_mtime
-            known = OWNER.fullmatch(owner)
-            if not known and age < GRACE:
+            if pid is None and age < GRACE and time.monotonic() < patient_until:
                 time.sleep(GRACE / 20)  # made, but not written yet
                 return False
-            alive = known is not None and _lives(int(known[1]), known[2])
+            alive = pid is not None and _lives(pid, host)
             if not _is_still(file, path):
                 return False  # released, maybe while we asked: it may be another one's by now
-            if known and alive:
+            if alive:
                 raise BlockingIOError(
-                    f"{path.parent} is being written to by process {known[1]} on {known[2]}: "
+                    f"{path.parent} is being written to by process {pid} on {host}: "
                     f"wait for it, or delete {path} if there is no such process"
                 )
             file.seek(0)
@@ -86,12 +95,30 @@ def _take_over(path, mine):
         return False
 
 
+def _owner(file):
+    """Return the process and the machine that a lock names, or None twice."""
+    known = OWNER.fullmatch(file.read(LONGEST).strip())
+    if known and 0 < int(known[1]) <= HIGHEST:
+        return int(known[1]), os.fsdecode(known[2])
+    return None, None
+
+
 def _wait_for(file):
     """Be the only one who reads and writes the lock until the file is closed."""
     if os.name == "posix":
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX)
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise BlockingIOError(
+                        f"{file.name} is held by another process: wait for it to end"
+                    ) from None
+            time.sleep(GRACE / 1000)
 
 
 def _is_still(file, path):

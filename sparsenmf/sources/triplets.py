@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from .layout import BUCKET, SCRATCH
+
 POINTER = 8  # bytes that a row takes at least
 
 N_BUCKETS = 128  # files open at once
@@ -46,7 +48,7 @@ def sort_triplets(triplets, scratch, limit):
     n_rows, n_columns = triplets.shape
     if n_rows * POINTER > shutil.disk_usage(scratch).free:
         raise OSError(errno.ENOSPC, f"{n_rows:,} rows do not fit on the disk", str(scratch))
-    with tempfile.TemporaryDirectory(prefix=".sort-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder:
         pieces = map(_pack, triplets.pieces)
         for bucket in _distribute(pieces, 0, n_rows, Path(folder)):
             for low, high, entries in _split(bucket, limit):
@@ -85,7 +87,7 @@ def _distribute(pieces, low, high, folder):
     """Write entries into files by ranges of rows; return a `Bucket` for each."""
     width = -(-(high - low) // N_BUCKETS)
     starts = range(low, high, width)
-    paths = [folder / str(start) for start in starts]
+    paths = [folder / f"{BUCKET}{start}" for start in starts]
     kind = EMPTY
     with contextlib.ExitStack() as stack:
         # Without buffers: what is written is large, and they would not be cleared at an error.
@@ -113,7 +115,7 @@ def _split(bucket, limit):
         path.unlink()
         yield low, high, entries
         return
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as folder:
         buckets = _distribute(_read_pieces(path, kind), low, high, Path(folder))
         path.unlink()
         for part in buckets:

@@ -1,6 +1,7 @@
 """`write_csr`: blocks of rows into a folder, as a whole or not at all."""
 
 import contextlib
+import itertools
 import os
 
 import numpy as np
@@ -15,7 +16,7 @@ from .layout import (
     RECORD,
     Record,
     absolute,
-    is_ours,
+    is_leftover,
     read_record,
     refuse_links,
     remove_unlisted,
@@ -146,7 +147,9 @@ def find_record(folder, allowed):
                 f"{folder} already has a matrix: append to it, overwrite it, or choose another"
             )
         return read_record(folder)
-    foreign = sorted(path.name for path in folder.iterdir() if not is_ours(path.name))
+    foreign = sorted(
+        path.name for path in folder.iterdir() if path.name != LOCK and not is_leftover(path)
+    )
     if foreign:
         raise FileExistsError(
             f"{folder} is not a store, and holds {foreign[0]}: choose a new folder"
@@ -182,7 +185,8 @@ def check_blocks(chunks, n_features, dtype, exact):
     values that it does not hold are refused.
     """
     n_rows = 0
-    for number, chunk in enumerate(chunks):
+    chunks = ((chunk,) if not isinstance(chunk, CsrStore) else chunk for chunk in chunks)
+    for number, chunk in enumerate(itertools.chain.from_iterable(chunks)):
         name = f"block {number} (from row {n_rows})"
         X = check_matrix(chunk, name, None if exact else dtype)
         n_features = X.shape[1] if n_features is None else n_features
