@@ -101,8 +101,8 @@ of shape (n_samples, n_features)
         tf-idf corpora (20 and 50 components) an NNDSVD start took about as many iterations
         and, before them, half to nearly all of their time, and ended with a squared error
         0.01% to 0.2% lower. "nndsvda" fills zeros with mean(X) / sqrt(mean of its nonzeros),
-        "nndsvdar" with random numbers of a hundredth of that; "nndsvd" is "nndsvda" but for the
-        Frobenius norm by "cd". Random starts for losses other than the Frobenius norm are scaled
+        "nndsvdar" with random numbers of a hundredth of that; for "mu", which cannot leave zero,
+        "nndsvd" is "nndsvda". Random starts for losses other than the Frobenius norm are scaled
         so that W H sums to what X does. On a store an NNDSVD start takes nine passes over it.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
