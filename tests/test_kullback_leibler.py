@@ -72,6 +72,43 @@ def test_single_precision_ends_where_double_does(rng, n_components):
 
 
 @DTYPES
+@pytest.mark.parametrize("start", [1e-12, 1.0, 1e6])
+def test_what_only_one_component_explains_is_never_given_up(dtype, start):
+    """The first column has a share of 1e-13 in its only component; the optimum is x / S."""
+    other = np.array([[1, 0, 0], [1e13, 1, 1], [1e13, 1, 2]], dtype)
+    X = np.array([[1, 0, 0], [3, 0, 0], [1, 5, 6], [0, 0, 4]], dtype)
+    factor = np.full((4, 3), start, dtype)
+    for _ in range(3):
+        factor, _, _ = run_update(X, other, factor, max_sweeps=8, tolerance=0.0)
+    W, sums = factor.astype(float), other.sum(axis=0, dtype=float)
+    np.testing.assert_allclose(W[:2, 0], X[:2, 0] / sums[0], rtol=1e-4)
+    assert not W[:2, 1:].any()
+    assert ((W @ other.T)[X > 0] > 0).all()
+    # Each row's W H sums to what the row does: at a minimum it must.
+    np.testing.assert_allclose(W @ sums, X.sum(axis=1, dtype=float), rtol=1e-4)
+
+
+@DTYPES
+def test_momentum_leaves_something_of_each_entry(dtype):
+    X = counts(dtype=dtype)
+    model = factorize(X, 5, **KL, random_state=0, max_iter=30, tol=0)
+    rows, columns = X.nonzero()
+    assert (np.einsum("pr,pr->p", model.W[rows], model.H[:, columns].T) > 0).all()
+
+
+def test_columns_that_a_start_does_not_reach_are_reached():
+    """Zeros in both factors of a given start, and in what NNDSVD finds, are left."""
+    X = np.array(sp.block_diag([np.ones((4, 5)), 2 * np.ones((3, 3)), [[1.0]]]).toarray())
+    W, H = np.ones((8, 2)), np.ones((2, 9))
+    W[7], H[:, 8] = 0, 0
+    for start in ({"W": W, "H": H}, {"init": "nndsvd"}):
+        model = factorize(X, 2, **KL, **start)
+        assert ((model.W @ model.H)[X > 0] > 0).all()
+        expected = reference.divergence(X, model.W, model.H, 1)
+        assert model.objective == pytest.approx(expected, rel=1e-10)
+
+
+@DTYPES
 def test_rows_too_long_for_the_scratch_are_gathered_in_parts(rng, dtype):
     n_components, n_columns = 60, 9500
     assert n_components * n_columns > STRIP_ITEMS
