@@ -1,6 +1,7 @@
 """Components without the samples they were learned from: H, and what one does with it."""
 
 import math
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from .losses import check_loss, make_loss, named_beta
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
+from .storage import is_sound
 from .validation import check_matrix, check_scale
 from .weights import Weights
 
@@ -210,20 +212,31 @@ class Components:
         return W, value
 
     def _freeze(self):
-        """Return what the rows of W are found from, made once."""
+        """Return what the rows of W are found from; made anew when anything of it has changed."""
         from .solvers.projection import freeze
 
-        if self._frozen is None or self._frozen[0] is not self.H:
-            weights = Weights(None, self.feature_weight, self.beta)
-            penalty, _ = make_penalties(
-                weights.sizes((1, self.n_features)),
-                self.options.get("alpha_W", 0.0),
-                self.options.get("alpha_H", "same"),
-                self.options.get("l1_ratio", 0.0),
-                padded_width(self.n_components, self.H.dtype),
-            )
-            self._frozen = self.H, freeze(weights.scale_H(self.H), penalty)
-        return self._frozen[1]
+        alphas = (
+            self.options.get("alpha_W", 0.0),
+            self.options.get("alpha_H", "same"),
+            self.options.get("l1_ratio", 0.0),
+        )
+        # H may be edited in place, so what it was is kept, and compared entry by entry.
+        given, settings = (self.H, self.feature_weight), (self.beta, *alphas)
+        if self._frozen is not None:
+            before, settings_before, frozen = self._frozen
+            if settings == settings_before and all(map(_same, given, before)):
+                return frozen
+        if not is_sound(self.H):
+            raise ValueError("H has been changed to something that is not finite and non-negative")
+        weights = Weights(None, self.feature_weight, self.beta)
+        penalty, _ = make_penalties(
+            weights.sizes((1, self.n_features)),
+            *alphas,
+            padded_width(self.n_components, self.H.dtype),
+        )
+        frozen = freeze(weights.scale_H(self.H), penalty)
+        self._frozen = tuple(map(copy, given)), settings, frozen
+        return frozen
 
     def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.
@@ -251,3 +264,10 @@ class Components:
             order = np.argsort(-weights, kind="stable")[:n]
             topics.append([str(vocabulary[j]) for j in order if weights[j] > 0])
         return topics
+
+
+def _same(now, before):
+    """Return whether an array, or None, is what it was."""
+    if now is None or before is None:
+        return now is before
+    return now.dtype == before.dtype and np.array_equal(now, before)

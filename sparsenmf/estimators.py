@@ -17,6 +17,7 @@ except ImportError as error:
 
 from ._factorize import factorize
 from .formats import as_csr
+from .validation import fill_masked
 
 DTYPES = [np.float64, np.float32]
 
@@ -25,6 +26,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What the estimators share: everything that needs no more than H."""
 
     def _validate(self, X, *, reset):
+        X = fill_masked(X, "X", self._allows_nan)  # scikit-learn would forget the mask
         if sp.issparse(X) and X.ndim == 2:
             X = as_csr(X, "X")  # scikit-learn has scipy read what it has not checked
         return validate_data(
@@ -51,6 +53,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X):
         """Return X @ components_, of shape (any, n_features): dense."""
         check_is_fitted(self)
+        X = fill_masked(X, "X", allow_nan=False)
         X = as_csr(X, "X") if sp.issparse(X) and X.ndim == 2 else X
         X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
         return X @ self.components_
@@ -258,6 +261,7 @@ default "frobenius"
     def _fit(self, X, W, H, sample_weight, weights):
         X = self._validate(X, reset=True)
         if sample_weight is not None:
+            sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
         vocabulary = self.vocabulary
         if vocabulary is None:
