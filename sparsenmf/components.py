@@ -1,6 +1,7 @@
 """Components without the samples they were learned from: H, and what one does with it."""
 
 import math
+import warnings
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,10 @@ from .storage import is_sound
 from .validation import check_matrix, check_scale
 from .weights import Weights
 
-LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
+PART_ROWS, PART_WORK = 2**14, 10**8
+"""Samples, and multiply-adds of a sweep over them, that are solved together."""
+
+MAX_SWEEPS = 1000
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -100,15 +104,12 @@ class Components:
             If X is not as in `factorize`, has not n_features columns, or is of a scale that does
             not fit into the type of H.
         """
-        options = self._check(tol, max_sweeps, n_threads)
-        if is_store(X):
-            result = np.empty((X.shape[0], self.n_components), self.H.dtype)
-            for start, stop, *part in self._parts(X, weights, None):
-                result[start:stop] = self._project(*part, *options)[0][:, : self.n_components]
-            return result
-        ((_, _, *part),) = self._parts(X, weights, None)
-        W, _ = self._project(*part, *options)
-        return np.ascontiguousarray(W[:, : self.n_components])
+        X, entries = self._check_matrix(X, weights)
+        result = np.empty((X.shape[0], self.n_components), self.H.dtype)
+        options = check_number(tol, "tol"), check_integer(max_sweeps, "max_sweeps", least=1)
+        for start, stop, W, _ in self._solve(X, entries, *options, check_threads(n_threads)):
+            result[start:stop] = W[:, : self.n_components]
+        return result
 
     def loss(
         self, X: Any, *, weights: Any = None, tol: float = 1e-5, n_threads: int | None = None
@@ -134,16 +135,10 @@ class Components:
         TypeError, ValueError
             If X is not as in `transform`.
         """
-        options = self._check(tol, 1000, n_threads)
-        penalty, total = self._freeze().penalty, 0.0
-        for _, _, *part in self._parts(X, weights, LOSS_ROWS):
-            W, value = self._project(*part, *options, want_loss=True)
-            total += value - penalty.value(W)
-        return max(total, 0.0)
-
-    def _check(self, tol, max_sweeps, n_threads):
-        tol = check_number(tol, "tol")
-        return tol, check_integer(max_sweeps, "max_sweeps", least=1), check_threads(n_threads)
+        X, entries = self._check_matrix(X, weights)
+        options = check_number(tol, "tol"), MAX_SWEEPS, check_threads(n_threads)
+        parts = self._solve(X, entries, *options, want_loss=True)
+        return max(sum(value for *_, value in parts), 0.0)
 
     @property
     def missing(self) -> str:
@@ -163,8 +158,8 @@ class Components:
         check_missing(self.missing)
         check_number(self.beta, "loss", least=-math.inf)
 
-    def _parts(self, X, values, n_rows):
-        """Yield X and its entries in parts: blocks of a store, or so many rows of a matrix."""
+    def _check_matrix(self, X, values):
+        """Return X, or a store, and its entries."""
         stored, entries = is_store(X), Entries(None, 1.0)
         if stored and (values is not None or self.missing == "unknown"):
             raise TypeError(STORED.format("X"))
@@ -177,39 +172,64 @@ class Components:
             )
         check_scale(X, self.H.dtype)
         check_loss(self.beta, "mu", X, unknown=not entries.absent)
-        weights = Weights(None, self.feature_weight, self.beta)
-        if stored:
-            for start, stop in X.blocks():
-                part = X.rows(start, stop)
-                if part.dtype != self.H.dtype:
-                    part = check_matrix(part, dtype=self.H.dtype)
-                yield start, stop, weights.scale_matrix(part), entries
-            return
-        n_rows, values = n_rows or X.shape[0], entries.weights
-        for start in range(0, X.shape[0], n_rows):
-            part = X if n_rows >= X.shape[0] else X[start : start + n_rows]
-            if values is not None:
-                within = slice(X.indptr[start], X.indptr[start + part.shape[0]])
-                entries = entries._replace(weights=values[within])
-            yield start, start + part.shape[0], weights.scale_matrix(part), entries
+        return X, entries
 
-    def _project(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
-        """Return W, padded, and the objective if it is wanted, of a checked and scaled X."""
+    def _solve(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
+        """Yield the first row, the one after the last, W and loss of some rows at a time."""
+        frozen, unfinished = self._freeze(), 0
+        for start, stop, part in self._parts(X):
+            values = entries.weights
+            if values is not None:
+                values = values[X.indptr[start] : X.indptr[stop]]
+            given = part, entries._replace(weights=values), frozen, tol, max_sweeps, n_threads
+            W, value, n_rows = self._project(*given, want_loss=want_loss)
+            unfinished += n_rows
+            yield start, stop, W, value
+        if unfinished:
+            warnings.warn(
+                f"{unfinished:,} of {X.shape[0]:,} rows of X have not converged in max_sweeps = "
+                f"{max_sweeps} sweeps: their weights are not yet the best ones",
+                stacklevel=3,
+            )
+
+    def _parts(self, X):
+        """Yield the first row, the one after the last, and rows of X that are solved together.
+
+        They are few enough that Ctrl-C, which is seen between them, is heeded within a second.
+        """
+        weights = Weights(None, self.feature_weight, self.beta)
+        everywhere = X.shape[1] if self.beta not in (1, 2) else 0
+        blocks = X.blocks() if is_store(X) else [(0, X.shape[0])]
+        for first, last in blocks:
+            block = X.rows(first, last) if is_store(X) else X
+            if block.dtype != self.H.dtype:
+                block = check_matrix(block, dtype=self.H.dtype)
+            entries = block.nnz // block.shape[0] + self.n_components + 100 * everywhere
+            n_rows = int(np.clip(PART_WORK // (entries * self.n_components), 1, PART_ROWS))
+            for start in range(0, block.shape[0], n_rows):
+                stop = min(start + n_rows, block.shape[0])
+                part = block if n_rows >= block.shape[0] else block[start:stop]
+                yield first + start, first + stop, weights.scale_matrix(part)
+
+    def _project(self, X, entries, frozen, tol, max_sweeps, n_threads, *, want_loss):
+        """Return W, padded, its loss if it is wanted, and how many rows have not converged."""
         from .kernels.threads import resolve_threads, threads_for
-        from .solvers.projection import project
+        from .solvers.projection import solve
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows, frozen = make_rows(X, self.n_components, *entries), self._freeze()
+        rows = make_rows(X, self.n_components, *entries)
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
             loss = make_loss(self.beta, X.data, X.shape, *entries)
-            value = project(rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss)
-        if not np.isfinite(W.max()) or (want_loss and not np.isfinite(value)):
+            value, unfinished = solve(
+                rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
+            )
+        if not np.isfinite([W.max(), value]).all():
             raise ValueError(
                 f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
                 f"of {W.dtype}: multiply X by a constant, or fit in float64"
             )
-        return W, value
+        return W, value, unfinished
 
     def _freeze(self):
         """Return what the rows of W are found from; made anew when anything of it has changed."""
