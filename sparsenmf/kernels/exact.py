@@ -111,23 +111,36 @@ def solve_rows(
         given = Given(other, gram, heavy, is_heavy, sums, beta, floor, absent, l1, l2)
         longest = longest_row(rows.indptr, first, last) + heavy.shape[0]
         row = make_row(other.shape[0] if everywhere else longest)
-        place, k = make_place(gram.shape[0]), gram.shape[0]
+        place = make_place(gram.shape[0])
         loss, unfinished = 0.0, 0.0
         for i in range(first, last):
             if everywhere:
                 n, n_seen = load_everything(row, rows, i, other.shape[0])
             else:
                 n, n_seen = load_entries(row, rows, i, given)
-            for r in range(k):
-                place.w[r] = factor[i, r]
+            # In functions: written here, the parallel twin would lose it, for place is a tuple.
+            load_coordinates(place.w, factor[i])
             unfinished += solve_row(row, n, n_seen, given, place, tolerance, max_steps)
-            for r in range(k):
-                if max_steps > 0:
-                    factor[i, r] = place.w[r]
-                place.w[r] = factor[i, r]  # as it is rounded
+            if max_steps > 0:
+                store_coordinates(place.w, factor[i])
+            load_coordinates(place.w, factor[i])  # as they are rounded
             if measure:
                 loss += row_loss(row, n, given, place.w)
         statistics[block, 0], statistics[block, 1] = loss, unfinished
+
+
+@inner
+def load_coordinates(w, values):
+    """Set w to the first values."""
+    for r in range(w.shape[0]):
+        w[r] = values[r]
+
+
+@inner
+def store_coordinates(w, values):
+    """Set the first values to w."""
+    for r in range(w.shape[0]):
+        values[r] = w[r]
 
 
 @inner
