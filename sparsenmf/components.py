@@ -82,12 +82,11 @@ class Components:
         weights : scipy.sparse matrix or array, optional
             Of the stored entries of X, as in `factorize`.
         tol : float, default 1e-5
-            A row is done when a sweep moved it less than this fraction of its first
-            sweep, measured in the fit. Losses that only have multiplicative updates: all
-            rows are done when an update promises to lower the loss by less than this
-            fraction of it.
+            A row is done when a step promises to lower its loss by less than ``tol**2`` of it. For
+            the Frobenius loss each row is solved to rounding, in double precision.
         max_sweeps : int, default 1000
-            Limit for each row.
+            Limit for each row: of sweeps, and of the steps of Newton's method that follow the first
+            20 of them. There is a warning if rows have not converged by then.
         n_threads : int, optional
             As in `factorize`. Small inputs run on one.
 
@@ -95,8 +94,9 @@ class Components:
         -------
         ndarray of shape (any, n_components), dtype of H
             Each row's best fit, on its own: the result for a row does not depend on
-            the others (but for losses that only have multiplicative updates, which stop
-            together).
+            the others (but, to the tolerance, for losses that only have multiplicative updates,
+            which begin together). Beta divergences with beta outside of [1, 2] are not convex:
+            there it is a stationary point.
 
         Raises
         ------
@@ -127,7 +127,10 @@ class Components:
         Returns
         -------
         float
-            1/2 ||X - W H||_F^2, or the sum of another divergence. Memory: for some thousand
+            1/2 ||X - W H||_F^2, or the sum of another divergence, measured in double precision.
+            Where X is positive and W H zero (a word that no component has), a divergence with
+            beta <= 1 would be infinite: there W H counts as float32's epsilon, 1.2e-7, as it does
+            in scikit-learn, or as that fraction of an entry below 1. Memory: for some thousand
             samples at a time.
 
         Raises

@@ -45,7 +45,10 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
 
     def reconstruction_error(self, X):
-        """Return ||X - W H||_F, or sqrt(2 loss), of new samples, with the W of `transform`."""
+        """Return ||X - W H||_F, or sqrt(2 loss), of new samples, with the W of `transform`.
+
+        What counts where W H is zero: see `Factorization.loss`.
+        """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
         return float(np.sqrt(2 * self._components.loss(X, n_threads=self.n_threads)))

@@ -146,7 +146,7 @@ def test_an_edited_component_counts_at_once(fit, loss, rng):
     fresh = Components(H=H.copy(), options={"loss": loss})
     np.testing.assert_array_equal(W, fresh.transform(X))
     H[1, 3] = -1
-    with pytest.raises(ValueError, match="H has been changed .*non-negative"):
+    with pytest.raises(ValueError, match=r"H has been changed .*non-negative"):
         model.transform(X)
 
 

@@ -42,8 +42,6 @@ FEW, MANY = 3, 100  # steps that promise no more than the objective's rounding
 DESCENT, HALVINGS = 1e-4, 30  # share of what a step promises that it must keep
 
 
-
-
 class Place(NamedTuple):
     """Where a row is, and scratch: of n_components, with `A` and `L` its square."""
 

@@ -102,6 +102,7 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
             x_p, y_p = np.float64(rows.data[start + p]), np.float64(y[p])
             if mode == OBJECTIVE:
                 v = np.float64(excess[p]) + rows.absent
+                y_p = multiply_exactly(factor[i], other[rows.indices[start + p]])
                 objective += entry_loss(x_p, y_p, v, rows.absent, beta, least)
                 continue
             y_p = max(y_p, FLOOR * x_p, least)
@@ -109,13 +110,34 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
             excess[p] = excess[p] * power(y_p, beta - 1) if excess[p] != 0 else 0.0
         if mode == OBJECTIVE:
             continue
-        indices, length = rows.indices[start:stop], stop - start
-        gather_rows(sizes[0], x, indices, 0, length, other)
-        gather_rows(sizes[1], excess, indices, 0, length, other)
+        gather_rows(sizes[0], x, rows.indices[start:stop], 0, stop - start, other)
         for r in range(numerators.shape[0]):
             numerators[r] += sizes[0, r]
-            denominators[r] += sizes[1, r]
+        add_excess(denominators, excess, rows.indices, start, stop, other)
     return objective
+
+
+@inner
+def multiply_exactly(row, other):
+    """Return a product in double precision: what an entry of weight zero takes away is large."""
+    total = 0.0
+    for r in range(row.shape[0]):
+        total += np.float64(row[r]) * np.float64(other[r])
+    return total
+
+
+@inner
+def add_excess(denominators, excess, indices, start, stop, other):
+    """Add to denominators what entries have beyond what the sums over all columns have of them.
+
+    In double precision: an entry of weight zero takes away what it has in those sums, which may be
+    nearly all of them.
+    """
+    for p in range(stop - start):
+        rate = np.float64(excess[p])
+        if rate != 0:
+            for r in range(denominators.shape[0]):
+                denominators[r] += rate * other[indices[start + p], r]
 
 
 @inner
