@@ -37,6 +37,8 @@ def problem(kind, dtype, rng, k=5, m=50, n=30):
     X *= rng.random((n, m)) < 0.7
     if "gene" in kind:
         H[:, 3], X[:, 3] = 1e5 * H[:, 3], 1e5 * X[:, 3]
+    if "holes" in kind:
+        H *= rng.random(H.shape) < 0.5
     if "gap" in kind:
         H[2], H[:, 7] = 0, 0
     return H.astype(dtype), X.astype(dtype)
@@ -78,16 +80,20 @@ def test_least_squares_are_those_of_nnls(kind, dtype, entries, rng):
 
 
 @pytest.mark.parametrize("beta", [1, 1.5, 1.2])
-@pytest.mark.parametrize("kind", ["plain", "alike", "gene"])
-@pytest.mark.parametrize("entries", ["plain", "unknown"])
+@pytest.mark.parametrize("kind", ["plain", "alike", "gene", "holes"])
+@pytest.mark.parametrize("entries", ["plain", "unknown", "weights"])
 def test_other_convex_losses_are_at_their_lowest(beta, kind, entries, rng):
     H, X = problem(kind, float, rng, k=4, m=25, n=8)
     alpha, unknown = 0.002, entries == "unknown"
     options = {"loss": beta, "alpha_W": alpha, "l1_ratio": 0.5, "missing": "zero"}
     if unknown:
         options["missing"] = "unknown"
-    W = Components(H=H, options=options).transform(sp.csr_array(X))
+    S, weights = sp.csr_array(X), None
     weight, V = alpha * X.shape[1] / 2, np.where(unknown & (X == 0), 0.0, 1.0)
+    if entries == "weights":
+        weights = sp.csr_array((rng.integers(0, 3, S.nnz) / 2, S.indices, S.indptr), S.shape)
+        V[X > 0] = weights.toarray()[X > 0]
+    W = Components(H=H, options=options).transform(S, weights=weights)
 
     def objective(w, x, v):
         y = np.maximum(w @ H, 1e-60)

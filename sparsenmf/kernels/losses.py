@@ -141,9 +141,10 @@ def row_loss(row, n, given, w):
 
 @inner
 def row_value(row, y, n, given, w):
-    """Return a row's objective at w, with products y; infinite where y has become zero.
+    """Return a row's objective at w, with products y.
 
-    What was zero before, and so will ever be, is left out.
+    Infinite where y has become zero beside an x that pulls it up with an infinite slope; what was
+    zero before, and so will ever be, is left out.
     """
     total = 0.0
     for r in range(w.shape[0]):
@@ -151,10 +152,10 @@ def row_value(row, y, n, given, w):
         if given.beta == 1:
             total += given.absent * w[r] * given.sums[r]
     for p in range(n):
-        if given.beta <= 1 and row.x[p] > 0 and row.v[p] > 0 and not y[p] > 0:
+        if given.beta < 2 and row.x[p] > 0 and row.v[p] > 0 and not y[p] > 0:
             if row.y[p] > 0:
                 return np.inf
-        else:
+        elif row.v[p] > 0:  # else the divergence may be infinite
             total += row.v[p] * divergence(row.x[p], y[p], given.beta)
         if row.summed[p] > 0:
             total -= row.summed[p] * divergence(0.0, y[p], given.beta)
