@@ -116,6 +116,8 @@ def check_vector(values, name, size):
     """
     if values is None:
         return None
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill its missing entries")
     values = np.asarray(values)
     if values.dtype.kind not in "fbiu":
         raise TypeError(f"{name} must hold real numbers, not {values.dtype}")

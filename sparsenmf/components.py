@@ -1,6 +1,8 @@
 """Components without the samples they were learned from: H, and what one does with it."""
 
 import math
+import warnings
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +15,14 @@ from .names import check_vocabulary
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
+from .storage import is_sound
 from .validation import check_matrix, check_scale
 from .weights import Weights
 
-LOSS_ROWS = 2**14  # samples whose W is held at once to measure the loss
+PART_ROWS, PART_WORK = 2**14, 10**8
+"""Samples, and multiply-adds of a sweep over them, that are solved together."""
+
+MAX_SWEEPS = 1000
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -77,12 +83,11 @@ class Components:
         weights : scipy.sparse matrix or array, optional
             Of the stored entries of X, as in `factorize`.
         tol : float, default 1e-5
-            A row is done when a sweep moved it less than this fraction of its first
-            sweep, measured in the fit. Losses that only have multiplicative updates: all
-            rows are done when an update promises to lower the loss by less than this
-            fraction of it.
+            A row is done when a step promises to lower its loss by less than ``tol**2`` of it. For
+            the Frobenius loss each row is solved to rounding, in double precision.
         max_sweeps : int, default 1000
-            Limit for each row.
+            Limit for each row: of sweeps, and of the steps of Newton's method that follow the first
+            20 of them. There is a warning if rows have not converged by then.
         n_threads : int, optional
             As in `factorize`. Small inputs run on one.
 
@@ -90,8 +95,9 @@ class Components:
         -------
         ndarray of shape (any, n_components), dtype of H
             Each row's best fit, on its own: the result for a row does not depend on
-            the others (but for losses that only have multiplicative updates, which stop
-            together).
+            the others (but, to the tolerance, for losses that only have multiplicative updates,
+            which begin together). Beta divergences with beta outside of [1, 2] are not convex:
+            there it is a stationary point.
 
         Raises
         ------
@@ -99,15 +105,12 @@ class Components:
             If X is not as in `factorize`, has not n_features columns, or is of a scale that does
             not fit into the type of H.
         """
-        options = self._check(tol, max_sweeps, n_threads)
-        if is_store(X):
-            result = np.empty((X.shape[0], self.n_components), self.H.dtype)
-            for start, stop, *part in self._parts(X, weights, None):
-                result[start:stop] = self._project(*part, *options)[0][:, : self.n_components]
-            return result
-        ((_, _, *part),) = self._parts(X, weights, None)
-        W, _ = self._project(*part, *options)
-        return np.ascontiguousarray(W[:, : self.n_components])
+        X, entries = self._check_matrix(X, weights)
+        result = np.empty((X.shape[0], self.n_components), self.H.dtype)
+        options = check_number(tol, "tol"), check_integer(max_sweeps, "max_sweeps", least=1)
+        for start, stop, W, _ in self._solve(X, entries, *options, check_threads(n_threads)):
+            result[start:stop] = W[:, : self.n_components]
+        return result
 
     def loss(
         self, X: Any, *, weights: Any = None, tol: float = 1e-5, n_threads: int | None = None
@@ -125,7 +128,10 @@ class Components:
         Returns
         -------
         float
-            1/2 ||X - W H||_F^2, or the sum of another divergence. Memory: for some thousand
+            1/2 ||X - W H||_F^2, or the sum of another divergence, measured in double precision.
+            Where X is positive and W H zero (a word that no component has), a divergence with
+            beta <= 1 would be infinite: there W H counts as float32's epsilon, 1.2e-7, as it does
+            in scikit-learn, or as that fraction of an entry below 1. Memory: for some thousand
             samples at a time.
 
         Raises
@@ -133,16 +139,10 @@ class Components:
         TypeError, ValueError
             If X is not as in `transform`.
         """
-        options = self._check(tol, 1000, n_threads)
-        penalty, total = self._freeze().penalty, 0.0
-        for _, _, *part in self._parts(X, weights, LOSS_ROWS):
-            W, value = self._project(*part, *options, want_loss=True)
-            total += value - penalty.value(W)
-        return max(total, 0.0)
-
-    def _check(self, tol, max_sweeps, n_threads):
-        tol = check_number(tol, "tol")
-        return tol, check_integer(max_sweeps, "max_sweeps", least=1), check_threads(n_threads)
+        X, entries = self._check_matrix(X, weights)
+        options = check_number(tol, "tol"), MAX_SWEEPS, check_threads(n_threads)
+        parts = self._solve(X, entries, *options, want_loss=True)
+        return max(sum(value for *_, value in parts), 0.0)
 
     @property
     def missing(self) -> str:
@@ -162,8 +162,8 @@ class Components:
         check_missing(self.missing)
         check_number(self.beta, "loss", least=-math.inf)
 
-    def _parts(self, X, values, n_rows):
-        """Yield X and its entries in parts: blocks of a store, or so many rows of a matrix."""
+    def _check_matrix(self, X, values):
+        """Return X, or a store, and its entries."""
         stored, entries = is_store(X), Entries(None, 1.0)
         if stored and (values is not None or self.missing == "unknown"):
             raise TypeError(STORED.format("X"))
@@ -176,55 +176,91 @@ class Components:
             )
         check_scale(X, self.H.dtype)
         check_loss(self.beta, "mu", X, unknown=not entries.absent)
-        weights = Weights(None, self.feature_weight, self.beta)
-        if stored:
-            for start, stop in X.blocks():
-                part = X.rows(start, stop)
-                if part.dtype != self.H.dtype:
-                    part = check_matrix(part, dtype=self.H.dtype)
-                yield start, stop, weights.scale_matrix(part), entries
-            return
-        n_rows, values = n_rows or X.shape[0], entries.weights
-        for start in range(0, X.shape[0], n_rows):
-            part = X if n_rows >= X.shape[0] else X[start : start + n_rows]
-            if values is not None:
-                within = slice(X.indptr[start], X.indptr[start + part.shape[0]])
-                entries = entries._replace(weights=values[within])
-            yield start, start + part.shape[0], weights.scale_matrix(part), entries
+        return X, entries
 
-    def _project(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
-        """Return W, padded, and the objective if it is wanted, of a checked and scaled X."""
+    def _solve(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
+        """Yield the first row, the one after the last, W and loss of some rows at a time."""
+        frozen, unfinished = self._freeze(), 0
+        for start, stop, part in self._parts(X):
+            values = entries.weights
+            if values is not None:
+                values = values[X.indptr[start] : X.indptr[stop]]
+            given = part, entries._replace(weights=values), frozen, tol, max_sweeps, n_threads
+            W, value, n_rows = self._project(*given, want_loss=want_loss)
+            unfinished += n_rows
+            yield start, stop, W, value
+        if unfinished:
+            warnings.warn(
+                f"{unfinished:,} of {X.shape[0]:,} rows of X have not converged in max_sweeps = "
+                f"{max_sweeps} sweeps: their weights are not yet the best ones",
+                stacklevel=3,
+            )
+
+    def _parts(self, X):
+        """Yield the first row, the one after the last, and rows of X that are solved together.
+
+        They are few enough that Ctrl-C, which is seen between them, is heeded within a second.
+        """
+        weights = Weights(None, self.feature_weight, self.beta)
+        everywhere = X.shape[1] if self.beta not in (1, 2) else 0
+        blocks = X.blocks() if is_store(X) else [(0, X.shape[0])]
+        for first, last in blocks:
+            block = X.rows(first, last) if is_store(X) else X
+            if block.dtype != self.H.dtype:
+                block = check_matrix(block, dtype=self.H.dtype)
+            entries = block.nnz // block.shape[0] + self.n_components + 100 * everywhere
+            n_rows = int(np.clip(PART_WORK // (entries * self.n_components), 1, PART_ROWS))
+            for start in range(0, block.shape[0], n_rows):
+                stop = min(start + n_rows, block.shape[0])
+                part = block if n_rows >= block.shape[0] else block[start:stop]
+                yield first + start, first + stop, weights.scale_matrix(part)
+
+    def _project(self, X, entries, frozen, tol, max_sweeps, n_threads, *, want_loss):
+        """Return W, padded, its loss if it is wanted, and how many rows have not converged."""
         from .kernels.threads import resolve_threads, threads_for
-        from .solvers.projection import project
+        from .solvers.projection import solve
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows, frozen = make_rows(X, self.n_components, *entries), self._freeze()
+        rows = make_rows(X, self.n_components, *entries)
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
             loss = make_loss(self.beta, X.data, X.shape, *entries)
-            value = project(rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss)
-        if not np.isfinite(W.max()) or (want_loss and not np.isfinite(value)):
+            value, unfinished = solve(
+                rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
+            )
+        if not np.isfinite([W.max(), value]).all():
             raise ValueError(
                 f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
                 f"of {W.dtype}: multiply X by a constant, or fit in float64"
             )
-        return W, value
+        return W, value, unfinished
 
     def _freeze(self):
-        """Return what the rows of W are found from, made once."""
+        """Return what the rows of W are found from; made anew when anything of it has changed."""
         from .solvers.projection import freeze
 
-        if self._frozen is None or self._frozen[0] is not self.H:
-            weights = Weights(None, self.feature_weight, self.beta)
-            penalty, _ = make_penalties(
-                weights.sizes((1, self.n_features)),
-                self.options.get("alpha_W", 0.0),
-                self.options.get("alpha_H", "same"),
-                self.options.get("l1_ratio", 0.0),
-                padded_width(self.n_components, self.H.dtype),
-            )
-            self._frozen = self.H, freeze(weights.scale_H(self.H), penalty)
-        return self._frozen[1]
+        alphas = (
+            self.options.get("alpha_W", 0.0),
+            self.options.get("alpha_H", "same"),
+            self.options.get("l1_ratio", 0.0),
+        )
+        # H may be edited in place, so what it was is kept, and compared entry by entry.
+        given, settings = (self.H, self.feature_weight), (self.beta, *alphas)
+        if self._frozen is not None:
+            before, settings_before, frozen = self._frozen
+            if settings == settings_before and all(map(_same, given, before)):
+                return frozen
+        if not is_sound(self.H):
+            raise ValueError("H has been changed to something that is not finite and non-negative")
+        weights = Weights(None, self.feature_weight, self.beta)
+        penalty, _ = make_penalties(
+            weights.sizes((1, self.n_features)),
+            *alphas,
+            padded_width(self.n_components, self.H.dtype),
+        )
+        frozen = freeze(weights.scale_H(self.H), penalty)
+        self._frozen = tuple(map(copy, given)), settings, frozen
+        return frozen
 
     def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.
@@ -252,3 +288,10 @@ class Components:
             order = np.argsort(-weights, kind="stable")[:n]
             topics.append([vocabulary[j] for j in order if weights[j] > 0])
         return topics
+
+
+def _same(now, before):
+    """Return whether an array, or None, is what it was."""
+    if now is None or before is None:
+        return now is before
+    return now.dtype == before.dtype and np.array_equal(now, before)

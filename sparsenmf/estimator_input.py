@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_array, validate_data
 from .formats import as_csr
 from .frames import is_frame, read_frame
 from .interchange import unwrap
+from .validation import fill_masked
 
 DTYPES = [np.float64, np.float32]
 
@@ -24,7 +25,7 @@ def validate_input(estimator, X, *, reset, allow_nan):
         Whether this is a fit, which also needs values that are not negative.
     allow_nan : bool
     """
-    X = unwrap(X)
+    X = fill_masked(unwrap(X), "X", allow_nan)  # scikit-learn would forget the mask
     options = {"accept_sparse": ("csr", "csc"), "dtype": DTYPES, "ensure_non_negative": reset}
     if is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)  # names of columns

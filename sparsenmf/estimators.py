@@ -19,6 +19,7 @@ except ImportError as error:
 
 from ._factorize import factorize
 from .formats import as_csr
+from .validation import fill_masked
 
 
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -37,7 +38,10 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
 
     def reconstruction_error(self, X):
-        """Return ||X - W H||_F, or sqrt(2 loss), of new samples, with the W of `transform`."""
+        """Return ||X - W H||_F, or sqrt(2 loss), of new samples, with the W of `transform`.
+
+        What counts where W H is zero: see `Factorization.loss`.
+        """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
         return float(np.sqrt(2 * self._components.loss(X, n_threads=self.n_threads)))
@@ -45,6 +49,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X):
         """Return X @ components_, of shape (any, n_features): dense."""
         check_is_fitted(self)
+        X = fill_masked(X, "X", allow_nan=False)
         X = as_csr(X, "X") if sp.issparse(X) and X.ndim == 2 else X
         X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
         return X @ self.components_
@@ -253,6 +258,7 @@ default "frobenius"
     def _fit(self, X, W, H, sample_weight, weights):
         X = self._validate(X, reset=True)
         if sample_weight is not None:
+            sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
         vocabulary = self.vocabulary
         if vocabulary is None:

@@ -56,7 +56,8 @@ class MiniBatchNMF(BaseNMF):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        H.
+        H. Read-only, for the next batch would undo a change; edit a copy, and pass it as H to
+        the first call of another estimator.
     n_components_ : int
     reconstruction_err_ : float
         Of the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
@@ -318,5 +319,6 @@ class MiniBatchNMF(BaseNMF):
                 **dict(zip(("alpha_W", "alpha_H", "l1_ratio"), stream.penalties, strict=True)),
             }
             H = np.ascontiguousarray(stream.Ht[:, : stream.n_components].T)
+            H.flags.writeable = False  # the sums that it is found from would not know of a change
             self._cached = stream.Ht, Components(H=H, options=options)
         return self._cached[1]

@@ -113,13 +113,7 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
         X = read_frame(X, name, keep_zeros=keep_zeros, allow_nan=allow_nan)
         if sp.issparse(X):
             return X
-    if isinstance(X, np.ma.MaskedArray):
-        if not allow_nan:
-            raise TypeError(
-                f"{name} is a masked array: fill what is masked ({name}.filled(0)) if it means "
-                f'zero, or pass missing="unknown" where there is such an argument'
-            )
-        X = np.ma.filled(X.astype(np.result_type(X.dtype, np.float32)), np.nan)
+    X = fill_masked(X, name, allow_nan)
     try:
         X = np.asarray(X)
     except ValueError as error:
@@ -138,6 +132,29 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
         )
     _check_dense(X, name, allow_nan)
     return _store_all(X, allow_nan) if keep_zeros else sp.csr_array(X)
+
+
+def fill_masked(X, name, allow_nan):
+    """Return a masked array, or a list of such, with NaN for what is masked.
+
+    Anything else is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If X is a masked array, and no missing values are allowed.
+    """
+    rows = X if isinstance(X, list | tuple) else ()
+    if any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        X = np.ma.stack(X)
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    if not allow_nan:
+        raise TypeError(
+            f"{name} is a masked array: fill what is masked ({name}.filled(0)) if it means "
+            f'zero, or pass missing="unknown" where there is such an argument'
+        )
+    return np.ma.filled(X.astype(np.result_type(X.dtype, np.float32)), np.nan)
 
 
 def _store_all(X, allow_nan):

@@ -219,3 +219,62 @@ def test_unknown_entries_and_restarts():
         NMF(3).fit(X)
     weighted = NMF(3, random_state=0, max_iter=500).fit(np.ones((40, 30)), weights=ones)
     assert weighted.reconstruction_err_ < 1e-2
+
+
+def masked_problem():
+    """A matrix of rank 2, and the same one with nonsense under a mask."""
+    rng = np.random.default_rng(0)
+    W, H = rng.random((30, 2)), rng.random((2, 9))
+    mask = rng.random((30, 9)) < 0.2
+    return W @ H, np.ma.array(np.where(mask, 1e3, W @ H), mask=mask)
+
+
+@pytest.mark.parametrize("shape_as", [lambda X: X, list], ids=["array", "list of rows"])
+@pytest.mark.parametrize("dtype", [float, np.float32])
+def test_what_is_masked_is_unknown(shape_as, dtype):
+    X, masked = masked_problem()
+    model = NMF(2, missing="unknown", tol=1e-12, max_iter=2000, random_state=0)
+    W = model.fit_transform(shape_as(masked.astype(dtype)))
+    # What is under the mask is completed: nothing else can tell it.
+    np.testing.assert_allclose(W @ model.components_, X, atol=1e-3)
+    assert model.factorization_.error < 1e-3
+    np.testing.assert_allclose(model.transform(shape_as(masked)) @ model.components_, X, atol=1e-3)
+    np.testing.assert_allclose(
+        model.factorization_.transform(shape_as(masked)) @ model.components_, X, atol=1e-3
+    )
+    assert model.reconstruction_error(shape_as(masked)) < 1e-3
+    assert masked.data.max() == 1e3  # the caller's array is as it was
+
+
+def test_a_mask_is_refused_where_what_is_absent_is_zero():
+    X, masked = masked_problem()
+    fitted = NMF(2, random_state=0).fit(X)
+    calls = [
+        NMF(2).fit,
+        NMF(2).fit_transform,
+        fitted.transform,
+        fitted.reconstruction_error,
+        fitted.factorization_.transform,
+        fitted.factorization_.loss,
+        lambda X: factorize(X, 2),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=r"X is a masked array: fill .*or pass missing="):
+            call(masked)
+    with pytest.raises(TypeError, match="X is a masked array"):
+        fitted.inverse_transform(np.ma.array(np.ones((1, 2)), mask=[[True, False]]))
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "feature_weight"])
+def test_masked_weights_are_refused(name):
+    X, _ = masked_problem()
+    weights = np.ma.array(np.ones(X.shape[name == "feature_weight"]), mask=False)
+    weights[0] = np.ma.masked
+    with pytest.raises(TypeError, match=f"{name} is a masked array"):
+        factorize(X, 2, **{name: weights})
+    fits = {
+        "sample_weight": lambda: NMF(2).fit(X, sample_weight=weights),
+        "feature_weight": lambda: NMF(2, feature_weight=weights).fit(X),
+    }
+    with pytest.raises(TypeError, match=f"{name} is a masked array"):
+        fits[name]()

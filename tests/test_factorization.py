@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from scipy.optimize import nnls
 
 from sparsenmf import factorize
+from sparsenmf.components import Components
 
 from . import problems
 
@@ -109,6 +110,59 @@ def test_transform_refuses_what_single_precision_cannot_hold():
     model = factorize(problems.documents(60, 40), 3, random_state=0, max_iter=2)
     with pytest.raises(ValueError, match=r"X .*float32"):
         model.transform(np.full((1, 40), 1e300))
+
+
+# Edited components.
+
+
+def as_factorization(X, loss):
+    model = factorize(X, 4, loss=loss, random_state=0, max_iter=10)
+    return model, model.H
+
+
+def as_estimator(X, loss):
+    pytest.importorskip("sklearn")
+    from sparsenmf import NMF
+
+    model = NMF(4, beta_loss=loss, random_state=0, max_iter=10, tol=0).fit(X)
+    return model, model.components_
+
+
+def measure(model, X):
+    return model.loss(X) if hasattr(model, "loss") else model.reconstruction_error(X)
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+@pytest.mark.parametrize("fit", [as_factorization, as_estimator])
+def test_an_edited_component_counts_at_once(fit, loss, rng):
+    X = rng.random((30, 12))
+    model, H = fit(X, loss)
+    before = model.transform(X), measure(model, X)
+    H[0] = 0
+    assert not model.transform(X)[:, 0].any()  # what has no effect is not used
+    assert measure(model, X) > before[1]
+    H[:] *= 2
+    W = model.transform(X)
+    fresh = Components(H=H.copy(), options={"loss": loss})
+    np.testing.assert_array_equal(W, fresh.transform(X))
+    H[1, 3] = -1
+    with pytest.raises(ValueError, match=r"H has been changed .*non-negative"):
+        model.transform(X)
+
+
+@pytest.mark.parametrize("name", ["feature_weight", "alpha_W", "l1_ratio"])
+def test_other_changes_count_too(name, rng):
+    X = rng.random((30, 12))
+    model = factorize(
+        X, 4, random_state=0, max_iter=10, alpha_W=0.01, alpha_H=0, l1_ratio=0.5,
+        feature_weight=1 + rng.random(12),
+    )  # fmt: skip
+    before = model.transform(X)
+    if name == "feature_weight":
+        model.feature_weight[:6] *= 50
+    else:
+        model.options[name] *= 1.9
+    assert np.abs(model.transform(X) - before).max() > 1e-3
 
 
 # Terms.

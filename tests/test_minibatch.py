@@ -360,3 +360,28 @@ def test_other_refusals(X):
         MiniBatchNMF(5).partial_fit(X).partial_fit(X[:, :100])
     with pytest.raises(NotFittedError):
         MiniBatchNMF(5).transform(X)
+
+
+def test_a_change_of_the_components_is_refused(X):
+    model = MiniBatchNMF(3, random_state=0).partial_fit(X)
+    before = model.transform(X)
+    with pytest.raises(ValueError, match="read-only"):
+        model.components_[0] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        model.components_[:] *= 2
+    np.testing.assert_array_equal(model.transform(X), before)
+    model.components_.copy()[0] = 0  # a copy is the caller's
+
+
+def test_a_masked_batch_is_refused_and_a_fitted_model_keeps_what_it_knows():
+    X = np.ones((20, 6))
+    masked = np.ma.array(X, mask=np.eye(20, 6, dtype=bool))
+    model = MiniBatchNMF(2, random_state=0)
+    for call in (model.fit, model.partial_fit, lambda X: model.fit(iter([X])), model.fit_transform):
+        with pytest.raises(TypeError, match="X is a masked array: fill"):
+            call(masked)
+    model.partial_fit(X)
+    for call in (model.partial_fit, model.transform, model.reconstruction_error):
+        with pytest.raises(TypeError, match="X is a masked array: fill"):
+            call(masked)
+    assert model.n_samples_seen_ == 20

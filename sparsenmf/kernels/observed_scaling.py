@@ -104,6 +104,7 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
             x_p, y_p = np.float64(rows.data[start + p]), np.float64(y[p])
             if mode == OBJECTIVE:
                 v = np.float64(excess[p]) + rows.absent
+                y_p = multiply_exactly(factor, i, other, rows.indices[start + p])
                 objective += entry_loss(x_p, y_p, v, rows.absent, beta)
                 continue
             y_p = max(y_p, floor_share(beta) * x_p, least)
@@ -111,13 +112,38 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
             excess[p] = excess[p] * power(y_p, beta - 1) if excess[p] != 0 else 0.0
         if mode == OBJECTIVE:
             continue
-        indices, length = rows.indices[start:stop], stop - start
-        gather_rows(sizes[0], x, indices, 0, length, other)
-        gather_rows(sizes[1], excess, indices, 0, length, other)
+        gather_rows(sizes[0], x, rows.indices[start:stop], 0, stop - start, other)
         for r in range(numerators.shape[0]):
             numerators[r] += sizes[0, r]
-            denominators[r] += sizes[1, r]
+        add_excess(denominators, excess, rows.indices, start, stop, other)
     return objective
+
+
+@inner
+def multiply_exactly(factor, i, other, j):
+    """Return factor[i] . other[j] in double precision.
+
+    What an entry of weight zero takes away is large. (Rows by number: a view would be counted,
+    atomically.)
+    """
+    total = 0.0
+    for r in range(factor.shape[1]):
+        total += np.float64(factor[i, r]) * np.float64(other[j, r])
+    return total
+
+
+@inner
+def add_excess(denominators, excess, indices, start, stop, other):
+    """Add to denominators what entries have beyond what the sums over all columns have of them.
+
+    In double precision: an entry of weight zero takes away what it has in those sums, which may be
+    nearly all of them.
+    """
+    for p in range(stop - start):
+        rate = np.float64(excess[p])
+        if rate != 0:
+            for r in range(denominators.shape[0]):
+                denominators[r] += rate * other[indices[start + p], r]
 
 
 @inner

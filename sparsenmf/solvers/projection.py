@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..kernels.coordinate_descent import update_rows
+from ..kernels.exact import solve_rows
 from ..kernels.kullback_leibler import update_rows_kl
 from ..kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE, scale_rows_beta
 from ..kernels.observed import update_rows_observed
@@ -15,6 +16,12 @@ from ..penalties import Penalty
 from ..rows import pad_factor
 from .alternation import check_overflow
 from .multiplicative import exponent
+
+SWEEPS, TOLERANCE = 20, 1e-3
+"""How far the sweeps go, from where on rows are solved exactly."""
+
+HEAVIEST, HEAVY = 16, 1e8
+"""How many columns of H may be heavy: those whose square is that many times the mean of others."""
 
 LOOK = 10  # multiplicative updates between looks at what they still promise
 
@@ -32,22 +39,70 @@ class Frozen(NamedTuple):
         Of the columns of Ht.
     penalty : Penalty
         Of W.
+    exact : ndarray of shape (n_components, n_components), float64, or None
+        The gram matrix of Ht without its heavy rows, where rows of W are to be solved exactly.
+    heavy : ndarray of shape (any,), int64, or None
+        Rows of Ht beside whose squares those of others would be lost.
     """
 
     Ht: np.ndarray
     gram: np.ndarray
     sums: np.ndarray
     penalty: Penalty
+    exact: np.ndarray | None = None
+    heavy: np.ndarray | None = None
 
 
 def freeze(H, penalty):
     """Return an H of shape (n_components, n_features) as `Frozen`."""
     Ht, depth = pad_factor(H.T, H.dtype), sweep_depth(len(H))
     wide = Ht.T.astype(np.float64)
+    products = wide @ wide.T
     with np.errstate(over="ignore"):
-        gram = penalty.fold_into(wide @ wide.T)[:depth, :depth].astype(H.dtype, order="C")
+        gram = penalty.fold_into(products)[:depth, :depth].astype(H.dtype, order="C")
     check_overflow(gram.max(), H.dtype)
-    return Frozen(Ht, gram, wide.sum(axis=1), penalty)
+    sums, heavy = wide.sum(axis=1), _find_heavy(wide)
+    if len(heavy):
+        wide[:, heavy] = 0
+        products = wide @ wide.T
+    exact = np.ascontiguousarray(products[: len(H), : len(H)])
+    return Frozen(Ht, gram, sums, penalty, exact, heavy)
+
+
+def _find_heavy(wide):
+    """Return the columns, few at most, that are far larger than the others that are not zero."""
+    squares = np.einsum("rj,rj->j", wide, wide)
+    order = np.argsort(-squares, kind="stable")[: np.count_nonzero(squares)]
+    first = order[: min(HEAVIEST, len(order) // 2)]
+    return np.sort(first[squares[first] > HEAVY * squares[order[len(first) :]].mean()])
+
+
+def solve(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, want_loss=False):
+    """Set the rows of W, zero on entry, to the best fit of `rows`: exactly.
+
+    The sweeps of `project` come near it, and as many more steps as are left end there.
+
+    Returns
+    -------
+    loss : float
+        In float64, without the penalty; zero if it is not wanted.
+    unfinished : int
+        Number of rows for which max_sweeps has not been enough.
+    """
+    n_sweeps = min(max_sweeps, SWEEPS)
+    project(rows, frozen, W, loss, max(tol, TOLERANCE), n_sweeps, n_threads)
+    heavy = frozen.heavy if loss.beta == 2 else frozen.heavy[:0]
+    is_heavy = np.zeros(len(frozen.Ht), bool)
+    is_heavy[heavy] = True
+    n_steps, statistics = max_sweeps - n_sweeps, np.empty((rows.n_blocks, 2))
+    share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # a quadratic takes no more steps
+    solve_rows(
+        n_threads, rows, frozen.Ht, frozen.exact, heavy, is_heavy, frozen.sums, loss.beta,
+        loss.floor, float(frozen.penalty.l1[0]), float(frozen.penalty.l2[0]), W, share, n_steps,
+        want_loss, statistics,
+    )  # fmt: skip
+    total, unfinished = statistics.sum(axis=0)
+    return float(total), int(unfinished)
 
 
 def project(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, partials=None, want_loss=False):

@@ -1,0 +1,218 @@
+"""What the entries of a row add to its loss, and to its derivatives, for any beta, in float64.
+
+Where absent entries have powers (beta is neither 1 nor 2) all columns are visited, and nothing is
+absent; else what is absent comes from the gram matrix or the sums of the other factor.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .jit import inner
+
+UNREACHED = float(np.finfo(np.float32).eps)
+"""What y counts as in a loss where it is zero and would make the loss infinite: this much, or
+this fraction of an x below one. scikit-learn takes the same number."""
+
+LARGE = 1e100  # ratio of y to x, from which x is as good as zero
+
+
+class Row(NamedTuple):
+    """The entries of a row that are visited.
+
+    x, their weights v, how much of v is in sums over whole columns already, the products y, other
+    ones, and columns.
+    """
+
+    x: np.ndarray
+    v: np.ndarray
+    summed: np.ndarray
+    y: np.ndarray
+    trial: np.ndarray
+    columns: np.ndarray
+
+
+class Given(NamedTuple):
+    """What all rows share: the other factor, its gram matrix and sums, loss and penalty.
+
+    The gram matrix is without the *heavy* columns: these are visited in every row, for beside
+    their squares those of others would be lost.
+    """
+
+    other: np.ndarray
+    gram: np.ndarray
+    heavy: np.ndarray
+    is_heavy: np.ndarray
+    sums: np.ndarray
+    beta: float
+    floor: float
+    absent: float
+    l1: float
+    l2: float
+
+
+@inner
+def make_row(longest):
+    """Return scratch for the entries of a row."""
+    lines = np.empty((5, longest))
+    columns = np.empty(longest, np.int64)
+    return Row(lines[0], lines[1], lines[2], lines[3], lines[4], columns)
+
+
+@inner
+def load_everything(row, rows, i, n_columns):
+    """Load a row, zeros included; return how many entries there are, and how many have a y."""
+    for j in range(n_columns):
+        row.x[j], row.v[j], row.summed[j], row.columns[j] = 0.0, rows.absent, 0.0, j
+    for p in range(rows.indptr[i], rows.indptr[i + 1]):
+        j = rows.indices[p]
+        row.x[j] = rows.data[p]
+        row.v[j] = rows.weights[p] if rows.weights.shape[0] > 0 else 1.0
+    return n_columns, n_columns
+
+
+@inner
+def load_entries(row, rows, i, given):
+    """Load the entries of a row, those first whose slopes need y; return both their numbers."""
+    start, stop, n, n_seen = rows.indptr[i], rows.indptr[i + 1], 0, 0
+    for turn in range(2):
+        for p in range(start, stop):
+            j = rows.indices[p]
+            v = np.float64(rows.weights[p]) if rows.weights.shape[0] > 0 else 1.0
+            summed = 0.0 if given.is_heavy[j] else given.absent
+            seen = given.beta != 2 or v != summed
+            if seen == (turn == 0):
+                row.x[n], row.v[n], row.summed[n], row.columns[n] = rows.data[p], v, summed, j
+                n += 1
+        for q in range(given.heavy.shape[0] if turn == 0 and given.absent > 0 else 0):
+            j = given.heavy[q]
+            if not is_stored(rows.indices, start, stop, j):
+                row.x[n], row.v[n], row.summed[n], row.columns[n] = 0.0, given.absent, 0.0, j
+                n += 1
+        n_seen = n if turn == 0 else n_seen
+    return n, n_seen
+
+
+@inner
+def is_stored(indices, start, stop, j):
+    """Return whether j is among these indices, which ascend."""
+    while start < stop:
+        middle = (start + stop) // 2
+        if indices[middle] == j:
+            return True
+        if indices[middle] < j:
+            start = middle + 1
+        else:
+            stop = middle
+    return False
+
+
+@inner
+def multiply(y, w, columns, n, other):
+    """Set y to the products of w with the rows of the other factor at the entries."""
+    for p in range(n):
+        y[p] = 0.0
+    for r in range(w.shape[0]):
+        if w[r] > 0:
+            for p in range(n):
+                y[p] += w[r] * other[columns[p], r]
+
+
+@inner
+def row_loss(row, n, given, w):
+    """Return a row's loss at w, without penalties."""
+    y, total = row.y, 0.0
+    multiply(y, w, row.columns, n, given.other)
+    rest = n < given.other.shape[0]  # else all is visited
+    for p in range(n):
+        x, seen = row.x[p], y[p]
+        if given.beta <= 1 and x > 0 and not seen > 0:
+            seen = UNREACHED * min(x, 1.0)
+        total += row.v[p] * divergence(x, seen, given.beta)
+        if rest and row.summed[p] > 0:
+            total -= row.summed[p] * divergence(0.0, y[p], given.beta)
+    for r in range(w.shape[0] if rest and given.absent > 0 else 0):
+        rate = given.sums[r] if given.beta == 1 else 0.0
+        for s in range(w.shape[0] if given.beta == 2 else 0):
+            rate += 0.5 * given.gram[r, s] * w[s]
+        total += given.absent * w[r] * rate
+    return total
+
+
+@inner
+def row_value(row, y, n, given, w):
+    """Return a row's objective at w, with products y.
+
+    Infinite where y has become zero beside an x that pulls it up with an infinite slope; what was
+    zero before, and so will ever be, is left out.
+    """
+    total = 0.0
+    for r in range(w.shape[0]):
+        total += w[r] * (given.l1 + 0.5 * given.l2 * w[r])
+        if given.beta == 1:
+            total += given.absent * w[r] * given.sums[r]
+    for p in range(n):
+        if given.beta < 2 and row.x[p] > 0 and row.v[p] > 0 and not y[p] > 0:
+            if row.y[p] > 0:
+                return np.inf
+        elif row.v[p] > 0:  # else the divergence may be infinite
+            total += row.v[p] * divergence(row.x[p], y[p], given.beta)
+        if row.summed[p] > 0:
+            total -= row.summed[p] * divergence(0.0, y[p], given.beta)
+    return total
+
+
+@inner
+def divergence(x, y, beta):
+    """Return the beta divergence of x from y, to the rounding of x - y also where that is small."""
+    if beta == 2:
+        return 0.5 * (x - y) * (x - y)
+    if x == 0:
+        return y if beta == 1 else y**beta / beta if y > 0 else 0.0
+    ratio = y / x
+    excess = (y - x) / x
+    logarithm = np.log1p(excess) if 0.5 < ratio < 2 else np.log(y) - np.log(x)
+    if beta == 1:
+        return x * (excess - logarithm) if ratio < 2 else y - x - x * logarithm
+    if ratio > LARGE and beta > 0:
+        return y**beta / beta
+    # With a = beta - 1, (ratio^a - 1) / a is nearly log(ratio) where a is small, and so on.
+    if beta > 0.5:
+        a = beta - 1
+        power = np.expm1(a * logarithm) / a
+        return x**beta * (ratio - 1 - power + a * power * (ratio - 1)) / beta
+    power = np.expm1(beta * logarithm) / beta if beta != 0 else logarithm
+    inverse = 1 / ratio
+    return x**beta * (1 - inverse + power * (beta - 1 - beta * inverse)) / (beta - 1)
+
+
+@inner
+def entry_slope(x, v, summed, y, given):
+    """Return the derivative of what an entry adds, by y."""
+    beta = given.beta
+    if beta == 2:
+        return v * (y - x) - summed * y
+    if x == 0:
+        if beta == 1:
+            return v - summed
+        return v * max(y, given.floor) ** (beta - 1)
+    if not y > 0:
+        return 0.0  # no w changes that, or the slope is zero
+    if beta == 1:
+        return v - summed - v * x / y
+    return v * (y - x) * y ** (beta - 2)
+
+
+@inner
+def entry_curvature(x, v, summed, y, given):
+    """Return the second derivative of what an entry adds, by y, without what is not convex."""
+    beta = given.beta
+    if beta == 2:
+        return v - summed
+    if x > 0 and not y > 0:
+        return 0.0
+    if beta == 1:
+        return v * x / (y * y)
+    y = y if x > 0 else max(y, given.floor)
+    curvature = v * (beta - 1) * y ** (beta - 2) if beta > 1 else 0.0
+    return curvature + (v * (2 - beta) * x * y ** (beta - 3) if beta < 2 else 0.0)
