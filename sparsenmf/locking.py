@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from copy import copy
+from typing import Any
 
 
 class OneAtATime:
@@ -12,6 +13,8 @@ class OneAtATime:
     found from it anew. The lock is made when it is needed and never copied, so that estimators
     are cloned, copied and pickled as others are.
     """
+
+    _stream: Any
 
     @contextlib.contextmanager
     def _learning(self):
@@ -27,7 +30,7 @@ class OneAtATime:
 
     def __getstate__(self):
         with self._learning():
-            state = dict(super().__getstate__())
+            state = dict(super().__getstate__())  # type: ignore[misc]  # the estimator's
             if "_stream" in state:
                 state["_stream"] = copy(self._stream)  # as it is now, and not shared
         return {name: value for name, value in state.items() if name not in ("_lock", "_cached")}

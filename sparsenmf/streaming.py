@@ -130,12 +130,14 @@ class Stream:
         if len(H) != self.n_components:
             raise ValueError(f"components_ must have n_components = {shape[0]} rows, not {len(H)}")
         Ht = pad_factor(H.T, self.Ht.dtype)
+        kept = Ht.any(axis=0)  # a component that is removed has had no part in anything
+        gram, sums = self._gram * np.outer(kept, kept), self._sums * kept
         penalty = self._penalties()[1]
         wide = Ht.astype(np.float64)
         if self.beta == 2:  # the gradient of 1/2 <A, H H'> - <B', H> and the penalty is zero
-            cross = wide @ penalty.fold_into(self._gram)
+            cross = wide @ penalty.fold_into(gram)
         else:
-            cross = wide * (self._sums + penalty.l2 * wide)
+            cross = wide * (sums + penalty.l2 * wide)
         cross += penalty.l1 * wide if self.beta == 1 else penalty.l1 * (wide > 0)
         with np.errstate(over="ignore"):
             cross = cross.astype(self._cross.dtype).reshape(self._cross.shape)
@@ -144,6 +146,7 @@ class Stream:
                 f"components_ has values up to {H.max():.3g}, out of the range of {H.dtype}"
             )
         self.Ht, self._cross, self._start = Ht, cross, None
+        self._gram, self._sums = gram, sums
         self._other = self._summarize()
 
     def _learn(self, X):

@@ -311,11 +311,18 @@ def test_fit_begins_anew(X):
     np.testing.assert_array_equal(model.fit(X).components_, first)
 
 
-def test_plateau_is_scikit_learns_rule():
-    plateau = Plateau(3)
-    losses = [5.0, 4.0, 4.5, 4.5, 4.5, 4.5]
-    assert [plateau.reached(loss, 0.5) for loss in losses] == [False] * 4 + [True, True]
-    assert not any(Plateau(None).reached(1.0, 0.5) for _ in range(20))
+@pytest.mark.parametrize(
+    ("tol", "patience", "reached"),
+    [
+        (0.0, None, [False] * 6),
+        (0.0, 6, [False, False, False, True, True, False]),
+        (0.2, None, [False, False, True, True, True, False]),
+    ],
+)
+def test_plateau_compares_whole_passes(tol, patience, reached):
+    plateau = Plateau(tol, patience)
+    losses = [5.0, 4.0, 4.5, 4.5, 4.5, 3.0]
+    assert [plateau.reached(loss, 3) for loss in losses] == reached
 
 
 def test_progress_is_shown(X, capfd):
