@@ -29,8 +29,9 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
     n_components : int, "auto" or None, default "auto"
         "auto" and None: min(n_samples, n_features) of the (first batch of the) data.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
-        Default: "custom" if H is passed, else "nndsvda" if the first batch has ten samples for
-        each component, else "random". Drawn from the first batch that is not empty.
+        Default: "custom" if H is passed; "nndsvda" for Kullback-Leibler, if the first batch has
+        ten samples for each component; else "random". Drawn from the first batch that is not
+        empty.
     batch_size : int, default 1024
         Samples that are looked at together by `fit`. Larger batches take less time for each
         sample, smaller ones learn more from each.
@@ -89,8 +90,8 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
     forget_factor     0.7; in `partial_fit` for      0.1; always for a pass, or for as much
                       each batch                     as has been seen
     tol               on the change of H             on the mean loss of a pass
-    default start     "nndsvda" of all data          "nndsvda" of the first batch, or "random"
-                                                     if that is small
+    default start     "nndsvda" of all data          of the first batch: "random", or "nndsvda"
+                                                     for Kullback-Leibler
     ================  =============================  ========================================
 
     Threads may share an estimator: one learns at a time, and `transform` takes H as it is. A
