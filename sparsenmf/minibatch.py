@@ -4,17 +4,20 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
-from .arguments import check_flag, check_integer, check_number, check_random_state
+from .arguments import check_flag, check_integer, check_random_state
 from .components import Components
 from .estimators import BaseNMF
+from .first_batch import is_stream, open_stream
+from .locking import OneAtATime
 from .losses import loss_name
 from .progress import open_progress
-from .streaming import Plateau, is_stream, open_stream
+from .streaming import Plateau
 from .validation import check_matrix, check_scale
 
 
-class MiniBatchNMF(BaseNMF):
+class MiniBatchNMF(OneAtATime, BaseNMF):
     """Non-negative matrix factorization of a stream: `sklearn.decomposition.MiniBatchNMF`'s place.
 
     H is learned from one batch of samples after the other; of a batch nothing is kept but what
@@ -26,7 +29,9 @@ class MiniBatchNMF(BaseNMF):
     n_components : int, "auto" or None, default "auto"
         "auto" and None: min(n_samples, n_features) of the (first batch of the) data.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
-        Default: "custom" if H is passed, else "random". From the first batch.
+        Default: "custom" if H is passed; "nndsvda" for Kullback-Leibler, if the first batch has
+        ten samples for each component; else "random". Drawn from the first batch that is not
+        empty.
     batch_size : int, default 1024
         Samples that are looked at together by `fit`. Larger batches take less time for each
         sample, smaller ones learn more from each.
@@ -35,7 +40,8 @@ class MiniBatchNMF(BaseNMF):
         `fit` stops when the mean loss of a pass is lower than that of the pass before it by
         less than this fraction. 0: never.
     max_no_improvement : int or None, default 10
-        `fit` also stops when a smoothed loss has not fallen for so many batches.
+        `fit` also stops, at the end of a pass, when so many batches have gone by since the pass
+        with the lowest mean loss.
     max_iter : int, default 200
         Passes of `fit` over the data.
     alpha_W, alpha_H, l1_ratio : float
@@ -56,8 +62,8 @@ class MiniBatchNMF(BaseNMF):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        H. Read-only, for the next batch would undo a change; edit a copy, and pass it as H to
-        the first call of another estimator.
+        H. Assign another one to go on from it, as if what has been seen had led to it; the
+        array itself is read-only.
     n_components_ : int
     reconstruction_err_ : float
         Of the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
@@ -84,8 +90,13 @@ class MiniBatchNMF(BaseNMF):
     forget_factor     0.7; in `partial_fit` for      0.1; always for a pass, or for as much
                       each batch                     as has been seen
     tol               on the change of H             on the mean loss of a pass
-    default start     "nndsvda" of all data          "random", to the scale of the first batch
+    default start     "nndsvda" of all data          of the first batch: "random", or "nndsvda"
+                                                     for Kullback-Leibler
     ================  =============================  ========================================
+
+    Threads may share an estimator: one learns at a time, and `transform` takes H as it is. A
+    batch that raises an error changes nothing; if it is the first of a `fit`, the model is as it
+    was before.
 
     References
     ----------
@@ -181,28 +192,36 @@ class MiniBatchNMF(BaseNMF):
         -------
         self
         """
+        with self._learning():
+            first = not hasattr(self, "_stream")
+            if first:
+                self._forget()
+            X = self._check(X)
+            self._learn(X, H, check_random_state(self.random_state) if first else None)
+        return self
+
+    def _check(self, X):
+        """Return a batch as CSR, in the precision of those before it."""
         first = not hasattr(self, "_stream")
         X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
         check_scale(X)
-        if first:
-            self._forget()
-            self._open(X, H, check_random_state(self.random_state))
-        try:
-            self._stream.add(X)
-        except BaseException:  # Ctrl-C too: a model that has learned nothing is not a fitted one
-            if first:
-                self._forget()
-            raise
+        return X
+
+    def _learn(self, X, H, rng, window=None):
+        """Learn from a batch, checked, and return its loss."""
+        stream = self.__dict__.get("_stream") or self._open(X, H, rng, window)
+        loss = stream.add(X)
+        self._stream = stream
         self.n_steps_ += 1
-        return self
+        return loss
 
     def _fit(self, X, H):
-        self._forget()
-        return self._fit_stream(X, H) if is_stream(X) else self._fit_matrix(X, H)
+        with self._learning():
+            self._forget()
+            (self._fit_stream if is_stream(X) else self._fit_matrix)(X, H)
 
     def _fit_matrix(self, X, H):
-        X = check_matrix(self._validate(X, reset=True))
-        check_scale(X)
+        X = self._check(X)
         n_samples = X.shape[0]
         size = min(check_integer(self.batch_size, "batch_size", least=1), n_samples)
         rng, shuffle = check_random_state(self.random_state), check_flag(self.shuffle, "shuffle")
@@ -223,11 +242,7 @@ class MiniBatchNMF(BaseNMF):
 
         def batches():
             for block in X:
-                first = not hasattr(self, "_stream")
-                block = check_matrix(
-                    self._validate(block, reset=first), dtype=None if first else self._dtype
-                )
-                check_scale(block)
+                block = self._check(block)
                 for start in range(0, block.shape[0], size):
                     yield block[start : start + size]
 
@@ -239,29 +254,21 @@ class MiniBatchNMF(BaseNMF):
 
     def _run(self, passes, H, rng, n_samples, n_batches):
         """Learn from all batches of all passes, until the loss falls no more."""
-        tol = check_number(self.tol, "tol")
-        plateau = Plateau(self.max_no_improvement)
+        plateau = Plateau(self.tol, self.max_no_improvement)
         total = None if n_batches is None else n_batches * self.max_iter
         display = open_progress(bool(self.verbose), total)
-        before = np.inf
         try:
             for batches in passes:
                 self.n_iter_ += 1
-                losses = samples = 0.0
+                first, losses, samples = self.n_steps_, 0.0, 0
                 for X in batches:
-                    if not hasattr(self, "_stream"):
-                        self._open(X, H, rng, n_samples)
-                    loss = self._stream.add(X)
-                    self.n_steps_ += 1
+                    loss = self._learn(X, H, rng, n_samples)
                     display.update(self.n_steps_, self._stream.relative_error)
                     losses, samples = losses + loss * X.shape[0], samples + X.shape[0]
-                    share = X.shape[0] / (n_samples or self._stream.n_seen)
-                    if plateau.reached(loss, share):
-                        return
-                if tol and before - losses <= tol * losses:
+                # An iterable that can be read once has no second pass.
+                if not samples or plateau.reached(losses / samples, self.n_steps_ - first):
                     return
-                before = losses
-            if tol and self.n_iter_ > 1:
+            if self.tol and self.n_iter_ > 1:
                 warnings.warn(
                     f"Maximum number of iterations {self.max_iter} reached. Increase it to "
                     "improve convergence.",
@@ -276,29 +283,32 @@ class MiniBatchNMF(BaseNMF):
             self.__dict__.pop(name, None)
         self.n_iter_ = self.n_steps_ = 0
 
-    def _open(self, X, H, rng, window=None):
-        """Begin with a first batch, checked."""
-        check_scale(X)
+    def _open(self, X, H, rng, window):
+        """Return a stream that begins with a first batch, checked."""
         n_components = self.n_components
         if n_components in ("auto", None):
             n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])
-        self._stream = open_stream(
-            X,
-            n_components,
-            init=self.init,
-            H=H,
-            beta_loss=self.beta_loss,
-            alpha_W=self.alpha_W,
-            alpha_H=self.alpha_H,
-            l1_ratio=self.l1_ratio,
-            forget_factor=self.forget_factor,
-            window=window,
-            n_threads=self.n_threads,
-            rng=rng,
-        )
+        names = "init", "beta_loss", "alpha_W", "alpha_H", "l1_ratio", "forget_factor", "n_threads"
+        options = {name: getattr(self, name) for name in names}
+        return open_stream(X, n_components, H=H, window=window, rng=rng, **options)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_stream")
+
+    @property
+    def components_(self):
+        """H, of shape (n_components, n_features), read-only; another one may be assigned."""
+        return self._components.H
+
+    @components_.setter
+    def components_(self, H):
+        check_is_fitted(
+            self,
+            msg="components_ of this %(name)s cannot be set before it has learned from a batch: "
+            "pass H to fit or partial_fit, to start from it",
+        )
+        with self._learning():
+            self._stream.replace(H)
 
     @property
     def _dtype(self):
@@ -312,13 +322,14 @@ class MiniBatchNMF(BaseNMF):
     @property
     def _components(self):
         """H as it is now, with its transform."""
-        stream = self._stream
-        if self.__dict__.get("_cached", (None,))[0] is not stream.Ht:
+        stream, cached = self._stream, self.__dict__.get("_cached")
+        Ht = stream.Ht  # read once: another thread may replace it
+        if cached is None or cached[0] is not Ht:
             options = {
                 "loss": loss_name(stream.beta),
                 **dict(zip(("alpha_W", "alpha_H", "l1_ratio"), stream.penalties, strict=True)),
             }
-            H = np.ascontiguousarray(stream.Ht[:, : stream.n_components].T)
+            H = Ht[:, : stream.n_components].T.copy()
             H.flags.writeable = False  # the sums that it is found from would not know of a change
-            self._cached = stream.Ht, Components(H=H, options=options)
-        return self._cached[1]
+            self._cached = cached = Ht, Components(H=H, options=options)
+        return cached[1]

@@ -13,29 +13,28 @@ for matrix factorization and sparse coding", JMLR 11, algorithms 1 and 2):
 
 with f = forget_factor ** (samples of the batch / samples of the window), where the window
 is what has been seen so far, but at most one pass over the data where that is known.
+
+H begins when there is something to see: it is drawn from the first batch that is not empty,
+and that of features which no component has when a row has nothing else (for Kullback-Leibler,
+when any row has them: its multiplicative steps cannot leave zero). A component that no row has
+used yet keeps what it began with.
 """
+
+from copy import copy
 
 import numpy as np
 
-from .arguments import (
-    check_alphas,
-    check_choice,
-    check_integer,
-    check_number,
-    check_threads,
-)
-from .initialization import INITS, initialize
+from .arguments import check_integer, check_number
 from .kernels.coordinate_descent import extrapolate_rows, update_rows
 from .kernels.gram import add_grams
 from .kernels.multiplicative import UPDATE, scale_rows_beta
-from .kernels.threads import resolve_threads, threads_for
+from .kernels.threads import threads_for
 from .kernels.tiles import sweep_depth
 from .kernels.transpose import transpose_rows
-from .losses import check_loss, make_loss
+from .losses import make_loss
 from .penalties import make_penalties, make_penalty
-from .rows import empty_factor, make_rows
+from .rows import empty_factor, make_rows, pad_factor
 from .solvers.projection import Frozen, project
-from .sources import is_store
 from .validation import check_factor
 
 TOLERANCE, MAX_SWEEPS = 1e-2, 50
@@ -44,8 +43,8 @@ TOLERANCE, MAX_SWEEPS = 1e-2, 50
 H_SWEEPS, H_TOLERANCE = 2, 0.1
 
 PRIOR = 1e-2
-"""What the start of H counts in the Kullback-Leibler sums, in first batches: without it,
-features that are not in the first batch would be zero for ever."""
+"""What the start of a component counts in the Kullback-Leibler sums, in the first batch that has
+it: without it, features that are not in that batch would be zero for ever."""
 
 
 class Stream:
@@ -54,9 +53,13 @@ class Stream:
     Parameters
     ----------
     Ht : ndarray of shape (n_features, width)
-        Padded start; overwritten.
+        Padded start; what is known of it before there is a batch that is not empty.
     n_components : int
     beta : 2 or 1
+    start : callable, optional
+        Returns the start, given that batch as `Rows`, and its transpose. Default: Ht is all of it.
+    rng : numpy.random.Generator or RandomState, optional
+        For features that come later.
     alpha_W, alpha_H, l1_ratio : float
     forget_factor : float
         In (0, 1].
@@ -73,10 +76,11 @@ class Stream:
     """
 
     def __init__(
-        self, Ht, n_components, beta, *,
+        self, Ht, n_components, beta, *, start=None, rng=None,
         alpha_W=0.0, alpha_H="same", l1_ratio=0.0, forget_factor=0.7, window=None, n_threads=1,
     ):  # fmt: skip
         self.Ht, self.n_components, self.beta = Ht, n_components, beta
+        self._start, self._rng = start, rng or np.random.default_rng(0)
         self.penalties = alpha_W, alpha_H, l1_ratio
         self.forget_factor, self.window, self.n_threads = forget_factor, window, n_threads
         self.n_seen, self.relative_error = 0, float("nan")
@@ -100,20 +104,50 @@ class Stream:
             If its values are out of the range of Ht's type. Then, and after Ctrl-C, all is
             as it was before.
         """
-        before = dict(self.__dict__)  # no array in it is written to
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                value = self._learn(X)
-            sums = (value, self.Ht.max(), self._gram.max(), self._cross.max(), *self._other[1])
-            if not np.isfinite(sums).all():
-                raise ValueError(
-                    f"X has values up to {X.data.max():.3g}, which with this H are out of the "
-                    f"range of {X.dtype}: leave such batches out, scale them, or use float64"
-                )
-        except BaseException:  # Ctrl-C too: a batch is learned as a whole or not at all
-            self.__dict__.update(before)
-            raise
+        after = copy(self)  # no array in it is written to
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = after._learn(X)
+        sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._other[1])
+        if not np.isfinite(sums).all():
+            raise ValueError(
+                f"X has values up to {X.data.max():.3g}, which with this H are out of the "
+                f"range of {X.dtype}: leave such batches out, scale them, or use float64"
+            )
+        self.__dict__.update(after.__dict__)
         return value
+
+    def replace(self, H):
+        """Go on from another H, as if what has been seen had led to it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not a finite non-negative matrix of this shape, or out of the range of its
+            type.
+        """
+        shape = self.n_components, len(self.Ht)
+        H = check_factor(H, "components_", shape, "n_components x n_features", self.Ht.dtype)
+        if len(H) != self.n_components:
+            raise ValueError(f"components_ must have n_components = {shape[0]} rows, not {len(H)}")
+        Ht = pad_factor(H.T, self.Ht.dtype)
+        kept = Ht.any(axis=0)  # a component that is removed has had no part in anything
+        gram, sums = self._gram * np.outer(kept, kept), self._sums * kept
+        penalty = self._penalties()[1]
+        wide = Ht.astype(np.float64)
+        if self.beta == 2:  # the gradient of 1/2 <A, H H'> - <B', H> and the penalty is zero
+            cross = wide @ penalty.fold_into(gram)
+        else:
+            cross = wide * (sums + penalty.l2 * wide)
+        cross += penalty.l1 * wide if self.beta == 1 else penalty.l1 * (wide > 0)
+        with np.errstate(over="ignore"):
+            cross = cross.astype(self._cross.dtype).reshape(self._cross.shape)
+        if not np.isfinite(cross.max()):
+            raise ValueError(
+                f"components_ has values up to {H.max():.3g}, out of the range of {H.dtype}"
+            )
+        self.Ht, self._cross, self._start = Ht, cross, None
+        self._gram, self._sums = gram, sums
+        self._other = self._summarize()
 
     def _learn(self, X):
         n_samples, n_features = X.shape
@@ -125,46 +159,82 @@ class Stream:
         window = min(self.n_seen, self.window or self.n_seen)
         fade = self.forget_factor ** (n_samples / window)
         self._weight = fade * self._weight + n_samples
-        penalty_W, penalty_H = make_penalties(
-            (self._weight, n_features), *self.penalties, W.shape[1]
-        )
+        penalty_W, penalty_H = self._penalties()
         loss = make_loss(self.beta, X.data, X.shape)
+        partials = self._grams(rows) if self.beta == 2 else None
+        if self._start is not None and X.nnz:
+            self.Ht, self._start = self._start(rows, columns), None
+            self._other = self._summarize()
+        value = self._find_rows(rows, W, loss, penalty_W, threads, partials)
+        if self._draw_features(X, W):
+            W[:] = 0
+            value = self._find_rows(rows, W, loss, penalty_W, threads, partials)
         learn = self._learn_frobenius if self.beta == 2 else self._learn_kullback_leibler
-        value = learn(rows, columns, W, loss, penalty_W, penalty_H, fade, threads)
+        learn(columns, W, partials, penalty_H, fade, threads)
         self.relative_error = loss.relative(value)
         return value / n_samples
 
-    def _learn_frobenius(self, rows, columns, W, loss, penalty_W, penalty_H, fade, threads):
-        width, depth, dtype = W.shape[1], sweep_depth(self.n_components), W.dtype.type
-        partials = np.zeros((max(rows.n_blocks, columns.n_blocks), width, width))
+    def _penalties(self):
+        """Return the penalties of W and of H, for as many samples as the sums count."""
+        return make_penalties((self._weight, len(self.Ht)), *self.penalties, self.Ht.shape[1])
+
+    def _grams(self, rows):
+        width = self.Ht.shape[1]
+        return np.zeros((rows.n_blocks, width, width))
+
+    def _find_rows(self, rows, W, loss, penalty, threads, partials):
+        """Set W, zero on entry, to the best fit of the rows, and return its loss."""
         gram, sums = self._other
-        gram = penalty_W.fold_into(gram)[:depth, :depth].astype(dtype, order="C")
-        value = project(
-            rows, Frozen(self.Ht, gram, sums, penalty_W), W, loss, TOLERANCE, MAX_SWEEPS,
-            threads, partials=partials[: rows.n_blocks],
+        depth = sweep_depth(self.n_components) if self.beta == 2 else 0
+        gram = penalty.fold_into(gram)[:depth, :depth].astype(W.dtype, order="C")
+        return project(
+            rows, Frozen(self.Ht, gram, sums, penalty), W, loss, TOLERANCE, MAX_SWEEPS,
+            threads, partials=partials, want_loss=True,
         )  # fmt: skip
-        self._gram = fade * self._gram + add_grams(partials[: rows.n_blocks])
-        gram = penalty_H.fold_into(self._gram)[:depth, :depth].astype(dtype, order="C")
-        partials = partials[: columns.n_blocks]
+
+    def _draw_features(self, X, W):
+        """Draw the features of a batch that no component has, and return whether there are any."""
+        if self.beta == 2:  # coordinate descent leaves zero, unless rows have nothing else
+            blind = (np.einsum("ir->i", W) == 0) & (np.diff(X.indptr) > 0)
+            if not blind.any():
+                return False
+            X = X[blind]
+        missing = np.einsum("jr->j", self.Ht) == 0
+        if not missing.any():
+            return False
+        new = missing & (np.bincount(X.indices, minlength=len(missing)) > 0)
+        if not new.any():
+            return False
+        k = self.n_components
+        scale = np.full(k, np.sqrt(X.mean() / k))
+        if not missing.all():
+            scale = self.Ht[~missing, :k].mean(axis=0)
+        self.Ht = self.Ht.copy()
+        self.Ht[new, :k] = np.abs(self._rng.standard_normal((int(new.sum()), k))) * scale
+        self._other = self._summarize()
+        return True
+
+    def _learn_frobenius(self, columns, W, partials, penalty, fade, threads):
+        width, depth, dtype = W.shape[1], sweep_depth(self.n_components), W.dtype.type
+        self._gram = fade * self._gram + add_grams(partials)
+        gram = penalty.fold_into(self._gram)[:depth, :depth].astype(dtype, order="C")
+        used = self._gram.diagonal() > np.finfo(dtype).tiny
+        partials = self._grams(columns)
         cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
         update_rows(
-            threads_for(self.n_threads, self.Ht.size * width), columns, W, gram, penalty_H,
+            threads_for(self.n_threads, self.Ht.size * width), columns, W, gram,
+            penalty._replace(free=used),
             cross, dtype(fade), self.Ht, Ht, H_SWEEPS, dtype(H_TOLERANCE),
             False, partials, np.empty((columns.n_blocks, 2)),
         )  # fmt: skip
         self._cross, self.Ht = cross, Ht
-        self._other = add_grams(partials), sums
-        return value
+        self._other = add_grams(partials), self._other[1]
 
-    def _learn_kullback_leibler(self, rows, columns, W, loss, penalty_W, penalty_H, fade, threads):
-        value = project(
-            rows, Frozen(self.Ht, np.empty((0, 0)), self._other[1], penalty_W), W, loss,
-            TOLERANCE, MAX_SWEEPS, threads, want_loss=True,
-        )  # fmt: skip
+    def _learn_kullback_leibler(self, columns, W, _, penalty, fade, threads):
         totals = W.sum(axis=0, dtype=np.float64)
-        if not self._sums.any():
-            self._sums = PRIOR * totals
-            self._cross = self.Ht * self._sums
+        prior = np.where(self._sums == 0, PRIOR * totals, 0.0)
+        self._sums = self._sums + prior
+        self._cross = self._cross + self.Ht * prior
         counts = np.empty_like(self.Ht)
         # One multiplicative update with denominators of one: its numerators times H.
         ones = np.ones_like(totals)
@@ -176,16 +246,13 @@ class Stream:
         self._cross = fade * self._cross
         self._cross += counts
         self._sums = fade * self._sums + totals
-        base, l2 = self._sums + penalty_H.l1, penalty_H.l2
-        Ht = self.Ht.copy()
-        if l2:  # l2 h^2 + base h = c
-            root = np.sqrt(base**2 + 4 * l2 * self._cross)
-            Ht[:] = 2 * self._cross / np.maximum(base + root, np.finfo(float).tiny)
-        else:
-            np.divide(self._cross, base, out=Ht, where=base > 0, casting="same_kind")
+        # The root of l2 h^2 + base h = c.
+        base = self._sums + penalty.l1
+        root = np.sqrt(base**2 + 4 * penalty.l2 * self._cross) if penalty.l2 else base
+        Ht, used = self.Ht.copy(), self._sums > 0
+        np.divide(2 * self._cross, base + root, out=Ht, where=used, casting="same_kind")
         self.Ht = Ht
         self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
-        return value
 
     def _summarize(self):
         """Return the gram matrix of Ht and the sums of its columns."""
@@ -197,67 +264,23 @@ class Stream:
         return add_grams(partials), self.Ht.sum(axis=0, dtype=np.float64)
 
 
-def open_stream(
-    X, n_components, *, init, H, beta_loss, alpha_W, alpha_H, l1_ratio, forget_factor, window,
-    n_threads, rng,
-):  # fmt: skip
-    """Return a `Stream` that starts to the scale of its first batch, X, which it has not seen.
-
-    Parameters are those of `sparsenmf.MiniBatchNMF`, checked here; X has been.
-    """
-    beta = check_loss(beta_loss, "mu", X)
-    if beta not in (1, 2):
-        raise ValueError(
-            f'beta_loss must be "frobenius" or "kullback-leibler" (2 or 1) for batches, '
-            f"not {beta_loss!r}"
-        )
-    n_components = check_integer(n_components, "n_components", least=1)
-    if n_components > X.shape[1]:
-        raise ValueError(f"n_components is {n_components}, but X has {X.shape[1]} features")
-    init = init or ("random" if H is None else "custom")
-    check_choice(init, "init", INITS)
-    if (init == "custom") != (H is not None):
-        raise ValueError('H is used with init="custom", and init="custom" needs H')
-    if init.startswith("nndsvd") and n_components > X.shape[0]:
-        raise ValueError(
-            f"init={init!r} needs a first batch of at least n_components = {n_components} "
-            f'samples, not {X.shape[0]}: take init="random", or larger batches'
-        )
-    if H is not None:
-        shape = (n_components, X.shape[1])
-        H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
-    alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
-    rows = make_rows(X, n_components)
-    columns = transpose_rows(rows, X.shape[1], n_components)
-    solver = "cd" if beta == 2 else "mu"
-    _, Ht = initialize(rows, columns, n_components, init, rng, H=H, beta=beta, solver=solver)
-    return Stream(
-        Ht, n_components, beta,
-        alpha_W=alpha_W, alpha_H=alpha_H, l1_ratio=l1_ratio,
-        forget_factor=check_number(forget_factor, "forget_factor", most=1.0),
-        window=window, n_threads=resolve_threads(check_threads(n_threads)),
-    )  # fmt: skip
-
-
 class Plateau:
-    """Whether a smoothed loss has not fallen for some batches (as scikit-learn judges it)."""
+    """Whether passes over the data still lower its mean loss.
 
-    def __init__(self, patience):
+    Only whole passes are compared: some batches of a pass are easier than others.
+    """
+
+    def __init__(self, tol, patience):
         if patience is not None:
             patience = check_integer(patience, "max_no_improvement", least=1)
-        self._patience, self._smoothed, self._lowest, self._since = patience, None, np.inf, 0
+        self._tol, self._patience = check_number(tol, "tol"), patience
+        self._last, self._lowest, self._since = np.inf, np.inf, 0
 
-    def reached(self, loss, share):
-        """Note the loss of a batch that is this share of a pass."""
-        weight = min(1.0, 2 * share)
-        last = loss if self._smoothed is None else self._smoothed
-        self._smoothed = (1 - weight) * last + weight * loss
-        self._since = 0 if self._smoothed < self._lowest else self._since + 1
-        self._lowest = min(self._lowest, self._smoothed)
-        return self._patience is not None and self._since >= self._patience
-
-
-def is_stream(X):
-    """Return whether X is an iterable of batches, not a matrix."""
-    matrix = hasattr(X, "shape") or isinstance(X, list | tuple | str | dict)
-    return is_store(X) or (hasattr(X, "__iter__") and not matrix)
+    def reached(self, loss, n_batches):
+        """Note the mean loss of a pass of so many batches."""
+        fallen, self._last = self._last - loss, loss
+        self._since = 0 if loss < self._lowest else self._since + n_batches
+        self._lowest = min(self._lowest, loss)
+        if self._patience is not None and self._since >= self._patience:
+            return True
+        return bool(self._tol) and fallen <= self._tol * loss

@@ -38,6 +38,22 @@ def planted_counts(n_components, n_samples=400, n_features=300, *, mean=0.3, see
     return sp.csr_array(rng.poisson(means * (mean / means.mean())).astype(float)), W, H
 
 
+def planted_topics(n_components, n_samples=3000, n_features=800, *, length=80, seed=0):
+    """Counts of documents of so many words from a few topics each, and the topics."""
+    rng = np.random.default_rng(seed)
+    H = rng.dirichlet(np.full(n_features, 0.02), size=n_components)
+    W = rng.dirichlet(np.full(n_components, 0.1), size=n_samples)
+    return sp.csr_array(rng.multinomial(length, W @ H).astype(float)), H
+
+
+def cosines(H, other):
+    """Cosines of the rows of one matrix with those of another."""
+    H, other = (
+        rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-300) for rows in (H, other)
+    )
+    return H @ other.T
+
+
 def laurberg():
     """The 6 x 3 problem of Laurberg et al. 2008, unique for 0 < a < 1/2."""
     a = 0.3

@@ -40,6 +40,7 @@ LAYERS = [
         "storage",
         "background",
         "interchange",
+        "locking",
         "files",
         "texts",
         "__version__",
@@ -51,7 +52,7 @@ LAYERS = [
         *("components", "factorization", "finishing"),
         *("similarity", "survey", "toplists", "report"),
     },
-    {"_factorize", "_result", "streaming"},
+    {"_factorize", "_result", "streaming", "first_batch"},
     {
         "distributed",
         "estimators",

@@ -128,10 +128,13 @@ def test_steps_are_those_of_the_reference(beta, penalties, window, rng):
 def test_one_pass_comes_close_to_the_whole_matrix(X, loss, after_one, at_last, seed):
     best = factorize(X, 8, loss=loss, random_state=seed).error
     options = {"beta_loss": loss, "random_state": seed}
-    one_batch = MiniBatchNMF(8, max_iter=1, batch_size=3000, **options).fit(X)
+    small, whole = (
+        MiniBatchNMF(8, init="random", max_iter=1, batch_size=size, **options).fit(X)
+        for size in (250, 3000)
+    )
     one_pass = MiniBatchNMF(8, max_iter=1, batch_size=250, **options).fit(X)
     many = MiniBatchNMF(8, max_iter=30, batch_size=250, **options).fit(X)
-    assert one_pass.reconstruction_err_ < one_batch.reconstruction_err_
+    assert small.reconstruction_err_ < whole.reconstruction_err_
     assert one_pass.reconstruction_err_ < after_one * best
     assert many.reconstruction_err_ < at_last * best
 
@@ -311,11 +314,18 @@ def test_fit_begins_anew(X):
     np.testing.assert_array_equal(model.fit(X).components_, first)
 
 
-def test_plateau_is_scikit_learns_rule():
-    plateau = Plateau(3)
-    losses = [5.0, 4.0, 4.5, 4.5, 4.5, 4.5]
-    assert [plateau.reached(loss, 0.5) for loss in losses] == [False] * 4 + [True, True]
-    assert not any(Plateau(None).reached(1.0, 0.5) for _ in range(20))
+@pytest.mark.parametrize(
+    ("tol", "patience", "reached"),
+    [
+        (0.0, None, [False] * 6),
+        (0.0, 6, [False, False, False, True, True, False]),
+        (0.2, None, [False, False, True, True, True, False]),
+    ],
+)
+def test_plateau_compares_whole_passes(tol, patience, reached):
+    plateau = Plateau(tol, patience)
+    losses = [5.0, 4.0, 4.5, 4.5, 4.5, 3.0]
+    assert [plateau.reached(loss, 3) for loss in losses] == reached
 
 
 def test_progress_is_shown(X, capfd):
