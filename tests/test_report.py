@@ -80,8 +80,9 @@ def texts_of(element, tag, kind):
 
 def test_topics_are_those_of_the_tables(model, tmp_path):
     titles = [f"title {i}" for i in range(80)]
-    page = write(model, tmp_path, TERMS, titles, n_terms=4, n_documents=3)
-    table = topic_table(model, TERMS, titles, n_terms=4, n_documents=3)
+    X = make_counts()
+    page = write(model, tmp_path, TERMS, titles, n_terms=4, n_documents=3, X=X)
+    table = topic_table(model, TERMS, titles, n_terms=4, n_documents=3, X=X)
     mass = model.W * model.H.sum(axis=1)
     articles = topics_of(page)
     assert len(articles) == 3
@@ -99,7 +100,8 @@ def test_topics_are_those_of_the_tables(model, tmp_path):
         bars = [float(rect.attributes["width"].rstrip("%")) for rect in article.all("rect")]
         np.testing.assert_allclose(bars, 100 * weights / weights[0], atol=0.051)
         rows = [titles.index(title) for title in table["documents"][r]]
-        parts = [mass[i, r] / mass[i].sum() for i in rows]
+        common = np.minimum(X.toarray(), np.outer(model.W[:, r], model.H[r])).sum(axis=1)
+        parts = [common[i] / mass[i].sum() for i in rows]
         values = article.one("ul", "documents").all("span", "value")
         expected = [f"{i + 1} · {part:.0%}" for i, part in zip(rows, parts, strict=True)]
         assert [v.text for v in values] == expected

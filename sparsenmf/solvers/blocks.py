@@ -46,7 +46,7 @@ class BlockRows:
         self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
-        self.norms: Any = None  # sum and length of each row of the source, once surveyed
+        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, once surveyed
         self._surveys = False
 
     def __iter__(self):
