@@ -99,7 +99,7 @@ def faults_of_factors(problem, model, *, single=False):
 
 
 def floor_of_zeros(problem):
-    """What a documented floor below W H, of 1.2e-7 times the mean of X, adds where X is zero."""
+    """What a floor below W H, of at most 1.2e-7 times the mean of X, adds where X is zero."""
     v, beta = problem.weights, problem.beta
     floor = 1.2e-7 * (v * problem.X).sum() / v.sum()
     return v[problem.X == 0].sum() * floor**beta / beta
