@@ -219,10 +219,10 @@ default "frobenius"
 
     Notes
     -----
-    Components are ordered by weight, heaviest first; with frozen or seeded ones they stay
-    in their places. What the objective does not tell, the scale between W and H, is chosen
-    so that the entries of both are of about the same size, but for frozen components and
-    ``extrapolate=False``.
+    Components are ordered by their share of the sum of W H, heaviest first; with frozen or
+    seeded ones they stay in their places. The first one is topic 1 of all tables and pictures.
+    What the objective does not tell, the scale between W and H, is chosen so that the entries
+    of both are of about the same size, but for frozen components and ``extrapolate=False``.
 
     An iteration costs about ``4 * nnz * n_components`` multiply-adds. Memory beyond X:
     its transpose, and twice the factors (see `estimate_memory`).

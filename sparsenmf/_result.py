@@ -3,12 +3,13 @@
 import numpy as np
 
 from .factorization import Factorization
+from .normalized import CHUNK, column_totals, total_chunks
 from .solvers.scale import order_components, reusable, take_components
 
 
 def conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path):
     """Return the result of a run."""
-    optimality = float("nan")
+    optimality, norms = float("nan"), finish.measure(run)
     try:
         if stop_reason != "interrupted" or stopping.is_quick():
             optimality = run.optimality()
@@ -20,8 +21,10 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
     Ht = Ht.astype(run.dtype, copy=False)  # if single precision, which has begun, was the end
     squares, n_threads = run.squares_W()[:n_components], run.n_threads
     memory = reusable(run.release(), (len(W), n_components))
+    sums = None if constrained else _sum_W(W, Ht, n_components, weights, finish)
+    penalties = run.penalty_W, run.penalty_H
     order, scales, H = order_components(
-        squares, len(W), Ht, (run.penalty_W, run.penalty_H), keep=constrained, balanced=balanced
+        sums, squares, len(W), Ht, penalties, balanced=balanced, unscale=weights.unscale_H
     )
     H = weights.unscale_H(H)
     history = np.array(stopping.history)
@@ -38,5 +41,21 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
         x_norm=float(np.sqrt(2 * scale)),
         error=float(np.sqrt(max(2 * fit, 0.0))),
         feature_weight=weights.features,
+        sample_norms=norms.astype(run.dtype),
         options=options,
     )
+
+
+def _sum_W(W, Ht, n_components, weights, finish):
+    """Return the sums of the columns of the W that is returned."""
+    if weights.samples is None:
+        return column_totals(W)[:n_components]
+    finish = finish.given(weights.unscale_H(np.ascontiguousarray(Ht[:, :n_components].T)))
+
+    def chunks():
+        for start in range(0, len(W), CHUNK):
+            part = W[start : start + CHUNK, :n_components].astype(Ht.dtype)
+            finish(start, part)
+            yield part
+
+    return total_chunks(chunks())

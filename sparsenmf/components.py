@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_alphas, check_integer, check_number, check_threads, check_vocabulary
+from .arguments import check_alphas, check_integer, check_number, check_threads
 from .entries import STORED, Entries, check_entries, check_missing
 from .losses import check_loss, make_loss, named_beta
+from .names import check_vocabulary
 from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
@@ -249,5 +250,5 @@ class Components:
         topics = []
         for weights in self.H:
             order = np.argsort(-weights, kind="stable")[:n]
-            topics.append([str(vocabulary[j]) for j in order if weights[j] > 0])
+            topics.append([vocabulary[j] for j in order if weights[j] > 0])
         return topics

@@ -4,7 +4,8 @@ import numbers
 
 import numpy as np
 
-from .arguments import check_choice, check_vocabulary
+from .arguments import check_choice
+from .names import as_text, check_vocabulary
 
 SEEDINGS = ("start", "support")
 
@@ -77,8 +78,7 @@ def check_seeds(seeds, vocabulary, seeding, shape):
     n_components, n_features = shape
     places = None
     if vocabulary is not None:
-        terms = check_vocabulary(vocabulary, n_features)
-        places = {str(term): j for j, term in enumerate(terms)}
+        places = {term: j for j, term in enumerate(check_vocabulary(vocabulary, n_features))}
     numbered = all(_is_integer(topic) for topic in seeds)
     found = {}
     for position, (topic, features) in enumerate(seeds.items()):
@@ -99,7 +99,8 @@ def _is_integer(value):
 
 
 def _column(feature, topic, places, n_features):
-    if isinstance(feature, str):
+    if isinstance(feature, str | bytes):
+        feature = as_text(feature, f"seeds[{topic!r}]")
         if places is None:
             raise ValueError(
                 f"seeds[{topic!r}] has the term {feature!r}: pass the vocabulary, which says "

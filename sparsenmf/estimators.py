@@ -152,6 +152,7 @@ default "frobenius"
     shuffle               shuffles coordinates       ignored
     transform             limited by max_iter        each row until it has converged
     threads               BLAS only                  n_threads
+    name of an output     "nmf0" is components_[0]   the same: topic 1 of tables and files
     ====================  =========================  ====================================
 
     Examples

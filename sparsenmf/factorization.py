@@ -14,7 +14,7 @@ from .stopping import REASONS
 from .storage import is_sound, read_archive, write_archive
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
-OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives")
+OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives", "sample_norms")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -26,8 +26,9 @@ class Factorization(Components):
     W : ndarray of shape (n_samples, n_components), float32 or float64
         How much of each component is in a sample.
     H : ndarray of shape (n_components, n_features), float32 or float64
-        How much of each feature is in a component. Components are ordered by weight,
-        ``norm(W[:, r]) * norm(H[r])``, heaviest first.
+        How much of each feature is in a component. Components are ordered by their
+        share of the sum of W H, ``sum(W[:, r]) * sum(H[r])``, heaviest first: the first one is
+        topic 1 of all tables, files and pictures.
     objective_history : ndarray of shape (n_iter,), float64
         Objective after each iteration, penalties included, of the factors reached;
         it never rises (but by rounding where a large run in float64 goes on from single to
@@ -57,6 +58,9 @@ class Factorization(Components):
     restart_objectives : ndarray of shape (n_restarts,), float64, or None
         Where several starts were tried, the objective that each ended with; the lowest one is
         that of W and H.
+    sample_norms : ndarray of shape (n_samples, 2), dtype of W, or None
+        Sum and Euclidean length of each row of X, by which typical documents are told from short
+        ones. None if they are not known.
     """
 
     W: np.ndarray
@@ -67,6 +71,7 @@ class Factorization(Components):
     x_norm: float
     error: float
     restart_objectives: np.ndarray | None = None
+    sample_norms: np.ndarray | None = None
 
     @property
     def n_samples(self) -> int:
@@ -175,7 +180,7 @@ class Factorization(Components):
         Returns
         -------
         pandas.DataFrame
-            The components are "nmf0", "nmf1", ..., as in the output of the estimator.
+            The components are "topic_1", "topic_2", ..., as in `document_table`.
 
         Raises
         ------
@@ -220,6 +225,7 @@ class Factorization(Components):
         n_documents: int = 3,
         n_characters: int = 240,
         details: dict[str, Any] | None = None,
+        X: Any = None,
     ) -> None:
         """Write a page about the topics that any browser shows: one HTML file, nothing else.
 
@@ -241,13 +247,16 @@ class Factorization(Components):
         n_terms : int, default 10
             Terms of each topic, heaviest first.
         n_documents : int, default 3
-            Typical documents of each topic: those that have much of it and little of others.
+            Typical documents of each topic: those whose words match it best, see
+            `sparsenmf.topics.tables.typical_documents`.
         n_characters : int, default 240
             Of a document that are shown. By default the page has about 4 KB for each topic,
             however many documents there are.
         details : dict of str -> value, optional
             More for the overview, such as ``{"Nonzeros": X.nnz, "random_state": 0}``; a
             random_state is also put into the call.
+        X : matrix of shape (n_samples, n_features), optional
+            What the model was fitted to, to find typical documents by.
 
         Raises
         ------
@@ -259,7 +268,7 @@ class Factorization(Components):
         from .report import write_report
 
         sizes = n_terms, n_documents, n_characters
-        write_report(self, path, vocabulary, documents, title, *sizes, details)
+        write_report(self, path, vocabulary, documents, title, *sizes, details, X)
 
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
@@ -314,6 +323,7 @@ class Factorization(Components):
     def _check_shapes(self):
         history, times = self.objective_history, self.time_history
         weight, others = self.feature_weight, self.restart_objectives
+        norms = self.sample_norms
         if (
             self.W.ndim != 2
             or 0 in (*self.W.shape, *self.H.shape)
@@ -327,9 +337,10 @@ class Factorization(Components):
             or not history.dtype == times.dtype == np.float64
             or not (weight is None or (weight.shape, weight.dtype) == ((self.n_features,), float))
             or not (others is None or (others.ndim, others.dtype) == (1, float))
+            or not (norms is None or (norms.shape, norms.dtype) == ((len(self.W), 2), self.W.dtype))
         ):
             raise ValueError("its arrays do not belong together")
-        if not all(map(is_sound, (self.W, self.H, *([] if weight is None else [weight])))):
+        if not all(map(is_sound, (self.W, self.H, *(x for x in (weight, norms) if x is not None)))):
             raise ValueError("its factors or weights are not finite and non-negative numbers")
         if not all(type(x) in (int, float) for x in (self.optimality, self.x_norm, self.error)):
             raise ValueError("its optimality, x_norm or error is not a number")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .market import CheckedText, read_header
+from .names import check_vocabulary, component_names
 from .outputs import check_outputs
 from .storage import (
     DAMAGE,
@@ -153,7 +154,18 @@ def read_vocabulary(path):
 
 
 def write_vocabulary(path, terms):
-    """Write terms to a UTF-8 file, one on each line, whole or not at all."""
+    """Write terms to a UTF-8 file, one on each line, whole or not at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no terms, or one has a line break: the terms after it would be read one
+        column too late.
+    """
+    terms = check_vocabulary(terms)
+    for place, term in enumerate(terms):
+        if "\n" in term or "\r" in term:
+            raise ValueError(f"terms[{place}] has a line break, in a file with a term on each line")
     with open_whole(path) as file:
         file.write("".join(f"{term}\n" for term in terms).encode())
 
@@ -187,7 +199,7 @@ def write_factor(path, W):
     ----------
     path : str or path-like
         ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz`), or as in
-        `write_table`, with the columns "nmf0", "nmf1", ...
+        `write_table`, with the columns "topic_1", "topic_2", ...
     W : ndarray of shape (n_samples, n_components)
 
     Raises
@@ -199,7 +211,7 @@ def write_factor(path, W):
     check_writable(path, FACTOR_SUFFIXES)
     check_outputs([("path", path)], [("W", W)])
     if path.suffix in TABLE_SUFFIXES:
-        write_table(path, {f"nmf{r}": W[:, r] for r in range(W.shape[1])})
+        write_table(path, dict(zip(component_names(W.shape[1]), W.T, strict=True)))
         return
     with open_whole(path) as file:
         if path.suffix == ".npy":

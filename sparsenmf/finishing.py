@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .components import Components
+from .normalized import row_norms
 from .sources import is_store
 from .weights import Weights
 
@@ -50,6 +51,10 @@ class RowFinish(NamedTuple):
                 self._finish(components, start + first, part[first : first + step])
 
         return finish
+
+    def measure(self, run):
+        """Return the sum and the length of each row of X; a store's were noted on the way."""
+        return run.rows.norms if is_store(self.X) else row_norms(self.X)
 
     def _finish(self, components, start, part):
         stop = start + len(part)

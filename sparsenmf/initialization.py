@@ -14,14 +14,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arguments import check_choice
-from .kernels.products import multiply_with_gram, rotate_rows
-from .kernels.threads import threads_for
-from .rows import Rows, copy_columns, empty_factor, even_blocks, pad_factor
+from .rows import Rows, copy_columns, empty_factor, pad_factor
+from .solvers.svd import truncated_svd
 from .validation import check_factor
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
-
-DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
 
 SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
 SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
@@ -205,117 +202,6 @@ def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_thr
     if n_given:
         copy_columns(given, factor, n_threads)
     return factor
-
-
-def truncated_svd(
-    rows, columns, n_components, rng, *,
-    total=0.0, oversample=10, n_iter=4, folders=(None, None), n_threads=1,
-):  # fmt: skip
-    """Return the leading singular triplets of X by randomized subspace iteration.
-
-    Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
-    53(2), section 4.4), on the parallel sparse products: X is never densified. In each
-    iteration the shorter basis is made orthonormal from its gram matrix, which the product
-    has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
-    together, and left BLAS threads spinning in the way of ours for 0.1 s.
-
-    Each product is that of X divided by about its largest singular value. The products of X
-    itself would leave the range of the type, with (X' X)^2, from values of 1e9 on.
-
-    Parameters
-    ----------
-    rows, columns : Rows, or BlockRows and BlockColumns
-        X and its transpose; of blocks, 2 n_iter + 1 passes.
-    n_components : int
-    rng : numpy.random.Generator or RandomState
-    total : float
-        The sum of the entries of X, which says of what size it is; 0: of about one.
-    oversample : int
-        Vectors beyond n_components.
-    n_iter : int
-    folders : (path-like or None, path-like or None)
-        Where the arrays as long as the rows, and the columns, are files, if not in memory.
-    n_threads : int
-
-    Returns
-    -------
-    U : ndarray of shape (n_samples, n_components)
-    S : ndarray of shape (n_components,), float64
-        Values that rounding cannot tell from zero are zero, with zero vectors.
-    V : ndarray of shape (n_features, n_components)
-    """
-    if rows.n_rows < columns.n_rows:
-        options = {"oversample": oversample, "n_iter": n_iter, "n_threads": n_threads}
-        options |= {"total": total, "folders": folders[::-1]}
-        V, S, U = truncated_svd(columns, rows, n_components, rng, **options)
-        return U, S, V
-    from scipy import linalg  # here: it takes longer to import than the rest of us
-
-    dtype = rows.dtype
-    size = min(n_components + oversample, columns.n_rows)
-    threads = threads_for(n_threads, rows.nnz * size)
-    scale = _power_of_two(total / np.sqrt(rows.n_rows * columns.n_rows))
-    long, short = (
-        empty_factor((side.n_rows, size), dtype, folder, threads)
-        for side, folder in zip((rows, columns), folders, strict=True)
-    )
-    short[:, :size] = rng.standard_normal((columns.n_rows, size))
-    short /= dtype.type(scale)
-    for step in range(n_iter):
-        gram = _multiply(threads, rows, short, long, size)
-        if step == 0:  # later, the columns of X short are nearly orthogonal by themselves
-            _rotate(threads, long, orthonormalizer(gram))
-        long /= dtype.type(scale)
-        gram = _multiply(threads, columns, long, short, size)
-        _rotate(threads, short, orthonormalizer(gram) / scale)
-    gram = _multiply(threads, rows, short, long, size)
-    squares, basis = linalg.eigh(gram)
-    squares, basis = squares[::-1], basis[:, ::-1]
-    safe = squares > 10 * np.finfo(dtype).eps * squares[0]
-    S = np.sqrt(np.where(safe, squares, 0.0))
-    inverse = np.divide(1.0, S, out=np.zeros_like(S), where=safe)
-    _rotate(threads, long, basis * inverse)
-    _rotate(threads, short, basis * (safe * scale))
-    return long[:, :n_components], scale * S[:n_components], short[:, :n_components]
-
-
-def _power_of_two(value):
-    """Return the power of two nearest to a number, by which dividing is exact; 1 for zero."""
-    return float(np.exp2(np.rint(np.log2(value)))) if value else 1.0
-
-
-def orthonormalizer(gram):
-    """Return the upper triangular T with T' gram T = 1: factor @ T has orthonormal columns.
-
-    The inverse of the Cholesky factor, a column at a time. Columns that depend on those
-    before them, up to rounding, become zero. Without BLAS, for its threads.
-    """
-    T = np.zeros_like(gram)
-    for j in range(len(gram)):
-        along = np.einsum("ir,i->r", T[:j, :j], gram[:j, j])
-        rest = gram[j, j] - float(np.einsum("r,r->", along, along))
-        if rest > DEPENDENT * gram[j, j]:
-            T[:j, j] = np.einsum("ir,r->i", T[:j, :j], along) / -np.sqrt(rest)
-            T[j, j] = 1 / np.sqrt(rest)
-    return T
-
-
-def _multiply(threads, rows, factor, out, size):
-    """Set out to X factor and return its gram matrix."""
-    if isinstance(rows, Rows):
-        gram = multiply_with_gram(rows, factor, out, threads)
-    else:  # it comes in blocks
-        gram = rows.multiply(factor, out, threads)
-    return gram[:size, :size]
-
-
-def _rotate(threads, factor, matrix):
-    """Set factor to factor @ matrix, in place."""
-    size, width = len(matrix), factor.shape[1]
-    padded = empty_factor((width, width), factor.dtype)
-    padded[:size, :size] = matrix
-    places = np.arange(width, dtype=np.int32)
-    rotate_rows(threads, factor, even_blocks(len(factor)), padded, places)
 
 
 def _nndsvd(U, S, V, eps):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from .arguments import check_labels, check_vocabulary
+from .names import as_text, check_labels, check_vocabulary, component_names
 
 OBSM, VARM, UNS = "X_nmf", "nmf", "nmf"
 """Where W, H and the record of the run are in an AnnData."""
@@ -73,14 +73,16 @@ def to_frame(model, which="H", labels=None):
     except ImportError as error:
         raise ImportError("to_frame needs pandas: pip install pandas") from error
 
-    # As the estimator's get_feature_names_out.
-    components = pd.Index([f"nmf{r}" for r in range(model.n_components)], name="component")
+    components = pd.Index(component_names(model.n_components), name="component")
     if which == "H":
         if labels is not None:
-            labels = list(check_vocabulary(labels, model.n_features))
+            labels = check_vocabulary(labels, model.n_features)
         return pd.DataFrame(model.H, index=components, columns=labels)
     if labels is not None:
-        labels = list(check_labels(labels, model.n_samples, "labels"))
+        named = check_labels(labels, model.n_samples, "labels")
+        # An index stays what it is, and so do numbers and dates: other frames are joined by them.
+        if not isinstance(labels, pd.Index):
+            labels = [as_text(x, "labels") if isinstance(x, bytes) else x for x in named]
     return pd.DataFrame(model.W, index=labels, columns=components)
 
 

@@ -39,6 +39,43 @@ def normalize(model, by):
     return Normalized(W, H, scale)
 
 
+def column_totals(W):
+    """Return the sums of the columns of W, in float64, a chunk of rows at a time."""
+    return total_chunks(W[start : start + CHUNK] for start in range(0, len(W), CHUNK))
+
+
+def total_chunks(chunks):
+    """Return the sums of the columns of chunks of rows, one chunk after the other."""
+    total = 0.0
+    for chunk in chunks:
+        total = total + chunk.sum(axis=0, dtype=np.float64)
+    return total
+
+
+def row_totals(rows):
+    """Return the sum of each row of H, in float64, with the same bits from any array."""
+    return np.array([np.ascontiguousarray(row).sum(dtype=np.float64) for row in rows])
+
+
+def component_masses(model):
+    """Return the sum of W[:, r] * H[r] for each component: what the components are ordered by."""
+    return column_totals(model.W) * row_totals(model.H)
+
+
+def row_norms(X):
+    """Return the sum and the Euclidean length of each row of a CSR matrix, in float64."""
+    norms = np.zeros((X.shape[0], 2))
+    for start in range(0, X.shape[0], CHUNK):
+        bounds = X.indptr[start : start + CHUNK + 1].astype(np.int64)
+        values = X.data[bounds[0] : bounds[-1]].astype(np.float64)
+        some, out = np.flatnonzero(np.diff(bounds)), norms[start : start + CHUNK]
+        if len(some):
+            first = bounds[some] - bounds[0]
+            out[some, 0] = np.add.reduceat(values, first)
+            out[some, 1] = np.sqrt(np.add.reduceat(values * values, first))
+    return norms
+
+
 def _sum_to_one(factor):
     """Return the rows of a factor divided by their sums, and the sums (of zero rows, zero)."""
     totals = factor.sum(axis=1, dtype=np.float64)

@@ -16,6 +16,9 @@ NumPy's is the same thing, so ``numpy.load(path)["W"]`` works too. Its members:
     n_features). The header says whether rows (C order) or columns come first.
 ``objective_history.npy``, ``time_history.npy``
     float64, one number for each iteration; the times are in seconds.
+``sample_norms.npy``
+    Of the type of W, of shape (n_samples, 2): the sum and the length of each row of X. Not
+    there if they are not known.
 """
 
 import contextlib

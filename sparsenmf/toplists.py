@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import check_vocabulary
+from .names import as_text, by_position, check_vocabulary
 
 
 def heaviest(weights, n):
@@ -39,9 +39,7 @@ def top_columns(topics, n_terms, vocabulary=None):
     topics = check_topics(topics)
     if vocabulary is None:
         raise ValueError("lists of terms need the vocabulary: the terms of the columns")
-    n_features = len(vocabulary) if hasattr(vocabulary, "__len__") else 0
-    listed = check_vocabulary(vocabulary, n_features)
-    vocabulary = {str(term): column for column, term in enumerate(listed)}
+    vocabulary = {term: column for column, term in enumerate(check_vocabulary(vocabulary))}
     for number, terms in enumerate(topics):
         for term in terms:
             if term not in vocabulary:
@@ -51,12 +49,26 @@ def top_columns(topics, n_terms, vocabulary=None):
 
 def check_topics(topics):
     """Return lists of terms as lists of str, or raise if they are not that."""
-    kinds = (list, tuple, np.ndarray)
-    if not isinstance(topics, kinds) or len(topics) == 0:
-        raise TypeError(f"topics must be a model or a list of lists of terms, not {topics!r}")
-    for number, terms in enumerate(topics):
-        if not isinstance(terms, kinds) or not all(isinstance(term, str) for term in terms):
-            raise TypeError(f"topics[{number}] must be a list of terms, not {terms!r}")
-        if len(set(terms)) < len(terms):
-            raise ValueError(f"topics[{number}] has a term more than once: {terms!r}")
-    return [[str(term) for term in terms] for terms in topics]
+    what = f"topics must be a model or a list of lists of terms, not a {type(topics).__name__}"
+    if isinstance(topics, np.ndarray) and topics.ndim == 2:  # a row for each topic
+        topics = list(topics)
+    try:
+        topics = by_position(topics, "topics")
+    except TypeError:
+        raise TypeError(what) from None
+    if not topics:
+        raise TypeError(f"{what} without any")
+    return [_check_terms(terms, f"topics[{number}]") for number, terms in enumerate(topics)]
+
+
+def _check_terms(terms, name):
+    try:
+        terms = by_position(terms, name)
+    except TypeError:
+        raise TypeError(f"{name} must be a list of terms, not {terms!r}") from None
+    if not all(isinstance(term, str | bytes) for term in terms):
+        raise TypeError(f"{name} must be a list of terms, not {terms!r}")
+    terms = [as_text(term, name) for term in terms]
+    if len(set(terms)) < len(terms):
+        raise ValueError(f"{name} has a term more than once: {terms!r}")
+    return terms

@@ -22,6 +22,7 @@ LAYERS = [
         "checkpoint",
         "clock",
         "constraints",
+        "names",
         "entries",
         "formats",
         "frames",

@@ -384,7 +384,7 @@ def test_factor_is_read_as_it_was_written(suffix, dtype, tmp_path, rng):
             if suffix == ".csv"
             else pd.read_parquet(path)
         )
-        assert list(frame.columns) == ["nmf0", "nmf1", "nmf2"]
+        assert list(frame.columns) == ["topic_1", "topic_2", "topic_3"]
         found = frame.to_numpy(dtype)
     np.testing.assert_array_equal(found, W)
     with pytest.raises(ValueError, match=r"one of .npy, .npz, .csv"):

@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize
-from sparsenmf.initialization import initialize, orthonormalizer, truncated_svd
+from sparsenmf.initialization import initialize
 from sparsenmf.rows import make_rows
+from sparsenmf.solvers.svd import orthonormalizer, truncated_svd
 
 from . import problems, reference
 

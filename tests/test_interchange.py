@@ -123,7 +123,7 @@ def test_frames_are_the_factors(model):
     np.testing.assert_array_equal(H.to_numpy(), model.H)
     np.testing.assert_array_equal(W.to_numpy(), model.W)
     assert list(H.columns) == TERMS
-    assert list(H.index) == list(W.columns) == ["nmf0", "nmf1", "nmf2"]
+    assert list(H.index) == list(W.columns) == ["topic_1", "topic_2", "topic_3"]
     assert list(model.to_frame().columns) == list(range(20))
     by_column = dict(zip(TERMS, range(20), strict=True))
     assert model.to_frame(labels=by_column).equals(H)

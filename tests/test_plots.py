@@ -355,7 +355,11 @@ NINE = list("abcdefghi")
         (lambda: plots.plot_comparison(MODEL, random_model(1, m=5)), ValueError, "9 and 5 feat"),
         (lambda: plots.plot_objective([]), TypeError, "models must be a Factorization"),
         (lambda: plots.plot_objective([3]), TypeError, "models must be a Factorization"),
-        (lambda: plots.plot_objective(MODEL, ["a", "b"]), ValueError, "labels must be 1 names"),
+        (
+            lambda: plots.plot_objective(MODEL, ["a", "b"]),
+            ValueError,
+            "labels has 2 names, but there are 1 models",
+        ),
         (
             lambda: plots.plot_topic_map(make_model(np.ones((2, 2)), np.zeros((2, 2)))),
             ValueError,

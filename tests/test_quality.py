@@ -19,7 +19,6 @@ from sparsenmf import (
     topic_labels,
     topic_sizes,
 )
-from sparsenmf.topics.tables import typical_documents
 
 from .corpus import KITCHEN, SEA, TERMS, make_counts, make_texts
 
@@ -190,14 +189,6 @@ def test_labels_are_the_heaviest_terms_and_differ():
     assert topic_labels(same, list("abc")) == ["a, b, c"] * 2
     with pytest.raises(ValueError, match="vocabulary has 1 terms"):
         topic_labels(model, ["a"])
-
-
-def test_typical_documents_are_those_of_the_table(model):
-    mass = model.W * model.H.sum(axis=1)
-    typical = model.W * mass / mass.sum(axis=1, keepdims=True)
-    for r, rows in enumerate(typical_documents(model, 4)):
-        np.testing.assert_allclose(typical[rows, r], np.sort(typical[:, r])[::-1][:4])
-    assert [len(rows) for rows in typical_documents(model, 0)] == [0, 0, 0]
 
 
 def test_real_topics_agree_with_their_sections(real_path):

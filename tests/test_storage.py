@@ -77,7 +77,7 @@ def test_saved_file_is_as_documented_for_other_languages(model, tmp_path):
     assert {name: type(record[name]) for name in scalars} == scalars
     assert (record["format"], record["options"]) == (1, model.options)
     assert set(record) == {"format", "options", *scalars}
-    assert set(content) == {f"{name}.npy" for name in ARRAYS}
+    assert set(content) == {f"{name}.npy" for name in (*ARRAYS, "sample_norms")}
     for name in ARRAYS:
         member = io.BytesIO(content[f"{name}.npy"])
         assert np.lib.format.read_magic(member) == (1, 0)

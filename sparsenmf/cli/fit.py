@@ -78,7 +78,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
         write_vocabulary(vocabulary_out, found.terms)
     sources = ", ".join("standard input" if path == "-" else Path(path).name for path in paths)
     about = {"Weights": "tf-idf" if tfidf else "counts", "random_state": fit["random_state"]}
-    finish(found.model, found.terms, titles, sources, about, **shown)
+    finish(found.model, found.terms, titles, found.X, sources, about, **shown)
 
 
 @click.command(cls=Command)
@@ -133,11 +133,12 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
         raise ValueError(
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
-    model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
+    X = weigh_counts(X) if tfidf else X
+    model = _factorize.factorize(X, W_path=w_path, **fit)
     about = {"Nonzeros": X.nnz, "random_state": fit["random_state"]}
     if tfidf:
         about["Weights"] = "tf-idf"
-    finish(model, terms, None, Path(matrix).name, about, **shown)
+    finish(model, terms, None, X, Path(matrix).name, about, **shown)
 
 
 SHOWN = (
@@ -165,6 +166,7 @@ def finish(
     model,
     terms,
     titles,
+    X,
     source,
     about,
     *,
@@ -185,7 +187,7 @@ def finish(
     if save is not None:
         model.save(save)
     if report is not None:
-        model.report(report, terms, titles, title=f"Topics of {source}", details=about)
+        model.report(report, terms, titles, title=f"Topics of {source}", details=about, X=X)
     if document_table is not None:
         write_table(document_table, tables.document_table(model, titles, all_topics))
     if term_table is not None:
@@ -193,7 +195,7 @@ def finish(
     if terms is None:
         say(repr(model))
     else:
-        table = tables.topic_table(model, terms, titles, n_terms, n_documents)
+        table = tables.topic_table(model, terms, titles, n_terms, n_documents, X)
         if topic_table is not None:
             write_table(topic_table, table)
         click.echo(repr(model), err=True)

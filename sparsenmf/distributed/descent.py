@@ -168,9 +168,8 @@ class DistributedDescent(CoordinateDescent):
 def conclude(run, crew):
     """Return W as a dask array and H, in order and balanced."""
     (W, Ht, _), squares = run.current, run.squares_W()[: run.n_components]
-    keep = not run.penalty_H.free.all()
-    penalties = run.penalty_W.penalty, run.penalty_H
-    order, scale, H = order_components(
-        squares, len(W), Ht, penalties, keep=keep, balanced=run.balanced
-    )
+    sums, penalties = None, (run.penalty_W.penalty, run.penalty_H)
+    if run.penalty_H.free.all():
+        sums = sum(crew.gather(crew.map(tasks.sum_columns_of_block, W.blocks)))[: len(squares)]
+    order, scale, H = order_components(sums, squares, len(W), Ht, penalties, balanced=run.balanced)
     return W.as_array(order, scale, crew), H

@@ -22,6 +22,7 @@ from ..kernels.coordinate_descent import update_rows
 from ..kernels.gram import add_grams
 from ..kernels.products import measure_rows, scatter_rows
 from ..losses import make_loss
+from ..normalized import column_totals
 from ..penalties import Penalty
 from ..rows import Rows, empty_factor, make_rows
 from ..solvers.coordinate_descent import SWEEP_TOLERANCE, exact_gram
@@ -168,6 +169,11 @@ def measure_block(rows, block, given):
 def divide_block(block, scale):
     """Return a block of W with its columns divided by powers of two."""
     return block._replace(W=block.W / scale)
+
+
+def sum_columns_of_block(block):
+    """Return the sums of the columns of a block of W."""
+    return column_totals(block.W)
 
 
 def save_block(block, path):

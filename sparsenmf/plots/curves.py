@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..names import check_names
 from .canvas import BLUE, GREY, colours, new_axes, tidy
 
 
@@ -35,8 +36,7 @@ def plot_objective(models: Any, labels: Any = None, *, ax: Any = None) -> Any:
         raise TypeError("models must be a Factorization or a list of them")
     if labels is None:
         labels = [f"model {i}" for i in range(1, len(models) + 1)]
-    if isinstance(labels, str) or len(labels) != len(models):
-        raise ValueError(f"labels must be {len(models)} names, one for each model")
+    labels = check_names(labels, len(models), "labels", owner="there are {} models")
     ax = new_axes(ax, (6.4, 4.0))
     for model, label, colour in zip(models, labels, colours(len(models)), strict=True):
         marker = "." if model.n_iter <= 60 else ""

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_integer, check_vocabulary
+from ..arguments import check_integer
 from ..components import Components
 from ..factorization import Factorization
+from ..names import check_vocabulary
 from ..texts import shorten
 from ..topics.quality import topic_sizes
 from ..toplists import heaviest, top_columns
@@ -68,7 +69,7 @@ def plot_top_terms(
             weights = model.H[r, columns].astype(float)
             ax.barh(places, 0.9 * weights / weights[0], left=left, height=0.8, color=PALE)
             for place, j in zip(places, columns, strict=True):
-                term = plain(shorten(str(vocabulary[j]), LABEL_WIDTH - 8))
+                term = plain(shorten(vocabulary[j], LABEL_WIDTH - 8))
                 ax.text(left + 0.02, place, term, va="center", size=9)
     ax.set_xlim(-0.02, n_columns - 0.06)
     ax.set_ylim(n_bands * band - 1, -0.8)
@@ -114,7 +115,7 @@ def plot_term_heatmap(
     top = model.H.max(axis=1).astype(float)
     shares = (model.H[:, columns] / np.where(top > 0, top, 1)[:, None]).T
     n_topics = model.n_components
-    terms = [plain(shorten(str(vocabulary[j]), LABEL_WIDTH)) for j in columns]
+    terms = [plain(shorten(vocabulary[j], LABEL_WIDTH)) for j in columns]
     wide = 0.075 * max(map(len, terms)) + 1.4
     ax = new_axes(ax, (max(0.3 * n_topics, 1.5) + wide, max(0.2 * len(columns), 1.8) + 0.6))
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")

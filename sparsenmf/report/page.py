@@ -10,7 +10,8 @@ from string import Template
 import numpy as np
 
 from .. import __version__
-from ..arguments import check_integer, check_labels, check_path, check_vocabulary
+from ..arguments import check_integer, check_path
+from ..names import check_names, check_vocabulary
 from ..outputs import check_outputs
 from ..similarity import topic_layout, topic_similarity
 from ..storage import open_whole
@@ -35,14 +36,14 @@ LEAST_SIMILAR = 0.1  # cosine below which they are not
 
 
 def write_report(
-    model, path, vocabulary, documents, title, n_terms, n_documents, n_characters, details
+    model, path, vocabulary, documents, title, n_terms, n_documents, n_characters, details, X=None
 ):
     """Write the page of a `Factorization`; see `Factorization.report`."""
     path = check_path(path, "path")
     check_outputs([("path", path)], [("W", model.W), ("H", model.H)])
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     if documents is not None:
-        documents = check_labels(documents, model.n_samples, "documents")
+        documents = check_names(documents, model.n_samples, "documents")
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, not {title!r}")
     if details is not None and not isinstance(details, dict):
@@ -51,7 +52,7 @@ def write_report(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     n_characters = check_integer(n_characters, "n_characters", least=10)
 
-    found = survey(model, n_documents)
+    found = survey(model, n_documents, X)
     topics = make_topics(model, vocabulary, documents, found, n_terms, n_characters)
     page = lay_out(model, topics, found, title, details or {})
     with open_whole(path) as file:
@@ -62,7 +63,6 @@ def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
     """Return what is shown of each topic, a list of `Topic`."""
     similarity = topic_similarity(model.H)
     np.fill_diagonal(similarity, 0.0)
-    documents = getattr(documents, "iloc", documents)  # a Series is looked up by position
     topics = []
     for r, weights in enumerate(model.H):
         columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)
@@ -77,7 +77,7 @@ def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
                 count=int(found.counts[r]),
                 rows=[i + 1 for i in found.documents[r]],
                 texts=["" if text is None else show(text, n_characters) for text in texts],
-                parts=found.parts[r],
+                matches=found.matches[r],
                 similar=[int(s) for s in near if similarity[r, s] >= LEAST_SIMILAR],
             )
         )

@@ -36,7 +36,7 @@ class Topic:
     count: int
     rows: list[int]
     texts: list[str]
-    parts: list[float]
+    matches: list[float]
     similar: list[int]
 
     @property
@@ -124,8 +124,8 @@ def _article(topic, topics):
         facts.append(f"similar: {'; '.join(links)}")
     documents = "".join(
         f'<li><span class="text" dir="auto">{html.escape(text) or f"document {row}"}</span> '
-        f'<span class="value">{f"{row:,} · " if text else ""}{part:.0%}</span></li>'
-        for row, text, part in zip(topic.rows, topic.texts, topic.parts, strict=True)
+        f'<span class="value">{f"{row:,} · " if text else ""}{match:.0%}</span></li>'
+        for row, text, match in zip(topic.rows, topic.texts, topic.matches, strict=True)
     )
     return (
         f'<article class="topic" id="topic-{number}" data-share="{topic.share:.6g}" '

@@ -4,7 +4,7 @@ Kotliar et al. 2019, "Identifying gene expression programs of cell-type identity
 activity with single-cell RNA-Seq", eLife 8:e43803, section "Consensus NMF".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import check_flag, check_integer, check_n_components, check_number
 from ..components import Components
 from ..factorization import Factorization
+from ..normalized import component_masses
 from ..runs import Runs, Seeds, check_options, check_random_init
 from ..similarity import unit_rows
 from ..validation import check_matrix
@@ -182,8 +183,9 @@ def consensus(
     n_threads = factorize_options.get("n_threads")
     H = medians.astype(X.dtype)
     W = Components(H=H, options=settings).transform(X, n_threads=n_threads)
-    order = np.argsort(-np.einsum("ir,ir->r", W, W, dtype=np.float64), kind="stable")
-    model = _refit(X, W[:, order], H[order], refit_H, factorize_options)
+    model = _refit(X, W, H, refit_H, factorize_options)
+    order = np.argsort(-component_masses(model), kind="stable")
+    model = replace(model, W=np.take(model.W, order, axis=1), H=model.H[order])
     return Consensus(
         model=model,
         stability=nearest.mean(axis=0)[order],

@@ -8,6 +8,7 @@ far more rows than columns is also the faster way: the sums stay in cache, W wou
 """
 
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from ..background import Background
 from ..formats import index_type
 from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
+from ..normalized import row_norms
 from ..rows import count_blocks, count_parts, freeze_rows, make_rows, zeros
+from ..sources import is_store
 from .coordinate_descent import CoordinateDescent
 
 BLOCK_NNZ = 2**24
@@ -43,6 +46,8 @@ class BlockRows:
         self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
+        self.norms: Any = None  # sum and length of each row of the source, once surveyed
+        self._surveys = False
 
     def __iter__(self):
         """Yield the first and last row + 1 of each block, and its `Rows`."""
@@ -64,7 +69,10 @@ class BlockRows:
     def _load(self, start, stop):
         samples = self.weights.samples
         part = self.weights._replace(samples=None if samples is None else samples[start:stop])
-        X = part.scale_matrix(self.source.rows(start, stop))
+        X = self.source.rows(start, stop)
+        if self._surveys:
+            self.norms[start:stop] = row_norms(X)
+        X = part.scale_matrix(X)
         for array in (X.data, X.indices):  # a mapped file is read here, not in a kernel
             array[:: PAGE // array.itemsize].sum()
         return make_rows(X, self.n_components)
@@ -83,11 +91,12 @@ class BlockRows:
         From then on `nnz` is without what has a weight of zero, as it is in memory.
         """
         constant = scale = total = 0.0
-        nnz = 0
+        self.norms, self._surveys, nnz = np.zeros((self.n_rows, 2)), is_store(self.source), 0
         for start, stop, rows in self:
             part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
             constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz
             total += float(rows.data.sum(dtype=np.float64)) if want_mean else 0.0
+        self._surveys = False
         self.nnz, (n_samples, n_features) = nnz, self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
 

@@ -5,6 +5,7 @@ from math import prod
 import numpy as np
 
 from ..kernels.products import take_columns
+from ..normalized import row_totals
 from ..rows import even_blocks, sum_squares
 from ..storage import write_rows
 
@@ -30,21 +31,25 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
     return np.exp2(np.where(np.isfinite(exponent), exponent, 0.0))
 
 
-def order_components(squares_W, n_samples, Ht, penalties, *, keep=False, balanced=False):
-    """Return H without padding, the heaviest component first, or in their order.
+def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=False, unscale=None):
+    """Return H without padding, the component with the largest share of W H first.
 
     Balanced, the entries of both factors are of about the same size. What one factor has of a
     component that is zero in the other means nothing, and becomes zero.
 
     Parameters
     ----------
+    sums_W : ndarray of shape (n_components,), float64, or None
+        Sums of the columns of W; None: the components stay in their order.
     squares_W : ndarray of shape (n_components,), float64
         Squared lengths of the columns of W.
     n_samples : int
     Ht : ndarray of shape (n_features, width)
     penalties : (Penalty, Penalty)
         Of W and H. They tell what may become zero, and would change nothing but W and H.
-    keep, balanced : bool
+    balanced : bool
+    unscale : callable, optional
+        From the rows of Ht' to those of the H that is shown.
 
     Returns
     -------
@@ -55,8 +60,9 @@ def order_components(squares_W, n_samples, Ht, penalties, *, keep=False, balance
     """
     n_components = len(squares_W)
     order, squares_Ht = np.arange(n_components), sum_squares(Ht)[:n_components]
-    if not keep:
-        order = np.argsort(-squares_W * squares_Ht, kind="stable")
+    if sums_W is not None:
+        rows = (Ht[:, r] if unscale is None else unscale(Ht[None, :, r])[0] for r in order)
+        order = np.argsort(-sums_W * row_totals(rows), kind="stable")
     H = np.empty((n_components, len(Ht)), Ht.dtype)
     for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
         H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_integer, check_vocabulary
+from ..arguments import check_integer
 from ..components import Components
 from ..factorization import Factorization
+from ..names import check_vocabulary
 from ..toplists import heaviest
 from ..validation import check_matrix
 
@@ -37,7 +38,7 @@ def show_topics(
     n_terms = check_integer(n_terms, "n_terms", least=1)
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     return [
-        (r + 1, [(str(vocabulary[j]), float(weights[j])) for j in heaviest(weights, n_terms)])
+        (r + 1, [(vocabulary[j], float(weights[j])) for j in heaviest(weights, n_terms)])
         for r, weights in enumerate(model.H)
     ]
 
@@ -98,6 +99,6 @@ def to_pyldavis(model: Factorization, vocabulary: Any, X: Any = None) -> dict[st
         "topic_term_dists": H / H.sum(axis=1, keepdims=True),
         "doc_topic_dists": mass / mass.sum(axis=1, keepdims=True),
         "doc_lengths": lengths[documents],
-        "vocab": [str(vocabulary[j]) for j in np.flatnonzero(terms)],
+        "vocab": [vocabulary[j] for j in np.flatnonzero(terms)],
         "term_frequency": frequency[terms],
     }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import check_choice, check_integer, check_number
+from ..names import check_vocabulary
 from ..toplists import check_topics, top_columns
 from .occurrences import WINDOWS, count_in_documents, count_in_texts
 
@@ -93,6 +94,8 @@ def topic_coherence(
     epsilon = check_number(epsilon, "epsilon", most=1.0, open_below=True)
     if (X is None) == (texts is None):
         raise ValueError("coherence needs X or texts, and not both")
+    if vocabulary is not None:
+        vocabulary = check_vocabulary(vocabulary, getattr(topics, "n_features", None))
     if texts is None:
         if measure == "c_v":
             raise ValueError('"c_v" counts terms in windows of text: pass texts instead of X')

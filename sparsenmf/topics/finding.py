@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from .._factorize import factorize
-from ..arguments import check_choice, check_integer, check_labels
+from ..arguments import check_choice, check_integer
 from ..factorization import Factorization
+from ..names import by_position, check_names
 from ..texts import shorten
 from ..validation import check_matrix
 from .bridges import show_topics, to_pyldavis
@@ -36,16 +37,19 @@ class Topics:
         The rows of ``model.W``.
     vectorizer : sklearn.feature_extraction.text.CountVectorizer or TfidfVectorizer
         Fitted: ``model.transform(vectorizer.transform(texts))`` are the topics of new texts.
+    X : csr_matrix of shape (n_texts, n_terms), or None
+        The weights of the words that the model was fitted to.
     """
 
     model: Factorization
     terms: np.ndarray
     titles: Any
     vectorizer: Any
+    X: Any = None
 
     def topic_table(self, n_terms=10, n_documents=2):
         """See `sparsenmf.topic_table`."""
-        return topic_table(self.model, self.terms, self.titles, n_terms, n_documents)
+        return topic_table(self.model, self.terms, self.titles, n_terms, n_documents, self.X)
 
     def term_table(self, n_terms=None):
         """See `sparsenmf.term_table`."""
@@ -114,7 +118,7 @@ class Topics:
     def _counts(self, texts, measure):
         """Return what coherence is measured by: documents x terms, or words in their order."""
         if measure != "c_v":
-            return {"X": self.vectorizer.transform(texts), "measure": measure}
+            return {"X": self.vectorizer.transform(_check_texts(texts)), "measure": measure}
         if tuple(self.vectorizer.ngram_range) != (1, 1):
             raise ValueError('"c_v" looks for single words, and there are terms of several words')
         prepare, split = self.vectorizer.build_preprocessor(), self.vectorizer.build_tokenizer()
@@ -129,10 +133,10 @@ class Topics:
         documents : sequence of str, optional
             Default: the titles.
         **options : Any
-            title, n_terms, n_documents, n_characters, details.
+            title, n_terms, n_documents, n_characters, details, X.
         """
         documents = self.titles if documents is None else documents
-        self.model.report(path, self.terms, documents, **options)
+        self.model.report(path, self.terms, documents, **{"X": self.X, **options})
 
     def __repr__(self):
         return f"{format_topics(self.topic_table())}\n{self.model!r}"
@@ -198,15 +202,17 @@ def find_topics(
     >>> sorted(topics.topic_table(n_terms=1)["terms"])
     [['cat'], ['stocks']]
     """
+    texts = _check_texts(texts)
     X, vectorizer = weigh_texts(
         texts, weighting, min_df, max_df, stop_words, ngrams, max_terms, token_pattern
     )
-    if titles is None:
-        titles = [shorten(text) for text in texts]
-    check_labels(titles, X.shape[0], "titles")
+    titles = [None] * len(texts) if titles is None else check_names(titles, len(texts), "titles")
+    titles = [
+        shorten(x) if title is None else title for x, title in zip(texts, titles, strict=True)
+    ]
     terms = vectorizer.get_feature_names_out()
     model = factorize(X, n_topics, vocabulary=terms, **factorize_options)
-    return Topics(model, terms, titles, vectorizer)
+    return Topics(model, terms, titles, vectorizer, X)
 
 
 def weigh_texts(
@@ -225,9 +231,7 @@ def weigh_texts(
     """
     sklearn_text = _import_sklearn()
     check_choice(weighting, "weighting", WEIGHTINGS)
-    if isinstance(texts, str):
-        raise TypeError("texts must be a sequence of strings, not one string")
-    texts = list(texts)
+    texts = _check_texts(texts)
     if not texts:
         raise ValueError("there are no texts")
     for i, text in enumerate(texts):
@@ -259,6 +263,11 @@ def weigh_texts(
         raise ValueError(
             f"{len(texts):,} texts with min_df={min_df} and max_df={max_df} leave no terms: {error}"
         ) from error
+
+
+def _check_texts(texts):
+    """Return texts as a list; an iterator, which find_topics reads once, is one too."""
+    return by_position(list(texts) if hasattr(texts, "__next__") else texts, "texts", "strings")
 
 
 def weigh_counts(X):

@@ -1,11 +1,13 @@
 """In how many documents, or windows of text, two terms of a topic are together."""
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..names import as_text
 from ..sources import is_store
 from ..validation import check_matrix
 
@@ -110,8 +112,10 @@ def _add(together, occurrences, places, weights=None):
 
 def _portions(texts, terms, tokenizer):
     """Yield where terms are, (text, place in it, term), and the lengths, of some texts a time."""
-    if isinstance(texts, str) or not hasattr(texts, "__iter__"):
-        raise TypeError(f"texts must be a sequence of texts, not {texts!r}")
+    # A frame's and a dict's items are its keys.
+    keyed = hasattr(texts, "columns") or isinstance(texts, Mapping)
+    if keyed or isinstance(texts, str | bytes) or not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts must be a sequence of texts, not a {type(texts).__name__}")
     found: list[Any] = []
     lengths: list[int] = []
     for number, text in enumerate(texts):
@@ -139,6 +143,8 @@ def _words(text, number, tokenizer):
         text = tokenizer(text)
     if not isinstance(text, list | tuple | np.ndarray):
         raise TypeError(f"texts[{number}] must be a list of words, not {text!r}")
+    if len(text) and isinstance(text[0], bytes):
+        return [as_text(word, f"texts[{number}]") for word in text]
     return text
 
 

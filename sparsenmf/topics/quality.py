@@ -4,9 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arguments import check_choice, check_integer, check_labels
+from ..arguments import check_choice, check_integer
 from ..components import Components
 from ..factorization import Factorization
+from ..names import check_labels, check_vocabulary, is_missing
+from ..normalized import component_masses
 from ..toplists import check_topics, top_columns
 from .coherence import topic_coherence
 from .tables import document_mass
@@ -114,7 +116,7 @@ def topic_sizes(model: Factorization, by: str = "total") -> np.ndarray:
         strongest = mass.argmax(axis=0)[mass.any(axis=0)]
         sizes = np.bincount(strongest, minlength=model.n_components).astype(float)
     else:
-        sizes = model.W.sum(axis=0, dtype=np.float64) * model.H.sum(axis=1, dtype=np.float64)
+        sizes = component_masses(model)
     return sizes / (sizes.sum() or 1.0)
 
 
@@ -188,7 +190,7 @@ def label_agreement(model: Factorization, labels: Any) -> LabelAgreement:
         raise ImportError(
             "label_agreement needs scikit-learn: pip install 'sparsenmf[sklearn]'"
         ) from error
-    check_labels(labels, model.n_samples, "labels")
+    labels = check_labels(labels, model.n_samples, "labels")
     codes, names = encode(labels)
     known = codes >= 0
     if not known.any():
@@ -206,11 +208,12 @@ def encode(labels):
     """Return the number of each label, -1 for None, NaN and NaT, and the labels by number."""
     numbers: dict[Any, int] = {}
     codes = np.empty(len(labels), dtype=np.int64)
-    # tolist: NumPy's scalars as Python's, a pandas column without its index.
-    for i, label in enumerate(labels.tolist() if hasattr(labels, "tolist") else labels):
-        missing = label is None or type(label).__name__ in ("NAType", "NaTType")
-        # Only what is not a number differs from itself.
-        codes[i] = -1 if missing or label != label else numbers.setdefault(label, len(numbers))
+    for i, label in enumerate(labels):
+        if isinstance(label, bytes):
+            label = label.decode(errors="replace")
+        elif isinstance(label, np.generic) and not isinstance(label, np.datetime64):
+            label = label.item()
+        codes[i] = -1 if is_missing(label) else numbers.setdefault(label, len(numbers))
     return codes, list(numbers)
 
 
@@ -246,6 +249,7 @@ def quality_table(
     TypeError, ValueError
         As `topic_coherence`.
     """
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
     coherence = topic_coherence(model, X, vocabulary, n_terms=n_terms, **coherence_options)
     return {
         "topic": list(range(1, model.n_components + 1)),

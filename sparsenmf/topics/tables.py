@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_flag, check_integer, check_labels, check_vocabulary
+from ..arguments import check_flag, check_integer
 from ..factorization import Factorization
+from ..names import check_names, check_vocabulary, component_names
 from ..survey import survey
 from ..texts import shorten
 from ..toplists import heaviest
@@ -22,6 +23,7 @@ def topic_table(
     titles: Any = None,
     n_terms: int = 10,
     n_documents: int = 2,
+    X: Any = None,
 ) -> dict[str, list]:
     """Tabulate topics, heaviest first.
 
@@ -35,7 +37,9 @@ def topic_table(
     n_terms : int, default 10
         Heaviest terms of each topic.
     n_documents : int, default 2
-        Typical documents of each: those that have much of it and little of others.
+        Typical documents of each: those whose words match it best.
+    X : matrix of shape (n_samples, n_features), optional
+        What the model was fitted to, see `typical_documents`.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def topic_table(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     titles = _titles(model, titles)
     terms = model.top_terms(vocabulary, n_terms)
-    found = survey(model, n_documents)
+    found = survey(model, n_documents, X)
     return {
         "topic": list(range(1, len(terms) + 1)),
         "share": found.shares.tolist(),
@@ -88,7 +92,7 @@ def term_table(
     for r, weights in enumerate(model.H):
         order = heaviest(weights, n)
         table["topic"] += [r + 1] * len(order)
-        table["term"] += [str(vocabulary[j]) for j in order]
+        table["term"] += [vocabulary[j] for j in order]
         table["weight"] += list(weights[order])
     return table
 
@@ -126,19 +130,19 @@ def document_table(
     strongest = shares.argmax(axis=1)
     table = {
         "document": list(range(1, len(shares) + 1)),
-        "title": [str(title) for title in titles],
+        "title": titles,
         "topic": [
             r + 1 if some else None for r, some in zip(strongest.tolist(), total > 0, strict=True)
         ],
         "share": np.take_along_axis(shares, strongest[:, None], axis=1)[:, 0],
     }
     if all_topics:
-        table |= {f"topic_{r + 1}": column for r, column in enumerate(shares.T)}
+        table |= dict(zip(component_names(model.n_components), shares.T, strict=True))
     return table
 
 
 def topic_labels(
-    model: Factorization, vocabulary: Any, titles: Any = None, n_terms: int = 3
+    model: Factorization, vocabulary: Any, titles: Any = None, n_terms: int = 3, X: Any = None
 ) -> list[str]:
     """Return a short label for each topic: its heaviest terms.
 
@@ -151,6 +155,8 @@ def topic_labels(
     n_terms : int, default 3
         Where two topics begin with the same terms, they get as many more as it takes to
         tell them apart (up to ten).
+    X : matrix of shape (n_samples, n_features), optional
+        What the model was fitted to, see `typical_documents`.
 
     Returns
     -------
@@ -176,7 +182,7 @@ def topic_labels(
         titles = _titles(model, titles)
         labels = [
             f"{label}: {titles[rows[0]]}" if len(rows) else label
-            for label, rows in zip(labels, typical_documents(model, 1), strict=True)
+            for label, rows in zip(labels, typical_documents(model, 1, X), strict=True)
         ]
     return [label or "(empty)" for label in labels]
 
@@ -193,22 +199,33 @@ def format_topics(table, width=100):
     return "\n".join(blocks)
 
 
-def typical_documents(model: Factorization, n: int = 2) -> list[np.ndarray]:
+def typical_documents(model: Factorization, n: int = 2, X: Any = None) -> list[np.ndarray]:
     """Return the documents that are most typical of each topic, the most typical first.
 
     Parameters
     ----------
     model : Factorization
     n : int, default 2
+    X : matrix of shape (n_samples, n_features), optional
+        What the model was fitted to, or a store. Default: the sums and lengths of its rows,
+        which a model knows of the X of its fit.
 
     Returns
     -------
     list of n_components ndarrays of at most n int
-        Rows of W: those where ``W[i, r]``, times the topic's share of the row of W H, is
-        largest. Documents without the topic are left out.
+        Rows of W. Documents without the topic are left out.
+
+    Notes
+    -----
+    A document is typical of topic r if much of what the model says of it is that topic and is
+    in its words: ``sum_j min(X[i, j], W[i, r] * H[r, j]) / sum_j (W H)[i, j]``. A document
+    of one word, of which the model says the topic's other words too, has little of that.
+    Without X this is estimated: the topic's share of the row of W H, times what of this row's sum
+    X has, times the cosine of X's row with the topic (for the Frobenius loss; for others, of
+    their fit).
     """
     n = check_integer(n, "n", least=0)
-    return [np.array(rows, int) for rows in survey(model, n).documents]
+    return [np.array(rows, int) for rows in survey(model, n, X).documents]
 
 
 def document_mass(model):
@@ -217,6 +234,9 @@ def document_mass(model):
 
 
 def _titles(model, titles):
+    """Return the titles as a list; documents without one have a number."""
     if titles is None:
-        return [f"document {i}" for i in range(1, model.n_samples + 1)]
-    return check_labels(titles, model.n_samples, "titles")
+        titles = [None] * model.n_samples
+    else:
+        titles = check_names(titles, model.n_samples, "titles")
+    return [f"document {i}" if title is None else title for i, title in enumerate(titles, 1)]

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_choice, check_labels
+from ..arguments import check_choice
 from ..factorization import Factorization
+from ..names import check_labels, component_names
 from .quality import encode
 from .tables import document_mass
 
@@ -60,13 +61,13 @@ def topics_over(
     (['2023-12', '2024-01', '2024-02'], [1, 0, 1], [0, 0, 1])
     """
     check_choice(values, "values", VALUES)
-    check_labels(groups, model.n_samples, "groups")
-    codes, names = _sorted_groups(groups) if bin is None else _bins(groups, bin)
+    listed = check_labels(groups, model.n_samples, "groups")
+    codes, names = _sorted_groups(listed) if bin is None else _bins(groups, bin)
     if (codes < 0).any():
         codes, names = np.where(codes < 0, len(names), codes), [*names, None]
     sums = _sums(document_mass(model), codes, len(names), values)
     counts = np.bincount(codes, minlength=len(names))
-    topics = {f"topic_{r + 1}": column.tolist() for r, column in enumerate(sums.T)}
+    topics = dict(zip(component_names(model.n_components), sums.T.tolist(), strict=True))
     return {"group": names, "documents": counts.tolist(), **topics}
 
 

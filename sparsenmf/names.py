@@ -1,0 +1,124 @@
+"""Names of features and samples: read by position, whatever holds them, and as text."""
+
+import datetime
+import numbers
+import os
+from collections.abc import KeysView, Mapping, Set
+
+import numpy as np
+
+PLAIN = (numbers.Number, np.number, np.datetime64, datetime.date, os.PathLike)
+"""What is a name as it is printed: numbers such as identifiers, dates, paths."""
+
+
+def check_vocabulary(vocabulary, n_features=None):
+    """Return the terms in the order of their columns, a list of str.
+
+    Parameters
+    ----------
+    vocabulary : sequence of n_features terms, or dict of term -> column
+        A list, a tuple, a one-dimensional array, or a column or an index of a frame, whose
+        labels do not count.
+    n_features : int, optional
+        Default: any number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not one of n_features terms.
+    """
+    if isinstance(vocabulary, Mapping):
+        columns = list(vocabulary.values())
+        n_features = len(columns) if n_features is None else n_features
+        if set(map(type, columns)) & {str, bytes} or sorted(columns) != list(range(n_features)):
+            raise ValueError(f"vocabulary must map its terms to the columns 0 to {n_features - 1}")
+        vocabulary = sorted(vocabulary, key=vocabulary.__getitem__)
+    elif isinstance(vocabulary, KeysView):
+        raise TypeError(
+            "vocabulary must be a sequence of terms or a dict, not the keys of a dict, whose order "
+            "need not be that of the columns: pass the dict itself"
+        )
+    terms = _as_texts(by_position(vocabulary, "vocabulary", "terms or a dict"), "vocabulary")
+    for place, term in enumerate(terms):
+        if term is None:
+            raise ValueError(f"vocabulary[{place}] is missing: each column needs a term")
+    if n_features not in (None, len(terms)):
+        raise ValueError(f"vocabulary has {len(terms)} terms, but there are {n_features} features")
+    return terms
+
+
+def check_names(names, n, name, *, owner="W has {} rows"):
+    """Return n names as a list of str, with None where one is missing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not that.
+    """
+    return _as_texts(check_labels(names, n, name, owner=owner), name)
+
+
+def check_labels(labels, n, name, *, owner="W has {} rows"):
+    """Return n labels of any kind as a list, or raise if they are not that."""
+    labels = by_position(labels, name, f"{n} names")
+    if len(labels) != n:
+        raise ValueError(f"{name} has {len(labels)} names, but {owner.format(n)}")
+    return labels
+
+
+def component_names(n_components):
+    """Return the names of components in tables: "topic_1" is the first, as it is in all texts."""
+    return [f"topic_{number}" for number in range(1, n_components + 1)]
+
+
+def by_position(values, name, what="values"):
+    """Return what a one-dimensional sequence holds as a list, the first one first.
+
+    Raises
+    ------
+    TypeError
+        If it has no order, such as a set, no end that is known, such as a generator, or other
+        than one dimension.
+    """
+    no_order = isinstance(values, Mapping) or (
+        isinstance(values, Set) and not isinstance(values, KeysView)
+    )
+    if no_order or isinstance(values, str | bytes | bytearray) or not hasattr(values, "__len__"):
+        shown = f"{type(values).__name__}: {values!r}"
+        raise TypeError(f"{name} must be a sequence of {what}, not a {shown[:200]}")
+    shape = getattr(values, "shape", (0,))
+    if len(shape) != 1:
+        raise TypeError(
+            f"{name} must be a sequence of {what}, not a {type(values).__name__} of shape "
+            f"{tuple(shape)}: pass one column"
+        )
+    if hasattr(values, "to_pylist"):  # pyarrow's, whose items are no Python objects
+        return values.to_pylist()
+    return list(values)
+
+
+def is_missing(value):
+    """Tell whether a value stands for none: None, NaN, NaT, or a masked one."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType", "MaskedConstant"):
+        return True
+    return isinstance(value, float | np.floating | np.datetime64) and value != value
+
+
+def _as_texts(values, name):
+    return [as_text(value, f"{name}[{place}]") for place, value in enumerate(values)]
+
+
+def as_text(value, place):
+    """Return a name as a str, or None if it is missing; bytes are UTF-8."""
+    if isinstance(value, str):
+        return str(value)
+    if is_missing(value):
+        return None
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{place} is not UTF-8 ({error}): decode it first") from None
+    if isinstance(value, PLAIN) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"{place} must be a text, not {value!r}")
