@@ -91,18 +91,9 @@ def faults_of_factors(problem, model, *, single=False):
             yield f"lost: W H = 0 at {lost.sum()} entries of X that it could reach"
         return
     error = abs(model.objective - objective)
-    if 0 < problem.beta < 1 - oracle.NEAR and model.objective > objective:
-        error -= floor_of_zeros(problem)
     single |= problem.dtype == np.float32
     if not error <= tolerance(problem, model, objective, single=single):
         yield f"objective: {model.objective} is {objective}"
-
-
-def floor_of_zeros(problem):
-    """What a documented floor below W H, of 1.2e-7 times the mean of X, adds where X is zero."""
-    v, beta = problem.weights, problem.beta
-    floor = 1.2e-7 * (v * problem.X).sum() / v.sum()
-    return v[problem.X == 0].sum() * floor**beta / beta
 
 
 def faults_of_dead(problem, model):

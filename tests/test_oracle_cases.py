@@ -200,6 +200,22 @@ def test_a_tiny_entry_counts_as_about_zero(dtype, tiny, solver):
         assert objective(X, model) == pytest.approx(0, abs=1e-3)
 
 
+@pytest.mark.parametrize(("dtype", "tiny"), [(np.float32, 1e-37), (np.float64, 1e-300)])
+@pytest.mark.parametrize("loss", [KL, 0.5, 1.5])
+@pytest.mark.parametrize("entries", ["plain", "weights", "unknown"])
+def test_a_tiny_entry_is_taken_by_multiplicative_updates(entries, loss, dtype, tiny):
+    X = sp.csr_array(np.array([[2, 0, 7], [1, 1, 3], [tiny, 0, 3]], dtype))
+    V, options = np.ones(X.shape), {}
+    if entries == "weights":
+        weights = sp.csr_array(([0.5, 0.5, 0.5, 0.5, 1, 4, 0], X.indices, X.indptr), shape=X.shape)
+        options, V = {"weights": weights}, np.where(X.toarray() > 0, weights.toarray(), 1)
+    if entries == "unknown":
+        options, V = {"missing": "unknown"}, X.toarray() > 0
+    for seed in range(6):
+        model = strictly(factorize, X, 2, loss=loss, solver="mu", random_state=seed, **options)
+        assert np.isfinite(objective(X, model, 1.0 if loss == KL else loss, V=V))
+
+
 def test_silence_in_a_spectrogram():
     rng = np.random.default_rng(0)
     X = rng.gamma(1, size=(60, 4)) @ rng.gamma(0.3, size=(4, 30))
