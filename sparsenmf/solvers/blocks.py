@@ -8,7 +8,6 @@ far more rows than columns is also the faster way: the sums stay in cache, W wou
 """
 
 from copy import copy
-from typing import Any
 
 import numpy as np
 
