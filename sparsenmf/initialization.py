@@ -128,7 +128,7 @@ def initialize(
             shape, n_components, mean, dtype, rng,
             W=W, H=H, W_folder=W_folder, n_threads=n_threads,
         )  # fmt: skip
-        if beta == 1 and isinstance(columns, Rows):
+        if beta == 1 and solver == "cd":  # which can leave zero
             drawn = start_Ht[:, 0 if H is None else len(H) :]
             drawn *= _presence(columns)[:, None].astype(dtype)
         if init == "random" and beta != 2:

@@ -19,7 +19,7 @@ AS_NAMED = 1e-12
 """How far a beta may be from that of a name to be it: as far as rounding goes."""
 
 LARGEST = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e200}
-"""Largest power of an entry of W H, relative to that of X's mean, in the sums over all entries."""
+"""Largest power of an entry of W H, relative to that of X's mean, in the updates."""
 
 
 class Loss(NamedTuple):
@@ -88,7 +88,7 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
     scale = 0.5 * scale if beta == 2 else scale
     mean = total / count if count else 0.0
     # Not more than needed: silence in a spectrogram may be twelve orders below the sound.
-    floor = LARGEST[data.dtype] ** (1 / (beta - 1)) if beta < 1 else 0.0
+    floor = LARGEST[data.dtype] ** (1 / (beta - 2)) if beta < 1 else 0.0
     return Loss(beta, constant, scale, max(floor * (mean or 1.0), np.finfo(data.dtype).tiny))
 
 

@@ -291,7 +291,6 @@ def test_stores_are_blocks_of_rows(X, tmp_path):
         ({"a": [1, 2]}, "is of the type dict: pass a matrix"),
         (iter([1, 2]), "is of the type list_iterator"),
     ],
-    ids=str,
 )
 def test_arrays_of_something_else_are_named(X, message):
     with pytest.raises(TypeError, match=f"X must hold real numbers .*{message}"):

@@ -141,7 +141,7 @@ def scale_rows_beta(
             for t in range(n):
                 copy_values(denominators[t], sums)
                 objective += sum_nonzeros(
-                    numerators[t], rows, tile + t, factor, other, beta, mode, x, y, part
+                    numerators[t], rows, tile + t, factor, other, beta, floor, mode, x, y, part
                 )
                 add_parts(numerators[t], earlier, tile + t)
             if beta != 1:
@@ -222,7 +222,7 @@ def power(y, exponent):
 
 
 @inner
-def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
+def sum_nonzeros(numerators, rows, i, factor, other, beta, floor, mode, x, y, part):
     """Sum a row's numerators over its nonzeros, and return its divergence there (by mode)."""
     objective = 0.0
     for r in range(numerators.shape[0]):
@@ -242,7 +242,7 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, mode, x, y, part):
         if mode == OBJECTIVE:
             continue
         for p in range(n):
-            y_p = max(y[p], y.dtype.type(floor_share(beta)) * x[p])
+            y_p = max(y[p], y.dtype.type(floor_share(beta)) * x[p], y.dtype.type(floor))
             y[p] = x[p] / y_p if beta == 1 else x[p] * power(np.float64(y_p), beta - 2)
         gather_rows(part, y, rows.indices[start:stop], 0, n, other)
         for r in range(part.shape[0]):

@@ -46,7 +46,8 @@ def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=Fa
     n_samples : int
     Ht : ndarray of shape (n_features, width)
     penalties : (Penalty, Penalty)
-        Of W and H. They tell what may become zero, and would change nothing but W and H.
+        Of W and H. They tell what may become zero without a change of the objective: H, which
+        has been updated last, has felt its penalty; W has not.
     balanced : bool
     unscale : callable, optional
         From the rows of Ht' to those of the H that is shown.
@@ -70,9 +71,9 @@ def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=Fa
     if balanced:
         scale = balance(squares_W, squares_Ht, n_samples, len(Ht)).astype(Ht.dtype)[order]
         H *= scale[:, None]
-    idle_W, idle_H = (penalty.idle()[order] for penalty in penalties)
+    idle_W, free_H = penalties[0].idle()[order], penalties[1].free[order]
     scale[idle_W & (squares_Ht[order] == 0)] = np.inf  # what is divided by it becomes zero
-    H[idle_H & (squares_W[order] == 0)] = 0
+    H[free_H & (squares_W[order] == 0)] = 0  # a penalty has taken it there, but for rounding
     return order, scale, H
 
 
