@@ -116,7 +116,7 @@ def test_the_largest_share_comes_first(client):
     rng = np.random.default_rng(3)
     blocks = [rng.poisson(60 / width, (30, width)) for width in (2, 40, 5, 25, 10)]
     X = sp.csr_array(sp.block_diag(blocks), dtype=float)
-    model = factorize([X[:70], X[70:]], 5, random_state=0, client=client).to_factorization()
+    model = factorize(lazy(X, (0, 70, 150)), 5, random_state=0).to_factorization()
     masses = np.einsum("ir,rj->r", model.W, model.H)
     assert (np.diff(masses) <= 1e-9 * masses[0]).all()
     lengths = np.linalg.norm(model.W, axis=0) * np.linalg.norm(model.H, axis=1)

@@ -133,12 +133,11 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
         raise ValueError(
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
-    X = weigh_counts(X) if tfidf else X
-    model = _factorize.factorize(X, W_path=w_path, **fit)
+    model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
     about = {"Nonzeros": X.nnz, "random_state": fit["random_state"]}
     if tfidf:
         about["Weights"] = "tf-idf"
-    finish(model, terms, None, X, Path(matrix).name, about, **shown)
+    finish(model, terms, None, None, Path(matrix).name, about, **shown)
 
 
 SHOWN = (
