@@ -38,10 +38,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
 
     def reconstruction_error(self, X):
-        """Return ||X - W H||_F, or sqrt(2 loss), of new samples, with the W of `transform`.
-
-        What counts where W H is zero: see `Factorization.loss`.
-        """
+        """Return ||X - W H||_F, or the root of twice `Factorization.loss`, of new samples."""
         check_is_fitted(self)
         X = self._validate(X, reset=False)
         return float(np.sqrt(2 * self._components.loss(X, n_threads=self.n_threads)))
