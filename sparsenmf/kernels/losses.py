@@ -215,4 +215,4 @@ def entry_curvature(x, v, summed, y, given):
         return v * x / (y * y) if x > 0 else 0.0
     y = y if x > 0 else max(y, given.floor)
     curvature = v * (beta - 1) * y ** (beta - 2) if beta > 1 else 0.0
-    return curvature + (v * (2 - beta) * x * y ** (beta - 3) if beta < 2 else 0.0)
+    return curvature + (v * (2 - beta) * x * y ** (beta - 3) if beta < 2 and x > 0 else 0.0)

@@ -91,7 +91,7 @@ def scale_rows_observed(
 @inner
 def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, mode, lines, sizes):
     """Sum a row over its entries: numerators, corrected denominators, or the divergence."""
-    objective, least = 0.0, 0.0 if beta == 1 or beta == 2 else floor
+    objective, least = 0.0, 0.0 if beta == 2 else floor
     for r in range(numerators.shape[0]):
         numerators[r] = 0
     for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):

@@ -74,7 +74,8 @@ def _find_heavy(wide):
     squares = np.einsum("rj,rj->j", wide, wide)
     order = np.argsort(-squares, kind="stable")[: np.count_nonzero(squares)]
     first = order[: min(HEAVIEST, len(order) // 2)]
-    return np.sort(first[squares[first] > HEAVY * squares[order[len(first) :]].mean()])
+    others = squares[order[len(first) :]]
+    return np.sort(first[squares[first] * max(len(others), 1) > HEAVY * others.sum()])
 
 
 def solve(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, want_loss=False):
