@@ -46,6 +46,8 @@ gathered a vector of components at a time, anew in every sweep."""
 
 SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own precision
 
+LEFT = 1e-13  # of a sum in double precision, where rounding is all that is left
+
 NOISE = 16  # units of rounding in y, after some moves
 
 
@@ -135,9 +137,9 @@ def sum_targets(targets, sums, x, excess, rows, start, stop, other, unequal):
         for p in range(stop - start):  # not by `gather_rows`, which would compile for a second
             j = rows.indices[start + p]
             for r in range(targets.shape[0]):
-                targets[r] += excess[p] * other[j, r]
+                targets[r] += np.float64(excess[p]) * other[j, r]
         for r in range(targets.shape[0]):
-            if not targets[r] > 8 * np.finfo(other.dtype).eps * rows.absent * sums[r]:
+            if not targets[r] > LEFT * rows.absent * sums[r]:
                 targets[r] = 0  # what rounding has left of nothing
 
 
