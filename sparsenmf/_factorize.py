@@ -108,8 +108,8 @@ of shape (n_samples, n_features)
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional
         The start of H for ``init="custom"``. Copied. Either may be left out, or have fewer
-        components: what is not given is drawn at random. Of a W that is more than random numbers
-        the most is made: H is fitted to it first (Frobenius loss, "cd" with momentum).
+        components: what is not given is drawn at random. If W is informative rather than random,
+        H is fitted to it before the first iteration (Frobenius loss, "cd" with momentum).
     solver : {"cd", "mu"}, optional
         Coordinate descent, for the first two losses, or multiplicative updates, for all.
         Default: "cd" where there is one: it needs a fraction of the iterations. But "mu" for
@@ -121,7 +121,8 @@ default "frobenius"
         for powers (spectrograms; not for data with zeros), or the beta divergence of any
         beta (2, 1 and 0, to 1e-12, are those three). Any beta but 2 and 1 costs
         ``n_samples * n_features * n_components`` operations in each half of an iteration,
-        however sparse X is (in tiles: no memory).
+        however sparse X is (in tiles: no memory). For beta <= 1 it is infinite where X is
+        positive and no W H can be, as beside frozen zeros; W H counts as 1e-15 X there.
     alpha_W : float, default 0
         Weight of the penalty on W.
     alpha_H : float or "same", default "same"
@@ -179,11 +180,10 @@ default "frobenius"
     vocabulary : sequence of n_features str, or dict of term -> column, optional
         What columns the terms in `seeds` are.
     low_memory : bool, default False
-        Without a transpose of X: what H needs is summed while the rows of X are passed, once
-        an iteration; so is it done with a store. For the Frobenius loss, and for the
-        Kullback-Leibler loss by "mu" (with a third array of W's size). On matrices with many
-        more rows than columns it is what "cd" does anyway, for it is faster there, but for
-        float64, which then has no iterations in single precision.
+        Without a transpose of X: what H needs is summed in one pass over the rows of X an
+        iteration, as with a store. For the Frobenius loss, and for Kullback-Leibler by "mu" (with
+        a third array of W's size). On matrices with many more rows than columns "cd" does so
+        anyway, as it is faster there; with low_memory, float64 has no iterations in single.
     W_path : str or path-like, optional
         For more samples than there is memory for: W is worked on in two unnamed files in this
         file's folder (three for the Kullback-Leibler loss), and comes back as this .npy file,
