@@ -41,7 +41,7 @@ def conclude(run, stopping, stop_reason, weights, options, constrained, finish, 
         x_norm=float(np.sqrt(2 * scale)),
         error=float(np.sqrt(max(2 * fit, 0.0))),
         feature_weight=weights.features,
-        sample_norms=norms.astype(run.dtype),
+        sample_norms=norms.astype(run.dtype, copy=False),
         options=options,
     )
 

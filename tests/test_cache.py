@@ -26,9 +26,9 @@ from .children import expected, finish_child, posix, run_child, solve, start_chi
 def child_solve(n_threads):
     """Solve; print the digest, and how often each kernel was loaded or compiled."""
     digest = solve(n_threads)
-    from sparsenmf.kernels import coordinate_descent, gram, jit, products, transpose
+    from sparsenmf.kernels import coordinate_descent, exact, gram, jit, products, transpose
 
-    modules = (coordinate_descent, gram, products, transpose)
+    modules = (coordinate_descent, exact, gram, products, transpose)
     kernels = {k for m in modules for k in vars(m).values() if isinstance(k, jit.Kernel)}
     twins = [twin for kernel in kernels for twin in (kernel._serial, kernel._parallel)]
     count = {twin.__name__: [twin.stats.cache_hits.total(), len(twin.signatures)] for twin in twins}

@@ -129,7 +129,7 @@ def test_frames_are_the_factors(model):
     assert model.to_frame(labels=by_column).equals(H)
     titles = [f"d{i}" for i in range(80)]
     assert list(model.to_frame("W", labels=titles).index) == titles
-    top = H.loc["nmf1"].nlargest(4).index
+    top = H.loc["topic_2"].nlargest(4).index
     assert list(top) == model.top_terms(TERMS, 4)[1]
 
 

@@ -83,7 +83,7 @@ def test_a_power_of_two_scales_the_result(solver, loss, dtype):
         T = model.transform(random_matrix(dtype, exponent))
         np.testing.assert_allclose(
             T, np.ldexp(plain.transform(random_matrix(dtype)).astype(float), exponent // 2),
-            rtol=1e-5, atol=1e-9 * T.max(),
+            rtol=1e-4, atol=1e-9 * T.max(),  # it ends by a tolerance, perhaps a step later
         )  # fmt: skip
 
 

@@ -158,7 +158,9 @@ class Walk:
 
     def _add_class(self, kind):
         self.note("class", kind.__module__, kind.__qualname__)
-        if not is_foreign(kind.__module__):
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):  # a named tuple, all of which is
+            self.add_all("fields", [*kind._fields, kind._field_defaults])
+        elif not is_foreign(kind.__module__):
             self.add_all("bases", kind.__bases__)
             self._add_attributes(kind)
 

@@ -90,7 +90,8 @@ class BlockRows:
         From then on `nnz` is without what has a weight of zero, as it is in memory.
         """
         constant = scale = total = 0.0
-        self.norms, self._surveys, nnz = np.zeros((self.n_rows, 2)), is_store(self.source), 0
+        self.norms, nnz = np.zeros((self.n_rows, 2), self.dtype), 0
+        self._surveys = is_store(self.source)
         for start, stop, rows in self:
             part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
             constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz

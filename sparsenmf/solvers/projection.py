@@ -20,6 +20,8 @@ from .multiplicative import exponent
 SWEEPS, TOLERANCE = 20, 1e-3
 """How far the sweeps go, from where on rows are solved exactly."""
 
+FLAT = 1e-7  # of the mean of X: where y is less, its powers have the curvature that they have there
+
 HEAVIEST, HEAVY = 16, 1e8
 """How many columns of H may be heavy: those whose square is that many times the mean of others."""
 
@@ -57,8 +59,8 @@ def freeze(H, penalty):
     """Return an H of shape (n_components, n_features) as `Frozen`."""
     Ht, depth = pad_factor(H.T, H.dtype), sweep_depth(len(H))
     wide = Ht.T.astype(np.float64)
-    products = wide @ wide.T
     with np.errstate(over="ignore"):
+        products = wide @ wide.T
         gram = penalty.fold_into(products)[:depth, :depth].astype(H.dtype, order="C")
     check_overflow(gram.max(), H.dtype)
     sums, heavy = wide.sum(axis=1), _find_heavy(wide)
@@ -96,10 +98,13 @@ def solve(rows, frozen, W, loss, tol, max_sweeps, n_threads, *, want_loss=False)
     is_heavy = np.zeros(len(frozen.Ht), bool)
     is_heavy[heavy] = True
     n_steps, statistics = max_sweeps - n_sweeps, np.empty((rows.n_blocks, 2))
+    floor = loss.floor
+    if loss.beta > 1 and rows.nnz:  # the curvature at zero is infinite: a step would be nothing
+        floor = FLAT * float(rows.data.mean(dtype=np.float64))
     share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # a quadratic takes no more steps
     solve_rows(
         n_threads, rows, frozen.Ht, frozen.exact, heavy, is_heavy, frozen.sums, loss.beta,
-        loss.floor, float(frozen.penalty.l1[0]), float(frozen.penalty.l2[0]), W, share, n_steps,
+        floor, float(frozen.penalty.l1[0]), float(frozen.penalty.l2[0]), W, share, n_steps,
         want_loss, statistics,
     )  # fmt: skip
     total, unfinished = statistics.sum(axis=0)
