@@ -119,7 +119,7 @@ MUTANTS = [
         f"{KERNELS} -k extrapolate",
         [
             ("b.fsub(now, code.load(place)), now)", "b.fsub(code.load(place), now), now)"),
-            ('b.fcmp_ordered("<", value, code.zeros)', 'b.fcmp_ordered("<", value, value)'),
+            ('b.fcmp_ordered("<", value, bound)', 'b.fcmp_ordered("<", value, value)'),
         ],
     ),
     *compiled(
@@ -298,7 +298,10 @@ MUTANTS = [
         "kernels/observed_scaling.py",
         SCALED,
         [
-            ("denominators[r] += sizes[1, r]", "denominators[r] -= sizes[1, r]"),
+            (
+                "denominators[r] += rate * other[indices[start + p], r]",
+                "denominators[r] -= rate * other[indices[start + p], r]",
+            ),
             ("return v * ratio + (v - absent) * y", "return v * ratio + v * y"),
         ],
     ),
@@ -385,15 +388,35 @@ MUTANTS = [
             ("ratio = g / target\n", "ratio = target / g\n"),
             ("curvature = h + l2 * ratio * ratio", "curvature = h + l2"),
             ("2 * share * share * (target - g)", "2 * share * (target - g)"),
-            ("if pair[0] > sums[r] + l1:", "if pair[0] < sums[r] + l1:"),
+            ("if pair[0] > sums[r] + l1 or", "if pair[0] < sums[r] + l1 or"),
             ("change += (target - g) * (old - new)", "change += (g - target) * (old - new)"),
+            ("sums[r] + l1 + l2 == 0", "sums[r] + l1 == 0"),
+        ],
+    ),
+    *interpreted(
+        "kernels/kullback_leibler.py",
+        "tests/test_kullback_leibler.py -k only_one_component",
+        [
+            (" or is_needed(strips[r], x, spare, y):", ":"),
+            ("rescale(row, factor[i], x, targets, l1, l2)", "pass"),
+        ],
+    ),
+    *interpreted(
+        "kernels/coordinate_descent.py",
+        f"{KERNELS} -k without_curvature",
+        [
+            ("inverse[r] = FAR", "inverse[r] = 0"),
+            ("change[t] -= 2 * min(cross[r, t], 0) * tile[r, t]", "change[t] += 0"),
         ],
     ),
     *interpreted(
         "kernels/kullback_leibler.py",
         WEIGHTED_KL,
         [
-            ("targets[r] += excess[p] * other[j, r]", "targets[r] += x[p] * other[j, r]"),
+            (
+                "targets[r] += np.float64(excess[p]) * other[j, r]",
+                "targets[r] += np.float64(x[p]) * other[j, r]",
+            ),
             ("strips[q, p] *= scale[p]", "strips[q, p] /= max(scale[p], 1)"),
         ],
     ),
