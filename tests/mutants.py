@@ -397,7 +397,7 @@ MUTANTS = [
         "kernels/kullback_leibler.py",
         "tests/test_kullback_leibler.py -k only_one_component",
         [
-            (" or is_needed(strips[r], x, spare, y):", ":"),
+            (" or is_needed(pair, strips, r, y, spare):", ":"),
             ("rescale(row, factor[i], x, targets, l1, l2)", "pass"),
         ],
     ),

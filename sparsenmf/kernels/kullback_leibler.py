@@ -37,7 +37,7 @@ from .gather import dot_rows
 from .jit import inner, kernel
 from .pieces import sparse_work
 from .simd import copy_values, load_row
-from .strips import FLOOR, gather_strips, move_and_sum, sum_log_ratios
+from .strips import FLOOR, count_lost, gather_strips, move_and_sum, sum_log_ratios
 from .vector_code import VECTOR_BYTES
 
 STRIP_ITEMS = 2**19
@@ -236,7 +236,7 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
         if new <= 0:
             copy_values(spare, y)
             move_and_sum(pair, strips, r, -row[r], r, x, spare)
-            if pair[0] > sums[r] + l1 or is_needed(strips[r], x, spare, y):
+            if pair[0] > sums[r] + l1 or is_needed(pair, strips, r, y, spare):
                 new = max(old * g / target, np.float64(np.finfo(row.dtype).tiny))
         new = max(new, 0.0)
         if move:
@@ -250,12 +250,10 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
 
 
 @inner
-def is_needed(strip, x, without, y):
+def is_needed(pair, strips, r, y, without):
     """Return whether y would be zero somewhere without a component, but for rounding."""
-    limit, needed = y.dtype.type(NOISE * np.finfo(y.dtype).eps), False
-    for p in range(y.shape[0]):
-        needed |= x[p] > 0 and strip[p] > 0 and without[p] <= limit * y[p]
-    return needed
+    count_lost(pair, strips, r, y, without, y.dtype.type(NOISE * np.finfo(y.dtype).eps))
+    return pair[0] > 0
 
 
 @inner

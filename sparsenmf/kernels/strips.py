@@ -94,6 +94,28 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
         b.store(_add_lanes(code, total), code.at(sums.data, code.index(q)))
 
 
+def _count_lost(total, strips, r, y, without, share):
+    total[0] = ((strips[r] > 0) & (without <= share * y)).sum()
+
+
+@vector_code()
+@meaning(_count_lost)
+def count_lost(code, total, strips, r, y, without, share):
+    """total[0] = in how many places a component leaves no more than a share of y without it."""
+    b = code.b
+    strip, limit = code.row(strips, r), code.splat(share)
+    one = ir.Constant(code.vector, [1.0] * code.lanes)
+
+    def add(p, totals):
+        base, bound = code.load(code.at(strip, p)), code.load(code.at(y.data, p))
+        few = b.fcmp_ordered("<=", code.load(code.at(without.data, p)), b.fmul(limit, bound))
+        lost = b.and_(few, b.fcmp_ordered(">", base, code.zeros))
+        return [b.fadd(totals[0], b.select(lost, one, code.zeros))]
+
+    (count,) = code.accumulate(code.index(0), code.length(y), [code.zeros], add, step=code.lanes)
+    b.store(_add_lanes(code, count), total.data)
+
+
 def _move_and_fit(sums, strips, moved, step, r, x, excess, y):
     y += step * strips[moved]
     sums[0], sums[1] = ((x - excess * y) * strips[r]).sum(), (excess * strips[r] ** 2).sum()
