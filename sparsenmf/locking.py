@@ -23,14 +23,15 @@ class OneAtATime:
             before = self.__dict__.copy()
             try:
                 yield
-            except BaseException:  # Ctrl-C too
+            except BaseException:  # Ctrl-C too must not leave half of a fit; it is raised again
                 if "_stream" not in self.__dict__:
                     self.__dict__ = before
                 raise
 
     def __getstate__(self):
         with self._learning():
-            state = dict(super().__getstate__())  # type: ignore[misc]  # the estimator's
+            # The estimator beside which this class stands has the method, as mypy cannot know.
+            state = dict(super().__getstate__())  # type: ignore[misc]
             if "_stream" in state:
                 state["_stream"] = copy(self._stream)  # as it is now, and not shared
         return {name: value for name, value in state.items() if name not in ("_lock", "_cached")}

@@ -135,7 +135,7 @@ class Case:
     X: Any
     n_components: int
     options: dict[str, Any]
-    problem: Problem = None  # type: ignore[assignment]
+    problem: Problem = field(init=False)  # known when all else has been drawn
     arrangement: str = "memory"
     given: dict[str, np.ndarray] = field(default_factory=dict)  # what peers start with
     tags: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -106,7 +107,7 @@ def test_a_first_batch_that_fails_is_not_the_end_of_another():
     bad.data[0] = np.nan
     for _ in range(10):
         model = MiniBatchNMF(4, random_state=0, n_threads=1)
-        calls = [lambda: model.partial_fit(X)] * 2 + [lambda: model.partial_fit(bad)] * 3  # noqa: B023
+        calls = [partial(model.partial_fit, X)] * 2 + [partial(model.partial_fit, bad)] * 3
         assert len(run_together(*calls)) == 3
         assert (model.n_samples_seen_, model.n_steps_) == (400, 2)
 
@@ -117,7 +118,7 @@ def test_the_lock_is_nobody_elses():
     for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
         np.testing.assert_array_equal(other.components_, model.components_)
         with model._learning():  # another thread's work on the copy does not wait for it
-            assert not run_together(lambda: other.partial_fit(X))  # noqa: B023
+            assert not run_together(partial(other.partial_fit, X))
         assert (other.n_samples_seen_, model.n_samples_seen_) == (400, 200)
     assert not hasattr(clone(model), "_stream")
 
