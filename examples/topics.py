@@ -160,9 +160,9 @@ def run(args):
     print(format_topics(topics.topic_table(args.n_terms)))
     fit = model.time_history[-1]
     weighing = done - done_reading - fit
-    print(f"Reading took {done_reading - started:.1f} s, tf-idf {weighing:.1f} s, ", end="")
     print(
-        f"the factorization {fit:.1f} s\n(the first time on a machine that includes compiling it)."
+        f"Reading took {done_reading - started:.1f} s, tf-idf (and compiling, the first time on a "
+        f"machine) {weighing:.1f} s,\nthe factorization {fit:.2f} s."
     )
     print(f"The relative error is {model.relative_error:.4f}.\n")
     print(model)

@@ -252,9 +252,7 @@ def test_no_home_directory_means_the_temporary_one_or_no_cache(tmp_path, tempora
 
 def test_user_cache_folder_follows_the_environment(tmp_path):
     if sys.platform in ("win32", "darwin"):
-        pytest.skip(
-            "XDG_CACHE_HOME is not read here: this system has its own cache folder"
-        )
+        pytest.skip("XDG_CACHE_HOME is not read here: this system has its own cache folder")
     loaded, _ = solve_with(None, XDG_CACHE_HOME=str(tmp_path))
     assert not loaded
     loaded, compiled = solve_with(None, XDG_CACHE_HOME=str(tmp_path))
@@ -477,9 +475,7 @@ def test_a_relative_cache_folder_of_the_system_is_passed_over(relative, tmp_path
     from sparsenmf.kernels import cache
 
     if sys.platform == "darwin":
-        pytest.skip(
-            "XDG_CACHE_HOME is not read here: this system has its own cache folder"
-        )
+        pytest.skip("XDG_CACHE_HOME is not read here: this system has its own cache folder")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SPARSENMF_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", relative)
