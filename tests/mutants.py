@@ -388,7 +388,7 @@ MUTANTS = [
             ("ratio = g / target\n", "ratio = target / g\n"),
             ("curvature = h + l2 * ratio * ratio", "curvature = h + l2"),
             ("2 * share * share * (target - g)", "2 * share * (target - g)"),
-            ("if pair[0] > sums[r] + l1 or", "if pair[0] < sums[r] + l1 or"),
+            ("if pair[0] > limit or", "if pair[0] < limit or"),
             ("change += (target - g) * (old - new)", "change += (g - target) * (old - new)"),
             ("sums[r] + l1 + l2 == 0", "sums[r] + l1 == 0"),
         ],
@@ -397,7 +397,7 @@ MUTANTS = [
         "kernels/kullback_leibler.py",
         "tests/test_kullback_leibler.py -k only_one_component",
         [
-            (" or is_needed(pair, strips, r, y, spare):", ":"),
+            (" or is_needed(old, strips, r, y, spare, least, limit):", ":"),
             ("rescale(row, factor[i], x, targets, l1, l2)", "pass"),
         ],
     ),

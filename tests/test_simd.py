@@ -390,16 +390,14 @@ def test_move_and_sum(rng, dtype):
 
 
 @DTYPES
-def test_count_lost(rng, dtype):
-    tile, y = rng.random((3, 32)).astype(dtype), rng.random(32).astype(dtype)
-    without = (y * rng.choice([0.0, 0.1, 0.5], 32)).astype(dtype)
-    tile[1, 5:9] = 0
-    expected = sum(tile[1, p] > 0 and without[p] <= dtype(0.2) * y[p] for p in range(32))
-    assert 0 < expected < 32
-    for call in (compiled(strips.count_lost, 6), strips._count_lost):
-        total = np.full(2, np.nan, dtype)
-        call(total, tile, 1, y, without, dtype(0.2))
-        assert total[0] == expected
+def test_smallest_positive(rng, dtype):
+    x = rng.random(32).astype(dtype)
+    x[[3, 30]] = 0
+    for numbers, expected in [(x, x[x > 0].min()), (np.zeros(8, dtype), np.inf)]:
+        for call in (compiled(strips.smallest_positive, 2), strips._smallest_positive):
+            total = np.full(2, np.nan, dtype)
+            call(total, numbers)
+            assert total[0] == expected
 
 
 @DTYPES

@@ -37,7 +37,7 @@ from .gather import dot_rows
 from .jit import inner, kernel
 from .pieces import sparse_work
 from .simd import copy_values, load_row
-from .strips import FLOOR, count_lost, gather_strips, move_and_sum, sum_log_ratios
+from .strips import FLOOR, STEEP, gather_strips, move_and_sum, smallest_positive, sum_log_ratios
 from .vector_code import VECTOR_BYTES
 
 STRIP_ITEMS = 2**19
@@ -47,6 +47,8 @@ gathered a vector of components at a time, anew in every sweep."""
 SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own precision
 
 LEFT = 1e-13  # of a sum in double precision, where rounding is all that is left
+
+STEEPEST = min(STEEP.values())
 
 NOISE = 16  # units of rounding in y, after some moves
 
@@ -197,7 +199,8 @@ def settle_row(
     scale_products(y, scale, unequal)
     for p in range(y.shape[0]):
         y[p] = max(y[p], x.dtype.type(FLOOR) * x[p])
-    limit, change = 0.0, 0.0
+    smallest_positive(pair, x)
+    least, limit, change = np.float64(pair[0]), 0.0, 0.0
     for sweep in range(max(max_sweeps, 1)):
         change = 0.0
         for r0 in range(0, row.shape[0], strips.shape[0]):
@@ -206,7 +209,7 @@ def settle_row(
                 gather_strips(strips, r0, indices, start, stop, other)
                 scale_strips(strips, scale, unequal)
             change += sweep_strips(
-                row[part], movable[part], strips, x, y, spare, pair, sums[part], l1, l2,
+                row[part], movable[part], strips, x, y, spare, pair, sums[part], l1, l2, least,
                 sweep % 2 == 1, max_sweeps > 0,
             )  # fmt: skip
         if sweep == 0:
@@ -217,7 +220,9 @@ def settle_row(
 
 
 @inner
-def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zeros, move):
+def sweep_strips(
+    row, movable, strips, x, y, spare, pair, sums, l1, l2, least, skip_zeros, move
+):  # fmt: skip
     """Move the coordinates of some strips once each, in order; return the squared steps.
 
     Without `move` nothing changes, and the promised decreases are returned.
@@ -236,7 +241,8 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
         if new <= 0:
             copy_values(spare, y)
             move_and_sum(pair, strips, r, -row[r], r, x, spare)
-            if pair[0] > sums[r] + l1 or is_needed(pair, strips, r, y, spare):
+            limit = sums[r] + l1  # the target where the coordinate is zero
+            if pair[0] > limit or is_needed(old, strips, r, y, spare, least, limit):
                 new = max(old * g / target, np.float64(np.finfo(row.dtype).tiny))
         new = max(new, 0.0)
         if move:
@@ -250,10 +256,19 @@ def sweep_strips(row, movable, strips, x, y, spare, pair, sums, l1, l2, skip_zer
 
 
 @inner
-def is_needed(pair, strips, r, y, without):
-    """Return whether y would be zero somewhere without a component, but for rounding."""
-    count_lost(pair, strips, r, y, without, y.dtype.type(NOISE * np.finfo(y.dtype).eps))
-    return pair[0] > 0
+def is_needed(w, strips, r, y, without, least, target):
+    """Return whether y would be zero somewhere without coordinate r, but for rounding.
+
+    Then the derivative without it has a term x b / y of at least x / (share w). It is known not to
+    exceed the target, so unless the smallest x is tiny, there is no such entry to look for.
+    """
+    share = NOISE * np.float64(np.finfo(y.dtype).eps)
+    if least > 2 * target * max(share * w, 1 / STEEPEST):
+        return False
+    found = False
+    for p in range(y.shape[0]):
+        found |= strips[r, p] > 0 and without[p] <= share * y[p]
+    return found
 
 
 @inner

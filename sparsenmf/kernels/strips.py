@@ -10,6 +10,8 @@ as they are.
 As in `kernels.gather`, the order of every sum is fixed by the code.
 """
 
+from functools import partial
+
 import numpy as np
 from llvmlite import ir
 
@@ -91,29 +93,27 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
     end = code.length(y)
     totals = code.accumulate(code.index(0), end, [code.zeros] * 2, add, step=code.lanes)
     for q, total in enumerate(totals):
-        b.store(_add_lanes(code, total), code.at(sums.data, code.index(q)))
+        b.store(_fold_lanes(code, total, b.fadd), code.at(sums.data, code.index(q)))
 
 
-def _count_lost(total, strips, r, y, without, share):
-    total[0] = ((strips[r] > 0) & (without <= share * y)).sum()
+def _smallest_positive(total, x):
+    total[0] = np.where(x > 0, x, np.inf).min()
 
 
 @vector_code()
-@meaning(_count_lost)
-def count_lost(code, total, strips, r, y, without, share):
-    """total[0] = in how many places a component leaves no more than a share of y without it."""
+@meaning(_smallest_positive)
+def smallest_positive(code, total, x):
+    """total[0] = the smallest entry of x above zero, infinity if there is none."""
     b = code.b
-    strip, limit = code.row(strips, r), code.splat(share)
-    one = ir.Constant(code.vector, [1.0] * code.lanes)
+    infinite = ir.Constant(code.vector, [float("inf")] * code.lanes)
 
     def add(p, totals):
-        base, bound = code.load(code.at(strip, p)), code.load(code.at(y.data, p))
-        few = b.fcmp_ordered("<=", code.load(code.at(without.data, p)), b.fmul(limit, bound))
-        lost = b.and_(few, b.fcmp_ordered(">", base, code.zeros))
-        return [b.fadd(totals[0], b.select(lost, one, code.zeros))]
+        values = code.load(code.at(x.data, p))
+        there = b.fcmp_ordered(">", values, code.zeros)
+        return [_smaller(b, totals[0], b.select(there, values, infinite))]
 
-    (count,) = code.accumulate(code.index(0), code.length(y), [code.zeros], add, step=code.lanes)
-    b.store(_add_lanes(code, count), total.data)
+    (least,) = code.accumulate(code.index(0), code.length(x), [infinite], add, step=code.lanes)
+    b.store(_fold_lanes(code, least, partial(_smaller, b)), total.data)
 
 
 def _move_and_fit(sums, strips, moved, step, r, x, excess, y):
@@ -147,7 +147,7 @@ def move_and_fit(code, sums, strips, moved, step, r, x, excess, y):
     end = code.length(y)
     totals = code.accumulate(code.index(0), end, [code.zeros] * 2, add, step=code.lanes)
     for q, total in enumerate(totals):
-        b.store(_add_lanes(code, total), code.at(sums.data, code.index(q)))
+        b.store(_fold_lanes(code, total, b.fadd), code.at(sums.data, code.index(q)))
 
 
 def _sum_log_ratios(total, x, y):
@@ -178,11 +178,15 @@ def sum_log_ratios(code, total, x, y):
         return [code.add_product(values, code.logarithm(ratio), totals[0])]
 
     (sums,) = code.accumulate(code.index(0), code.length(x), [code.zeros], add, step=code.lanes)
-    b.store(_add_lanes(code, sums), total.data)
+    b.store(_fold_lanes(code, sums, b.fadd), total.data)
 
 
-def _add_lanes(code, vector):
-    """Return the sum of a vector's lanes: halves onto halves."""
+def _smaller(b, one, other):
+    return b.select(b.fcmp_ordered("<", one, other), one, other)
+
+
+def _fold_lanes(code, vector, fold):
+    """Return a vector's lanes folded to one number, for instance their sum: halves onto halves."""
     b, number = code.b, ir.IntType(32)
     lanes = code.lanes
     while lanes > 1:
@@ -195,5 +199,5 @@ def _add_lanes(code, vector):
             )
             for first in (0, lanes)
         ]
-        vector = b.fadd(*halves)
+        vector = fold(*halves)
     return b.extract_element(vector, ir.Constant(number, 0))
