@@ -322,18 +322,11 @@ default "frobenius"
     penalty_W, penalty_H = make_penalties(
         weights.sizes(X.shape), alpha_W, alpha_H, l1_ratio, padded_width(n_components, X.dtype)
     )
-    run = arranged.solver(
-        arranged.rows,
-        arranged.columns,
-        arranged.W,
-        arranged.Ht,
+    run = arranged.start(
         constrain(penalty_W.weigh(weights.samples, beta), frozen_W),
         constrain(penalty_H.weigh(weights.features, beta), frozen_H, support),
-        arranged.loss,
-        n_components,
         max_sweeps=options["max_sweeps"],
         extrapolate=extrapolate and solver == "cd",
-        n_threads=n_threads,
         W_folder=W_folder,
         W_leads=arranged.W_leads and not seeds,
     )

@@ -44,10 +44,10 @@ class Components:
     feature_weight: np.ndarray | None = None
 
     def __post_init__(self):
-        self._frozen = None
+        self._given = None
 
     def __getstate__(self):
-        return {**self.__dict__, "_frozen": None}  # made anew where it is needed
+        return {**self.__dict__, "_given": None}  # made anew where it is needed
 
     @property
     def n_features(self) -> int:
@@ -180,13 +180,15 @@ class Components:
 
     def _solve(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
         """Yield the first row, the one after the last, W and loss of some rows at a time."""
-        frozen, unfinished = self._freeze(), 0
+        given, unfinished = self._give(), 0
         for start, stop, part in self._parts(X):
             values = entries.weights
             if values is not None:
                 values = values[X.indptr[start] : X.indptr[stop]]
-            given = part, entries._replace(weights=values), frozen, tol, max_sweeps, n_threads
-            W, value, n_rows = self._project(*given, want_loss=want_loss)
+            entries_of_part = entries._replace(weights=values)
+            W, value, n_rows = self._project(
+                part, entries_of_part, given, tol, max_sweeps, n_threads, want_loss=want_loss
+            )
             unfinished += n_rows
             yield start, stop, W, value
         if unfinished:
@@ -215,19 +217,19 @@ class Components:
                 part = block if n_rows >= block.shape[0] else block[start:stop]
                 yield first + start, first + stop, weights.scale_matrix(part)
 
-    def _project(self, X, entries, frozen, tol, max_sweeps, n_threads, *, want_loss):
+    def _project(self, X, entries, given, tol, max_sweeps, n_threads, *, want_loss):
         """Return W, padded, its loss if it is wanted, and how many rows have not converged."""
         from .kernels.threads import resolve_threads, threads_for
-        from .solvers.projection import solve
+        from .solvers.row_update import row_update, solve
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
         rows = make_rows(X, self.n_components, *entries)
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
             loss = make_loss(self.beta, X.data, X.shape, *entries)
-            value, unfinished = solve(
-                rows, frozen, W, loss, tol, max_sweeps, n_threads, want_loss=want_loss
-            )
+            solver = "cd" if self.beta in (1, 2) else "mu"
+            update = row_update(loss, solver, rows.plain, self.n_components, n_threads)
+            value, unfinished = solve(update, rows, given, W, tol, max_sweeps, want_loss=want_loss)
         if not np.isfinite([W.max(), value]).all():
             raise ValueError(
                 f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
@@ -235,9 +237,9 @@ class Components:
             )
         return W, value, unfinished
 
-    def _freeze(self):
+    def _give(self):
         """Return what the rows of W are found from; made anew when anything of it has changed."""
-        from .solvers.projection import freeze
+        from .solvers.row_update import give
 
         alphas = (
             self.options.get("alpha_W", 0.0),
@@ -245,11 +247,11 @@ class Components:
             self.options.get("l1_ratio", 0.0),
         )
         # H may be edited in place, so what it was is kept, and compared entry by entry.
-        given, settings = (self.H, self.feature_weight), (self.beta, *alphas)
-        if self._frozen is not None:
-            before, settings_before, frozen = self._frozen
-            if settings == settings_before and all(map(_same, given, before)):
-                return frozen
+        parts, settings = (self.H, self.feature_weight), (self.beta, *alphas)
+        if self._given is not None:
+            before, settings_before, given = self._given
+            if settings == settings_before and all(map(_same, parts, before)):
+                return given
         if not is_sound(self.H):
             raise ValueError("H has been changed to something that is not finite and non-negative")
         weights = Weights(None, self.feature_weight, self.beta)
@@ -258,9 +260,9 @@ class Components:
             *alphas,
             padded_width(self.n_components, self.H.dtype),
         )
-        frozen = freeze(weights.scale_H(self.H), penalty)
-        self._frozen = tuple(map(copy, given)), settings, frozen
-        return frozen
+        given = give(weights.scale_H(self.H), penalty)
+        self._given = tuple(map(copy, parts)), settings, given
+        return given
 
     def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.

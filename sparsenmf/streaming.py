@@ -25,22 +25,17 @@ from copy import copy
 import numpy as np
 
 from .arguments import check_integer, check_number
-from .kernels.coordinate_descent import extrapolate_rows, update_rows
-from .kernels.gram import add_grams
-from .kernels.multiplicative import UPDATE, scale_rows_beta
 from .kernels.threads import threads_for
-from .kernels.tiles import sweep_depth
 from .kernels.transpose import transpose_rows
-from .losses import make_loss
+from .losses import Loss, make_loss
 from .penalties import make_penalties, make_penalty
 from .rows import empty_factor, make_rows, pad_factor
-from .solvers.projection import Frozen, project
+from .solvers.blocks import columns_without_entries
+from .solvers.row_update import Pass, row_update
 from .validation import check_factor
 
-TOLERANCE, MAX_SWEEPS = 1e-2, 50
+ROWS = Pass(sweeps=50, tolerance=1e-2)
 """When rows of W_b are done: H will be another one for the next batch."""
-
-H_SWEEPS, H_TOLERANCE = 2, 0.1
 
 PRIOR = 1e-2
 """What the start of a component counts in the Kullback-Leibler sums, in the first batch that has
@@ -105,14 +100,18 @@ class Stream:
             as it was before.
         """
         after = copy(self)  # no array in it is written to
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = after._learn(X)
+        too_large = ValueError(
+            f"X has values up to {X.data.max(initial=0):.3g}, which with this H are out of the "
+            f"range of {X.dtype}: leave such batches out, scale them, or use float64"
+        )
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = after._learn(X)
+        except OverflowError as error:
+            raise too_large from error
         sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._other[1])
         if not np.isfinite(sums).all():
-            raise ValueError(
-                f"X has values up to {X.data.max():.3g}, which with this H are out of the "
-                f"range of {X.dtype}: leave such batches out, scale them, or use float64"
-            )
+            raise too_large
         self.__dict__.update(after.__dict__)
         return value
 
@@ -161,16 +160,16 @@ class Stream:
         self._weight = fade * self._weight + n_samples
         penalty_W, penalty_H = self._penalties()
         loss = make_loss(self.beta, X.data, X.shape)
-        partials = self._grams(rows) if self.beta == 2 else None
+        update = row_update(loss, "cd", True, self.n_components, threads)
         if self._start is not None and X.nnz:
             self.Ht, self._start = self._start(rows, columns), None
             self._other = self._summarize()
-        value = self._find_rows(rows, W, loss, penalty_W, threads, partials)
+        value, summary = self._find_rows(update, rows, W, penalty_W)
         if self._draw_features(X, W):
             W[:] = 0
-            value = self._find_rows(rows, W, loss, penalty_W, threads, partials)
+            value, summary = self._find_rows(update, rows, W, penalty_W)
         learn = self._learn_frobenius if self.beta == 2 else self._learn_kullback_leibler
-        learn(columns, W, partials, penalty_H, fade, threads)
+        learn(columns, W, summary, penalty_H, fade)
         self.relative_error = loss.relative(value)
         return value / n_samples
 
@@ -178,19 +177,12 @@ class Stream:
         """Return the penalties of W and of H, for as many samples as the sums count."""
         return make_penalties((self._weight, len(self.Ht)), *self.penalties, self.Ht.shape[1])
 
-    def _grams(self, rows):
-        width = self.Ht.shape[1]
-        return np.zeros((rows.n_blocks, width, width))
-
-    def _find_rows(self, rows, W, loss, penalty, threads, partials):
-        """Set W, zero on entry, to the best fit of the rows, and return its loss."""
-        gram, sums = self._other
-        depth = sweep_depth(self.n_components) if self.beta == 2 else 0
-        gram = penalty.fold_into(gram)[:depth, :depth].astype(W.dtype, order="C")
-        return project(
-            rows, Frozen(self.Ht, gram, sums, penalty), W, loss, TOLERANCE, MAX_SWEEPS,
-            threads, partials=partials, want_loss=True,
-        )  # fmt: skip
+    def _find_rows(self, update, rows, W, penalty):
+        """Set W, zero on entry, to the best fit of the rows; return its loss and its summary."""
+        summary = update.summary_from(*self._other, rows.absent)
+        how = ROWS._replace(summary=self.beta == 2)
+        step = update.approach(rows, self.Ht, summary, penalty, W, how)
+        return update.loss.constant + step.objective, step.summary
 
     def _draw_features(self, X, W):
         """Draw the features of a batch that no component has, and return whether there are any."""
@@ -214,35 +206,31 @@ class Stream:
         self._other = self._summarize()
         return True
 
-    def _learn_frobenius(self, columns, W, partials, penalty, fade, threads):
-        width, depth, dtype = W.shape[1], sweep_depth(self.n_components), W.dtype.type
-        self._gram = fade * self._gram + add_grams(partials)
-        gram = penalty.fold_into(self._gram)[:depth, :depth].astype(dtype, order="C")
-        used = self._gram.diagonal() > np.finfo(dtype).tiny
-        partials = self._grams(columns)
+    def _learn_frobenius(self, columns, W, gram, penalty, fade):
+        self._gram = fade * self._gram + gram
+        used = self._gram.diagonal() > np.finfo(W.dtype).tiny
+        update = self._update_of_H("cd")
         cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
-        update_rows(
-            threads_for(self.n_threads, self.Ht.size * width), columns, W, gram,
-            penalty._replace(free=used),
-            cross, dtype(fade), self.Ht, Ht, H_SWEEPS, dtype(H_TOLERANCE),
-            False, partials, np.empty((columns.n_blocks, 2)),
-        )  # fmt: skip
+        how = Pass(sums=cross, fade=fade, summary=True)
+        penalty = penalty._replace(free=used)
+        step = update.update(columns, W, self._gram, penalty, self.Ht, Ht, how)
         self._cross, self.Ht = cross, Ht
-        self._other = add_grams(partials), self._other[1]
+        self._other = step.summary, self._other[1]
 
-    def _learn_kullback_leibler(self, columns, W, _, penalty, fade, threads):
+    def _update_of_H(self, solver):
+        """Return how H is updated; of the loss, all that depends on one X alone is left out."""
+        threads = threads_for(self.n_threads, self.Ht.size * self.Ht.shape[1])
+        return row_update(Loss(self.beta, 0.0, 0.0, 0.0), solver, True, self.n_components, threads)
+
+    def _learn_kullback_leibler(self, columns, W, _, penalty, fade):
         totals = W.sum(axis=0, dtype=np.float64)
         prior = np.where(self._sums == 0, PRIOR * totals, 0.0)
         self._sums = self._sums + prior
         self._cross = self._cross + self.Ht * prior
-        counts = np.empty_like(self.Ht)
+        counts, none = np.empty_like(self.Ht), make_penalty(0, 0, len(totals))
         # One multiplicative update with denominators of one: its numerators times H.
-        ones = np.ones_like(totals)
-        scale_rows_beta(
-            threads, columns, W, ones, 1.0, 1.0, 0.0, make_penalty(0, 0, len(ones)),
-            np.empty((0, *W.shape), W.dtype), self.Ht, counts, UPDATE,
-            np.empty((columns.n_blocks, 2)),
-        )  # fmt: skip
+        update, how = self._update_of_H("mu"), Pass(objective=False)
+        update.update(columns, W, np.ones_like(totals), none, self.Ht, counts, how)
         self._cross = fade * self._cross
         self._cross += counts
         self._sums = fade * self._sums + totals
@@ -256,12 +244,11 @@ class Stream:
 
     def _summarize(self):
         """Return the gram matrix of Ht and the sums of its columns."""
-        width, beta = self.Ht.shape[1], self.Ht.dtype.type(0)
-        partials = np.zeros((1, width, width))
-        block = np.array([[0, len(self.Ht)]])
-        block.flags.writeable = False  # as in `Rows`: another kernel would be compiled for it
-        extrapolate_rows(1, self.Ht, np.zeros_like(self.Ht), beta, beta, block, partials)
-        return add_grams(partials), self.Ht.sum(axis=0, dtype=np.float64)
+        gram = None
+        if self.beta == 2:
+            features = columns_without_entries(len(self.Ht), self.n_components, self.Ht.dtype)
+            gram = self._update_of_H("cd").summarize(self.Ht, features)
+        return gram, self.Ht.sum(axis=0, dtype=np.float64)
 
 
 class Plateau:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from .. import clock
-from ..rows import sum_squares
-from ..solvers.coordinate_descent import CoordinateDescent, exact_gram
-from ..solvers.scale import balance, order_components
+from ..solvers.layout import Layout
+from ..solvers.numerics import exact_gram
+from ..solvers.row_update import Pass, Step
+from ..solvers.scale import order_components
 from . import tasks
 
 CUT_EVERY = 10
@@ -92,77 +93,80 @@ class RemotePenalty:
         return factor.penalty
 
 
-class DistributedDescent(CoordinateDescent):
-    """`CoordinateDescent` with `RemoteRows`, a `RemoteFactor` as W, and empty columns."""
+class OnWorkers(Layout):
+    """`RemoteRows` as rows, a `RemoteFactor` as W, and columns without entries."""
 
-    def _allocate(self, width):
-        super()._allocate(width)
+    def __init__(self, update, rows, columns, penalty_W, penalty_H):
+        super().__init__(update, rows, columns, penalty_W, penalty_H)
         self._n_iterations, self._written = 0, []
-        dtype = self.current.W.dtype
-        self._cross = np.zeros((1, self.columns.n_rows, width), dtype)
-        self._elsewhere = np.zeros((1, width), dtype)  # in place of W, which columns
-        # without entries do not look at
+        self._cross = None
 
-    def iterate(self):
-        """Run one iteration; cut the chain of those before from time to time."""
-        super().iterate()
-        self._n_iterations += 1
-        if self.rows.scratch is not None and self._n_iterations % CUT_EVERY == 0:
-            self._cut()
-
-    def _cut(self):
-        """Write W, so that no block, nor any H, is needed that came before it."""
-        W, crew = self.current.W, self.rows.crew
-        stem = f"{self.rows.scratch}/W-{crew.token}-{self._n_iterations}"
-        paths = [f"{stem}-{b}.npy" for b in range(len(W.blocks))]
-        crew.gather(crew.map(tasks.save_block, W.blocks, paths))
-        W.blocks = crew.map(tasks.load_block, paths)
-        self._spare[0].blocks = []
-        crew.gather(crew.map(tasks.remove_file, self._written))
-        self._written = paths
-
-    def _empty_like(self, factor, folder=None):
-        if isinstance(factor, RemoteFactor):
-            return RemoteFactor(factor.heights, factor.shape[1], factor.dtype)
-        return super()._empty_like(factor, folder)
-
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, **options):
-        if rows is self.columns:
-            return super()._run(
-                rows, self._elsewhere, gram, penalty, factor, out, max_sweeps,
-                sums=self._cross, **options,
-            )  # fmt: skip
-        crew, penalty = rows.crew, penalty.penalty
-        folded = self._fold(gram, penalty, factor.dtype)
+    def update_W(self, Ht, summary, W, out, how):
+        """Update the blocks of W where they are, and sum X' W for the rows of H."""
+        crew, penalty = self.rows.crew, self.penalty_W.penalty
+        n_components = self.update.n_components
         # A copy: the array is written to again, while a lost block may still be made from this.
-        given = crew.submit(tasks.hold, other.copy(), folded, tuple(penalty), max_sweeps)
-        blocks = crew.map(tasks.update_block, rows.blocks, factor.blocks, given=given)
-        sums = crew.map(tasks.sum_block, rows.blocks, blocks, n_features=rows.shape[1])
+        given = crew.submit(
+            tasks.hold, Ht.copy(), summary, tuple(penalty), how.sweeps, n_components
+        )
+        blocks = crew.map(tasks.update_block, self.rows.blocks, W.blocks, given=given)
+        sums = crew.map(tasks.sum_block, self.rows.blocks, blocks, n_features=self.rows.shape[1])
         total = crew.add_up(sums)
         clock.leave_out(total.compiling)
-        self._cross[0] = total.cross
+        self._cross = total.cross[None].copy()
         out.blocks, out.gram, out.penalty = blocks, total.gram, total.penalty
-        return 0.0, total.residual, total.gram
+        return Step(0.0, total.residual, total.gram)
 
-    def _squared_error(self, W, Ht):
-        crew, gram = self.rows.crew, exact_gram(Ht)
-        given = crew.submit(tasks.hold, Ht.copy(), gram, tuple(self.penalty_W.penalty), 0)
+    def measure_W(self, Ht, summary, W, how):
+        """Measure the blocks of W where they are."""
+        return self.update_W(Ht, summary, W, W, how)
+
+    def update_H(self, W, summary, Ht, out, how):
+        """Update the rows of Ht from the sums: columns without entries look at no W."""
+        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), how._replace(sums=self._cross)
+        return super().update_H(nothing, summary, Ht, out, how)
+
+    def measure_H(self, W, summary, Ht):
+        """Measure the rows of Ht from the sums."""
+        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), Pass(sweeps=0, sums=self._cross)
+        return self.update.measure(self.columns, nothing, summary, self.penalty_H, Ht, how)
+
+    def squared_error(self, W, Ht):
+        """Return ||X - W H||^2, all in float64."""
+        crew, gram, penalty = self.rows.crew, exact_gram(Ht), self.penalty_W.penalty
+        given = crew.submit(tasks.hold, Ht.copy(), gram, tuple(penalty), 0, len(gram))
         errors = crew.map(tasks.measure_block, self.rows.blocks, W.blocks, given=given)
         return sum(crew.gather(errors))
 
-    def squares_W(self):
-        """Return the squared lengths of the columns of the current W."""
-        return np.diag(self.current.W.gram)
+    def squares(self, W):
+        """Return the squared lengths of the columns of W."""
+        return np.diag(W.gram)
 
-    def _balance(self):
-        (W, Ht, _), (_, spare_Ht) = self.current, self._spare
-        scale = balance(np.diag(W.gram), sum_squares(Ht), len(W), len(Ht)).astype(W.dtype)
-        divided = self._empty_like(W)
+    def divide(self, W, scale, out):
+        """Return W with its columns divided, on the workers."""
+        divided = self.empty_W(W, None)
         divided.blocks = self.rows.crew.map(tasks.divide_block, W.blocks, scale=scale)
         divided.gram, divided.penalty = W.gram / np.multiply.outer(scale, scale), W.penalty
-        np.multiply(Ht, scale, out=spare_Ht)
-        self._spare, self.current = (W, Ht), self.current._replace(W=divided, Ht=spare_Ht)
-        self._beta = 0.0
+        return divided
+
+    def empty_W(self, W, folder):
+        """Return a W without blocks yet."""
+        return RemoteFactor(W.heights, W.shape[1], W.dtype)
+
+    def finish_iteration(self, current, spare):
+        """Cut the chain of iterations before from time to time, if there is a folder for W."""
+        self._n_iterations += 1
+        if self.rows.scratch is None or self._n_iterations % CUT_EVERY:
+            return
+        W, crew = current.W, self.rows.crew
+        stem = f"{self.rows.scratch}/W-{crew.token}-{self._n_iterations}"
+        paths = [f"{stem}-{b}.npy" for b in range(len(W.blocks))]
+        crew.gather(crew.map(tasks.save_block, W.blocks, paths))
+        # From now on no block, nor any H, is needed that came before.
+        W.blocks = crew.map(tasks.load_block, paths)
+        spare[0].blocks = []
+        crew.gather(crew.map(tasks.remove_file, self._written))
+        self._written = paths
 
 
 def conclude(run, crew):

@@ -25,17 +25,19 @@ from ..checkpoint import check_checkpoint
 from ..constraints import check_frozen, constrain
 from ..factorization import Factorization
 from ..initialization import draw_start
-from ..kernels.threads import available_cores, resolve_threads
+from ..kernels.threads import available_cores, resolve_threads, threads_for
 from ..losses import Loss
 from ..penalties import make_penalties
 from ..rows import padded_width
+from ..solvers.alternation import Alternation
 from ..solvers.blocks import columns_without_entries
+from ..solvers.row_update import row_update
 from ..solvers.running import alternate
 from ..stopping import Stopping
 from ..validation import check_factor, check_scale
 from ..weights import Weights
 from . import tasks
-from .descent import DistributedDescent, RemoteFactor, RemotePenalty, RemoteRows, conclude
+from .descent import OnWorkers, RemoteFactor, RemotePenalty, RemoteRows, conclude
 from .placement import Crew, place_blocks
 
 
@@ -192,19 +194,15 @@ def factorize(
         penalty_W, penalty_H = make_penalties(
             rows.shape, alpha_W, alpha_H, l1_ratio, padded_width(n_components, dtype)
         )
-        run = DistributedDescent(
+        n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
+        layout = OnWorkers(
+            row_update(loss, "cd", True, n_components, n_threads),
             rows,
             columns_without_entries(rows.shape[1], n_components, dtype),
-            W,
-            Ht,
             RemotePenalty(penalty_W),
             constrain(penalty_H, frozen),
-            loss,
-            n_components,
-            max_sweeps=options["max_sweeps"],
-            extrapolate=extrapolate,
-            n_threads=n_threads,
         )
+        run = Alternation(layout, W, Ht, max_sweeps=options["max_sweeps"], extrapolate=extrapolate)
         del W
         options["max_sweeps"] = run.most_sweeps
         weights, nowhere = Weights(None, None, 2.0), check_checkpoint(None, 1, False)

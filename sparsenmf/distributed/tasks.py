@@ -18,14 +18,13 @@ import scipy.sparse as sp
 
 from .. import clock
 from ..initialization import draw_start
-from ..kernels.coordinate_descent import update_rows
-from ..kernels.gram import add_grams
-from ..kernels.products import measure_rows, scatter_rows
-from ..losses import make_loss
+from ..losses import Loss, make_loss
 from ..normalized import column_totals
 from ..penalties import Penalty
 from ..rows import Rows, empty_factor, make_rows
-from ..solvers.coordinate_descent import SWEEP_TOLERANCE, exact_gram
+from ..solvers.layout import sum_residuals
+from ..solvers.numerics import exact_gram
+from ..solvers.row_update import Pass, row_update
 from ..validation import check_matrix
 
 ONE_THREAD = 1
@@ -49,6 +48,7 @@ class Given(NamedTuple):
     gram: np.ndarray
     penalty: Penalty
     max_sweeps: int
+    n_components: int
 
 
 class Block(NamedTuple):
@@ -105,41 +105,26 @@ def draw_block(seed, n_rows, n_components, mean, dtype):
     return Block(W, np.empty((0, 0)), 0.0, 0.0)
 
 
-def hold(Ht, gram, penalty, max_sweeps):
+def hold(Ht, gram, penalty, max_sweeps, n_components):
     """Return what it is given: a task, and not data, so that it can be run again."""
-    return Given(Ht, gram, Penalty(*penalty), max_sweeps)
+    return Given(Ht, gram, Penalty(*penalty), max_sweeps, n_components)
 
 
 def update_block(rows, block, given):
     """Return the improved block of W; with no sweeps, the same one with its residual."""
     before = clock.left_out()
     rows, Ht, W = _frozen(rows), _writeable(given.Ht), _writeable(block.W)
-    width, dtype = W.shape[1], W.dtype
-    out = empty_factor(W.shape, dtype) if given.max_sweeps else W
-    partials, statistics = np.zeros((rows.n_blocks, width, width)), np.zeros((rows.n_blocks, 2))
-    update_rows(
-        ONE_THREAD,
-        rows,
-        Ht,
-        given.gram,
-        given.penalty,
-        np.empty((0, 0, width), dtype),
-        dtype.type(1),
-        W,
-        out,
-        given.max_sweeps,
-        dtype.type(SWEEP_TOLERANCE),
-        False,
-        partials,
-        statistics,
-    )
+    out = empty_factor(W.shape, W.dtype) if given.max_sweeps else W
+    update, how = _update(given.n_components), Pass(sweeps=given.max_sweeps, summary=True)
+    step = update.update(rows, Ht, given.gram, given.penalty, W, out, how)
     return Block(
-        out,
-        add_grams(partials),
-        given.penalty.value(out),
-        float(statistics[:, 1].sum()),
-        clock.left_out() - before,
+        out, step.summary, given.penalty.value(out), step.residual, clock.left_out() - before
     )
+
+
+def _update(n_components):
+    """Return how rows are improved; the loss's constant is the client's."""
+    return row_update(Loss(2.0, 0.0, 0.0, 0.0), "cd", True, n_components, ONE_THREAD)
 
 
 def sum_block(rows, block, n_features):
@@ -147,7 +132,8 @@ def sum_block(rows, block, n_features):
     before = clock.left_out()
     rows, W = _frozen(rows), _writeable(block.W)
     cross = np.zeros((1, n_features, W.shape[1]), W.dtype)
-    scatter_rows(ONE_THREAD, rows, np.array([0, rows.n_rows]), W, cross)
+    parts = np.array([0, rows.n_rows])
+    _update(W.shape[1]).scatter(rows, parts, W, None, cross)
     compiling = block.compiling + clock.left_out() - before
     return Sums(cross[0], block.gram, block.penalty, block.residual, compiling)
 
@@ -161,9 +147,8 @@ def add_sums(left, right):
 def measure_block(rows, block, given):
     """Return a block's ||X - W H||^2, all in float64, of which its gram matrix is too."""
     rows, W = _frozen(rows), _writeable(block.W)
-    sums = np.zeros(rows.n_blocks)
-    measure_rows(ONE_THREAD, rows, W, _writeable(given.Ht), sums)
-    return float(sums.sum() + np.einsum("rs,rs->", exact_gram(W), given.gram))
+    everywhere = float(np.einsum("rs,rs->", exact_gram(W), given.gram))
+    return sum_residuals(rows, W, _writeable(given.Ht), ONE_THREAD) + everywhere
 
 
 def divide_block(block, scale):

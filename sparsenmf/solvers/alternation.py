@@ -20,26 +20,21 @@ Where W knows more at the start than random numbers do, no iteration is plain, a
 fitted to that W before the first one: what W knows would else be lost on an Ht at random.
 """
 
-from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
-
 import numpy as np
 
-from ..kernels.threads import threads_for
 from ..rows import empty_factor, sum_squares
+from .layout import LOOK, Iterate
+from .numerics import check_overflow
+from .row_update import Pass
 from .scale import balance
 
 FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
 
 BALANCE_EVERY = 50  # iterations
 
-
-class Iterate(NamedTuple):
-    """A pair of factors and its own objective, never that of another pair."""
-
-    W: Any  # an array, but for solvers that have it elsewhere
-    Ht: np.ndarray
-    objective: float
+RESOLUTION = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
+"""Objective, relative to ||X||^2 / 2, below which rounding of the factors' products
+shows in it, so that it is computed anew from the residuals in float64."""
 
 
 class Momentum:
@@ -56,32 +51,24 @@ class Momentum:
         self.cap, self.beta = self.beta, SHRINKAGE * self.beta
 
 
-class Alternation(ABC):
-    """The state of one run. A solver says how a factor is updated.
-
-    What an update needs to know of the other factor as a whole is its *summary*: the
-    gram matrix for the Frobenius loss, the sums of its columns for the others.
+class Alternation:
+    """The state of one run.
 
     Parameters
     ----------
-    rows, columns : Rows
-        X and its transpose.
+    layout : Layout
+        Where the rows of both factors come from, and how they are updated.
     W, Ht : ndarray
         Padded start; overwritten.
-    penalty_W, penalty_H : Penalty
-    loss : Loss
-    n_components : int
-        Columns of the factors that are not padding.
     max_sweeps : int or None
-        Inner sweeps over a row in each iteration, where the solver has any. None: as many as
+        Inner sweeps over a row in each iteration, where there are any. None: as many as
         are worth their time.
     extrapolate : bool
         Whether there is momentum.
-    n_threads : int
     W_folder : path-like or None
         Where there is room for a second W, if not in memory.
     W_leads : bool
-        Whether a solver with momentum and plain iterations begins with Ht, fitted to W.
+        Whether a run with momentum and plain iterations begins with Ht, fitted to W.
 
     Attributes
     ----------
@@ -95,72 +82,96 @@ class Alternation(ABC):
     most_sweeps : int
         Inner sweeps in an iteration that is not plain.
     ends : bool
-        Whether the next iteration is likely to be the last one. A solver may then measure on its
+        Whether the next iteration is likely to be the last one. It may then measure on its
         way what `optimality` would look at X for.
-    plain_first : bool
-        Whether the first iteration has one sweep, and no momentum after it.
     stalled : bool
         A step without momentum no longer lowered the objective: rounding is all
         that is left.
     """
 
-    plain_first = ends = False
+    ends = False
 
     def __init__(
-        self,
-        rows,
-        columns,
-        W,
-        Ht,
-        penalty_W,
-        penalty_H,
-        loss,
-        n_components,
-        *,
-        max_sweeps=None,
-        extrapolate=True,
-        n_threads=1,
-        W_folder=None,
-        W_leads=False,
+        self, layout, W, Ht, *, max_sweeps=None, extrapolate=True, W_folder=None, W_leads=False
     ):
-        self.rows, self.columns = rows, columns
-        self.penalty_W, self.penalty_H = penalty_W, penalty_H
-        self.loss, self.n_components, self.dtype = loss, n_components, W.dtype
-        self.n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
+        self.layout, self.update, self.dtype = layout, layout.update, W.dtype
+        self.loss, self.n_components = self.update.loss, self.update.n_components
+        self.penalty_W, self.penalty_H = layout.penalty_W, layout.penalty_H
         self.momentum = Momentum(cap=1.0 if extrapolate else 0.0)
         self.stalled = False
-        self.n_blocks = max(rows.n_blocks, columns.n_blocks)
-        self._statistics = np.zeros((self.n_blocks, 2))
         self.current = Iterate(W, Ht, np.inf)
-        self.most_sweeps = max_sweeps or self._worthwhile_sweeps()
+        self.most_sweeps = max_sweeps or self.update.worthwhile_sweeps(
+            len(W) + len(Ht), layout.rows.nnz
+        )
         self._W_folder = W_folder
-        self._spare = (self._empty_like(W, W_folder), self._empty_like(Ht))
         self._beta, self._n_accepted = 0.0, 0
         # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
-        self.balanced = extrapolate and not (penalty_W.binds() or penalty_H.binds())
-        self._W_leads = W_leads and extrapolate and self.plain_first
-        self.plain_first = self.plain_first and not self._W_leads
+        self.balanced = extrapolate and not (self.penalty_W.binds() or self.penalty_H.binds())
+        plain_first = self.update.plain_first
+        self._W_leads = W_leads and extrapolate and plain_first
+        self._plain_first = plain_first and not self._W_leads
         self._is_ahead = False  # whether the spare Ht is where the next iteration begins
-        self._allocate(W.shape[1])
+        self._summary_W = self._residual_H = None  # of the last proposal, with its W or Ht
+        self._fit = 0.0  # of the rows with their penalty, but for the loss's constant, as measured
+        self._begin(W, Ht)
+
+    def _begin(self, W, Ht):
+        """Make room for another pair."""
+        self._spare = self.layout.empty_W(W, self._W_folder), self._empty_like(Ht)
+        self.update.prepare(self.layout.columns, Ht, self.penalty_W, self.penalty_H)
+
+    @property
+    def n_threads(self):
+        """Threads of the updates."""
+        return self.update.n_threads
+
+    @property
+    def rows(self):
+        """The rows of X."""
+        return self.layout.rows
 
     @property
     def max_sweeps(self):
         """Inner sweeps over a row in the next iteration."""
         return 1 if self._is_first() else self.most_sweeps
 
-    def _worthwhile_sweeps(self):
-        return 2
-
     def _is_first(self):
-        return self.plain_first and not self._n_accepted
+        return self._plain_first and not self._n_accepted
 
     def iterate(self):
         """Run one iteration."""
-        W, Ht, objective = self.current
+        self._residual_H = None
+        if self._W_leads:
+            self._follow_W()
         self._look_ahead()
         self._is_ahead = False
         new = self._propose()
-        check_overflow(new.objective, W.dtype)
+        check_overflow(new.objective, self.current.W.dtype)
+        self._decide(new)
+        self.layout.finish_iteration(self.current, self._spare)
+
+    def _follow_W(self):
+        """Fit Ht to the W of the start."""
+        W, Ht, _ = self.current
+        self.layout.update_H(W, self.layout.summarize_W(W), Ht, Ht, Pass(sweeps=self.max_sweeps))
+        self._W_leads = False
+
+    def _propose(self):
+        measure = self.ends and self.update.measures_ahead
+        found = self.layout.propose(
+            self.current, self._spare, self._summary_Ht, self.max_sweeps, measure
+        )
+        if found.summary_W is not None:
+            self._summary_W = found.W, found.summary_W
+        if measure:
+            self._residual_H = found.Ht, found.residual_H
+        self._spare = found.W, found.Ht
+        fit = self._resolve(self.loss.constant + found.fit, found.W, found.Ht)
+        return Iterate(found.W, found.Ht, fit + self.penalty_W.value(found.W))
+
+    def _decide(self, new):
+        """Accept the new iterate, or go back to the current one."""
+        W, Ht, objective = self.current
         if new.objective < objective:
             self._spare = (W, Ht)
             self.current = new
@@ -174,19 +185,6 @@ class Alternation(ABC):
         else:
             self.momentum.shrink()
             self._beta = 0.0
-
-    def _propose(self):
-        """Return the next iterate, in the spare factors: both updated, W first."""
-        W = self.current.W
-        W_new, Ht_new = self._spare
-        _, summary_W = self._update(
-            self.rows, Ht_new, self._summary_Ht, self.penalty_W, W, W_new, last=False
-        )
-        fit, _ = self._update(
-            self.columns, W_new, summary_W, self.penalty_H, Ht_new, Ht_new, last=True
-        )
-        fit = self._resolve(self.loss.constant + fit, W_new, Ht_new)
-        return Iterate(W_new, Ht_new, fit + self.penalty_W.value(W_new))
 
     def settle(self):
         """Let the next iteration begin at the current iterate, wherever the last one has ended."""
@@ -222,27 +220,38 @@ class Alternation(ABC):
         self.momentum.beta, self.momentum.cap = map(float, numbers["momentum"])
         self._n_accepted, self.stalled = int(numbers["n_accepted"]), bool(numbers["stalled"])
         spare = self._spare[1]
-        self._summary_Ht = self._extend(spare, spare, Ht.dtype.type(0))  # unchanged
-        self._beta, self._is_ahead = float(numbers["beta"]), True
+        self._summary_Ht = self.update.extrapolate(spare, spare, 0, self.layout.columns)
+        self._beta, self._is_ahead, self._W_leads = float(numbers["beta"]), True, False
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point, without a unit.
 
-        Costs as much as an iteration without sweeps.
+        Costs as much as an iteration without sweeps, or half of it where H was measured on the
+        way.
         """
         self.settle()
         W, Ht, _ = self.current
-        residual_W, summary_W = self._measure(
-            self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0], last=False
-        )
-        residual_Ht, _ = self._measure(
-            self.columns, W, summary_W, self.penalty_H, Ht, self._spare[1], last=True
-        )
-        return self.loss.relative_residual(residual_W + residual_Ht)
+        known = self._residual_H is not None and self._residual_H[0] is Ht
+        how = LOOK._replace(summary=not known)
+        step = self.layout.measure_W(Ht, self._summary_Ht, W, how)
+        self._fit = step.objective
+        if known:
+            return self.loss.relative_residual(step.residual + self._residual_H[1])
+        residual = self.layout.measure_H(W, step.summary, Ht).residual
+        return self.loss.relative_residual(step.residual + residual)
+
+    def objective_by_rows(self):
+        """Return the objective of the current iterate as `optimality` has met it on its way."""
+        W, Ht, _ = self.current
+        penalty = self.penalty_W.value(W)
+        fit = self.loss.constant + self._fit - penalty + self.penalty_H.value(Ht)
+        return self._resolve(fit, W, Ht) + penalty
 
     def squares_W(self):
         """Return the squared lengths of the columns of the current W."""
-        return sum_squares(self.current.W)
+        W, summary = self._summary_W or (None, None)
+        known = self.update.squares(summary) if W is self.current.W else None
+        return self.layout.squares(self.current.W) if known is None else known
 
     def release(self):
         """Give back the memory of all but the current iterate; nothing follows.
@@ -250,7 +259,7 @@ class Alternation(ABC):
         Returns the spare W, for what can use its memory.
         """
         spare, _ = self._spare
-        del self.rows, self.columns, self._spare
+        del self.layout, self._spare
         return spare
 
     def _accelerate(self):
@@ -265,50 +274,28 @@ class Alternation(ABC):
     def _extrapolate(self):
         """Make the spare Ht the extrapolated current one, with its summary."""
         Ht, spare = self.current.Ht, self._spare[1]
-        self._summary_Ht = self._extend(Ht, spare, Ht.dtype.type(self._beta))
+        self._summary_Ht = self.update.extrapolate(Ht, spare, self._beta, self.layout.columns)
         self._is_ahead = True
 
     def _balance(self):
         """Undo the drift of scale between the factors, which is no change of W H at all."""
         (W, Ht, objective), spare = self.current, self._spare
-        scale = balance(sum_squares(W), sum_squares(Ht), len(W), len(Ht)).astype(W.dtype)
-        np.divide(W, scale, out=spare[0])
+        squares = self.layout.squares(W)
+        scale = balance(squares, sum_squares(Ht), len(W), len(Ht)).astype(Ht.dtype)
+        W_new = self.layout.divide(W, scale, spare[0])
         np.multiply(Ht, scale, out=spare[1])
-        self._spare, self.current = (W, Ht), Iterate(*spare, objective)
+        self._spare, self.current = (W, Ht), Iterate(W_new, spare[1], objective)
         self._beta = 0.0  # the iterate before has another scale
 
-    def _empty_like(self, factor, folder=None):
+    def _empty_like(self, factor):
         """Return what an update of a factor is written to."""
-        return empty_factor(factor.shape, factor.dtype, folder, self.n_threads)
-
-    @abstractmethod
-    def _allocate(self, width):
-        """Allocate what the solver needs beside the factors."""
+        return empty_factor(factor.shape, factor.dtype, None, self.n_threads)
 
     def _resolve(self, fit, W, Ht):
         """Return the loss of (W, Ht) and the penalty of H, better than rounding left it."""
-        return max(fit, self.penalty_H.value(Ht))
-
-    @abstractmethod
-    def _extend(self, Ht, spare, beta):
-        """Extrapolate Ht into `spare`, which holds the one before, and return its summary."""
-
-    @abstractmethod
-    def _update(self, rows, other, summary, penalty, factor, out, *, last):
-        """Update one factor into `out`.
-
-        Return its objective, but for the loss's constant, if it is the last of the
-        iteration, and else its summary, which the other one needs.
-        """
-
-    @abstractmethod
-    def _measure(self, rows, other, summary, penalty, factor, spare, *, last):
-        """Return the optimality residual of one factor, and its summary but for the last one."""
-
-
-def check_overflow(value, dtype):
-    """Raise if the objective or a gram matrix has left the range of the factors' type."""
-    if not np.isfinite(value):
-        raise OverflowError(
-            f"the factors overflow {dtype}: start from smaller W and H, or use float64"
-        )
+        penalty = self.penalty_H.value(Ht)
+        if not self.update.exact_errors:
+            return max(fit, penalty)
+        if fit - penalty > RESOLUTION[Ht.dtype] * self.loss.scale:
+            return fit
+        return max(0.5 * self.layout.squared_error(W, Ht), 0.0) + penalty

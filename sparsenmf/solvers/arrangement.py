@@ -1,27 +1,33 @@
 """How the rows of H see X: through a transpose, or through sums over blocks of rows."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..initialization import draws, initialize, leads
+from ..kernels.threads import threads_for
 from ..kernels.transpose import transpose_rows
-from ..losses import Loss, make_loss
+from ..losses import make_loss
 from ..rows import begins_in_single, is_tall, make_rows
 from ..sources import is_store
 from ..validation import check_scale
 from .alternation import Alternation
-from .block_multiplicative import BlockKullbackLeibler, BlockMultiplicativeFrobenius
-from .blocks import BlockColumns, BlockDescent, BlockRows, MemorySource, columns_without_entries
-from .kullback_leibler import KullbackLeibler
-from .mixed import MixedBlocks, MixedDescent, fits_single
-from .multiplicative import MultiplicativeBeta, MultiplicativeFrobenius
-from .observed import ObservedDescent, ObservedMultiplicative
+from .blocks import (
+    BlockColumns,
+    BlockRows,
+    Blocks,
+    MemorySource,
+    RatioBlocks,
+    columns_without_entries,
+)
+from .layout import Layout
+from .mixed import MixedPrecision, fits_single
+from .row_update import RowUpdate, row_update
 
-BLOCK_SOLVERS: dict = {
-    ("cd", 2.0): BlockDescent,
-    ("mu", 2.0): BlockMultiplicativeFrobenius,
-    ("mu", 1.0): BlockKullbackLeibler,
+BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {
+    ("cd", 2.0): Blocks,
+    ("mu", 2.0): Blocks,
+    ("mu", 1.0): RatioBlocks,
 }
 """By solver and beta: those that take X in blocks of rows."""
 
@@ -31,23 +37,31 @@ class Arrangement(NamedTuple):
 
     Attributes
     ----------
-    solver : type
-        Derived from `Alternation`.
+    run : type
+        `Alternation`, or what has its methods.
+    layout : type
+        `Layout`, or derived from it.
+    update : RowUpdate
     rows, columns : Rows, or BlockRows and empty Rows
-    loss : Loss
     W, Ht : ndarray
         Padded start.
     W_leads : bool
         Whether H is fitted to W before the first iteration.
     """
 
-    solver: type[Alternation]
-    rows: object
-    columns: object
-    loss: Loss
+    run: type[Alternation]
+    layout: type[Layout]
+    update: RowUpdate
+    rows: Any
+    columns: Any
     W: np.ndarray
     Ht: np.ndarray
     W_leads: bool
+
+    def start(self, penalty_W, penalty_H, **options):
+        """Return the run from this start, for these penalties."""
+        layout = self.layout(self.update, self.rows, self.columns, penalty_W, penalty_H)
+        return self.run(layout, self.W, self.Ht, **options)
 
 
 def arrange(
@@ -88,16 +102,19 @@ def arrange(
         rows = BlockRows(source, part, n_components)
         columns = columns_without_entries(X.shape[1], n_components, X.dtype)
         loss, mean = rows.survey(beta, want_mean=draws(W, H, X.shape, n_components))
-        kind, dtype = BLOCK_SOLVERS[solver, beta], rows.dtype
+        run, dtype = Alternation, rows.dtype
         may_round = may_round and not (stored or low_memory)
         worth = may_round and begins_in_single(dtype, X.nnz, n_components)
         if worth and fits_single(loss, start["W"], start["H"], n_threads=n_threads):
-            kind, dtype = MixedBlocks, np.float32
+            run, dtype = MixedPrecision, np.float32
         W, Ht = initialize(
             rows, BlockColumns(rows), n_components, init, rng,
             **start, mean=mean, dtype=dtype, W_folder=W_folder,
         )  # fmt: skip
-        return Arrangement(kind, rows, columns, loss, W, Ht, W_leads)
+        n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
+        update = row_update(loss, solver, True, n_components, n_threads)
+        layout = BLOCK_LAYOUTS[solver, beta]
+        return Arrangement(run, layout, update, rows, columns, W, Ht, W_leads)
     if W_folder is not None:
         raise ValueError("W_path is for a store, or with low_memory=True")
     X = weights.scale_matrix(X)
@@ -106,8 +123,10 @@ def arrange(
     columns = transpose_rows(rows, X.shape[1], n_components, n_threads)
     loss = make_loss(beta, X.data, X.shape, *entries)
     W, Ht = initialize(rows, columns, n_components, init, rng, **start)
-    kind = choose_solver(solver, beta, rows.plain)
-    return Arrangement(kind, rows, columns, loss, W, Ht, W_leads)
+    n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
+    update = row_update(loss, solver, rows.plain, n_components, n_threads)
+    run = MixedPrecision if descends else Alternation
+    return Arrangement(run, Layout, update, rows, columns, W, Ht, W_leads)
 
 
 def check_blocks(beta, solver, entries, what):
@@ -116,7 +135,7 @@ def check_blocks(beta, solver, entries, what):
         raise ValueError(
             f'{what} is for entries that count alike: not with weights, nor missing="unknown"'
         )
-    if (solver, beta) in BLOCK_SOLVERS:
+    if (solver, beta) in BLOCK_LAYOUTS:
         return
     if beta == 1:
         raise ValueError(
@@ -134,12 +153,3 @@ def default_solver(beta, *, in_blocks):
     if in_blocks and beta == 1:
         return "mu"
     return "cd" if beta in (1, 2) else "mu"
-
-
-def choose_solver(solver, beta, plain):
-    """Return the class of a solver for a loss, and for entries that count alike or not."""
-    if not plain and (solver == "mu" or beta == 2):
-        return ObservedMultiplicative if solver == "mu" else ObservedDescent
-    if solver == "mu":
-        return MultiplicativeFrobenius if beta == 2 else MultiplicativeBeta
-    return MixedDescent if beta == 2 else KullbackLeibler

@@ -1,8 +1,8 @@
-"""Coordinate descent one block of rows at a time: no transpose, and X may be on disk.
+"""Updates one block of rows at a time: no transpose, and X may be on disk.
 
 One pass over X an iteration: the rows of W are updated block by block, and each block's
 share of X' W and W' W is added up; then the rows of H, which need nothing else, are found
-from these sums. The iterates are those of `CoordinateDescent`, up to rounding. X' W is
+from these sums. The iterates are those of a `Layout` in memory, up to rounding. X' W is
 summed by scattering each row of W_b to the columns of its entries, which for matrices with
 far more rows than columns is also the faster way: the sums stay in cache, W would not.
 """
@@ -13,12 +13,14 @@ import numpy as np
 
 from ..background import Background
 from ..formats import index_type
-from ..kernels.products import measure_rows, multiply_with_gram, scatter_rows
+from ..kernels.products import multiply_with_gram, scatter_rows
 from ..losses import Loss, make_loss
 from ..normalized import row_norms
 from ..rows import count_blocks, count_parts, freeze_rows, make_rows, zeros
 from ..sources import is_store
-from .coordinate_descent import CoordinateDescent
+from .layout import Layout, Proposal, add_steps, sum_residuals
+from .numerics import exact_gram
+from .row_update import Pass
 
 BLOCK_NNZ = 2**24
 """Entries of a block that is read from disk: two of 128 MB are in memory, one ahead."""
@@ -169,53 +171,121 @@ def columns_without_entries(n_features, n_components, dtype):
     return freeze_rows(np.empty(0, dtype), np.empty(0, np.int32), indptr, n_components)
 
 
-class BlockDescent(CoordinateDescent):
-    """`CoordinateDescent` with `BlockRows` as its rows, and columns without entries."""
+class Blocks(Layout):
+    """`BlockRows` as rows, and columns without entries, which are found from sums."""
 
-    def _allocate(self, width):
-        super()._allocate(width)
-        self._cross = empty_sums(self.rows, width)
+    def __init__(self, update, rows, columns, penalty_W, penalty_H):
+        super().__init__(update, rows, columns, penalty_W, penalty_H)
+        self._cross = None
 
-    def _run(self, rows, other, gram, penalty, factor, out, max_sweeps, *, want_gram, **options):
-        if rows is self.columns:
-            return super()._run(
-                rows, other, gram, penalty, factor, out, max_sweeps,
-                sums=self._cross, want_gram=want_gram, **options,
-            )  # fmt: skip
-        fit = residual = 0.0
-        total = np.zeros_like(gram)
-        self._cross.fill(0)
-        for start, stop, block in rows:
-            part = slice(start, stop)
-            part_fit, part_residual, part_gram = super()._run(
-                block, other, gram, penalty.part(part), factor[part], out[part], max_sweeps,
-                want_gram=want_gram,
-            )  # fmt: skip
-            fit, residual = fit + part_fit, residual + part_residual
-            if not want_gram:  # nothing follows
-                continue
-            total += part_gram
-            self._scatter(block, out[part])
-        return fit, residual, total
+    def update_W(self, Ht, summary, W, out, how):
+        """Update the rows of W, and sum X' W for those of H."""
+        self._clear(W)
 
-    def _look_at(self, W):
-        gram = 0.0
-        self._cross.fill(0)
+        def steps():
+            for start, stop, block in self.rows:
+                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
+                yield self.update.update(block, Ht, summary, penalty, W[part], out[part], how)
+                self._scatter(block, out[part], Ht)
+
+        return add_steps(steps())
+
+    def update_H(self, W, summary, Ht, out, how):
+        """Update the rows of Ht from the sums."""
+        return super().update_H(W, summary, Ht, out, how._replace(sums=self._cross))
+
+    def measure_W(self, Ht, summary, W, how):
+        """Measure the rows of W, and sum X' W if H is to be measured, too."""
+        self._clear(W)
+
+        def steps():
+            for start, stop, block in self.rows:
+                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
+                yield self.update.measure(block, Ht, summary, penalty, W[part], how)
+                if how.summary:
+                    self._scatter(block, W[part], Ht)
+
+        return add_steps(steps())
+
+    def measure_H(self, W, summary, Ht):
+        """Measure the rows of Ht from the sums."""
+        how = Pass(sweeps=0, sums=self._cross)
+        return self.update.measure(self.columns, W, summary, self.penalty_H, Ht, how)
+
+    def summarize_W(self, W):
+        """Return the summary of a W that no update has met yet, and sum X' W."""
+        self._clear(W)
+        summary = 0.0
         for start, stop, block in self.rows:
-            part = W[start:stop]
-            gram = gram + self._sum_gram(part, part, 0.0, block.blocks)
-            self._scatter(block, part)
-        return gram
+            summary = summary + self.update.summarize(W[start:stop], block)
+            self._scatter(block, W[start:stop], None)
+        return summary
 
-    def _scatter(self, block, factor):
-        """Add a block's share of X' W to the sums for the columns."""
-        parts = cut_rows(block, len(self._cross))
-        scatter_rows(self.n_threads, block, parts, factor, self._cross)
+    def squared_error(self, W, Ht):
+        """Return ||X - W H||^2, all in float64."""
+        return float(np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))) + sum(
+            sum_residuals(block, W[start:stop], Ht, self.update.n_threads)
+            for start, stop, block in self.rows
+        )
 
-    def _sum_residuals(self, W, Ht):
-        total = 0.0
-        for start, stop, block in self.rows:
-            sums = np.zeros(block.n_blocks)
-            measure_rows(self.n_threads, block, W[start:stop], Ht, sums)
-            total += float(sums.sum())
-        return total
+    def _clear(self, W):
+        if self._cross is None:
+            self._cross = empty_sums(self.rows, W.shape[1])
+        self._cross.fill(0)
+
+    def _scatter(self, block, W, Ht):
+        """Add a block's share of what H is found from."""
+        self.update.scatter(block, cut_rows(block, len(self._cross)), W, Ht, self._cross)
+
+
+class RatioBlocks(Blocks):
+    """Multiplicative updates for Kullback-Leibler, in one pass over X an iteration.
+
+    A pass looks at one pair (W, Ht), a block after the other, and finds all that needs X: the
+    objective of the pair, the next W, and, from its rows, the numerators sum of x_ij / y_ij w_i
+    for the next Ht. So an iteration is: the next Ht, from what the pass before has found, and a
+    pass over the new pair. The iterates, and the objective of each, are those of a `Layout` in
+    memory, up to rounding; the next W, which is ahead of them, takes a third array of its size.
+    """
+
+    def __init__(self, update, rows, columns, penalty_W, penalty_H):
+        super().__init__(update, rows, columns, penalty_W, penalty_H)
+        self._ahead = self._ahead_of = self._summary_ahead = None
+
+    def empty_W(self, W, folder):
+        """Return room for another W, and keep some for the one that is ahead."""
+        self._ahead = super().empty_W(W, folder)
+        return super().empty_W(W, folder)
+
+    def propose(self, current, spare, summary_Ht, sweeps, measure):
+        """Return the next pair: W is ahead already, and a pass over the pair finds the rest."""
+        W, Ht, _ = current
+        if self._ahead_of is None or self._ahead_of[0] is not W or self._ahead_of[1] is not Ht:
+            self._look(W, Ht, summary_Ht, self._ahead)
+        self._ahead_of = None  # until the pass has come to its end
+        W_new, Ht_new = self._ahead, spare[1]
+        self.update_H(W_new, self._summary_ahead, Ht_new, Ht_new, Pass(objective=False))
+        fit = self._look(W_new, Ht_new, self.update.summarize(Ht_new, self.columns), spare[0])
+        self._ahead, self._ahead_of = spare[0], (W_new, Ht_new)
+        fit += self.penalty_H.value(Ht_new) - self.penalty_W.value(W_new)
+        return Proposal(W_new, Ht_new, fit)
+
+    def measure_W(self, Ht, summary, W, how):
+        """Measure the rows of W, and sum the numerators for those of H."""
+        self._ahead_of = None  # the numerators are now those of W, not of the next one
+        return super().measure_W(Ht, summary, W, how)
+
+    def _look(self, W, Ht, summary_Ht, next_W):
+        """Set the next W and its numerators; return the objective of W but for its constant."""
+        self._clear(W)
+
+        def steps():
+            for start, stop, block in self.rows:
+                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
+                yield self.update.update_and_look(
+                    block, Ht, summary_Ht, penalty, W[part], next_W[part]
+                )
+                self._scatter(block, next_W[part], Ht)
+
+        fit, _, self._summary_ahead = add_steps(steps())
+        return fit

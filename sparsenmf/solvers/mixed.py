@@ -21,9 +21,10 @@ from ..rows import (
     padded_width,
     zeros,
 )
-from .alternation import Iterate
-from .blocks import BlockDescent, BlockRows
-from .coordinate_descent import CoordinateDescent
+from .alternation import Alternation
+from .blocks import BlockRows
+from .layout import Iterate
+from .row_update import Pass
 
 ENOUGH = 1e-5
 """Decrease of the objective in an iteration, relative to it, from which on double precision
@@ -36,40 +37,34 @@ RANGE = 1e-10, 1e10
 """Norms of X and of the start between which single precision cannot overflow or vanish."""
 
 
-class MixedDescent(CoordinateDescent):
-    """`CoordinateDescent` that lets a run in single precision go before its own iterations.
+class MixedPrecision(Alternation):
+    """A run in double precision that lets one in single precision go before its own iterations.
 
-    Until it has come to its end, the current iterate is in single precision. So may the start
+    Until that has come to its end, the current iterate is in single precision. So may the start
     be, and the result, where nothing is frozen.
     """
 
-    begins_as = CoordinateDescent
-
-    def __init__(
-        self, rows, columns, W, Ht, penalty_W, penalty_H, loss, n_components,
-        *, extrapolate=True, n_threads=1, **options,
-    ):  # fmt: skip
-        options["n_threads"] = n_threads
-        self._single: CoordinateDescent | None = None
+    def __init__(self, layout, W, Ht, *, extrapolate=True, **options):
+        self._single: Alternation | None = None
         self._reached: tuple | None = None  # by single precision, and not yet taken up
         self._inexact = False
+        update, rows = layout.update, layout.rows
         self._starts_in_single = W.dtype != rows.dtype
-        worth = extrapolate and begins_in_single(W.dtype, rows.nnz, n_components)
-        if self._starts_in_single or (worth and fits_single(loss, W, Ht, n_threads=n_threads)):
-            self._single = self.begins_as(
-                _in_single(rows), _in_single(columns), _in_single(W), _in_single(Ht),
-                _in_single(penalty_W), _in_single(penalty_H), loss, n_components,
-                extrapolate=True, **options,
-            )  # fmt: skip
+        worth = extrapolate and begins_in_single(W.dtype, rows.nnz, update.n_components)
+        if self._starts_in_single or (
+            worth and fits_single(update.loss, W, Ht, n_threads=update.n_threads)
+        ):
+            another = type(update)(update.loss, update.n_components, update.n_threads)
+            single = layout.convert(_in_single, another)
+            self._single = Alternation(
+                single, _in_single(W), _in_single(Ht), extrapolate=True, **options
+            )
         if self._starts_in_single:  # memory that is not there before it is touched
             W, Ht = (
-                empty_factor((len(factor), n_components), rows.dtype, touch=False)
+                empty_factor((len(factor), update.n_components), rows.dtype, touch=False)
                 for factor in (W, Ht)
             )
-        super().__init__(
-            rows, columns, W, Ht, penalty_W, penalty_H, loss, n_components,
-            extrapolate=extrapolate, **options,
-        )  # fmt: skip
+        super().__init__(layout, W, Ht, extrapolate=extrapolate, **options)
         self._start = W, Ht
 
     def iterate(self):
@@ -155,8 +150,7 @@ class MixedDescent(CoordinateDescent):
     def _take_over(self, numbers, arrays, *, correct):
         """Take up the state of single precision, which stays as it is."""
         W, Ht = self._start
-        self._spare = self._empty_like(W), self._empty_like(Ht)
-        self._allocate(W.shape[1])
+        self._begin(W, Ht)
         k, begun = self.n_components, np.isfinite(numbers["objective"])  # after an iteration
         taken = ((W, "W", self.penalty_W), (Ht, "Ht", self.penalty_H))
         for wide, name, penalty in taken if begun or self._starts_in_single else ():
@@ -172,9 +166,8 @@ class MixedDescent(CoordinateDescent):
         self.current, self._inexact = Iterate(W, Ht, numbers["objective"]), True
         if correct:
             self._extrapolate()  # without momentum, which is for the summary of this Ht
-            self._measure(
-                self.rows, Ht, self._summary_Ht, self.penalty_W, W, self._spare[0], last=True
-            )
+            step = self.layout.measure_W(Ht, self._summary_Ht, W, Pass(sweeps=0))
+            self._fit = step.objective
             self._correct()
         spare = self._spare[1]
         spare[:, :k] = arrays["next_Ht"][:, :k]
@@ -182,22 +175,14 @@ class MixedDescent(CoordinateDescent):
         spare[:, frozen] = Ht[:, frozen]  # what is frozen stays to the bit
         self._take_up(numbers | {"objective": self.current.objective, "stalled": False})
 
-    def _allocate(self, width):
+    def _begin(self, W, Ht):
+        self._spare = None, None
         if self._single is None:
-            super()._allocate(width)
-
-    def _empty_like(self, factor, folder=None):
-        return None if self._single is not None else super()._empty_like(factor, folder)
+            super()._begin(W, Ht)
 
     def _extrapolate(self):
         if self._single is None:
             super()._extrapolate()
-
-
-class MixedBlocks(MixedDescent, BlockDescent):
-    """`BlockDescent` that lets a run in single precision go before its own iterations."""
-
-    begins_as = BlockDescent
 
 
 def fits_single(loss, *factors, n_threads=1):

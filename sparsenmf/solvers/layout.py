@@ -1,0 +1,141 @@
+"""Where the rows of both factors come from, and how an iteration goes through them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..kernels.products import measure_rows
+from ..rows import Rows, empty_factor, sum_squares
+from .numerics import exact_gram
+from .row_update import Pass, Step
+
+LOOK = Pass(sweeps=0, summary=True)
+
+
+class Iterate(NamedTuple):
+    """A pair of factors and its own objective, never that of another pair."""
+
+    W: Any  # an array, but for layouts that have it elsewhere
+    Ht: np.ndarray
+    objective: float
+
+
+class Proposal(NamedTuple):
+    """What an iteration has come to.
+
+    Attributes
+    ----------
+    W, Ht : ndarray
+        The new factors.
+    fit : float
+        Objective but for the loss's constant and the penalty of W.
+    summary_W : object or None
+        Of the new W, where it is known.
+    residual_H : float or None
+        Of the new H, where it was measured.
+    """
+
+    W: Any
+    Ht: np.ndarray
+    fit: float
+    summary_W: Any = None
+    residual_H: float | None = None
+
+
+class Layout:
+    """X and its transpose in memory: both factors are updated from sparse rows.
+
+    Parameters
+    ----------
+    update : RowUpdate
+    rows, columns : Rows
+        X and its transpose.
+    penalty_W, penalty_H : Penalty
+    """
+
+    def __init__(self, update, rows, columns, penalty_W, penalty_H):
+        self.update, self.rows, self.columns = update, rows, columns
+        self.penalty_W, self.penalty_H = penalty_W, penalty_H
+
+    def convert(self, convert, update):
+        """Return this layout of converted parts, such as those in another precision."""
+        parts = self.rows, self.columns, self.penalty_W, self.penalty_H
+        return type(self)(update, *map(convert, parts))
+
+    def propose(self, current, spare, summary_Ht, sweeps, measure):
+        """Return the next pair, in the spare factors: both updated, W first.
+
+        Parameters
+        ----------
+        current : Iterate
+        spare : (W, Ht)
+            Overwritten. The iteration begins at this Ht, of which summary_Ht is the summary.
+        sweeps : int
+        measure : bool
+            Whether to measure H on the way.
+        """
+        W, Ht = spare
+        how = Pass(sweeps=sweeps, objective=False, summary=True)
+        summary = self.update_W(Ht, summary_Ht, current.W, W, how).summary
+        step = self.update_H(W, summary, Ht, Ht, Pass(sweeps=sweeps, residual=measure))
+        return Proposal(W, Ht, step.objective, summary, step.residual if measure else None)
+
+    def update_W(self, Ht, summary, W, out, how):
+        """Update the rows of W, given Ht and its summary."""
+        return self.update.update(self.rows, Ht, summary, self.penalty_W, W, out, how)
+
+    def update_H(self, W, summary, Ht, out, how):
+        """Update the rows of Ht, given W and its summary."""
+        return self.update.update(self.columns, W, summary, self.penalty_H, Ht, out, how)
+
+    def measure_W(self, Ht, summary, W, how):
+        """Measure the rows of W as they are."""
+        return self.update.measure(self.rows, Ht, summary, self.penalty_W, W, how)
+
+    def measure_H(self, W, summary, Ht):
+        """Measure the rows of Ht as they are."""
+        return self.update.measure(self.columns, W, summary, self.penalty_H, Ht, Pass(sweeps=0))
+
+    def summarize_W(self, W):
+        """Return the summary of a W that no update has met yet."""
+        return self.update.summarize(W, self.rows)
+
+    def squared_error(self, W, Ht):
+        """Return ||X - W H||^2, all in float64."""
+        everywhere = 0.0
+        if self.rows.absent:
+            everywhere = float(np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht)))
+        return sum_residuals(self.rows, W, Ht, self.update.n_threads) + everywhere
+
+    def squares(self, W):
+        """Return the squared lengths of the columns of W."""
+        return sum_squares(W)
+
+    def divide(self, W, scale, out):
+        """Return W with its columns divided, in `out`."""
+        return np.divide(W, scale, out=out)
+
+    def empty_W(self, W, folder):
+        """Return room for another W: in memory, or in a file of that folder."""
+        return empty_factor(W.shape, W.dtype, folder, self.update.n_threads)
+
+    def finish_iteration(self, current, spare):
+        """Do what is to be done from time to time; `spare` is of no more use."""
+
+
+def sum_residuals(rows: Rows, W, Ht, n_threads):
+    """Return the sum over the stored entries of (x - y)^2 - y^2."""
+    sums = np.zeros(rows.n_blocks)
+    measure_rows(n_threads, rows, W, Ht, sums)
+    return float(sums.sum())
+
+
+def add_steps(steps):
+    """Return what the steps of several blocks come to."""
+    objective = residual = 0.0
+    summary: Any = 0.0
+    for step in steps:
+        objective += step.objective or 0.0
+        residual += step.residual
+        summary = summary + step.summary if step.summary is not None else None
+    return Step(objective, residual, summary)

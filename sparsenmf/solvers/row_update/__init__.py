@@ -1,0 +1,48 @@
+"""How the rows of a factor are improved: one table, by loss, algorithm and kind of entries.
+
+Given sparse rows x_i, the other factor B and a summary of B as a whole, an update improves
+each row w_i of this factor for
+
+    sum over j of d(x_ij, (w B')_j) + l1 sum(w) + l2/2 ||w||^2,    w >= 0.
+
+Alternation, blocks, streams, transform and clusters call the objects of this table, and the
+update kernels are called from nowhere else. A new loss is a kernel, its literal twin, and a row
+of the table.
+"""
+
+from .base import SWEEP_TOLERANCE, Pass, RowUpdate, Step
+from .divergences import BetaScaling, NewtonDescent, WeightedScaling
+from .exact import give, solve
+from .frobenius import GramDescent, GramScaling, WeightedDescent
+
+__all__ = ["SWEEP_TOLERANCE", "Pass", "RowUpdate", "Step", "give", "row_update", "solve"]
+
+ROW_UPDATES: dict[tuple[str, str, str], type[RowUpdate]] = {
+    ("frobenius", "cd", "equal"): GramDescent,
+    ("frobenius", "cd", "weighted"): WeightedDescent,
+    ("frobenius", "mu", "equal"): GramScaling,
+    ("frobenius", "mu", "weighted"): WeightedScaling,
+    ("kullback-leibler", "cd", "equal"): NewtonDescent,
+    ("kullback-leibler", "cd", "weighted"): NewtonDescent,
+    ("kullback-leibler", "mu", "equal"): BetaScaling,
+    ("kullback-leibler", "mu", "weighted"): WeightedScaling,
+    ("beta", "mu", "equal"): BetaScaling,
+    ("beta", "mu", "weighted"): WeightedScaling,
+}
+"""By loss, algorithm, and whether all entries of X count alike."""
+
+
+def row_update(loss, algorithm, plain, n_components, n_threads=1):
+    """Return how rows are improved.
+
+    Parameters
+    ----------
+    loss : Loss
+    algorithm : {"cd", "mu"}
+    plain : bool
+        Whether all entries count alike: `Rows.plain`.
+    n_components, n_threads : int
+    """
+    name = {2.0: "frobenius", 1.0: "kullback-leibler"}.get(loss.beta, "beta")
+    kind = ROW_UPDATES[name, algorithm, "equal" if plain else "weighted"]
+    return kind(loss, n_components, n_threads)

@@ -1,0 +1,163 @@
+"""What an update of rows is asked for, what it answers, and what every one can do."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...kernels.products import scatter_rows
+from ...rows import zeros
+
+SWEEP_TOLERANCE = 0.1
+"""Inner sweeps on a row end when one moves it less than this share of the first."""
+
+
+class Pass(NamedTuple):
+    """How rows are updated, and what is wanted of it beside the rows.
+
+    Attributes
+    ----------
+    sweeps : int
+        Inner sweeps over a row, at most, where there are any.
+    tolerance : float
+        Sweeps over a row end when one moves it less than this share of the first.
+    sums : ndarray of shape (n_parts, n_rows, width), or None
+        What other columns of X have come to already: see `RowUpdate.scatter`.
+    fade : float
+        How much those count.
+    objective, summary, residual : bool
+        What the `Step` has; it may have more where that costs nothing.
+    """
+
+    sweeps: int = 2
+    tolerance: float = SWEEP_TOLERANCE
+    sums: np.ndarray | None = None
+    fade: float = 1.0
+    objective: bool = True
+    summary: bool = False
+    residual: bool = False
+
+
+class Step(NamedTuple):
+    """What an update of rows tells beside the rows.
+
+    Attributes
+    ----------
+    objective : float or None
+        Of the rows, penalty included, but for the loss's constant; None if not computed.
+    residual : float
+        What single coordinates could still gain, if measured.
+    summary : object
+        Of the new rows, if wanted.
+    """
+
+    objective: float | None
+    residual: float = 0.0
+    summary: Any = None
+
+
+class RowUpdate(ABC):
+    """How the rows of a factor are improved, for one loss and algorithm.
+
+    It has memory of its own for the kernels: not for two threads at once.
+
+    Parameters
+    ----------
+    loss : Loss
+    n_components : int
+        Columns of the factors that are not padding.
+    n_threads : int
+
+    Attributes
+    ----------
+    plain_first : bool
+        Whether the first iteration of an alternation has one sweep and no momentum after it.
+    measures_ahead : bool
+        Whether `update` can measure the rows that it has just updated.
+    exact_errors : bool
+        Whether a small objective is computed anew from the residuals, in float64.
+    """
+
+    plain_first = measures_ahead = exact_errors = False
+
+    def __init__(self, loss, n_components, n_threads=1):
+        self.loss, self.n_components, self.n_threads = loss, n_components, n_threads
+        self._memory = np.empty((0, 0, 0))
+
+    def worthwhile_sweeps(self, n_rows, nnz):
+        """Return how many inner sweeps are worth their time in an iteration."""
+        return 2
+
+    def prepare(self, columns, Ht, penalty_W, penalty_H):  # noqa: B027 (most have nothing to do)
+        """Change a start of H that no iteration could recover from."""
+
+    @abstractmethod
+    def summarize(self, factor, rows):
+        """Return what an update needs to know of the other factor as a whole.
+
+        Parameters
+        ----------
+        factor : ndarray of shape (n_rows, width)
+        rows : Rows
+            Those that the factor belongs to; their blocks cut it.
+        """
+
+    @abstractmethod
+    def summary_from(self, gram, sums, absent):
+        """Return the summary of a factor whose gram matrix and column sums are known."""
+
+    @abstractmethod
+    def extrapolate(self, factor, spare, beta, rows):
+        """Extrapolate a factor into `spare`, which holds the one before; return its summary."""
+
+    @abstractmethod
+    def update(self, rows, other, summary, penalty, factor, out, how):
+        """Improve the rows of `factor`, and write them to `out`.
+
+        Parameters
+        ----------
+        rows : Rows
+        other : ndarray of shape (n_columns, width)
+        summary : object
+            Of `other`.
+        penalty : Penalty
+        factor, out : ndarray of shape (n_rows, width)
+            May be the same array.
+        how : Pass
+
+        Returns
+        -------
+        Step
+        """
+
+    def approach(self, rows, other, summary, penalty, out, how):
+        """Set the rows of `out`, zero on entry, near their best fit; return the `Step`."""
+        return self.update(rows, other, summary, penalty, out, out, how)
+
+    @abstractmethod
+    def measure(self, rows, other, summary, penalty, factor, how):
+        """Return the `Step` of rows that stay as they are: how far they are from optimal."""
+
+    def squares(self, summary):
+        """Return the squared lengths of a factor's columns, if its summary has them."""
+        return None
+
+    def scatter(self, rows, parts, factor, other, sums):
+        """Add what these rows come to for the other factor to `sums`, in parts."""
+        scatter_rows(self.n_threads, rows, parts, factor, sums)
+
+    def _grams(self, n_blocks, width):
+        """Return memory for the gram matrices of so many blocks."""
+        if len(self._memory) < n_blocks or self._memory.shape[1] != width:
+            self._memory = zeros((n_blocks, width, width), np.float64)
+        return self._memory[:n_blocks]
+
+
+def parts_of(how, factor):
+    """Return the sums of a pass as kernels take them: without any, no parts."""
+    return np.empty((0, 0, factor.shape[1]), factor.dtype) if how.sums is None else how.sums
+
+
+def no_gram():
+    """Return the gram matrix of a factor of which none is needed."""
+    return np.empty((0, 0))

@@ -1,0 +1,113 @@
+"""Rows at their best fit, exactly, for the factor that is given."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...kernels.exact import solve_rows
+from ...penalties import Penalty
+from ...rows import pad_factor
+from ..numerics import check_overflow
+from .base import Pass
+
+SWEEPS, TOLERANCE = 20, 1e-3
+"""How far the sweeps go, from where on rows are solved exactly."""
+
+FLAT = 1e-7  # of the mean of X: where y is less, its powers have the curvature that they have there
+
+HEAVIEST, HEAVY = 16, 1e8
+"""How many columns of H may be heavy: those whose square is that many times the mean of others."""
+
+
+class Given(NamedTuple):
+    """The other factor and what is known of it: all that rows are found from.
+
+    Attributes
+    ----------
+    Ht : ndarray of shape (n_features, width)
+        Padded.
+    gram : ndarray of shape (width, width), float64
+        Of Ht.
+    sums : ndarray of shape (width,), float64
+        Of the columns of Ht.
+    penalty : Penalty
+        Of the rows that are found, one for all.
+    exact : ndarray of shape (n_components, n_components), float64
+        The gram matrix of Ht without its heavy rows.
+    heavy : ndarray of shape (any,), int64
+        Rows of Ht beside whose squares those of others would be lost.
+    """
+
+    Ht: np.ndarray
+    gram: np.ndarray
+    sums: np.ndarray
+    penalty: Penalty
+    exact: np.ndarray
+    heavy: np.ndarray
+
+
+def give(H, penalty):
+    """Return an H of shape (n_components, n_features) as `Given`."""
+    Ht = pad_factor(H.T, H.dtype)
+    wide = Ht.T.astype(np.float64)
+    with np.errstate(over="ignore"):
+        gram = wide @ wide.T
+        check_overflow(gram.max().astype(H.dtype), H.dtype)
+    sums, heavy, products = wide.sum(axis=1), _find_heavy(wide), gram
+    if len(heavy):
+        wide[:, heavy] = 0
+        products = wide @ wide.T
+    exact = np.ascontiguousarray(products[: len(H), : len(H)])
+    return Given(Ht, gram, sums, penalty, exact, heavy)
+
+
+def _find_heavy(wide):
+    """Return the columns, few at most, that are far larger than the others that are not zero."""
+    squares = np.einsum("rj,rj->j", wide, wide)
+    order = np.argsort(-squares, kind="stable")[: np.count_nonzero(squares)]
+    first = order[: min(HEAVIEST, len(order) // 2)]
+    others = squares[order[len(first) :]]
+    return np.sort(first[squares[first] * max(len(others), 1) > HEAVY * others.sum()])
+
+
+def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
+    """Set the rows of W, zero on entry, to the best fit of `rows`: exactly.
+
+    The sweeps of `RowUpdate.approach` come near it, and as many more steps as are left end there.
+
+    Parameters
+    ----------
+    update : RowUpdate
+    rows : Rows
+    given : Given
+    W : ndarray of shape (n_rows, width)
+    tol : float
+    max_sweeps : int
+    want_loss : bool
+
+    Returns
+    -------
+    loss : float
+        In float64, without the penalty; zero if it is not wanted.
+    unfinished : int
+        Number of rows for which max_sweeps has not been enough.
+    """
+    loss, penalty, n_sweeps = update.loss, given.penalty, min(max_sweeps, SWEEPS)
+    summary = update.summary_from(given.gram, given.sums, rows.absent)
+    how = Pass(sweeps=n_sweeps, tolerance=max(tol, TOLERANCE), objective=False)
+    update.approach(rows, given.Ht, summary, penalty, W, how)
+    heavy = given.heavy if loss.beta == 2 else given.heavy[:0]
+    is_heavy = np.zeros(len(given.Ht), bool)
+    is_heavy[heavy] = True
+    n_steps, statistics = max_sweeps - n_sweeps, np.empty((rows.n_blocks, 2))
+    floor = loss.floor
+    if loss.beta > 1 and rows.nnz:  # the curvature at zero is infinite: a step would be nothing
+        floor = FLAT * float(rows.data.mean(dtype=np.float64))
+    share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # a quadratic takes no more steps
+    solve_rows(
+        update.n_threads, rows, given.Ht, given.exact, heavy, is_heavy, given.sums, loss.beta,
+        floor, float(penalty.l1[0]), float(penalty.l2[0]), W, share, n_steps,
+        want_loss, statistics,
+    )  # fmt: skip
+    total, unfinished = statistics.sum(axis=0)
+    return float(total), int(unfinished)
