@@ -627,45 +627,39 @@ MUTANTS = [
             ("fit >= REST * self.loss.scale", "fit >= 1e-5 * self.loss.scale"),
             ("return free and fit", "return fit"),
             ("objective=single.objective_by_rows()", "objective=single.current.objective"),
-            ("        self._allocate(W.shape[1])\n", ""),
+            ("        self._begin(W, Ht)\n        k, begun", "        k, begun"),
             ('arrays["W"].dtype == np.float32', "False"),
             ("worth = extrapolate and begins", "worth = begins"),
-            ("(worth and fits_single(loss, W, Ht, n_threads=n_threads))", "worth"),
+            ("worth and fits_single(update.loss, W, Ht, n_threads=update.n_threads)", "worth"),
             ("        self._reached = None\n\n    def _take", "\n    def _take"),
         ],
     ),
     *interpreted(
-        "solvers/coordinate_descent.py",
+        "solvers/alternation.py",
         "tests/test_mixed.py",
         [
             ("self._fit - penalty + self", "self._fit + self"),
             ("- penalty + self.penalty_H.value(Ht)", "- penalty"),
-            (
-                "self._resolve(fit, W, Ht) + penalty\n\n    def _run",
-                "self._resolve(fit, W, Ht)\n\n    def _run",
-            ),
-            (
-                "        if rows is self.rows:\n            self._fit",
-                "        if True:\n            self._fit",
-            ),
+            ("return self._resolve(fit, W, Ht) + penalty", "return self._resolve(fit, W, Ht)"),
+            ("        self._fit = step.objective\n", ""),
         ],
     ),
     *interpreted(
-        "solvers/coordinate_descent.py",
+        "solvers/row_update/frobenius.py",
         "tests/test_sweeps.py",
         [
             ("n_components > SECOND_SWEEP", "n_components >= SECOND_SWEEP"),
-            ("many = (len(W) + len(Ht))", "many = len(W)"),
-            ("> SECOND_SWEEP * self.rows.nnz", "> 2 * SECOND_SWEEP * self.rows.nnz"),
+            ("> SECOND_SWEEP * nnz", "> 2 * SECOND_SWEEP * nnz"),
+            ("        return 2\n\n    def summarize", "        return 1\n\n    def summarize"),
         ],
     ),
     *interpreted(
         "solvers/alternation.py",
         "tests/test_sweeps.py",
-        [("max_sweeps or self._worthwhile_sweeps()", "self._worthwhile_sweeps()")],
-    ),
-    *interpreted(
-        "solvers/observed.py", "tests/test_sweeps.py", [("return 2  # they", "return 1  # they")]
+        [
+            ("max_sweeps or self.update", "self.update"),
+            ("len(W) + len(Ht), layout.rows.nnz", "len(W), layout.rows.nnz"),
+        ],
     ),
     *interpreted(
         "_factorize.py",
@@ -694,41 +688,39 @@ MUTANTS = [
         ],
     ),
     *compiled(  # quicker with the JIT, as those below
-        "solvers/coordinate_descent.py",
+        "solvers/alternation.py",
         "tests/test_ending.py",
         [
-            ("        self._measured = None\n        if", "        if"),
-            ("is None or self._measured[0] is not Ht:", "is None:"),
-            ("last and self.ends and self.measures_ahead", "last and self.ends"),
-            ("last and self.ends and self.measures_ahead", "last and self.measures_ahead"),
-            ("last and self.ends and self.measures_ahead", "False"),
-            ("residual_W + self._measured[1]", "residual_W"),
-        ],
-    ),
-    *compiled(
-        "solvers/coordinate_descent.py",
-        "tests/test_leading.py tests/test_factorize.py",
-        [
-            ("        self._W_leads = False\n\n    def _look", "\n    def _look"),
-            ("(numbers)\n        self._W_leads = False", "(numbers)"),
-            ("known = W is self.current.W and ", "known = W is not None and "),
-            (" and len(gram) == W.shape[1]", ""),
+            ("        self._residual_H = None\n        if", "        if"),
+            ("known = Ht_measured is Ht", "known = Ht_measured is not None"),
+            ("self.ends and self.update.measures_ahead", "self.ends"),
+            ("self.ends and self.update.measures_ahead", "self.update.measures_ahead"),
+            ("self.ends and self.update.measures_ahead", "False"),
+            ("step.residual + residual_H", "step.residual"),
         ],
     ),
     *compiled(
         "solvers/alternation.py",
-        "tests/test_leading.py",
+        "tests/test_leading.py tests/test_factorize.py",
         [
+            ("        self._W_leads = False\n\n    def _propose", "\n    def _propose"),
+            ('float(numbers["beta"]), True, False', 'float(numbers["beta"]), True, self._W_leads'),
+            ("if W is self.current.W else None", "if W is not None else None"),
             ("W_leads and extrapolate and", "W_leads and"),
-            ("self.plain_first and not self._W_leads", "self.plain_first"),
+            ("plain_first and not self._W_leads", "plain_first"),
         ],
+    ),
+    *compiled(
+        "solvers/row_update/frobenius.py",
+        "tests/test_leading.py tests/test_observed.py",
+        [("np.diag(summary) if len(summary) else None", "np.diag(summary)")],
     ),
     *compiled(
         "solvers/blocks.py",
         "tests/test_leading.py",
         [
-            ("gram = gram + self._sum_gram(", "gram = self._sum_gram("),
-            ("            self._scatter(block, part)\n", ""),
+            ("summary = summary + self.update.summarize(", "summary = self.update.summarize("),
+            ("            self._scatter(block, W[start:stop], None)\n", ""),
         ],
     ),
     *compiled(
@@ -783,7 +775,7 @@ MUTANTS = [
         "tests/test_checkpoint.py tests/test_solver.py",
         [
             ("        self._is_ahead = False\n        new", "        new"),
-            ('float(numbers["beta"]), True', 'float(numbers["beta"]), False'),
+            ('float(numbers["beta"]), True, False', 'float(numbers["beta"]), False, False'),
             (
                 "        self._look_ahead()\n        W, Ht, objective = self.current\n",
                 "        W, Ht, objective = self.current\n",

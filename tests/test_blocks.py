@@ -12,9 +12,9 @@ from sparsenmf.entries import Entries
 from sparsenmf.initialization import initialize
 from sparsenmf.rows import make_rows
 from sparsenmf.solvers import arrangement
-from sparsenmf.solvers.block_multiplicative import BlockKullbackLeibler
-from sparsenmf.solvers.blocks import BlockColumns, BlockDescent, BlockRows, MemorySource
-from sparsenmf.solvers.mixed import MixedDescent
+from sparsenmf.solvers.alternation import Alternation
+from sparsenmf.solvers.blocks import BlockColumns, BlockRows, Blocks, MemorySource
+from sparsenmf.solvers.layout import Layout
 from sparsenmf.weights import Weights
 
 from . import problems, reference
@@ -165,13 +165,13 @@ def test_blocks_are_read_ahead_and_an_error_while_reading_is_seen(X):
 def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
     monkeypatch.setattr(rows, "TALL_NNZ", 1000)
     rng = np.random.default_rng(0)
-    for shape, solver in (((800, 90), BlockDescent), ((600, 90), MixedDescent)):
+    for shape, layout in (((800, 90), Blocks), ((600, 90), Layout)):
         X = sp.random_array(shape, density=0.1, rng=rng, format="csr")
         arranged = arrangement.arrange(
             X, Entries(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
             W=None, H=None, low_memory=False, n_threads=1,
         )  # fmt: skip
-        assert arranged.solver is solver
+        assert arranged.layout is layout
 
 
 @pytest.mark.parametrize("options", [{}, {"init": "nndsvd"}, {"solver": "mu"}, {"loss": KL}])
@@ -252,7 +252,7 @@ def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
     X, W, H = problems.planted(60, 40, 3)
     proposed = []
 
-    class Stubborn(BlockKullbackLeibler):
+    class Stubborn(Alternation):
         def _propose(self):
             new = super()._propose()
             if len(proposed) in (3, 4):
@@ -266,7 +266,7 @@ def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
 
     start = {"W": W + 0.01, "H": H + 0.01, "loss": KL, "low_memory": True, "tol": 0}
     with (
-        mock.patch.dict(arrangement.BLOCK_SOLVERS, {("mu", 1.0): Stubborn}),
+        mock.patch.object(arrangement, "Alternation", Stubborn),
         mock.patch("sparsenmf.solvers.alternation.check_overflow"),
     ):
         factorize(X, 3, max_iter=7, **start)
@@ -301,13 +301,13 @@ def test_a_callback_may_look_at_how_far_it_has_come(X, in_pieces):
     options = {"loss": KL, "solver": "mu", "random_state": 0, "max_iter": 6, "tol": 0}
     seen = []
 
-    class Looking(BlockKullbackLeibler):
+    class Looking(Alternation):
         def iterate(self):
             super().iterate()
             seen.append(self.optimality())
 
     expected = factorize(X, 5, low_memory=True, **options)
-    with mock.patch.dict(arrangement.BLOCK_SOLVERS, {("mu", 1.0): Looking}):
+    with mock.patch.object(arrangement, "Alternation", Looking):
         model = factorize(X, 5, low_memory=True, **options)
     np.testing.assert_array_equal(model.W, expected.W)
     assert seen[-1] == model.optimality == expected.optimality

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize, rows
-from sparsenmf.solvers import coordinate_descent
-from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+from sparsenmf.solvers.alternation import Alternation
+from sparsenmf.solvers.row_update import frobenius
 from sparsenmf.stopping import WINDOW, Stopping
 
 from . import problems
@@ -19,14 +19,14 @@ MAX_SWEEPS = 7  # its place among the arguments of update_rows, from `other` on
 @pytest.fixture
 def measures(monkeypatch):
     """The sides of X (300 x 220) that were looked at without moving a factor."""
-    seen, update = [], coordinate_descent.update_rows
+    seen, update = [], frobenius.update_rows
 
     def look(n_threads, rows, *arguments):
         if arguments[MAX_SWEEPS] == 0:
             seen.append({300: "rows", 220: "columns"}[rows.n_rows])
         update(n_threads, rows, *arguments)
 
-    monkeypatch.setattr(coordinate_descent, "update_rows", look)
+    monkeypatch.setattr(frobenius, "update_rows", look)
     return seen
 
 
@@ -90,7 +90,7 @@ def test_a_run_that_converges_is_seen_coming(measures):
 
 
 def test_a_last_iterate_that_is_rejected_is_not_the_one_that_was_measured(measures, monkeypatch):
-    X, propose, count = problems.documents(300, 220), CoordinateDescent._propose, []
+    X, propose, count = problems.documents(300, 220), Alternation._propose, []
     expected = factorize(X, K, random_state=0, tol=0, max_iter=3)
 
     def get_worse(run):
@@ -98,7 +98,7 @@ def test_a_last_iterate_that_is_rejected_is_not_the_one_that_was_measured(measur
         new = propose(run)
         return new._replace(objective=2 * new.objective) if len(count) == 4 else new
 
-    monkeypatch.setattr(CoordinateDescent, "_propose", get_worse)
+    monkeypatch.setattr(Alternation, "_propose", get_worse)
     measures.clear()
     model = factorize(X, K, random_state=0, tol=0, max_iter=4)
     assert measures == ["rows", "columns"]
@@ -107,7 +107,7 @@ def test_a_last_iterate_that_is_rejected_is_not_the_one_that_was_measured(measur
 
 
 def test_what_was_measured_before_more_iterations_is_forgotten():
-    X, found, original = problems.documents(300, 220), [], CoordinateDescent.iterate
+    X, found, original = problems.documents(300, 220), [], Alternation.iterate
 
     def look(state):
         return state.n_iter == 9
@@ -118,7 +118,7 @@ def test_what_was_measured_before_more_iterations_is_forgotten():
         found.append(solver)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CoordinateDescent, "iterate", iterate)
+        patch.setattr(Alternation, "iterate", iterate)
         foreseen = factorize(X, K, random_state=0, tol=0, callback=look)
     expected = factorize(X, K, random_state=0, tol=0, callback=look)
     assert len(found) == 9
@@ -132,7 +132,7 @@ def test_double_precision_after_an_overflow_in_the_last_iteration(monkeypatch, a
     monkeypatch.setattr(rows, "SINGLE_WORK", 0)
     X, propose, count = (
         problems.documents(300, 220, dtype=np.float64),
-        CoordinateDescent._propose,
+        Alternation._propose,
         [],
     )
 
@@ -143,7 +143,7 @@ def test_double_precision_after_an_overflow_in_the_last_iteration(monkeypatch, a
                 raise OverflowError
         return propose(run)
 
-    monkeypatch.setattr(CoordinateDescent, "_propose", overflow)
+    monkeypatch.setattr(Alternation, "_propose", overflow)
     model = factorize(X, K, random_state=0, tol=0, max_iter=4, alpha_W=alpha, l1_ratio=0.5)
     residual = X.toarray() - model.W @ model.H
     penalty = sum(

@@ -77,12 +77,12 @@ def test_interrupt_returns_what_has_been_reached(X):
 
 
 def test_a_second_interrupt_does_not_lose_the_result(X, monkeypatch):
-    from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+    from sparsenmf.solvers.alternation import Alternation
 
     def interrupt(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CoordinateDescent, "optimality", interrupt)
+    monkeypatch.setattr(Alternation, "optimality", interrupt)
     model = factorize(X, 5, max_iter=3)
     assert model.stop_reason == "interrupted"
     assert np.isnan(model.optimality)
@@ -90,12 +90,12 @@ def test_a_second_interrupt_does_not_lose_the_result(X, monkeypatch):
 
 
 def test_interrupt_before_the_first_iteration_is_raised(X, monkeypatch):
-    from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+    from sparsenmf.solvers.alternation import Alternation
 
     def interrupt(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CoordinateDescent, "iterate", interrupt)
+    monkeypatch.setattr(Alternation, "iterate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         factorize(X, 5)
 

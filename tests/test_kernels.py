@@ -14,8 +14,8 @@ from sparsenmf.kernels import (
 from sparsenmf.kernels.gram import add_grams, multiply_factor
 from sparsenmf.penalties import make_penalty
 from sparsenmf.rows import empty_factor, even_blocks, make_rows, pad_factor, padded_width
-from sparsenmf.solvers.coordinate_descent import exact_gram
-from sparsenmf.solvers.multiplicative import exponent
+from sparsenmf.solvers.numerics import exact_gram
+from sparsenmf.solvers.row_update.divergences import exponent
 
 from . import reference
 

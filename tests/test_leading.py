@@ -9,7 +9,7 @@ from sparsenmf.initialization import correlates, initialize, leads
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.rows import make_rows
 from sparsenmf.solvers import blocks
-from sparsenmf.solvers.coordinate_descent import SWEEP_TOLERANCE
+from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
 from . import problems, reference
 

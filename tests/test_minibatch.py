@@ -18,11 +18,8 @@ from sparsenmf import MiniBatchNMF, factorize
 from sparsenmf.components import Components
 from sparsenmf.rows import pad_factor
 from sparsenmf.streaming import (
-    H_SWEEPS,
-    H_TOLERANCE,
-    MAX_SWEEPS,
     PRIOR,
-    TOLERANCE,
+    ROWS,
     Plateau,
     Stream,
 )
@@ -70,15 +67,19 @@ def expected_steps(batches, H, beta, forget_factor, window, alpha_W, alpha_H, l1
         if beta == 2:
             gram = H @ H.T + l2 * np.eye(k)
             W = np.zeros((len(X), k))
-            W, objective, _ = reference.update_rows(X, H.T, gram, l1, W, MAX_SWEEPS, TOLERANCE)
+            W, objective, _ = reference.update_rows(
+                X, H.T, gram, l1, W, ROWS.sweeps, ROWS.tolerance
+            )
             value = 0.5 * np.sum(X**2) + objective
             A, B = fade * A + W.T @ W, fade * B + X.T @ W
             gram = A + l2_H * np.eye(k)
             # Rows of B are "data" that the unit matrix leaves as they are.
-            H = reference.update_rows(B, np.eye(k), gram, l1_H, H.T, H_SWEEPS, H_TOLERANCE)[0].T
+            H = reference.update_rows(B, np.eye(k), gram, l1_H, H.T, 2, 0.1)[0].T
         else:
             start = np.repeat(X.sum(axis=1, keepdims=True) / H.sum(), k, axis=1)
-            W, objective, _ = reference.update_rows_kl(X, H.T, l1, l2, start, MAX_SWEEPS, TOLERANCE)
+            W, objective, _ = reference.update_rows_kl(
+                X, H.T, l1, l2, start, ROWS.sweeps, ROWS.tolerance
+            )
             value = objective - X.sum()
             if C is None:
                 s = PRIOR * W.sum(axis=0)

@@ -7,7 +7,7 @@ from numba.core import config
 from sparsenmf import factorize, rows
 from sparsenmf.kernels.coordinate_descent import update_rows
 from sparsenmf.solvers import mixed
-from sparsenmf.solvers.coordinate_descent import CoordinateDescent
+from sparsenmf.solvers.alternation import Alternation
 
 from . import problems, reference
 
@@ -141,14 +141,14 @@ def test_what_is_too_small_for_single_precision_begins_in_double(X, small):
 
 
 def test_a_rejected_iteration_is_not_slow_progress(X, small, monkeypatch):
-    propose, count = CoordinateDescent._propose, []
+    propose, count = Alternation._propose, []
 
     def get_worse(run):
         count.append(run)
         new = propose(run)
         return new._replace(objective=2 * new.objective) if len(count) == 4 else new
 
-    monkeypatch.setattr(CoordinateDescent, "_propose", get_worse)
+    monkeypatch.setattr(Alternation, "_propose", get_worse)
     seen, model = precisions(X, max_iter=6, tol=0)
     assert model.objective_history[2] == model.objective_history[3]
     assert seen == [np.float32] * 6
@@ -156,7 +156,7 @@ def test_a_rejected_iteration_is_not_slow_progress(X, small, monkeypatch):
 
 @pytest.mark.parametrize("fails_at", [1, 3])
 def test_where_single_precision_overflows_double_takes_over(X, small, tall, fails_at, monkeypatch):
-    propose, count = CoordinateDescent._propose, []
+    propose, count = Alternation._propose, []
 
     def overflow(run):
         if run.dtype == np.float32:
@@ -165,7 +165,7 @@ def test_where_single_precision_overflows_double_takes_over(X, small, tall, fail
                 raise OverflowError
         return propose(run)
 
-    monkeypatch.setattr(CoordinateDescent, "_propose", overflow)
+    monkeypatch.setattr(Alternation, "_propose", overflow)
     seen, model = precisions(X, max_iter=6, tol=0)
     assert seen == [np.float32] * (fails_at - 1) + [np.float64] * (7 - fails_at)
     assert (np.diff(model.objective_history) <= 0).all()

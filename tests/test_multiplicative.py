@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sparsenmf import factorize
 from sparsenmf.kernels.multiplicative import CHUNK
 from sparsenmf.losses import make_loss
-from sparsenmf.solvers.multiplicative import exponent
+from sparsenmf.solvers.row_update.divergences import exponent
 
 from . import problems, reference
 

@@ -16,7 +16,7 @@ from sparsenmf.kernels.observed_scaling import scale_rows_observed
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.penalties import make_penalty
 from sparsenmf.rows import empty_factor, make_rows, pad_factor
-from sparsenmf.solvers.multiplicative import exponent
+from sparsenmf.solvers.row_update.divergences import exponent
 
 from . import reference
 

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from sparsenmf import factorize
 from sparsenmf.solvers import alternation
-from sparsenmf.solvers.coordinate_descent import SWEEP_TOLERANCE
+from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
 from . import problems, reference
 

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import factorize, write_csr
-from sparsenmf.solvers.coordinate_descent import SECOND_SWEEP
+from sparsenmf.solvers.row_update.frobenius import SECOND_SWEEP
 
 K, SHAPE = 6, (60, 48)
 BORDER = K * sum(SHAPE) // SECOND_SWEEP  # entries of X from which on there are two

@@ -111,7 +111,8 @@ class Alternation:
         self._W_leads = W_leads and extrapolate and plain_first
         self._plain_first = plain_first and not self._W_leads
         self._is_ahead = False  # whether the spare Ht is where the next iteration begins
-        self._summary_W = self._residual_H = None  # of the last proposal, with its W or Ht
+        self._summary_W: tuple | None = None  # of the last proposal, with its W
+        self._residual_H: tuple | None = None  # of the same, with its Ht, if measured
         self._fit = 0.0  # of the rows with their penalty, but for the loss's constant, as measured
         self._begin(W, Ht)
 
@@ -231,14 +232,14 @@ class Alternation:
         """
         self.settle()
         W, Ht, _ = self.current
-        known = self._residual_H is not None and self._residual_H[0] is Ht
+        Ht_measured, residual_H = self._residual_H or (None, 0.0)
+        known = Ht_measured is Ht
         how = LOOK._replace(summary=not known)
         step = self.layout.measure_W(Ht, self._summary_Ht, W, how)
         self._fit = step.objective
-        if known:
-            return self.loss.relative_residual(step.residual + self._residual_H[1])
-        residual = self.layout.measure_H(W, step.summary, Ht).residual
-        return self.loss.relative_residual(step.residual + residual)
+        if not known:
+            residual_H = self.layout.measure_H(W, step.summary, Ht).residual
+        return self.loss.relative_residual(step.residual + residual_H)
 
     def objective_by_rows(self):
         """Return the objective of the current iterate as `optimality` has met it on its way."""

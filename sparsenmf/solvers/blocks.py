@@ -8,6 +8,7 @@ far more rows than columns is also the faster way: the sums stay in cache, W wou
 """
 
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -176,7 +177,7 @@ class Blocks(Layout):
 
     def __init__(self, update, rows, columns, penalty_W, penalty_H):
         super().__init__(update, rows, columns, penalty_W, penalty_H)
-        self._cross = None
+        self._cross: Any = None  # X' W, or the numerators; memory when it is first needed
 
     def update_W(self, Ht, summary, W, out, how):
         """Update the rows of W, and sum X' W for those of H."""
@@ -250,7 +251,8 @@ class RatioBlocks(Blocks):
 
     def __init__(self, update, rows, columns, penalty_W, penalty_H):
         super().__init__(update, rows, columns, penalty_W, penalty_H)
-        self._ahead = self._ahead_of = self._summary_ahead = None
+        self._ahead: Any = None
+        self._ahead_of = self._summary_ahead = None
 
     def empty_W(self, W, folder):
         """Return room for another W, and keep some for the one that is ahead."""
