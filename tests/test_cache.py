@@ -20,30 +20,30 @@ import pytest
 
 import sparsenmf
 
-from .children import expected, finish_child, posix, run_child, solve, start_child
+from .children import expected_of_fit, finish_child, fit, posix, run_child, start_child
 
 
-def child_solve(n_threads):
-    """Solve; print the digest, and how often each kernel was loaded or compiled."""
-    digest = solve(n_threads)
-    from sparsenmf.kernels import coordinate_descent, exact, gram, jit, products, transpose
+def child_fit(n_threads):
+    """Factorize; print the digest, and how often each kernel was loaded or compiled."""
+    digest = fit(n_threads)
+    from sparsenmf.kernels import coordinate_descent, gram, jit, products, transpose
 
-    modules = (coordinate_descent, exact, gram, products, transpose)
+    modules = (coordinate_descent, gram, products, transpose)
     kernels = {k for m in modules for k in vars(m).values() if isinstance(k, jit.Kernel)}
     twins = [twin for kernel in kernels for twin in (kernel._serial, kernel._parallel)]
     count = {twin.__name__: [twin.stats.cache_hits.total(), len(twin.signatures)] for twin in twins}
     print(json.dumps([digest, {name: both for name, both in count.items() if both[1]}]))
 
 
-def solve_with(folder, n_threads=1, **env):
+def fit_with(folder, n_threads=1, **env):
     """Return the names of the kernels that were loaded, and of those that were compiled."""
     env = {"SPARSENMF_CACHE_DIR": folder if folder is None else str(folder), **env}
-    return check(run_child(child_solve, n_threads, env=env))
+    return check(run_child(child_fit, n_threads, env=env))
 
 
 def check(out):
     digest, count = json.loads(out)
-    assert digest == expected()
+    assert digest == expected_of_fit()
     loaded = {name for name, (hits, _) in count.items() if hits}
     return loaded, set(count) - loaded
 
@@ -58,7 +58,7 @@ def filled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("filled") / "cache"
     twins = set()
     for n_threads in (1, 2):
-        loaded, compiled = solve_with(folder, n_threads)
+        loaded, compiled = fit_with(folder, n_threads)
         assert loaded <= twins  # even with two threads, what is small runs on one
         assert compiled
         twins |= compiled
@@ -80,7 +80,7 @@ def test_second_process_compiles_nothing_and_writes_nothing(filled):
     before = files(folder)
     loaded = set()
     for n_threads in (1, 2):
-        found, compiled = solve_with(folder, n_threads)
+        found, compiled = fit_with(folder, n_threads)
         assert not compiled
         loaded |= found
     assert loaded == twins
@@ -99,10 +99,10 @@ HARM = {
 def test_damaged_files_are_ignored_and_replaced(warm, harm):
     for path in warm.iterdir():
         path.write_bytes(HARM[harm](path.read_bytes()))
-    loaded, compiled = solve_with(warm)
+    loaded, compiled = fit_with(warm)
     assert not loaded
     if harm == "garbage":  # replaced, all of it
-        assert solve_with(warm) == (compiled, set())
+        assert fit_with(warm) == (compiled, set())
 
 
 def test_files_under_each_others_names_are_ignored(warm):
@@ -112,7 +112,7 @@ def test_files_under_each_others_names_are_ignored(warm):
         path.write_bytes(content)
     replaced = set()
     for n_threads in (1, 2):
-        loaded, compiled = solve_with(warm, n_threads)
+        loaded, compiled = fit_with(warm, n_threads)
         assert loaded <= replaced
         replaced |= compiled
     assert len(replaced) == len(paths)
@@ -129,7 +129,7 @@ def child_of_copy(package, edit):
         text = path.read_text()
         assert '"nogil": True' in text  # part of all kernels, but of no number
         path.write_text(text.replace('"nogil": True', '"nogil": False'))
-    child_solve(1)
+    child_fit(1)
 
 
 def test_code_of_older_sources_is_ignored(tmp_path):
@@ -151,7 +151,7 @@ def test_unusable_folder_means_no_cache(tmp_path, place):
         "no such user": "~nobody-of-this-name/cache",
         "/proc/nowhere": "/proc/nowhere",  # not even root can make it
     }[place]
-    loaded, _ = solve_with(folder)
+    loaded, _ = fit_with(folder)
     assert not loaded
     assert (tmp_path / "file").read_bytes() == b""
 
@@ -161,7 +161,7 @@ def test_unusable_folder_means_no_cache(tmp_path, place):
 def test_folder_that_others_can_write_to_is_neither_read_nor_written(warm, mode):
     warm.chmod(mode)
     before = files(warm)
-    loaded, _ = solve_with(warm)
+    loaded, _ = fit_with(warm)
     assert not loaded
     assert files(warm) == before
 
@@ -180,9 +180,9 @@ def test_files_that_others_could_have_written_are_not_loaded(warm, harm, tmp_pat
         else:
             path.rename(tmp_path / path.name)
             path.symlink_to(tmp_path / path.name)
-    loaded, compiled = solve_with(warm)
+    loaded, compiled = fit_with(warm)
     assert not loaded
-    assert solve_with(warm) == (compiled, set())  # replaced
+    assert fit_with(warm) == (compiled, set())  # replaced
 
 
 @posix
@@ -192,17 +192,17 @@ def test_new_folder_is_for_its_owner_alone(filled):
 
 
 def test_cache_can_be_switched_off(tmp_path):
-    loaded, _ = solve_with(tmp_path, SPARSENMF_CACHE="0")
+    loaded, _ = fit_with(tmp_path, SPARSENMF_CACHE="0")
     assert not loaded
     assert files(tmp_path) == {}
 
 
 def test_two_processes_fill_a_cold_cache_at_once(tmp_path):
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
-    children = [start_child(child_solve, 2, env=env) for _ in range(2)]
+    children = [start_child(child_fit, 2, env=env) for _ in range(2)]
     for child in children:
         check(finish_child(child))
-    loaded, compiled = solve_with(tmp_path / "cache", 2)
+    loaded, compiled = fit_with(tmp_path / "cache", 2)
     assert not compiled
     assert len(files(tmp_path / "cache")) == len(loaded)  # and nothing unfinished
 
@@ -212,7 +212,7 @@ def child_on_full_disk():
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-    child_solve(1)
+    child_fit(1)
 
 
 @posix
@@ -232,7 +232,7 @@ def child_homeless(temporary):
     pwd.getpwuid = nobody
     if not temporary:
         tempfile.gettempdir = lambda: os.stat("/nowhere to write")
-    child_solve(1)
+    child_fit(1)
 
 
 @posix
@@ -253,9 +253,9 @@ def test_no_home_directory_means_the_temporary_one_or_no_cache(tmp_path, tempora
 def test_user_cache_folder_follows_the_environment(tmp_path):
     if sys.platform in ("win32", "darwin"):
         pytest.skip("XDG_CACHE_HOME is not read here: this system has its own cache folder")
-    loaded, _ = solve_with(None, XDG_CACHE_HOME=str(tmp_path))
+    loaded, _ = fit_with(None, XDG_CACHE_HOME=str(tmp_path))
     assert not loaded
-    loaded, compiled = solve_with(None, XDG_CACHE_HOME=str(tmp_path))
+    loaded, compiled = fit_with(None, XDG_CACHE_HOME=str(tmp_path))
     assert loaded
     assert not compiled
     assert len(files(tmp_path / "sparsenmf")) == len(loaded)
@@ -347,19 +347,19 @@ def child_other_processor():
 
     name = binding.get_host_cpu_name()
     binding.get_host_cpu_name = lambda: "skylake" if name != "skylake" else "haswell"
-    child_solve(1)
+    child_fit(1)
 
 
 @pytest.mark.long
 def test_code_for_another_processor_is_not_used(tmp_path):
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path)}
-    _, here = solve_with(tmp_path)
+    _, here = fit_with(tmp_path)
     loaded, there = loaded_and_compiled(run_child(child_other_processor, env=env))
     assert not loaded
     assert there == here
     assert len(files(tmp_path)) == 2 * len(here)
     assert loaded_and_compiled(run_child(child_other_processor, env=env)) == (there, set())
-    assert solve_with(tmp_path) == (here, set())
+    assert fit_with(tmp_path) == (here, set())
 
 
 def loaded_and_compiled(out):
@@ -373,7 +373,7 @@ def loaded_and_compiled(out):
 def test_five_processes_fill_a_cold_cache_while_it_is_damaged(tmp_path):
     """And a sixth, which cuts files and removes them all the while."""
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
-    children = [start_child(child_solve, 2, env=env) for _ in range(5)]
+    children = [start_child(child_fit, 2, env=env) for _ in range(5)]
     rng = np.random.default_rng(0)
     while any(child.poll() is None for child in children):
         for path in (tmp_path / "cache").glob("*"):
@@ -385,7 +385,7 @@ def test_five_processes_fill_a_cold_cache_while_it_is_damaged(tmp_path):
         time.sleep(0.05)
     for child in children:
         check(finish_child(child))
-    solve_with(tmp_path / "cache", 2)
+    fit_with(tmp_path / "cache", 2)
 
 
 def test_old_kernels_make_room_for_new_ones(tmp_path, monkeypatch):
@@ -437,7 +437,7 @@ def child_nowhere_for_numba():
     from numba.core.caching import CompileResultCacheImpl
 
     CompileResultCacheImpl._locator_classes = []
-    child_solve(1)
+    child_fit(1)
 
 
 def test_read_only_installation_and_home_are_no_matter(tmp_path):
@@ -456,7 +456,7 @@ def child_of_zip(archive):
 
     assert loaded.__file__.startswith(archive)
     assert loaded.active_folder() is None
-    child_solve(1)
+    child_fit(1)
 
 
 def test_package_in_a_zip_file_works_without_a_cache(tmp_path):
