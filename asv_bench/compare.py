@@ -1,6 +1,6 @@
 """Time to the same objective: sparsenmf and its peers, side by side in one run.
 
-    python asv_bench/compare.py --data 20newsgroups -k 20 50 --starts 5 --out results/compare
+    python asv_bench/compare.py --data 20newsgroups -k 20 50 --starts 5 --out mine.json
 
 For each matrix, number of components and start, scikit-learn's coordinate descent runs
 for 200 iterations. The objective to reach has 99.5% of the explained norm
@@ -13,16 +13,18 @@ take no start use their own. The 200 iterations take most of the time: --referen
 what they found in a file, and --quick has them made by our own plain iterates, which are the same
 up to rounding, and confirms that what scikit-learn returns is at the mark.
 
-Writes comparison.json, comparison.csv, and comparison.png (with matplotlib).
+--out keeps everything in a JSON file; `tables.py` makes the tables and the figure of the
+READMEs of those in `measured/`.
 """
 
 import argparse
-import csv
+import datetime
 import importlib.metadata
 import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,6 +35,7 @@ from benchmarks import datasets
 from judge import objective
 from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sparsenmf
 from references import References, confirm
+from tables import comparison_table
 
 PAUSE = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
 
@@ -131,6 +134,8 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
     return [
         {
             "data": name,
+            "shape": X.shape,
+            "nnz": int(X.nnz),
             "k": k,
             "init": init,
             "start": seed,
@@ -148,41 +153,30 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
     ]
 
 
-def summarize(records, peers):
-    """Print, for each matrix and k, how many times longer each peer takes than sparsenmf."""
-    groups = {}
-    for record in records:
-        key = (record["data"], record["k"], record["init"], record["dtype"], record["threads"])
-        groups.setdefault(key, {}).setdefault(record["start"], {})[record["peer"]] = record
-    header = f"{'data':<18}{'k':>4} {'init':<8}{'dtype':<8}{'threads':>7}{'ours, s':>9}"
-    print(header + "".join(f"{peer:>14}" for peer in peers[1:]) + f"{'reached':>9}{'final':>9}")
-    for (data, k, init, dtype, threads), starts in groups.items():
-        ours = [start["sparsenmf"] for start in starts.values()]
-        own = [record["seconds"] or float("inf") for record in ours]
-        line = f"{data:<18}{k:>4} {init:<8}{dtype:<8}{threads:>7}{statistics.median(own):>9.3f}"
-        for peer in peers[1:]:
-            ratios = []
-            for start in starts.values():
-                theirs, mine = start[peer]["seconds"], start["sparsenmf"]["seconds"]
-                # A start from which ours never gets there counts as zero.
-                ratios.append(0.0 if mine is None else (theirs or float("inf")) / mine)
-            line += f"{statistics.median(ratios):>13.1f}x"
-        reached = sum(record["seconds"] is not None for record in ours)
-        final = statistics.median(record["final_relative_to_reference"] for record in ours)
-        print(line + f"{reached:>6}/{len(ours)}{100 * (final - 1):>+8.2f}%")
-
-
 def describe_run(peers):
-    """Return the command, versions and machine."""
-    versions = {"numba": importlib.metadata.version("numba"), "numpy": np.__version__}
+    """Return the command, the commit, the day, versions and machine."""
+    versions = {package: importlib.metadata.version(package) for package in ("numba", "numpy")}
     for peer in peers:
         versions[peer] = importlib.metadata.version(PACKAGES.get(peer, peer))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "command": " ".join(["python", *map(str, sys.argv)]),
+        "commit": commit(),
+        "date": datetime.date.today().isoformat(),
         "versions": versions,
         "machine": {"processor": processor(), "cores": cores, "python": platform.python_version()},
     }
+
+
+def commit():
+    """Return the commit that this file is of, with a + if there are changes; "" outside of git."""
+    git = ["git", "-C", Path(__file__).parent]
+    try:
+        head = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True).strip()
+        changes = subprocess.check_output([*git, "status", "--porcelain", "../sparsenmf"])
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head + "+" * bool(changes)
 
 
 def processor():
@@ -194,36 +188,6 @@ def processor():
     name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
     flags = next((line for line in lines if line.startswith("flags")), "")
     return name + next((f", {f}" for f in ("avx512f", "avx2") if f in flags), "")
-
-
-def plot(records, path):
-    """Draw the relative squared error against time for the first start of each panel."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError as error:
-        print(f"no picture: {error}; install the 'peers' extra", file=sys.stderr)
-        return
-    first = [record for record in records if record["start"] == records[0]["start"]]
-    panels = sorted({(record["data"], record["k"]) for record in first})
-    figure, axes = pyplot.subplots(
-        1, len(panels), figsize=(4.5 * len(panels), 3.6), squeeze=False, layout="constrained"
-    )
-    for axis, (data, k) in zip(axes[0], panels, strict=True):
-        for record in first:
-            if (record["data"], record["k"]) == (data, k) and record["seconds"]:
-                n_iter = np.array([int(n) for n in record["curve"]])
-                seconds = n_iter * record["seconds"] / record["iterations"]
-                axis.plot(seconds, list(record["curve"].values()), ".-", label=record["peer"])
-        axis.set(title=f"{data}, k = {k}", xlabel="seconds", xscale="log")
-    relative = (
-        r"$\|X - WH\|^2 / \|X\|^2$" if records[0]["loss"] == "frobenius" else "divergence / sum(X)"
-    )
-    axes[0][0].set_ylabel(relative)
-    axes[0][-1].legend(frameon=False)
-    figure.savefig(path, dpi=150)
 
 
 def main():
@@ -241,7 +205,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--references", type=Path, help="file to keep the reference's ends in")
     parser.add_argument("--quick", action="store_true", help="let ours find the reference's ends")
-    parser.add_argument("--out", type=Path, help="folder for the json, csv and png")
+    parser.add_argument("--out", type=Path, help="JSON file to keep the results in")
     options = parser.parse_args()
     wrong = [peer for peer in options.peers if peer not in LOSSES[options.loss]]
     if wrong:
@@ -275,17 +239,11 @@ def main():
                 )
                 shown = {r["peer"]: (r["iterations"], r["seconds"]) for r in records[-len(peers) :]}
                 print(f"  k = {k}, start {seed}: {shown}", file=sys.stderr)
-    summarize(records, peers)
+    results = {"run": describe_run(peers), "records": records}
+    print(comparison_table(results))
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        run = describe_run(peers)
-        (options.out / "comparison.json").write_text(json.dumps({"run": run, "records": records}))
-        with open(options.out / "comparison.csv", "w", newline="") as file:
-            fields = [field for field in records[0] if field != "curve"]
-            writer = csv.DictWriter(file, fields, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(records)
-        plot(records, options.out / "comparison.png")
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results))
 
 
 if __name__ == "__main__":

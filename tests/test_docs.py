@@ -3,11 +3,14 @@
 import doctest
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 
 
 @pytest.mark.parametrize(
@@ -49,21 +52,49 @@ def without_times(text):
     return re.sub(r"\d+ iterations", "_ iterations", text).split()
 
 
-def test_readme_links_point_to_files_that_exist():
+def test_readme_is_read_to_its_end():
+    before_licence = README.read_text(encoding="utf-8").split("\nLicence:")
+    assert len(before_licence) == 2
+    assert len(before_licence[0].split()) <= 700
+
+
+def own_files(text):
+    """Return the paths of the files of this repository that a page links to, by full address."""
+    repository = re.search('Source = "(.*)"', (ROOT / "pyproject.toml").read_text())[1]
+    raw = repository.replace("https://github.com/", "https://raw.githubusercontent.com/")
+    return re.findall(f'(?:{repository}/blob|{raw})/main/([^)"#]+)', text)
+
+
+def test_readme_links_work_on_a_package_index_too():
+    """Where the page stands alone, so that every address is a full one."""
     text = README.read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?://)([^)#]+)\)", text)
-    assert links
-    for link in links:
-        assert (README.parent / link).exists(), link
+    addresses = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    assert len(addresses) == len(own_files(text)) > 5
+    for path in own_files(text):
+        assert (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize("page", ["docs/good-to-know.md", "asv_bench/README.md", "CONTRIBUTING.md"])
+def test_links_point_to_files_that_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
+        assert ((ROOT / page).parent / link).exists(), link
 
 
 def test_readme_pictures_are_small_and_described():
     text = README.read_text(encoding="utf-8")
-    pictures = re.findall(r'<img src="([^"]+)" width="700" alt="([^"]+)">', text)
-    assert len(pictures) == text.count("<img") == 2
+    pictures = re.findall(r'<img src="[^"]+/main/([^"]+)" width="700" alt="([^"]+)">', text)
+    assert len(pictures) == text.count("<img") == 3
     for path, alternative in pictures:
-        data = (README.parent / path).read_bytes()
+        data = (ROOT / path).read_bytes()
         assert data.startswith(b"\x89PNG")
-        assert len(data) < 120_000
-        assert int.from_bytes(data[16:20], "big") == 1400  # twice the width that is shown
+        assert len(data) < 200_000
+        assert int.from_bytes(data[16:20], "big") >= 1200  # more than the width that is shown
         assert len(alternative) > 50
+
+
+def test_numbers_of_the_pages_are_those_that_were_measured():
+    """`tables.py` makes the tables of both READMEs from the saved results."""
+    script = ROOT / "asv_bench" / "tables.py"
+    run = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
