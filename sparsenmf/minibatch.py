@@ -3,12 +3,10 @@
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from .arguments import check_flag, check_integer, check_random_state
 from .components import Components
-from .estimators import BaseNMF
+from .estimators import BaseNMF, ConvergenceWarning, check_is_fitted
 from .first_batch import is_stream, open_stream
 from .locking import OneAtATime
 from .losses import loss_name

@@ -363,7 +363,10 @@ def test_outputs_that_cannot_be_written_are_found_before_the_work(here, monkeypa
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("sparsenmf.texts.read_texts", lambda *_: pytest.fail("the work began"))
     for option, message in (
-        ("--document-table=d.parquet", "writing .parquet needs pyarrow: pip install pyarrow"),
+        (
+            "--document-table=d.parquet",
+            'writing .parquet needs pyarrow: pip install "sparsenmf[parquet]"',
+        ),
         ("--term-table=no/where.csv", "cannot save no/where.csv: there is no folder no"),
         ("--save=no/where", "cannot save no/where: there is no folder no"),
         ("--vocabulary-out=no/where", "cannot save no/where: there is no folder no"),

@@ -254,7 +254,7 @@ def test_missing_file_and_missing_package(tmp_path, monkeypatch):
         write_csr(tmp_path / "store", tmp_path / "X.npz")
     (tmp_path / "X.h5ad").touch()
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match="pip install h5py"):
+    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[h5ad\]"'):
         write_csr(tmp_path / "store", tmp_path / "X.h5ad")
 
 

@@ -235,6 +235,6 @@ def _import_kmeans():
         from sklearn.cluster import KMeans
     except ImportError as error:
         raise ImportError(
-            "consensus needs scikit-learn: pip install 'sparsenmf[sklearn]'"
+            'consensus needs scikit-learn: pip install "sparsenmf[sklearn]"'
         ) from error
     return KMeans

@@ -296,6 +296,6 @@ def _import_sklearn():
         from sklearn.feature_extraction import text
     except ImportError as error:
         raise ImportError(
-            "topics of texts need scikit-learn: pip install 'sparsenmf[text]'"
+            'topics of texts need scikit-learn: pip install "sparsenmf[text]"'
         ) from error
     return text
