@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from .announcing import compiling_is_told
 from .arguments import check_flag, check_integer, check_random_state
 from .components import Components
 from .estimators import BaseNMF, ConvergenceWarning, check_is_fitted
@@ -214,7 +215,7 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
         return loss
 
     def _fit(self, X, H):
-        with self._learning():
+        with self._learning(), compiling_is_told(bool(self.verbose)):
             self._forget()
             (self._fit_stream if is_stream(X) else self._fit_matrix)(X, H)
 

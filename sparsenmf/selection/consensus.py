@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..announcing import announced
 from ..arguments import check_flag, check_integer, check_n_components, check_number
 from ..components import Components
 from ..factorization import Factorization
@@ -76,6 +77,7 @@ class Consensus:
         )
 
 
+@announced
 def consensus(
     X: Any,
     n_components: int,
