@@ -14,7 +14,7 @@ def main():
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        sys.exit("The sparsenmf command needs click: pip install 'sparsenmf[cli]'")
+        sys.exit('The sparsenmf command needs click: pip install "sparsenmf[cli]"')
     except KeyboardInterrupt:  # before the command has begun, or after it
         sys.exit(130)
 

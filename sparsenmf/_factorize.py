@@ -6,6 +6,7 @@ import numpy as np
 
 from . import __version__, clock
 from ._result import conclude
+from .announcing import announced
 from .arguments import (
     check_alphas,
     check_choice,
@@ -36,6 +37,7 @@ from .stopping import Stopping
 from .weights import check_weights
 
 
+@announced
 def factorize(
     X: Any,
     n_components: int,
@@ -201,7 +203,7 @@ default "frobenius"
     callback : callable, optional
         Called after each iteration with an `IterationState`; a true return value stops.
     progress : bool, default False
-        Show a progress bar (tqdm's, if installed).
+        Say what is done and show a progress bar (tqdm's, if installed), on stderr.
 
     Returns
     -------
@@ -297,13 +299,11 @@ default "frobenius"
         "max_sweeps": check_sweeps(max_sweeps),
         "extrapolate": check_flag(extrapolate, "extrapolate"),
         "sparsenmf": __version__,
+        **({} if entries.absent else {"missing": missing}),
     }
-    if not entries.absent:
-        options["missing"] = missing
     rng = check_random_state(random_state)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, not {callback!r}")
-    progress = check_flag(progress, "progress")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)
     checkpoint.identify(
         X, random_state, rng, n_components=n_components, W=W, H=H, low_memory=low_memory,

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ._factorize import factorize
+from .arguments import check_flag
+from .progress import open_progress
 from .solvers.scale import LARGE
 
 RUNS = (
@@ -26,13 +28,18 @@ RUNS = (
 SIZES = ((600, 400, 160, 2), (60, 40, 20, 1))
 
 
-def warmup() -> Path | None:
+def warmup(progress: bool = False) -> Path | None:
     """Compile all kernels, so that later processes need not.
 
     Takes a minute or two the first time, then a second. Compiled code is for this kind
     of processor and these versions of Python, numba and sparsenmf. On a single core only
     the serial kernels are compiled, which are all that runs there. Matrices with more than
     2**31 rows, columns or entries have kernels of their own, which are not included.
+
+    Parameters
+    ----------
+    progress : bool, default False
+        Show a progress bar on stderr.
 
     Returns
     -------
@@ -47,26 +54,32 @@ def warmup() -> Path | None:
     """
     from .kernels.cache import active_folder
 
+    total = len(SIZES) * (1 + 2 * (len(RUNS) + 1))
+    display = open_progress(check_flag(progress, "progress"), total, "warmup", "fit")
+    try:
+        for done, (X, n_components, options) in enumerate(_fits(), 1):
+            model = factorize(X, n_components, random_state=0, **options)
+            if options["max_iter"] > 1:
+                model.transform(X, n_threads=options["n_threads"])
+            display.update(done)
+    finally:
+        display.close()
+    return active_folder()
+
+
+def _fits():
+    """Yield the matrix, the number of components and the options of each fit."""
     for *_, n_threads in SIZES:
         long = sp.random_array((LARGE // 5, 20), density=0.01, rng=0, dtype=np.float32)
-        factorize(long, 5, max_iter=1, random_state=0, n_threads=n_threads)
+        yield long, 5, {"max_iter": 1, "n_threads": n_threads}
     for dtype in (np.float32, np.float64):
         for n_samples, n_features, n_components, n_threads in SIZES:
             shape = (n_samples, n_features)
+            common = {"max_iter": 3, "tol": 0, "n_threads": n_threads}
             X = sp.random_array(shape, density=0.1, rng=0, dtype=dtype, format="csr")
+            for run in RUNS:
+                weights = {"weights": X} if "weights" in run else {}
+                yield X, n_components, {**common, **run, **weights}
             # A fit that is exact has its objective computed by another kernel.
-            ones = np.ones(shape, dtype), np.ones((n_samples, n_components), dtype)
-            for matrix, options in [(X, run) for run in RUNS] + [(ones[0], {"W": ones[1]})]:
-                if "weights" in options:
-                    options = {"weights": matrix}
-                model = factorize(
-                    matrix,
-                    n_components,
-                    max_iter=3,
-                    tol=0,
-                    random_state=0,
-                    n_threads=n_threads,
-                    **options,
-                )
-                model.transform(matrix, n_threads=n_threads)
-    return active_folder()
+            W = np.ones((n_samples, n_components), dtype)
+            yield np.ones(shape, dtype), n_components, {**common, "W": W}

@@ -13,7 +13,8 @@ try:
     from .estimator_input import DTYPES, validate_input
 except ImportError as error:
     raise ImportError(
-        "sparsenmf's estimators need scikit-learn 1.6 or newer: pip install 'sparsenmf[sklearn]' "
+        "sparsenmf's estimators need scikit-learn 1.6 or newer: "
+        'pip install "sparsenmf[sklearn]" '
         f"({error}); sparsenmf.factorize works without it"
     ) from error
 

@@ -185,7 +185,7 @@ class Factorization(Components):
         Raises
         ------
         ImportError
-            If pandas is not installed.
+            If pandas is not installed (extra `frames`).
         TypeError, ValueError
             If the labels do not fit.
         """
@@ -208,7 +208,7 @@ class Factorization(Components):
         Raises
         ------
         ImportError
-            If there is no `adata` and anndata is not installed.
+            If there is no `adata` and anndata is not installed (extra `h5ad`).
         ValueError
             If `adata` has another shape.
         """

@@ -38,7 +38,7 @@ def read_matrix(path):
     ----------
     path : str or path-like
         ``.npz`` (`scipy.sparse.save_npz`), ``.mtx`` or ``.mtx.gz`` (MatrixMarket), ``.npy``
-        (dense, two dimensions), or ``.h5ad`` (the X of an AnnData; needs anndata).
+        (dense, two dimensions), or ``.h5ad`` (the X of an AnnData; extra `h5ad`).
 
     Returns
     -------
@@ -88,7 +88,9 @@ def _load(suffix, file, path):
         try:
             import anndata
         except ImportError as error:
-            raise ImportError("reading .h5ad needs anndata: pip install anndata") from error
+            raise ImportError(
+                'reading .h5ad needs anndata: pip install "sparsenmf[h5ad]"'
+            ) from error
 
         try:
             return anndata.read_h5ad(path)
@@ -228,7 +230,7 @@ def write_table(path, columns):
     Parameters
     ----------
     path : str or path-like
-        ``.csv``, ``.tsv`` or ``.parquet`` (needs pyarrow).
+        ``.csv``, ``.tsv`` or ``.parquet`` (extra `parquet`).
     columns : dict of str -> sequence
         All of one length. A list in a cell stays one in parquet; in text its items are
         joined by "; ". None is an empty cell. Text is written as it is: a spreadsheet may take
@@ -287,5 +289,7 @@ def _import_parquet():
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise ImportError("writing .parquet needs pyarrow: pip install pyarrow") from error
+        raise ImportError(
+            'writing .parquet needs pyarrow: pip install "sparsenmf[parquet]"'
+        ) from error
     return pyarrow, parquet

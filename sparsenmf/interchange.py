@@ -71,7 +71,7 @@ def to_frame(model, which="H", labels=None):
     try:
         import pandas as pd
     except ImportError as error:
-        raise ImportError("to_frame needs pandas: pip install pandas") from error
+        raise ImportError('to_frame needs pandas: pip install "sparsenmf[frames]"') from error
 
     components = pd.Index(component_names(model.n_components), name="component")
     if which == "H":
@@ -92,7 +92,7 @@ def to_anndata(model, adata=None):
         try:
             from anndata import AnnData
         except ImportError as error:
-            raise ImportError("to_anndata needs anndata: pip install anndata") from error
+            raise ImportError('to_anndata needs anndata: pip install "sparsenmf[h5ad]"') from error
 
         adata = AnnData(shape=(model.n_samples, model.n_features))
     if tuple(adata.shape) != (model.n_samples, model.n_features):

@@ -3,12 +3,11 @@
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
+from .announcing import compiling_is_told
 from .arguments import check_flag, check_integer, check_random_state
 from .components import Components
-from .estimators import BaseNMF
+from .estimators import BaseNMF, ConvergenceWarning, check_is_fitted
 from .first_batch import is_stream, open_stream
 from .locking import OneAtATime
 from .losses import loss_name
@@ -216,7 +215,7 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
         return loss
 
     def _fit(self, X, H):
-        with self._learning():
+        with self._learning(), compiling_is_told(bool(self.verbose)):
             self._forget()
             (self._fit_stream if is_stream(X) else self._fit_matrix)(X, H)
 

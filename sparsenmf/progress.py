@@ -1,14 +1,74 @@
 """A progress display for long runs; tqdm's where it is installed."""
 
+import contextlib
 import sys
 import time
 
 EVERY = 0.5  # seconds between lines of the plain display
 
 
+def tell(text):
+    """Print a line on stderr, above the bar if there is one."""
+    if Line.unfinished:
+        write("\n")
+        Line.unfinished = False
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None or sys.stderr is None:
+        write(f"{text}\n")
+        return
+    with contextlib.suppress(OSError):
+        tqdm.tqdm.write(text, file=sys.stderr)
+
+
+def write(text):
+    """Write on stderr where that is possible: what is shown there is not worth failing for."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+class Line:
+    """A line on stderr that is rewritten in place, at most every `EVERY` seconds."""
+
+    unfinished = False  # whether the last thing on stderr is such a line
+
+    def __init__(self, shown=0.0):
+        self._shown = shown
+
+    def is_due(self):
+        """Tell whether it is time to rewrite the line."""
+        return time.monotonic() - self._shown >= EVERY
+
+    def rewrite(self, text):
+        """Rewrite the line."""
+        self._shown, Line.unfinished = time.monotonic(), True
+        write(f"\r{text}")
+
+    def finish(self):
+        """Leave the line."""
+        if Line.unfinished:
+            write("\n")
+        Line.unfinished = False
+
+
+def counted(items, name, unit, size=lambda item: 1):
+    """Yield items, and show on stderr how many units there have been."""
+    line, n = Line(time.monotonic()), 0
+    try:
+        for item in items:
+            yield item
+            n += size(item)
+            if line.is_due():
+                line.rewrite(f"{name}: {n:,} {unit}")
+    finally:
+        line.rewrite(f"{name}: {n:,} {unit}")
+        line.finish()
+
+
 def open_progress(show, total, name="factorize", unit="it"):
     """Return a display with `update(n_iter, relative_error)` and `close()`."""
-    if not show:
+    if not show or sys.stderr is None:
         return Silent()
     try:
         from tqdm.auto import tqdm
@@ -20,7 +80,7 @@ def open_progress(show, total, name="factorize", unit="it"):
 class Silent:
     """No display."""
 
-    def update(self, n_iter, relative_error):
+    def update(self, n_iter, relative_error=None):
         """Show nothing."""
 
     def close(self):
@@ -33,9 +93,10 @@ class Bar(Silent):
     def __init__(self, bar):
         self._bar = bar
 
-    def update(self, n_iter, relative_error):
+    def update(self, n_iter, relative_error=None):
         """Move the bar."""
-        self._bar.set_postfix_str(f"relative error {relative_error:.5f}", refresh=False)
+        if relative_error is not None:
+            self._bar.set_postfix_str(f"relative error {relative_error:.5f}", refresh=False)
         self._bar.update(n_iter - self._bar.n)
 
     def close(self):
@@ -49,19 +110,20 @@ class Plain(Silent):
     """One line on stderr, rewritten in place."""
 
     def __init__(self, total, name="factorize"):
-        self._total, self._name, self._shown = total, name, 0.0
+        self._total, self._name, self._line, self._text = total, name, Line(), ""
 
-    def update(self, n_iter, relative_error):
-        """Rewrite the line, at most every `EVERY` seconds."""
-        if time.monotonic() - self._shown >= EVERY:
-            self._shown = time.monotonic()
-            line = f"\r{self._name}: {n_iter}/{self._total} relative error {relative_error:.5f}"
-            sys.stderr.write(line)
-            sys.stderr.flush()
+    def update(self, n_iter, relative_error=None):
+        """Rewrite the line, if it is time to."""
+        error = "" if relative_error is None else f" relative error {relative_error:.5f}"
+        self._text = f"{self._name}: {n_iter}/{self._total}{error}"
+        if self._line.is_due():
+            self._line.rewrite(self._text)
 
     def close(self):
-        """Leave the line."""
-        sys.stderr.write("\n")
+        """Leave the line as it is at the end."""
+        if self._text:
+            self._line.rewrite(self._text)
+        self._line.finish()
 
 
 class IterationState:

@@ -8,7 +8,9 @@ import re
 import sys
 from pathlib import Path
 
+from .arguments import check_flag
 from .files import MATRIX_SUFFIXES
+from .progress import counted
 
 TITLE_WIDTH = 100  # characters of a text that stand for its title
 
@@ -18,7 +20,7 @@ UNUSABLE = re.compile("[\0\ud800-\udfff]")
 LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
 
 
-def read_texts(paths, field=None, title_field=None):
+def read_texts(paths, field=None, title_field=None, *, progress=False):
     r"""Read texts from files.
 
     Parameters
@@ -32,6 +34,8 @@ def read_texts(paths, field=None, title_field=None):
         Name of the text's column, or in the JSON objects. Null is an empty text.
     title_field : str, optional
         Name of the title. Default: the beginning of the text; for a folder, its path.
+    progress : bool, default False
+        Show on stderr how many have been read.
 
     Returns
     -------
@@ -57,11 +61,13 @@ def read_texts(paths, field=None, title_field=None):
     if isinstance(paths, str) or not hasattr(paths, "__iter__"):
         paths = [paths]
     titles, texts = [], []
-    for path in paths:
-        for title, text in _documents(path, field, title_field):
-            text = UNUSABLE.sub("\ufffd", text)
-            titles.append(shorten(text if title is None else UNUSABLE.sub("\ufffd", title)))
-            texts.append(text)
+    documents = (pair for path in paths for pair in _documents(path, field, title_field))
+    if check_flag(progress, "progress"):
+        documents = counted(documents, "read", "texts")
+    for title, text in documents:
+        text = UNUSABLE.sub("\ufffd", text)
+        titles.append(shorten(text if title is None else UNUSABLE.sub("\ufffd", title)))
+        texts.append(text)
     return titles, texts
 
 

@@ -47,7 +47,7 @@ LAYERS = [
     },
     {"sources"},
     {"kernels"},
-    {"solvers", "initialization", "memory"},
+    {"solvers", "initialization", "memory", "announcing"},
     {
         *("components", "factorization", "finishing"),
         *("similarity", "survey", "toplists", "report"),

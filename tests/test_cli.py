@@ -283,7 +283,7 @@ def test_info_of_a_model(here):
 
 @pytest.mark.parametrize("folder", [Path("somewhere"), None])
 def test_warmup_prints_the_folder_or_says_that_there_is_none(folder, monkeypatch):
-    monkeypatch.setattr("sparsenmf._warmup.warmup", lambda: folder)
+    monkeypatch.setattr("sparsenmf._warmup.warmup", lambda progress: folder)
     result = run("warmup")
     if folder is None:
         assert result.exit_code == 1
@@ -361,9 +361,14 @@ def test_wrong_usage_is_exit_code_2(arguments, here):
 
 def test_outputs_that_cannot_be_written_are_found_before_the_work(here, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setattr("sparsenmf.texts.read_texts", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr(
+        "sparsenmf.texts.read_texts", lambda *_, **__: pytest.fail("the work began")
+    )
     for option, message in (
-        ("--document-table=d.parquet", "writing .parquet needs pyarrow: pip install pyarrow"),
+        (
+            "--document-table=d.parquet",
+            'writing .parquet needs pyarrow: pip install "sparsenmf[parquet]"',
+        ),
         ("--term-table=no/where.csv", "cannot save no/where.csv: there is no folder no"),
         ("--save=no/where", "cannot save no/where: there is no folder no"),
         ("--vocabulary-out=no/where", "cannot save no/where: there is no folder no"),

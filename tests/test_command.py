@@ -70,7 +70,7 @@ def test_missing_click_is_one_line():
     )
     assert process.returncode == 1
     assert process.stdout == ""
-    assert process.stderr == "The sparsenmf command needs click: pip install 'sparsenmf[cli]'\n"
+    assert process.stderr == 'The sparsenmf command needs click: pip install "sparsenmf[cli]"\n'
 
 
 def test_missing_module_of_another_name_is_not_called_click():

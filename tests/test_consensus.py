@@ -113,7 +113,7 @@ def test_what_it_needs_is_said_before_the_restarts():
     process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
     )
-    assert "consensus needs scikit-learn: pip install 'sparsenmf[sklearn]'" in process.stderr
+    assert 'consensus needs scikit-learn: pip install "sparsenmf[sklearn]"' in process.stderr
 
 
 def test_outliers_are_dropped_and_counted():

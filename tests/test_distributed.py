@@ -440,4 +440,4 @@ def import_without_dask():
 
 def test_missing_dask_is_named():
     out = finish_child(start_child(import_without_dask))
-    assert out.strip() == "sparsenmf.distributed needs Dask: pip install 'sparsenmf[dask]'"
+    assert out.strip() == 'sparsenmf.distributed needs Dask: pip install "sparsenmf[dask]"'

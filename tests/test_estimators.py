@@ -144,15 +144,16 @@ def test_in_a_column_transformer_with_frames():
     assert list(NMF(2, random_state=0).fit(frame).feature_names_in_) == list("abcde")
 
 
-def test_without_scikit_learn_the_error_says_what_to_install():
+@pytest.mark.parametrize("name", ["NMF", "MiniBatchNMF"])
+def test_without_scikit_learn_the_error_says_what_to_install(name):
     code = (
         "import sys\n"
         "sys.modules['sklearn'] = None\n"
         "import sparsenmf\n"
         "try:\n"
-        "    sparsenmf.NMF\n"
+        f"    sparsenmf.{name}\n"
         "except ImportError as error:\n"
-        "    assert \"pip install 'sparsenmf[sklearn]'\" in str(error), error\n"
+        "    assert 'pip install \"sparsenmf[sklearn]\"' in str(error), error\n"
         "else:\n"
         "    raise AssertionError\n"
     )

@@ -165,7 +165,7 @@ def test_missing_matrix_is_reported_as_such(suffix, tmp_path):
 def test_missing_anndata_is_named(tmp_path, monkeypatch):
     (tmp_path / "X.h5ad").touch()
     monkeypatch.setitem(sys.modules, "anndata", None)
-    with pytest.raises(ImportError, match="pip install anndata"):
+    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[h5ad\]"'):
         read_matrix(tmp_path / "X.h5ad")
 
 
@@ -324,7 +324,7 @@ def test_table_as_parquet(tmp_path):
 
 def test_missing_pyarrow_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match="pip install pyarrow"):
+    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[parquet\]"'):
         write_table(tmp_path / "table.parquet", TABLE)
     assert os.listdir(tmp_path) == []
 

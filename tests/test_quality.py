@@ -174,7 +174,7 @@ def test_agreement_on_two_planted_topics(monkeypatch):
     with pytest.raises(ValueError, match="all are None or NaN"):
         label_agreement(model, [None] * 80)
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
-    with pytest.raises(ImportError, match=r"pip install 'sparsenmf\[sklearn\]'"):
+    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[sklearn\]"'):
         label_agreement(model, labels)
 
 

@@ -116,9 +116,9 @@ def test_bad_arguments_are_refused(texts, options, error, message):
 
 def test_missing_scikit_learn_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.feature_extraction", None)
-    with pytest.raises(ImportError, match=r"pip install 'sparsenmf\[text\]'"):
+    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[text\]"'):
         find_topics(TEXTS, 1)
-    with pytest.raises(ImportError, match=r"pip install 'sparsenmf\[text\]'"):
+    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[text\]"'):
         weigh_counts(make_counts())
 
 

@@ -1,11 +1,13 @@
 """The group of subcommands: exit codes, errors as one line, and what may be written."""
 
+import os
 import sys
 
 import click
 
 from .. import __version__
 from ..outputs import check_outputs, file_key
+from ..progress import tell
 from .streams import neutral_streams, neutralize
 
 ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
@@ -50,6 +52,17 @@ def describe(error):
 def say(text):
     """Print on stdout as it is."""
     click.echo(text, file=sys.stdout)
+
+
+def tell_reading(progress, *paths):
+    """Say on stderr, if it is to be shown, what is read: before what takes long to import."""
+    if progress:
+        tell(neutralize(f"reading {', '.join(map(name_of, paths))}"))
+
+
+def name_of(path):
+    """Return the name of a file or a folder as it is shown."""
+    return "standard input" if path == "-" else os.path.basename(os.path.abspath(path))
 
 
 class Input(click.Path):

@@ -3,12 +3,11 @@
 import io
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
-from .command import INTERRUPTED, Command, Input, say
+from .command import INTERRUPTED, Command, Input, name_of, say, tell_reading
 from .options import (
     Frequency,
     NumberOr,
@@ -57,6 +56,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
       sparsenmf topics a.csv b.csv --field text --counts --loss kullback-leibler
       cat posts.jsonl | sparsenmf topics - --field body --format json
     """
+    tell_reading(options["progress"], *paths)
     from ..files import read_vocabulary, write_vocabulary
     from ..texts import read_texts
     from ..topics.finding import find_topics
@@ -66,7 +66,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
         stop_words = None
     elif stop_words != "english":
         stop_words = read_vocabulary(stop_words)
-    titles, texts = read_texts(paths, field, title_field)
+    titles, texts = read_texts(paths, field, title_field, progress=fit["progress"])
     found = find_topics(
         texts,
         titles=titles,
@@ -76,7 +76,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
     )
     if vocabulary_out is not None:
         write_vocabulary(vocabulary_out, found.terms)
-    sources = ", ".join("standard input" if path == "-" else Path(path).name for path in paths)
+    sources = ", ".join(map(name_of, paths))
     about = {"Weights": "tf-idf" if tfidf else "counts", "random_state": fit["random_state"]}
     finish(found.model, found.terms, titles, found.X, sources, about, **shown)
 
@@ -116,6 +116,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
       sparsenmf factorize cells.h5ad -k 30 --loss kullback-leibler --save model.npz
       sparsenmf factorize folder -k 30 --loss kullback-leibler --w-path W.npy --save model.npz
     """
+    tell_reading(options["progress"], matrix)
     from .. import _factorize
     from ..files import read_vocabulary
     from ..sources import is_store, open_matrix
@@ -156,8 +157,6 @@ SHOWN = (
 def split_options(options):
     """Return those of the fit, and those of what is done with its result."""
     fit = {name: value for name, value in options.items() if name not in SHOWN}
-    if fit["progress"] is None:
-        fit["progress"] = sys.stderr is not None and sys.stderr.isatty()
     return fit, {name: options[name] for name in SHOWN}
 
 

@@ -1,5 +1,7 @@
 """Options that subcommands share, named as the arguments of the Python interface."""
 
+import sys
+
 import click
 
 from ..files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
@@ -74,6 +76,19 @@ threads_option = click.option(
     "--threads", "n_threads", type=click.IntRange(min=1), help="Default: all cores there are."
 )
 
+
+def is_terminal(ctx, param, progress):
+    """Return whether to show progress: as was asked for, else if stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty() if progress is None else progress
+
+
+progress_option = click.option(
+    "--progress/--no-progress",
+    default=None,
+    callback=is_terminal,
+    help="Say what is done, on stderr. Default: if that is a terminal.",
+)
+
 vocabulary_option = click.option(
     "--vocabulary",
     type=Input(),
@@ -116,11 +131,7 @@ fit_options = together(
     click.option("--max-iter", type=click.IntRange(min=1), default=200, show_default=True),
     click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="In seconds."),
     threads_option,
-    click.option(
-        "--progress/--no-progress",
-        default=None,
-        help="Default: if stderr is a terminal.",
-    ),
+    progress_option,
 )
 
 result_options = together(

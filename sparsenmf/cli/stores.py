@@ -1,13 +1,10 @@
 """`sparsenmf store`, and what `sparsenmf info` says of a store."""
 
-import sys
-import time
-
 import click
 
-from .command import Command, Input, Output, say
-
-EVERY = 0.5  # seconds between lines of progress
+from ..progress import counted
+from .command import Command, Input, Output, say, tell_reading
+from .options import progress_option
 
 
 @click.command(cls=Command)
@@ -17,7 +14,8 @@ EVERY = 0.5  # seconds between lines of progress
 @click.option("--overwrite", is_flag=True, help="Replace the matrix that is there.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]),
               help="Default: as in MATRIX; float32 for integers.")  # fmt: skip
-def store(matrix, folder, append, overwrite, dtype):
+@progress_option
+def store(matrix, folder, append, overwrite, dtype, progress):
     """Write MATRIX into FOLDER, as files that need not fit into memory to be used.
 
     MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file, or
@@ -29,27 +27,16 @@ def store(matrix, folder, append, overwrite, dtype):
       sparsenmf store december.npz counts/ --append
       sparsenmf info counts/ --verify
     """
+    tell_reading(progress, matrix)
     from ..sources.chunks import read_chunks
     from ..sources.layout import absolute
     from ..sources.writer import write_csr
 
     blocks = read_chunks(matrix, absolute(folder))
-    if sys.stderr is not None and sys.stderr.isatty():
-        blocks = show_progress(blocks)
+    if progress:
+        blocks = counted(blocks, "store", "rows", lambda block: block.shape[0])
     written = write_csr(folder, blocks, append=append, overwrite=overwrite, dtype=dtype)
     click.echo(repr(written), err=True)
-
-
-def show_progress(blocks):
-    """Yield blocks, and say on stderr how many rows have passed."""
-    rows, shown = 0, 0.0
-    for block in blocks:
-        yield block
-        rows += block.shape[0]
-        if time.monotonic() - shown >= EVERY:
-            shown = time.monotonic()
-            click.echo(f"\rstore: {rows:,} rows", nl=False, err=True)
-    click.echo(f"\rstore: {rows:,} rows", err=True)
 
 
 def describe_store(folder, verify):

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import click
 
-from .command import Command, Input, say
-from .options import factor_option, terms_option, threads_option, vocabulary_option
+from ..progress import tell
+from .command import Command, Input, say, tell_reading
+from .options import (
+    factor_option,
+    progress_option,
+    terms_option,
+    threads_option,
+    vocabulary_option,
+)
 from .stores import describe_store
 
 
@@ -16,7 +23,8 @@ from .stores import describe_store
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="A row is done when a sweep moves it by less than this.")  # fmt: skip
 @threads_option
-def transform(model, matrix, output, tol, n_threads):
+@progress_option
+def transform(model, matrix, output, tol, n_threads, progress):
     """Write the W of the samples in MATRIX, with the components of a saved MODEL.
 
     The columns of MATRIX must be those of the fit, and weighed as they were.
@@ -26,12 +34,17 @@ def transform(model, matrix, output, tol, n_threads):
       sparsenmf transform model.npz new.npz --output W.npy
       sparsenmf transform model.npz new.mtx.gz --output W.parquet
     """
+    tell_reading(progress, model, matrix)
+    from ..announcing import compiling_is_told
     from ..factorization import Factorization
     from ..files import write_factor
     from ..sources import open_matrix
 
-    loaded = Factorization.load(model)
-    W = loaded.transform(open_matrix(matrix), tol=tol, n_threads=n_threads)
+    loaded, X = Factorization.load(model), open_matrix(matrix)
+    if progress:
+        tell(f"finding the weights of {X.shape[0]:,} samples")
+    with compiling_is_told(progress):
+        W = loaded.transform(X, tol=tol, n_threads=n_threads)
     write_factor(output, W)
     click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
 
@@ -43,7 +56,8 @@ def transform(model, matrix, output, tol, n_threads):
 @vocabulary_option
 @terms_option
 @click.option("--verify", is_flag=True, help="Compare the checksums of a store.")
-def info(file, n_components, vocabulary, n_terms, verify):
+@progress_option
+def info(file, n_components, vocabulary, n_terms, verify, progress):
     """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
 
     \b
@@ -52,6 +66,7 @@ def info(file, n_components, vocabulary, n_terms, verify):
       sparsenmf info model.npz --vocabulary terms.txt
       sparsenmf info counts/ --verify
     """
+    tell_reading(progress, file)
     from ..storage import is_archive
 
     if Path(file).is_dir():
@@ -89,7 +104,8 @@ def describe_matrix(file, n_components):
 
 
 @click.command(cls=Command)
-def warmup():
+@progress_option
+def warmup(progress):
     """Compile all kernels and store them, so that later processes start at once.
 
     For container images: takes a minute or two, and prints the folder (SPARSENMF_CACHE_DIR
@@ -100,9 +116,11 @@ def warmup():
       RUN SPARSENMF_CACHE_DIR=/opt/sparsenmf sparsenmf warmup
       ENV SPARSENMF_CACHE_DIR=/opt/sparsenmf
     """
+    if progress:
+        tell("compiling all kernels, once for this machine: a minute or two")
     from .. import _warmup
 
-    folder: Path | None = _warmup.warmup()
+    folder: Path | None = _warmup.warmup(progress=progress)
     if folder is None:
         raise click.ClickException(
             "the kernels are not stored: SPARSENMF_CACHE is 0, or no cache folder can be used"

@@ -4,7 +4,7 @@ try:
     import dask.array  # noqa: F401 - to say what is missing
     import distributed  # noqa: F401
 except ImportError as error:
-    raise ImportError("sparsenmf.distributed needs Dask: pip install 'sparsenmf[dask]'") from error
+    raise ImportError('sparsenmf.distributed needs Dask: pip install "sparsenmf[dask]"') from error
 
 from .fit import DistributedFactorization, factorize
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import clock
+from ..announcing import announced
 from ..arguments import check_choice, check_flag, check_integer
 from ..losses import check_loss
 from ..memory import estimate_memory
@@ -41,6 +42,7 @@ IMPORTED = 12 * 2**20
 KINDS: dict[str, Any] = {"blocks": Blocks, "entries": Entries, "stability": Halves}
 
 
+@announced
 def select_n_components(
     X: Any,
     candidates: Any,

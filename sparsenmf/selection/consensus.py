@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..announcing import announced
 from ..arguments import check_flag, check_integer, check_n_components, check_number
 from ..components import Components
 from ..factorization import Factorization
@@ -76,6 +77,7 @@ class Consensus:
         )
 
 
+@announced
 def consensus(
     X: Any,
     n_components: int,
@@ -235,6 +237,6 @@ def _import_kmeans():
         from sklearn.cluster import KMeans
     except ImportError as error:
         raise ImportError(
-            "consensus needs scikit-learn: pip install 'sparsenmf[sklearn]'"
+            'consensus needs scikit-learn: pip install "sparsenmf[sklearn]"'
         ) from error
     return KMeans

@@ -105,7 +105,7 @@ def _open_h5ad(file, suffix, stack):
     try:
         import h5py
     except ImportError as error:
-        raise ImportError("reading .h5ad needs h5py: pip install h5py") from error
+        raise ImportError('reading .h5ad needs h5py: pip install "sparsenmf[h5ad]"') from error
 
     X = stack.enter_context(h5py.File(file.name, "r"))["X"]
     if isinstance(X, h5py.Dataset):

@@ -44,7 +44,7 @@ def show_topics(
 
 
 def to_pyldavis(model: Factorization, vocabulary: Any, X: Any = None) -> dict[str, Any]:
-    """Return the arguments of ``pyLDAvis.prepare``.
+    """Return the arguments of ``pyLDAvis.prepare`` (extra `pyldavis`).
 
     Parameters
     ----------

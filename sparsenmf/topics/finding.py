@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from .._factorize import factorize
-from ..arguments import check_choice, check_integer
+from ..arguments import check_choice, check_flag, check_integer
 from ..factorization import Factorization
 from ..names import by_position, check_names
+from ..progress import tell
 from ..texts import shorten
 from ..validation import check_matrix
 from .bridges import show_topics, to_pyldavis
@@ -203,6 +204,8 @@ def find_topics(
     [['cat'], ['stocks']]
     """
     texts = _check_texts(texts)
+    if check_flag(factorize_options.get("progress", False), "progress"):
+        tell(f"weighing the words of {len(texts):,} texts")
     X, vectorizer = weigh_texts(
         texts, weighting, min_df, max_df, stop_words, ngrams, max_terms, token_pattern
     )
@@ -296,6 +299,6 @@ def _import_sklearn():
         from sklearn.feature_extraction import text
     except ImportError as error:
         raise ImportError(
-            "topics of texts need scikit-learn: pip install 'sparsenmf[text]'"
+            'topics of texts need scikit-learn: pip install "sparsenmf[text]"'
         ) from error
     return text

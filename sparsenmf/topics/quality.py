@@ -188,7 +188,7 @@ def label_agreement(model: Factorization, labels: Any) -> LabelAgreement:
         from sklearn.metrics import normalized_mutual_info_score
     except ImportError as error:
         raise ImportError(
-            "label_agreement needs scikit-learn: pip install 'sparsenmf[sklearn]'"
+            'label_agreement needs scikit-learn: pip install "sparsenmf[sklearn]"'
         ) from error
     labels = check_labels(labels, model.n_samples, "labels")
     codes, names = encode(labels)
