@@ -120,7 +120,7 @@ def update_a_block_with_a_slow_compiler():
     Ht = pad_factor(rng.random((40, 4)), float)
     rows = tasks.cut_block(X, float, 4)
     W = tasks.draw_block(np.random.SeedSequence(0), 60, 4, X.mean(), float)
-    given = tasks.hold(Ht, Ht.T @ Ht, tuple(make_penalty(0, 0, 4)), 1)
+    given = tasks.hold(Ht, Ht.T @ Ht, tuple(make_penalty(0, 0, 4)), 1, 4)
     first, second = (tasks.sum_block(rows, tasks.update_block(rows, W, given), 40) for _ in "12")
     assert 2 * SLOW <= first.compiling < 3 * SLOW  # two kernels, each compiled or loaded once
     assert second.compiling == 0
