@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, clock
-from ._result import conclude
+from . import clock
+from ._result import conclude, made_with
 from .announcing import announced
 from .arguments import (
     check_alphas,
@@ -287,6 +287,7 @@ default "frobenius"
         None if time_limit is None else check_number(time_limit, "time_limit", open_below=True),
         started,
     )
+    rng = check_random_state(random_state)
     options = {
         "solver": solver,
         "loss": loss_name(beta),
@@ -298,10 +299,9 @@ default "frobenius"
         "max_iter": stopping.max_iter,
         "max_sweeps": check_sweeps(max_sweeps),
         "extrapolate": check_flag(extrapolate, "extrapolate"),
-        "sparsenmf": __version__,
+        **made_with(random_state, rng),
         **({} if entries.absent else {"missing": missing}),
     }
-    rng = check_random_state(random_state)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, not {callback!r}")
     checkpoint = check_checkpoint(checkpoint, checkpoint_every, resume)

@@ -2,9 +2,17 @@
 
 import numpy as np
 
+from . import __version__
 from .factorization import Factorization
 from .normalized import CHUNK, column_totals, total_chunks
 from .solvers.scale import order_components, reusable, take_components
+
+
+def made_with(random_state, rng):
+    """Return the seed, where it is a number and not a generator's state, and the version."""
+    if random_state is rng:
+        return {"sparsenmf": __version__}
+    return {"random_state": rng.bit_generator.seed_seq.entropy, "sparsenmf": __version__}
 
 
 def conclude(run, stopping, stop_reason, weights, options, constrained, finish, W_path):

@@ -3,6 +3,7 @@
 import math
 import numbers
 import os
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +103,13 @@ def check_random_state(random_state):
     if isinstance(random_state, np.random.Generator | np.random.RandomState):
         return random_state
     if random_state is None:
-        return np.random.default_rng()
+        random_state = draw_seed()
     return np.random.default_rng(check_integer(random_state, "random_state", least=0))
+
+
+def draw_seed():
+    """Return a random seed that any reader of JSON can represent: it has 53 bits."""
+    return secrets.randbits(53)
 
 
 def check_vector(values, name, size):

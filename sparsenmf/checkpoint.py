@@ -91,6 +91,8 @@ class Checkpoint:
             self._run.restore(record, arrays)
         except DAMAGE as error:
             raise ValueError(f"{self.path} is not a whole checkpoint: {error}") from error
+        if "random_state" in record["options"]:  # without one, this call has drawn another seed
+            options["random_state"] = record["options"]["random_state"]
         history = [(float(value), float(seconds)) for value, seconds in arrays["history"]]
         self._stopping.resume(history)
 

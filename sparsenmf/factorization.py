@@ -11,7 +11,7 @@ from .interchange import to_anndata, to_frame
 from .normalized import CHUNK, Normalized, normalize
 from .outputs import check_outputs
 from .stopping import REASONS
-from .storage import is_sound, read_archive, write_archive
+from .storage import check_factorization, read_archive, write_archive
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives", "sample_norms")
@@ -107,6 +107,11 @@ class Factorization(Components):
             f"  {self.n_iter} iterations in {self.time_history[-1]:.2f} s, then stopped: "
             f"{REASONS.get(self.stop_reason, self.stop_reason)}{self._spread()}"
         )
+
+    def _repr_html_(self):
+        from .report.notebook import show_model
+
+        return show_model(self)
 
     def _spread(self):
         if self.restart_objectives is None:
@@ -220,19 +225,23 @@ class Factorization(Components):
         vocabulary: Any,
         documents: Any = None,
         *,
+        titles: Any = None,
         title: str = "Topics",
         n_terms: int = 10,
         n_documents: int = 3,
         n_characters: int = 240,
         details: dict[str, Any] | None = None,
         X: Any = None,
+        vectorizer: Any = None,
+        script: str | None = None,
     ) -> None:
         """Write a page about the topics that any browser shows: one HTML file, nothing else.
 
-        Terms and typical documents of each topic to search, filter and sort, a map of the
-        topics (`sparsenmf.similarity.topic_layout`), convergence, options, and the call that
-        fits the model again. It loads nothing, works without JavaScript too, on a phone and
-        in print; whatever is in the texts is shown as text.
+        Two sentences on what was found, a map of the topics
+        (`sparsenmf.similarity.topic_layout`), terms and typical documents of each topic to
+        search, filter and sort, the script that fits the model again, convergence and options.
+        It loads nothing, works without JavaScript too, on a phone and in print; whatever is in
+        the texts is shown as text.
 
         Parameters
         ----------
@@ -241,7 +250,9 @@ class Factorization(Components):
         vocabulary : sequence of n_features str, or dict of term -> column
             As in `top_terms`; 80 characters of each are shown.
         documents : sequence of n_samples str, optional
-            Texts or titles. Default: their numbers, from 1.
+            Their texts. Default: their numbers, from 1.
+        titles : sequence of n_samples str, optional
+            Shown above the texts, or without them.
         title : str, default "Topics"
             Of the page.
         n_terms : int, default 10
@@ -253,10 +264,14 @@ class Factorization(Components):
             Of a document that are shown. By default the page has about 4 KB for each topic,
             however many documents there are.
         details : dict of str -> value, optional
-            More for the overview, such as ``{"Nonzeros": X.nnz, "random_state": 0}``; a
-            random_state is also put into the call.
+            More for the numbers of the fit, such as ``{"Nonzeros": X.nnz}``.
         X : matrix of shape (n_samples, n_features), optional
-            What the model was fitted to, to find typical documents by.
+            What the model was fitted to, to find typical documents by; for the
+            Kullback-Leibler loss also to measure how much the topics explain.
+        vectorizer : sklearn.feature_extraction.text.TfidfVectorizer or another, optional
+            What made X from texts: then the script begins with the texts.
+        script : str, optional
+            What fits the model again, shown as it is. Default: made from the options.
 
         Raises
         ------
@@ -267,8 +282,11 @@ class Factorization(Components):
         """
         from .report import write_report
 
-        sizes = n_terms, n_documents, n_characters
-        write_report(self, path, vocabulary, documents, title, *sizes, details, X)
+        write_report(
+            self, path, vocabulary, documents, titles=titles, title=title, n_terms=n_terms,
+            n_documents=n_documents, n_characters=n_characters, details=details, X=X,
+            vectorizer=vectorizer, script=script,
+        )  # fmt: skip
 
     def save(self, path: Any) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
@@ -317,33 +335,6 @@ class Factorization(Components):
     @classmethod
     def _restore(cls, record, arrays):
         loaded = cls(**arrays, **record)
-        loaded._check_shapes()
+        check_factorization(loaded)
+        loaded._check_options()
         return loaded
-
-    def _check_shapes(self):
-        history, times = self.objective_history, self.time_history
-        weight, others = self.feature_weight, self.restart_objectives
-        norms = self.sample_norms
-        if (
-            self.W.ndim != 2
-            or 0 in (*self.W.shape, *self.H.shape)
-            or self.H.ndim != 2
-            or self.W.shape[1] != self.H.shape[0]
-            or self.W.dtype != self.H.dtype
-            or self.W.dtype not in (np.float32, np.float64)
-            or history.ndim != 1
-            or not history.size
-            or history.shape != times.shape
-            or not history.dtype == times.dtype == np.float64
-            or not (weight is None or (weight.shape, weight.dtype) == ((self.n_features,), float))
-            or not (others is None or (others.ndim, others.dtype) == (1, float))
-            or not (norms is None or (norms.shape, norms.dtype) == ((len(self.W), 2), self.W.dtype))
-        ):
-            raise ValueError("its arrays do not belong together")
-        if not all(map(is_sound, (self.W, self.H, *(x for x in (weight, norms) if x is not None)))):
-            raise ValueError("its factors or weights are not finite and non-negative numbers")
-        if not all(type(x) in (int, float) for x in (self.optimality, self.x_norm, self.error)):
-            raise ValueError("its optimality, x_norm or error is not a number")
-        if not isinstance(self.stop_reason, str):
-            raise ValueError("its stop_reason is not a text")
-        self._check_options()

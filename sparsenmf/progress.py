@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import time
+import warnings
 
 EVERY = 0.5  # seconds between lines of the plain display
 
@@ -71,7 +72,10 @@ def open_progress(show, total, name="factorize", unit="it"):
     if not show or sys.stderr is None:
         return Silent()
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            # A notebook without ipywidgets has the bar of a terminal, which needs no remark.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            from tqdm.auto import tqdm
     except ImportError:
         return Plain(total, name)
     return Bar(tqdm(total=total, desc=name, unit=unit))
@@ -102,6 +106,9 @@ class Bar(Silent):
     def close(self):
         """End the bar; the iterations done are all that were needed."""
         self._bar.total = self._bar.n
+        if hasattr(self._bar, "container"):  # a notebook's bar, whose length is set when it is made
+            _, bar, _ = self._bar.container.children
+            bar.max = max(self._bar.n, 1)
         self._bar.refresh()
         self._bar.close()
 

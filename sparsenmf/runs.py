@@ -4,12 +4,13 @@ Each run has a seed of its own, spawned from the user's, so that no result depen
 many runs there are beside it, or on their order.
 """
 
+import numbers
 from dataclasses import replace
 
 import numpy as np
 
 from . import clock
-from .arguments import check_flag, check_number, check_random_state
+from .arguments import check_flag, check_number, check_random_state, draw_seed
 from .progress import open_progress
 
 
@@ -116,7 +117,12 @@ def keep_best(fit, arguments):
     for name in ("W_path", "checkpoint"):
         if arguments[name] is not None:
             raise ValueError(f"{name} is for one run, not for n_restarts={n_restarts}")
-    seeds, limit = Seeds(arguments.pop("random_state")), arguments.pop("time_limit")
+    random_state, limit = arguments.pop("random_state"), arguments.pop("time_limit")
+    if random_state is None:
+        random_state = draw_seed()
+    seeds, made_with = Seeds(random_state), {"n_restarts": n_restarts}
+    if isinstance(random_state, numbers.Integral):
+        made_with["random_state"] = int(random_state)
     options = {"time_limit": limit, "progress": arguments.pop("progress")}
     runs, best = Runs("restarts", n_restarts, **options), None
     objectives: list[float] = []
@@ -142,5 +148,8 @@ def keep_best(fit, arguments):
     assert best is not None  # no run without a model gets here
     reason = runs.stop_reason if len(objectives) < n_restarts else None
     return replace(
-        best, stop_reason=reason or best.stop_reason, restart_objectives=np.array(objectives)
+        best,
+        options={**best.options, **made_with},
+        stop_reason=reason or best.stop_reason,
+        restart_objectives=np.array(objectives),
     )

@@ -242,6 +242,36 @@ def is_sound(array):
     return array.dtype.kind == "f" and (not array.size or 0 <= array.min() <= array.max() < np.inf)
 
 
+def check_factorization(model):
+    """Raise ValueError unless the arrays and numbers that a file had make a factorization."""
+    history, times = model.objective_history, model.time_history
+    weight, others = model.feature_weight, model.restart_objectives
+    norms = model.sample_norms
+    if (
+        model.W.ndim != 2
+        or 0 in (*model.W.shape, *model.H.shape)
+        or model.H.ndim != 2
+        or model.W.shape[1] != model.H.shape[0]
+        or model.W.dtype != model.H.dtype
+        or model.W.dtype not in (np.float32, np.float64)
+        or history.ndim != 1
+        or not history.size
+        or history.shape != times.shape
+        or not history.dtype == times.dtype == np.float64
+        or not (weight is None or (weight.shape, weight.dtype) == ((model.n_features,), float))
+        or not (others is None or (others.ndim, others.dtype) == (1, float))
+        or not (norms is None or (norms.shape, norms.dtype) == ((len(model.W), 2), model.W.dtype))
+    ):
+        raise ValueError("its arrays do not belong together")
+    arrays = (model.W, model.H, *(x for x in (weight, norms) if x is not None))
+    if not all(map(is_sound, arrays)):
+        raise ValueError("its factors or weights are not finite and non-negative numbers")
+    if not all(type(x) in (int, float) for x in (model.optimality, model.x_norm, model.error)):
+        raise ValueError("its optimality, x_norm or error is not a number")
+    if not isinstance(model.stop_reason, str):
+        raise ValueError("its stop_reason is not a text")
+
+
 def check_members(archive, methods=(zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):
     """Raise ValueError if members are larger than they can be in this file, or packed otherwise."""
     size = os.fstat(archive.fp.fileno()).st_size

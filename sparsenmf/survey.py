@@ -45,7 +45,7 @@ def survey(model, n_documents, X=None):
     TypeError, ValueError
         If X has another shape than the model, or cannot be its X.
     """
-    X = _check(X, model)
+    X = check_survey_matrix(X, model)
     k = model.n_components
     weights = row_totals(model.H)
     totals, counts = np.zeros(k), np.zeros(k, np.int64)
@@ -83,7 +83,14 @@ def survey(model, n_documents, X=None):
     )
 
 
-def _check(X, model):
+def check_survey_matrix(X, model):
+    """Return the X of a model as rows can be taken from it, or None for None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X has another shape than the model, or cannot be its X.
+    """
     if X is None:
         return None
     if not is_store(X):

@@ -64,8 +64,13 @@ class _Reader(HTMLParser):
 
 def parse(path):
     """Return a page as an `Element`; each element must be closed where it belongs."""
+    return parse_text(path.read_bytes().decode())
+
+
+def parse_text(text):
+    """Return HTML as an `Element`."""
     reader = _Reader()
-    reader.feed(path.read_bytes().decode())
+    reader.feed(text)
     reader.close()
     assert [element.tag for element in reader.open] == ["#document"]
     return reader.open[0]

@@ -26,8 +26,8 @@ ALLOWED = {
     "#document", "html", "head", "meta", "title", "style", "body", "a", "header", "h1", "h2",
     "h3", "p", "nav", "main", "section", "dl", "div", "dt", "dd", "figure", "figcaption",
     "svg", "circle", "text", "rect", "line", "polyline", "ol", "ul", "li", "span", "bdi",
-    "form", "label", "input", "select", "option", "button", "article", "table", "caption",
-    "tbody", "tr", "th", "td", "pre", "code", "script",
+    "form", "label", "input", "select", "option", "button", "article", "table", "tbody",
+    "tr", "th", "td", "pre", "code", "script", "details", "summary",
 }  # fmt: skip
 
 
@@ -136,27 +136,6 @@ def test_overview_and_parameters_say_how_it_came_about(model, tmp_path):
     assert "numba" in page.by_id("parameters").text
 
 
-def test_the_call_makes_the_same_model(tmp_path):
-    options = {"loss": "kullback-leibler", "alpha_W": 0.1, "l1_ratio": 0.5, "tol": 1e-3}
-    model = factorize(make_counts(), 3, random_state=7, **options)
-    code = write(model, tmp_path, TERMS, details={"random_state": 7}).one("code").text
-    names = {"X": make_counts()}
-    exec(compile(code, "page", "exec"), names)
-    np.testing.assert_array_equal(names["model"].W, model.W)
-    np.testing.assert_array_equal(names["model"].H, model.H)
-    assert names["model"].options == model.options
-
-
-def test_the_call_says_what_it_does_not_know(model, tmp_path):
-    code = write(model, tmp_path, TERMS).one("code").text
-    assert "random_state=...,  # a model does not keep its seed" in code
-    custom = factorize(make_counts(), 3, W=model.W, H=model.H, feature_weight=np.arange(20.0))
-    code = write(custom, tmp_path, TERMS).one("code").text
-    ast.parse(code)
-    assert "W=W, H=H," in code
-    assert "feature_weight=" in code
-
-
 def test_history_is_drawn(model, tmp_path):
     chart = write(model, tmp_path, TERMS).by_id("convergence").one("svg")
     points = [p.split(",") for p in chart.one("polyline").attributes["points"].split()]
@@ -262,6 +241,9 @@ def check_hostile(texts, folder):
     values = [cell.text for cell in page.by_id("parameters").all("td")]
     assert values == [shown(text, 300) for text in texts]
     assert [cell.text for cell in page.by_id("overview").all("dd")][-n:] == values
+    page = write(model, folder, texts, texts, titles=[f"title {text}" for text in texts])
+    for r, article in enumerate(topics_of(page)):
+        assert texts_of(article, "span", "title") == [shown(f"title {texts[r]}", 240)]
 
 
 def test_hostile_texts_stay_text(tmp_path):
@@ -279,8 +261,9 @@ def test_any_texts_stay_text(tmp_path_factory, texts):
 
 def test_hostile_names_of_options(tmp_path):
     names = {text: "value" for text in HOSTILE}
-    model = make_model(ONE, ONE, options={**names, "tol": "</code><b>\n", "sparsenmf": "<i>"})
-    page = write(model, tmp_path, ["a"], details={**names, "random_state": "'<\n"})
+    given = {"tol": "</code><b>\n", "random_state": "'<\n", "sparsenmf": "<i>"}
+    model = make_model(ONE, ONE, options={**names, **given})
+    page = write(model, tmp_path, ["a"], details=names)
     assert {element.tag for element in page} <= ALLOWED
     names = [cell.text for cell in page.by_id("parameters").all("th")]
     assert names[: len(HOSTILE)] == [shown(text, 300) for text in HOSTILE]
@@ -347,6 +330,9 @@ def test_sizes_are_bounded(tmp_path):
         ((TERMS,), {"n_characters": 2.5}, TypeError, "n_characters must be an integer"),
         ((TERMS,), {"n_characters": 9}, ValueError, "n_characters must be at least 10"),
         ((TERMS,), {"details": "seed 0"}, TypeError, "details must be a dict"),
+        ((TERMS,), {"titles": ["a", "b"]}, ValueError, "titles has 2 names, but W has 80 rows"),
+        ((TERMS,), {"script": 3}, TypeError, "script must be a string, not 3"),
+        ((TERMS,), {"vectorizer": "tfidf"}, TypeError, "vectorizer must be one of scikit-learn"),
     ],
 )
 def test_bad_arguments_are_named(model, tmp_path, arguments, options, error, message):
@@ -453,15 +439,43 @@ def test_topics_of_texts_have_a_page(tmp_path):
     pytest.importorskip("sklearn")
     from sparsenmf import find_topics
 
-    texts = make_texts()
-    topics = find_topics(texts, 2, random_state=0, titles=[f"number {i}" for i in range(80)])
+    texts, titles = make_texts(), [f"number {i}" for i in range(80)]
+    topics = find_topics(texts, 2, random_state=0, titles=titles)
     topics.report(tmp_path / "page.html", title="Sea and kitchen", n_documents=1)
     page = parse(tmp_path / "page.html")
     assert page.one("h1").text == "Sea and kitchen"
-    assert all(text.startswith("number ") for text in texts_of(page, "span", "text"))
-    topics.report(tmp_path / "page.html", texts)
-    shown_texts = set(texts_of(parse(tmp_path / "page.html"), "span", "text"))
-    assert shown_texts <= {shown(text, 240) for text in texts}
+    for article in topics_of(page):  # both, of the same document
+        (title,), (text,) = (texts_of(article, "span", kind) for kind in ("title", "text"))
+        assert texts[titles.index(title)] == text
+    topics.report(tmp_path / "page.html", [f"another {i}" for i in range(80)])
+    page = parse(tmp_path / "page.html")
+    assert all(text.startswith("another ") for text in texts_of(page, "span", "text"))
+    assert all(title.startswith("number ") for title in texts_of(page, "span", "title"))
+
+
+def test_a_title_that_begins_the_text_is_not_shown_twice(tmp_path):
+    pytest.importorskip("sklearn")
+    from sparsenmf import find_topics
+
+    texts = [f"{text} and {'more ' * 30}of it" for text in make_texts()]
+    find_topics(texts, 2, random_state=0).report(tmp_path / "page.html")
+    page = parse(tmp_path / "page.html")
+    assert texts_of(page, "span", "title") == []
+    assert set(texts_of(page, "span", "text")) <= {shown(text, 240) for text in texts}
+
+
+def test_titles_without_texts_and_texts_without_titles(model, tmp_path):
+    titles = [None if i % 2 else f"title {i}" for i in range(80)]
+    texts = [None if i % 3 else f"text {i}" for i in range(80)]
+    page = write(model, tmp_path, TERMS, texts, titles=titles, n_documents=20)
+    for article in topics_of(page):
+        for item in article.one("ul", "documents").all("li"):
+            row = int(re.match(r"(?:document )?(\d+)", item.one("span", "value").text)[1]) - 1
+            if item.one("span", "value").text.endswith("%") and "·" in item.text:
+                assert texts_of(item, "span", "title") == [titles[row]] * (titles[row] is not None)
+                assert texts_of(item, "span", "text") == [texts[row]] * (texts[row] is not None)
+            else:  # nothing is known of it but its number
+                assert re.fullmatch(r"document \d+", item.one("span", "text").text)
 
 
 def test_a_store_and_a_mapped_W(tmp_path):

@@ -199,7 +199,7 @@ def test_the_keyboard_is_enough(page):
         assert element.value_of_css_property("outline-style") == "solid"
         tags.append(element.get_attribute("href") or element.tag_name)
     assert tags[0].endswith("#topics")
-    assert [tag.split("#")[1] for tag in tags[7:11]] == [f"topic-{r}" for r in (1, 2, 3, 4)]
+    assert [tag.split("#")[1] for tag in tags[6:10]] == [f"topic-{r}" for r in (1, 2, 3, 4)]
 
 
 def test_links_bring_back_what_is_filtered_out(page):
@@ -278,6 +278,52 @@ def test_no_screen_scrolls_sideways(browser, tmp_path, width, hostile):
         ".map(e => e.outerHTML.slice(0, 200))"
     )
     assert page.execute_script(script) == []
+
+
+def test_a_phone_has_the_whole_list_of_topics(browser, tmp_path):
+    model, _, _ = make_model()
+    model.W, model.H = np.eye(60), np.eye(60) + 0.1
+    page = show(browser, tmp_path, model, [f"a term of many words, {j}" for j in range(60)])
+    screen = {"width": 375, "height": 812, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    page.refresh()
+    script = (
+        "const cut = (e) => e.scrollHeight > e.clientHeight + 1"
+        " || e.scrollWidth > e.clientWidth + 1;"
+        "return [...document.querySelectorAll('.index, .index a, .index .name')]"
+        ".filter((e) => getComputedStyle(e).display !== 'inline').filter(cut).length"
+    )
+    assert page.execute_script(script) == 0
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 375
+    names = [name.text for name in find(page, ".index .name")]
+    assert len(names) == 60
+    assert all(name.count("a term of many words") == 3 for name in names)
+
+
+def test_jargon_is_folded_away_until_one_asks_or_prints(page):
+    def is_seen(selector):
+        script = "return document.querySelector(arguments[0]).checkVisibility()"
+        return page.execute_script(script, selector)
+
+    jargon = ("#overview dd", "#convergence svg", "#parameters td")
+    assert not any(map(is_seen, jargon))
+    assert is_seen("#again code")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert all(map(is_seen, jargon))
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    find(page, "summary")[0].click()
+    assert all(map(is_seen, jargon))
+
+
+def test_titles_and_texts_are_searched(browser, tmp_path):
+    model, terms, documents = make_model()
+    titles = [f"title {i}" for i in range(len(documents))]
+    page = show(browser, tmp_path, model, terms, documents, titles=titles, n_documents=1)
+    for words, expected in (("title 20", [3]), ("of topic 2", [2]), ("title", [1, 2, 3, 4])):
+        find(page, "#search")[0].clear()
+        find(page, "#search")[0].send_keys(words)
+        assert numbers(page) == expected
+    assert find(page, ".documents .title")[0].is_displayed()
 
 
 def test_links_find_their_topic_among_many(browser, tmp_path):

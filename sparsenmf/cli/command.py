@@ -1,9 +1,11 @@
 """The group of subcommands: exit codes, errors as one line, and what may be written."""
 
 import os
+import shlex
 import sys
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__
 from ..outputs import check_outputs, file_key
@@ -16,6 +18,14 @@ ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueErro
 STREAMS = {2: "the standard error", 1: "the standard output"}
 
 INTERRUPTED = 130  # as shells have it
+
+ALWAYS = {"n_topics", "n_components", "random_state"}
+"""Options that the command of a report names, given or not: what the result hangs on."""
+
+NO_MATTER = {"n_threads", "progress", "checkpoint", "resume"}
+"""Options that change nothing about the result."""
+
+WIDTH = 80  # of a command on one line
 
 
 class Group(click.Group):
@@ -100,6 +110,33 @@ class Command(click.Command):
                 paths = [0 if value == "-" else value for value in values if value not in words]
                 found += [(name, path) for path in paths]
         return found
+
+
+def same_command(ctx):
+    """Return the command that does the same again, as a shell takes it.
+
+    The options that were given, and those of `ALWAYS`; without those of `NO_MATTER`.
+    """
+    lines = [["sparsenmf", ctx.info_name]]
+    for param in ctx.command.params:
+        value = ctx.params[param.name]
+        given = ctx.get_parameter_source(param.name) is not ParameterSource.DEFAULT
+        if isinstance(param, click.Argument):
+            lines[0] += map(_beside_options, value if param.nargs == -1 else [value])
+        elif param.name in NO_MATTER or not (given or param.name in ALWAYS):
+            continue
+        elif param.is_flag:
+            lines.append([(param.opts if value else param.secondary_opts)[0]])
+        else:
+            values = value if param.nargs > 1 else [value]
+            lines.append([max(param.opts, key=len), *map(str, values)])
+    shown = [shlex.join(words) for words in lines]
+    return " ".join(shown) if sum(map(len, shown)) < WIDTH else " \\\n  ".join(shown)
+
+
+def _beside_options(path):
+    """Return a path that is not read as an option."""
+    return f"./{path}" if path.startswith("-") and path != "-" else path
 
 
 def printed_to():

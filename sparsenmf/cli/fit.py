@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .command import INTERRUPTED, Command, Input, name_of, say, tell_reading
+from .command import INTERRUPTED, Command, Input, name_of, same_command, say, tell_reading
 from .options import (
     Frequency,
     NumberOr,
@@ -77,8 +77,8 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
     if vocabulary_out is not None:
         write_vocabulary(vocabulary_out, found.terms)
     sources = ", ".join(map(name_of, paths))
-    about = {"Weights": "tf-idf" if tfidf else "counts", "random_state": fit["random_state"]}
-    finish(found.model, found.terms, titles, found.X, sources, about, **shown)
+    about = {"Weights": "tf-idf" if tfidf else "counts"}
+    finish(found.model, found.terms, titles, texts, found.X, sources, about, **shown)
 
 
 @click.command(cls=Command)
@@ -135,10 +135,10 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
     model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
-    about = {"Nonzeros": X.nnz, "random_state": fit["random_state"]}
+    about = {"Nonzeros": X.nnz}
     if tfidf:
         about["Weights"] = "tf-idf"
-    finish(model, terms, None, None, Path(matrix).name, about, **shown)
+    finish(model, terms, None, None, None, Path(matrix).name, about, **shown)
 
 
 SHOWN = (
@@ -164,6 +164,7 @@ def finish(
     model,
     terms,
     titles,
+    texts,
     X,
     source,
     about,
@@ -185,7 +186,16 @@ def finish(
     if save is not None:
         model.save(save)
     if report is not None:
-        model.report(report, terms, titles, title=f"Topics of {source}", details=about, X=X)
+        model.report(
+            report,
+            terms,
+            texts,
+            titles=titles,
+            title=f"Topics of {source}",
+            details=about,
+            X=X,
+            script=same_command(click.get_current_context()),
+        )
     if document_table is not None:
         write_table(document_table, tables.document_table(model, titles, all_topics))
     if term_table is not None:

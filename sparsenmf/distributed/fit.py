@@ -9,8 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from distributed import Client, get_client
 
-from .. import __version__, clock
+from .. import clock
 from .._factorize import factorize as factorize_here
+from .._result import made_with
 from ..arguments import (
     check_alphas,
     check_flag,
@@ -157,6 +158,7 @@ def factorize(
         None if time_limit is None else check_number(time_limit, "time_limit", open_below=True),
         started,
     )
+    rng = check_random_state(random_state)
     options = {
         "solver": "cd",
         "loss": "frobenius",
@@ -168,7 +170,7 @@ def factorize(
         "max_iter": stopping.max_iter,
         "max_sweeps": check_sweeps(max_sweeps),
         "extrapolate": check_flag(extrapolate, "extrapolate"),
-        "sparsenmf": __version__,
+        **made_with(random_state, rng),
     }
     if block_nnz is not None:
         block_nnz = check_integer(block_nnz, "block_nnz", least=1)
@@ -176,7 +178,6 @@ def factorize(
         raise TypeError(f"scratch must be a path, not {scratch!r}")
     n_components = check_integer(n_components, "n_components", least=1)
     n_threads = resolve_threads(check_threads(n_threads))
-    rng = check_random_state(random_state)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, not {callback!r}")
     progress = check_flag(progress, "progress")

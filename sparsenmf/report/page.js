@@ -28,7 +28,7 @@
       share: Number(element.dataset.share),
       documents: Number(element.dataset.documents),
       terms: new Set(terms),
-      words: [...terms, ...texts(element, ".text")].join("\n").toLowerCase(),
+      words: [...terms, ...texts(element, ".title, .text")].join("\n").toLowerCase(),
     };
   });
 

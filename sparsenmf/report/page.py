@@ -15,20 +15,20 @@ from ..names import check_names, check_vocabulary
 from ..outputs import check_outputs
 from ..similarity import topic_layout, topic_similarity
 from ..storage import open_whole
-from ..survey import survey
+from ..survey import check_survey_matrix, survey
 from ..toplists import heaviest
 from .figures import draw_history, draw_map
 from .parts import (
     Topic,
-    code_of,
     facts_of,
     lay_out_facts,
     lay_out_index,
     lay_out_options,
     lay_out_topics,
-    lead_of,
 )
-from .safe import TERM_WIDTH, TITLE_WIDTH, show
+from .safe import TERM_WIDTH, TITLE_WIDTH, show, show_lines
+from .script import script_of_model
+from .summary import summarize
 
 N_SIMILAR = 3  # topics that each topic is compared with
 MANY = 100  # topics from which on the browser lays out only those that are in sight
@@ -36,38 +36,67 @@ LEAST_SIMILAR = 0.1  # cosine below which they are not
 
 
 def write_report(
-    model, path, vocabulary, documents, title, n_terms, n_documents, n_characters, details, X=None
+    model,
+    path,
+    vocabulary,
+    documents,
+    *,
+    titles,
+    title,
+    n_terms,
+    n_documents,
+    n_characters,
+    details,
+    X,
+    vectorizer,
+    script,
 ):
     """Write the page of a `Factorization`; see `Factorization.report`."""
     path = check_path(path, "path")
     check_outputs([("path", path)], [("W", model.W), ("H", model.H)])
     vocabulary = check_vocabulary(vocabulary, model.n_features)
-    if documents is not None:
-        documents = check_names(documents, model.n_samples, "documents")
+    names = {"documents": documents, "titles": titles}
+    names = {
+        name: [None] * model.n_samples if given is None else check_names(given, len(model.W), name)
+        for name, given in names.items()
+    }
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, not {title!r}")
     if details is not None and not isinstance(details, dict):
         raise TypeError(f"details must be a dict of names and values, not {details!r}")
+    if not (script is None or isinstance(script, str)):
+        raise TypeError(f"script must be a string, not {script!r}")
+    for method in ("get_params", "fit_transform"):
+        if vectorizer is not None and not hasattr(vectorizer, method):
+            raise TypeError(
+                f"vectorizer must be one of scikit-learn's, such as TfidfVectorizer, "
+                f"not {vectorizer!r}"
+            )
     n_terms = check_integer(n_terms, "n_terms", least=1)
     n_documents = check_integer(n_documents, "n_documents", least=0)
     n_characters = check_integer(n_characters, "n_characters", least=10)
 
+    details, X = details or {}, check_survey_matrix(X, model)
+    if script is None:
+        script = script_of_model(model, vectorizer)
     found = survey(model, n_documents, X)
-    topics = make_topics(model, vocabulary, documents, found, n_terms, n_characters)
-    page = lay_out(model, topics, found, title, details or {})
+    topics = make_topics(model, vocabulary, names, found, n_terms, n_characters)
+    page = lay_out(model, topics, found, X, title, details, script)
     with open_whole(path) as file:
         file.write(page.encode())
 
 
-def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
-    """Return what is shown of each topic, a list of `Topic`."""
+def make_topics(model, vocabulary, names, found, n_terms, n_characters):
+    """Return what is shown of each topic, a list of `Topic`; names are documents and titles."""
     similarity = topic_similarity(model.H)
     np.fill_diagonal(similarity, 0.0)
     topics = []
     for r, weights in enumerate(model.H):
         columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)
-        near = heaviest(similarity[r], N_SIMILAR)
-        texts = [None if documents is None else documents[i] for i in found.documents[r]]
+        near, rows = heaviest(similarity[r], N_SIMILAR), found.documents[r]
+        shown = [
+            show_document(names["titles"][i], names["documents"][i], n_characters) for i in rows
+        ]
         topics.append(
             Topic(
                 number=r + 1,
@@ -75,8 +104,9 @@ def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
                 weights=[float(weights[j] / total) for j in columns],
                 share=float(found.shares[r]),
                 count=int(found.counts[r]),
-                rows=[i + 1 for i in found.documents[r]],
-                texts=["" if text is None else show(text, n_characters) for text in texts],
+                rows=[i + 1 for i in rows],
+                titles=[name for name, _ in shown],
+                texts=[text for _, text in shown],
                 matches=found.matches[r],
                 similar=[int(s) for s in near if similarity[r, s] >= LEAST_SIMILAR],
             )
@@ -84,24 +114,32 @@ def make_topics(model, vocabulary, documents, found, n_terms, n_characters):
     return topics
 
 
-def lay_out(model, topics, found, title, details):
+def show_document(title, text, n_characters):
+    """Return title and text as they are shown: no title that is the beginning of the text."""
+    title = show(title or "", n_characters)
+    if title and text and show(text, len(title)) == title:
+        title = ""
+    return title, show(text or "", n_characters)
+
+
+def lay_out(model, topics, found, X, title, details, script):
     """Return the page as text."""
     files = resources.files(__package__)
-    page, style, script = (
+    page, style, code = (
         files.joinpath(f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
     # Nothing may be loaded, and nothing runs but this very script.
     policy = (
-        f"default-src 'none'; style-src {hash_of(style)}; script-src {hash_of(script)}; "
+        f"default-src 'none'; style-src {hash_of(style)}; script-src {hash_of(code)}; "
         f"base-uri 'none'; form-action 'none'"
     )
     return Template(page).substitute(
         policy=policy,
         version=__version__,
         style=style,
-        script=script,
+        script=code,
         title=show(title, TITLE_WIDTH, escape=True) or "Topics",
-        lead=lead_of(model),
+        lead=" ".join(summarize(model, X)),
         facts=lay_out_facts({**facts_of(model, found), **details}),
         map=draw_map(topic_layout(model.H), topics),
         index=lay_out_index(topics),
@@ -109,7 +147,7 @@ def lay_out(model, topics, found, title, details):
         topics=lay_out_topics(topics),
         convergence=draw_history(model.time_history, model.objective_history),
         options=lay_out_options(model.options),
-        code=code_of(model, details),
+        again=show_lines(script.strip()),
         versions=versions_of(model),
     )
 

@@ -6,20 +6,6 @@ from dataclasses import dataclass
 from ..stopping import REASONS
 from .safe import VALUE_WIDTH, show
 
-OPTIONS = (
-    "solver",
-    "loss",
-    "init",
-    "alpha_W",
-    "alpha_H",
-    "l1_ratio",
-    "tol",
-    "max_iter",
-    "max_sweeps",
-    "extrapolate",
-)
-"""What `factorize` takes and a model keeps."""
-
 SOLVERS = {"cd": "coordinate descent", "mu": "multiplicative updates"}
 
 NAME_TERMS = 3
@@ -35,6 +21,7 @@ class Topic:
     share: float
     count: int
     rows: list[int]
+    titles: list[str]
     texts: list[str]
     matches: list[float]
     similar: list[int]
@@ -52,22 +39,20 @@ class Topic:
         )
 
 
-def lead_of(model):
-    """Return one sentence: what was factorized into what."""
-    n, m, k = model.n_samples, model.n_features, model.n_components
-    return f"{n:,} documents of {m:,} terms in {k:,} topic{'s' * (k != 1)}"
+def counted(number, noun):
+    """Return a number of things in words."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def facts_of(model, found):
     """Return names and values of the overview, not escaped."""
     options, n_iter = model.options, model.n_iter
-    solver = options.get("solver", "unknown")
     facts = {
         "Documents": model.n_samples,
         "Terms": model.n_features,
         "Topics": model.n_components,
         "Loss": options.get("loss", "unknown"),
-        "Solver": SOLVERS.get(solver, solver) if isinstance(solver, str) else solver,
+        "Solver": solver_of(model),
         "Precision": model.H.dtype,
         "Relative error": f"{model.relative_error:.4f}",
         "Optimality": f"{model.optimality:.1e}",
@@ -75,10 +60,21 @@ def facts_of(model, found):
     if n_iter:
         facts["Objective"] = f"{model.objective:,.6g}"
         facts["Iterations"] = f"{n_iter:,} in {model.time_history[-1]:.2f} s"
-    facts["Stopped"] = REASONS.get(model.stop_reason, model.stop_reason)
+    facts["Stopped"] = reason_of(model)
     if without := model.n_samples - int(found.counts.sum()):
-        facts["Without a topic"] = f"{without:,} document{'s' * (without != 1)}"
+        facts["Without a topic"] = counted(without, "document")
     return facts
+
+
+def solver_of(model):
+    """Return the name of the solver in words, if it has one."""
+    solver = model.options.get("solver", "unknown")
+    return SOLVERS.get(solver, solver) if isinstance(solver, str) else solver
+
+
+def reason_of(model):
+    """Return why the run stopped, in words."""
+    return REASONS.get(model.stop_reason, model.stop_reason)
 
 
 def lay_out_facts(facts):
@@ -113,8 +109,8 @@ def lay_out_topics(topics):
 def _article(topic, topics):
     number, count = topic.number, topic.count
     facts = [
-        f"{topic.share:.1%} of the whole",
-        f"the strongest in {count:,} document{'s' * (count != 1)}",
+        f"{topic.share:.1%} of all",
+        f"the strongest in {counted(count, 'document')}",
     ]
     if topic.similar:
         links = (
@@ -122,11 +118,8 @@ def _article(topic, topics):
             for s in topic.similar
         )
         facts.append(f"similar: {'; '.join(links)}")
-    documents = "".join(
-        f'<li><span class="text" dir="auto">{html.escape(text) or f"document {row}"}</span> '
-        f'<span class="value">{f"{row:,} · " if text else ""}{match:.0%}</span></li>'
-        for row, text, match in zip(topic.rows, topic.texts, topic.matches, strict=True)
-    )
+    found = zip(topic.rows, topic.titles, topic.texts, topic.matches, strict=True)
+    documents = "".join(_document(*shown) for shown in found)
     return (
         f'<article class="topic" id="topic-{number}" data-share="{topic.share:.6g}" '
         f'data-documents="{count}" aria-labelledby="name-{number}">\n'
@@ -137,6 +130,18 @@ def _article(topic, topics):
         f'<ul class="documents">{documents}</ul>\n'
         "</article>"
     )
+
+
+def _document(row, title, text, match):
+    """Return an item of the typical documents; title or text may be empty."""
+    number = f"{row:,} · " if title or text else ""
+    parts = {"title": title, "text": text if title or text else f"document {row}"}
+    spans = (
+        f'<span class="{kind}" dir="auto">{html.escape(part)}</span> '
+        for kind, part in parts.items()
+        if part
+    )
+    return f'<li><div>{"".join(spans)}</div> <span class="value">{number}{match:.0%}</span></li>'
 
 
 def _terms(topic):
@@ -161,21 +166,3 @@ def lay_out_options(options):
         f'<td dir="auto">{show(value, VALUE_WIDTH, True)}</td></tr>'
         for name, value in options.items()
     )
-
-
-def code_of(model, details):
-    """Return the call that fits the model again, as escaped Python."""
-    given = {"n_components": model.n_components}
-    given |= {name: model.options[name] for name in OPTIONS if name in model.options}
-    given |= {name: details[name] for name in ("random_state",) if name in details}
-    lines = [f"{name}={show(repr(value), VALUE_WIDTH)}," for name, value in given.items()]
-    if model.options.get("init") == "custom":
-        lines.append("W=W, H=H,  # the factors that it began with")
-    if model.feature_weight is not None:
-        lines.append("feature_weight=model.feature_weight,")
-    if "random_state" not in given:
-        lines.append("random_state=...,  # a model does not keep its seed")
-    body = "\n".join(f"    {line}" for line in lines)
-    size = f"{model.n_samples:,} x {model.n_features:,}, {model.H.dtype}"
-    text = f"import sparsenmf\n\nmodel = sparsenmf.factorize(\n    X,  # {size}\n{body}\n)"
-    return html.escape(text)

@@ -17,3 +17,8 @@ def show(value, width, escape=False):
     """Return a value as text on one line of at most this width, if so asked as HTML."""
     text = UNPRINTABLE.sub("\ufffd", shorten(str(value), width))
     return html.escape(text) if escape else text
+
+
+def show_lines(text):
+    """Return a text of several lines as HTML."""
+    return html.escape(UNPRINTABLE.sub("\ufffd", text))

@@ -65,13 +65,26 @@ class Consensus:
         """Of the model."""
         return self.model.H
 
+    def _repr_html_(self):
+        from ..report.notebook import show_model
+
+        columns = {"stability": [f"{mean:.2f}" for mean in self.stability]}
+        columns["in its cluster"] = self.sizes.tolist()
+        return show_model(self.model, columns=columns, title=self._title)
+
+    @property
+    def _title(self):
+        return (
+            f"Consensus of {len(self.objectives)} restarts ({self.stop_reason}), "
+            f"{self.n_outliers} components dropped as outliers"
+        )
+
     def __repr__(self):
         pairs = zip(self.stability, self.sizes, strict=True)
         stability = ", ".join(f"{mean:.2f} ({size})" for mean, size in pairs)
         low, high = self.objectives.min(), self.objectives.max()
         return (
-            f"Consensus of {len(self.objectives)} restarts ({self.stop_reason}), "
-            f"{self.n_outliers} components dropped as outliers\n"
+            f"{self._title}\n"
             f"  stability (components) {stability}\n"
             f"  objective {self.model.objective:.6g}; of the restarts {low:.6g} to {high:.6g}"
         )

@@ -47,17 +47,34 @@ class Selection:
     seconds: float
 
     def __repr__(self):
-        title = "similarity" if self.method == "stability" else "held-out loss"
-        lines = [f"Selection by {self.method} ({self.loss}): {self.n_components} components"]
-        lines.append(f"  {'components':>10}  {title:>13}  standard error")
         columns = (self.table[name] for name in ("n_components", "mean", "standard_error"))
+        lines = [self._title, f"  {'components':>10}  {self._measure:>13}  standard error"]
         for k, mean, error in zip(*columns, strict=True):
             mark = " <-" if k == self.n_components else ""
             lines.append(f"  {k:>10}  {mean:>13.5f}  {error:>14.5f}{mark}")
-        if self.n_components == self.table["n_components"].max():
-            lines.append("  the largest that was tried: more may be better")
+        return "\n".join([*lines, *(f"  {line}" for line in self._ending)])
+
+    def _repr_html_(self):
+        from ..report.notebook import show_selection
+
+        return show_selection(self, self._title, self._measure, "; ".join(self._ending))
+
+    @property
+    def _title(self):
+        return f"Selection by {self.method} ({self.loss}): {self.n_components} components"
+
+    @property
+    def _measure(self):
+        return "similarity" if self.method == "stability" else "held-out loss"
+
+    @property
+    def _ending(self):
+        """Lines on how it ended."""
         left_out = f", not tried: {', '.join(map(str, self.skipped))}" if self.skipped else ""
-        return "\n".join([*lines, f"  {self.stop_reason} in {self.seconds:.1f} s{left_out}"])
+        lines = [f"{self.stop_reason} in {self.seconds:.1f} s{left_out}"]
+        if self.n_components == self.table["n_components"].max():
+            lines.insert(0, "the largest that was tried: more may be better")
+        return lines
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the means with their standard errors, and mark the recommendation.

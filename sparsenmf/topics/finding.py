@@ -1,6 +1,6 @@
 """Topics of texts: weigh their words, factorize, and keep what belongs together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,11 +35,15 @@ class Topics:
     terms : ndarray of str
         The columns of ``model.H``.
     titles : sequence of str
-        The rows of ``model.W``.
+        Of the texts, the rows of ``model.W``.
     vectorizer : sklearn.feature_extraction.text.CountVectorizer or TfidfVectorizer
         Fitted: ``model.transform(vectorizer.transform(texts))`` are the topics of new texts.
     X : csr_matrix of shape (n_texts, n_terms), or None
         The weights of the words that the model was fitted to.
+    texts : list of str, or None
+        Those of the fit: not copied, but kept.
+    options : dict
+        What `find_topics` was called with, texts and titles excepted.
     """
 
     model: Factorization
@@ -47,6 +51,8 @@ class Topics:
     titles: Any
     vectorizer: Any
     X: Any = None
+    texts: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
 
     def topic_table(self, n_terms=10, n_documents=2):
         """See `sparsenmf.topic_table`."""
@@ -132,12 +138,22 @@ class Topics:
         ----------
         path : str or path-like
         documents : sequence of str, optional
-            Default: the titles.
+            Default: the texts of the fit.
         **options : Any
-            title, n_terms, n_documents, n_characters, details, X.
+            titles, title, n_terms, n_documents, n_characters, details, X, script.
         """
-        documents = self.titles if documents is None else documents
-        self.model.report(path, self.terms, documents, **{"X": self.X, **options})
+        from ..report.script import script_of_topics
+
+        documents = self.texts if documents is None else documents
+        given = {"titles": self.titles, "X": self.X, **options}
+        if self.options:
+            given.setdefault("script", script_of_topics(self.model, self.options))
+        self.model.report(path, self.terms, documents, **given)
+
+    def _repr_html_(self):
+        from ..report.notebook import show_model
+
+        return show_model(self.model, self.terms)
 
     def __repr__(self):
         return f"{format_topics(self.topic_table())}\n{self.model!r}"
@@ -206,16 +222,26 @@ def find_topics(
     texts = _check_texts(texts)
     if check_flag(factorize_options.get("progress", False), "progress"):
         tell(f"weighing the words of {len(texts):,} texts")
-    X, vectorizer = weigh_texts(
-        texts, weighting, min_df, max_df, stop_words, ngrams, max_terms, token_pattern
-    )
+    if stop_words is not None and not isinstance(stop_words, str):
+        stop_words = list(stop_words)  # which may be read once only
+    weighing = {
+        "weighting": weighting,
+        "min_df": min_df,
+        "max_df": max_df,
+        "stop_words": stop_words,
+        "ngrams": ngrams,
+        "max_terms": max_terms,
+        "token_pattern": token_pattern,
+    }
+    X, vectorizer = weigh_texts(texts, **weighing)
     titles = [None] * len(texts) if titles is None else check_names(titles, len(texts), "titles")
     titles = [
         shorten(x) if title is None else title for x, title in zip(texts, titles, strict=True)
     ]
     terms = vectorizer.get_feature_names_out()
     model = factorize(X, n_topics, vocabulary=terms, **factorize_options)
-    return Topics(model, terms, titles, vectorizer, X)
+    options = {"n_topics": n_topics, **weighing, **factorize_options}
+    return Topics(model, terms, titles, vectorizer, X, texts, options)
 
 
 def weigh_texts(

@@ -1,0 +1,146 @@
+"""Python scripts that fit a model again."""
+
+import ast
+import inspect
+import pprint
+
+OPTIONS = (
+    "solver",
+    "loss",
+    "init",
+    "alpha_W",
+    "alpha_H",
+    "l1_ratio",
+    "tol",
+    "max_iter",
+    "max_sweeps",
+    "extrapolate",
+    "missing",
+    "n_restarts",
+    "random_state",
+)
+"""What `factorize` takes and a model keeps."""
+
+WITHOUT_EFFECT = {
+    *("n_threads", "progress", "callback", "checkpoint", "checkpoint_every", "resume", "W_path"),
+}
+"""What `factorize` takes and the result does not depend on."""
+
+LONGEST = 20_000  # characters of a value that is written out
+WIDTH = 84  # of its lines
+
+READ_TEXTS = """\
+# REPLACE the next line by what reads your {:,} texts, in the same order.
+titles, texts = read_texts("texts.txt")
+"""
+
+READ_MATRIX = """\
+# REPLACE the next line by what reads your matrix of {:,} x {:,}.
+X = read_matrix("X.npz").astype("{}")
+"""
+
+NOT_KEPT = """\
+# A model does not keep these arguments: add them if you had passed them.
+# sample_weight, weights, frozen_W, frozen_H, seeds, low_memory
+"""
+
+
+def script_of_model(model, vectorizer=None):
+    """Return the script that makes X, by the vectorizer if there is one, and factorizes it."""
+    if vectorizer is None:
+        imports = "from sparsenmf import factorize, read_matrix\n"
+        made = READ_MATRIX.format(model.n_samples, model.n_features, model.H.dtype)
+    else:
+        kind, call = type(vectorizer), _make_vectorizer(vectorizer)
+        imports = (
+            f"{'import numpy' * ('numpy.' in call)}\n"
+            f"from {_public(kind.__module__)} import {kind.__name__}\n\n"
+            "from sparsenmf import factorize, read_texts\n"
+        ).lstrip()
+        read = READ_TEXTS.format(model.n_samples)
+        fitted = f'X = vectorizer.fit_transform(texts).astype("{model.H.dtype}")\n'
+        made = f"{read}\n{call}{fitted}"
+    return f"{imports}\n{made}\n{NOT_KEPT}{_factorize(model)}"
+
+
+def _factorize(model):
+    """Return the call of `factorize`, as far as a model knows it."""
+    given = {name: model.options[name] for name in OPTIONS if name in model.options}
+    lines = [f"n_components={model.n_components},", *_arguments(given)]
+    if model.options.get("init") == "custom":
+        lines.append("W=...,  # REPLACE by the factors that it began with")
+        lines.append("H=...,")
+    if model.feature_weight is not None:
+        lines.append("feature_weight=...,  # REPLACE by the weights of the features")
+    if "random_state" not in given:
+        lines.append("random_state=None,  # the numbers came from a generator, which is not kept")
+    return _call("model = factorize", ["X,", *lines])
+
+
+def script_of_topics(model, options):
+    """Return the script that calls `find_topics` with these options."""
+    given = {name: value for name, value in options.items() if name not in WITHOUT_EFFECT}
+    if "random_state" in model.options:
+        given["random_state"] = model.options["random_state"]
+    call = _call("topics = find_topics", ["texts,", *_arguments(given), "titles=titles,"])
+    read = READ_TEXTS.format(model.n_samples)
+    return (
+        f"from sparsenmf import find_topics, read_texts\n\n{read}\n{call}"
+        'topics.report("topics.html", texts)\n'
+    )
+
+
+def _make_vectorizer(vectorizer):
+    """Return the call that makes a vectorizer with the parameters that are not the defaults."""
+    defaults = inspect.signature(type(vectorizer)).parameters
+    given = {
+        name: value
+        for name, value in vectorizer.get_params(deep=False).items()
+        if repr(value) != repr(defaults[name].default)
+    }
+    return _call(f"vectorizer = {type(vectorizer).__name__}", _arguments(given))
+
+
+def _public(module):
+    """Return the module that people import from: no part of it begins with an underscore."""
+    parts = module.split(".")
+    private = [place for place, part in enumerate(parts) if place and part.startswith("_")]
+    return ".".join(parts[: private[0]] if private else parts)
+
+
+def _call(function, lines):
+    body = "\n".join(lines).replace("\n", "\n    ")
+    return f"{function}(\n    {body}\n)\n" if lines else f"{function}()\n"
+
+
+def _arguments(given):
+    """Return a line for each keyword argument, and after them those that take several lines."""
+    arguments = [_argument(name, value) for name, value in given.items()]
+    return sorted(arguments, key=lambda text: "\n" in text)
+
+
+def _argument(name, value):
+    text = _literal(value)
+    if text is None:
+        shape = getattr(value, "shape", None)
+        of_shape = "" if shape is None else f" of shape {tuple(shape)}"
+        return f"{name}=...,  # REPLACE by your {type(value).__name__}{of_shape}"
+    if "\n" in text:
+        text = text.replace("\n", "\n" + " " * (len(name) + 1))
+    return f"{name}={text},"
+
+
+def _literal(value):
+    """Return a value as Python source, or None if it has no short one."""
+    if isinstance(value, type) and value.__module__ == "numpy":
+        return f"numpy.{value.__name__}"
+    if getattr(value, "__len__", int)() > LONGEST:
+        return None
+    if hasattr(value, "tolist") and getattr(value, "shape", None) == ():
+        value = value.tolist()  # a number of NumPy's
+    text = pprint.pformat(value, width=WIDTH, compact=True, sort_dicts=False)
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return text if len(text) <= LONGEST else None
