@@ -167,7 +167,8 @@ def run(args):
     print(f"The relative error is {model.relative_error:.4f}.\n")
     print(model)
     if args.report is not None:
-        topics.report(args.report, title="Topics")
+        about = "your texts" if args.files else "the documentation of Python"
+        topics.report(args.report, title=f"Topics of {about}")
         print(f"\nWritten: {args.report}, a page for your browser.")
     if args.save is not None:
         model.save(args.save)

@@ -52,7 +52,8 @@ class Factorization(Components):
         ||X - W H||_F; for the others sqrt(2 loss(X, W H)), as scikit-learn's
         ``reconstruction_err_``.
     options : dict
-        Loss, penalties and settings of the run.
+        Loss, penalties and settings of the run, and the seed of its random numbers, given or
+        drawn (none if a generator was given).
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
     restart_objectives : ndarray of shape (n_restarts,), float64, or None
