@@ -86,7 +86,7 @@ def test_tables_and_the_page_agree(tmp_path):
         model.report(tmp_path / "page.html", TERMS, n_documents=2, X=given)
         page = (tmp_path / "page.html").read_text()
         assert [int(n) - 1 for n in re.findall(r"document (\d+)</span>", page)] == [*np.ravel(rows)]
-        shown = re.findall(r'document \d+</span> <span class="value">(\d+)%', page)
+        shown = re.findall(r'document \d+</span></div> <span class="value">(\d+)%', page)
         matches = literal_matches(model, X.toarray()) if given is not None else None
         if matches is not None:
             for r, found in enumerate(rows):

@@ -137,11 +137,11 @@ def _document(row, title, text, match):
     number = f"{row:,} · " if title or text else ""
     parts = {"title": title, "text": text if title or text else f"document {row}"}
     spans = (
-        f'<span class="{kind}" dir="auto">{html.escape(part)}</span> '
+        f'<span class="{kind}" dir="auto">{html.escape(part)}</span>'
         for kind, part in parts.items()
         if part
     )
-    return f'<li><div>{"".join(spans)}</div> <span class="value">{number}{match:.0%}</span></li>'
+    return f'<li><div>{" ".join(spans)}</div> <span class="value">{number}{match:.0%}</span></li>'
 
 
 def _terms(topic):
