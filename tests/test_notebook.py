@@ -188,7 +188,8 @@ def test_a_notebook_with_ipywidgets_has_a_bar_that_is_full_at_the_end():
     pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
     notebook = execute("import ipywidgets")
     check_tables(notebook)
-    (output,) = notebook.cells[2].outputs
+    outputs = notebook.cells[2].outputs  # with lines that say what is done
+    (output,) = [output for output in outputs if output["output_type"] == "display_data"]
     assert "application/vnd.jupyter.widget-view+json" in output["data"]
     widgets = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
     states = [widget["state"] for widget in widgets.values()]
