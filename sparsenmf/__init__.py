@@ -9,7 +9,7 @@ first call that needs them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -81,7 +81,17 @@ _HOMES = {
     "write_csr": "sources",
 }
 
+_MODULES = ("distributed", "files", "plots", "typing")
+"""Modules that are loaded when they are first asked for: `sparsenmf.plots`."""
+
+_EXTRAS = {"NMF": "sklearn", "MiniBatchNMF": "sklearn", "distributed": "dask"}
+"""Names that cannot be had without another package."""
+
 if TYPE_CHECKING:
+    from . import distributed as distributed
+    from . import files as files
+    from . import plots as plots
+    from . import typing as typing
     from ._factorize import factorize
     from ._warmup import warmup
     from .estimators import NMF
@@ -108,13 +118,19 @@ if TYPE_CHECKING:
     from .topics.trends import topics_over
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted({*globals(), *__all__})
+def __dir__() -> list[str]:
+    from importlib.util import find_spec  # here: it takes as long to import as all above
+
+    # help() and completion look at all that is listed, and an ImportError would end them.
+    missing = {name for name, package in _EXTRAS.items() if find_spec(package) is None}
+    return sorted({*__all__, *_MODULES, "__version__"} - missing)

@@ -1,5 +1,7 @@
 """Components without the samples they were learned from: H, and what one does with it."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from copy import copy
@@ -7,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arguments import check_alphas, check_integer, check_number, check_threads
 from .entries import STORED, Entries, check_entries, check_missing
@@ -16,6 +19,7 @@ from .penalties import make_penalties
 from .rows import empty_factor, make_rows, padded_width
 from .sources import is_store
 from .storage import is_sound
+from .typing import FloatArray, Matrix, Missing, Vocabulary
 from .validation import check_matrix, check_scale
 from .weights import Weights
 
@@ -39,9 +43,9 @@ class Components:
         Weights of the features, if there were any.
     """
 
-    H: np.ndarray
+    H: FloatArray
     options: dict[str, Any] = field(default_factory=dict)
-    feature_weight: np.ndarray | None = None
+    feature_weight: NDArray[np.float64] | None = None
 
     def __post_init__(self):
         self._given = None
@@ -66,13 +70,13 @@ class Components:
 
     def transform(
         self,
-        X: Any,
+        X: Matrix,
         *,
-        weights: Any = None,
+        weights: Matrix | None = None,
         tol: float = 1e-5,
         max_sweeps: int = 1000,
         n_threads: int | None = None,
-    ) -> np.ndarray:
+    ) -> FloatArray:
         """Return the W of new samples: the same objective, H held fixed.
 
         Parameters
@@ -113,7 +117,12 @@ class Components:
         return result
 
     def loss(
-        self, X: Any, *, weights: Any = None, tol: float = 1e-5, n_threads: int | None = None
+        self,
+        X: Matrix,
+        *,
+        weights: Matrix | None = None,
+        tol: float = 1e-5,
+        n_threads: int | None = None,
     ) -> float:
         """Return the loss of new samples at the W that `transform` finds, penalties excluded.
 
@@ -145,7 +154,7 @@ class Components:
         return max(sum(value for *_, value in parts), 0.0)
 
     @property
-    def missing(self) -> str:
+    def missing(self) -> Missing:
         """What an entry that is not stored means: "zero" or "unknown"."""
         return self.options.get("missing", "zero")
 
@@ -264,7 +273,7 @@ class Components:
         self._given = tuple(map(copy, parts)), settings, given
         return given
 
-    def top_terms(self, vocabulary: Any, n: int = 10) -> list[list[str]]:
+    def top_terms(self, vocabulary: Vocabulary, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.
 
         Parameters
@@ -284,11 +293,11 @@ class Components:
             If the vocabulary is not one of n_features terms.
         """
         n = check_integer(n, "n", least=1)
-        vocabulary = check_vocabulary(vocabulary, self.n_features)
+        terms = check_vocabulary(vocabulary, self.n_features)
         topics = []
         for weights in self.H:
             order = np.argsort(-weights, kind="stable")[:n]
-            topics.append([vocabulary[j] for j in order if weights[j] > 0])
+            topics.append([terms[j] for j in order if weights[j] > 0])
         return topics
 
 

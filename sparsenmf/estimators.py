@@ -1,78 +1,36 @@
-"""Estimators for scikit-learn (extra `sklearn`): the same parameters, our solver."""
+"""The estimator for scikit-learn (extra `sklearn`): the same parameters, our solver."""
+
+from __future__ import annotations
 
 import warnings
+from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
-
-try:
-    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.utils.validation import check_array, check_is_fitted
-
-    from .estimator_input import DTYPES, validate_input
-except ImportError as error:
-    raise ImportError(
-        "sparsenmf's estimators need scikit-learn 1.6 or newer: "
-        'pip install "sparsenmf[sklearn]" '
-        f"({error}); sparsenmf.factorize works without it"
-    ) from error
+from numpy.typing import NDArray
 
 from ._factorize import factorize
-from .formats import as_csr
+
+# scikit-learn's names come from there, where their absence is explained.
+from .estimator_base import BaseNMF, ConvergenceWarning, check_array
+from .factorization import Factorization
+from .typing import (
+    AlphaH,
+    Callback,
+    FloatArray,
+    Frozen,
+    Init,
+    Loss,
+    Matrix,
+    Missing,
+    RandomState,
+    Seeding,
+    SeedWords,
+    Self,
+    Solver,
+    Vector,
+    Vocabulary,
+)
 from .validation import fill_masked
-
-
-class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What the estimators share: everything that needs no more than H."""
-
-    def _validate(self, X, *, reset):
-        return validate_input(self, X, reset=reset, allow_nan=self._allows_nan)
-
-    @property
-    def _allows_nan(self):
-        return False
-
-    def transform(self, X):
-        """Return the weights of the components in X, of shape (any, n_components)."""
-        check_is_fitted(self)
-        return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
-
-    def reconstruction_error(self, X):
-        """Return ||X - W H||_F, or the root of twice `Factorization.loss`, of new samples."""
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        return float(np.sqrt(2 * self._components.loss(X, n_threads=self.n_threads)))
-
-    def inverse_transform(self, X):
-        """Return X @ components_, of shape (any, n_features): dense."""
-        check_is_fitted(self)
-        X = fill_masked(X, "X", allow_nan=False)
-        X = as_csr(X, "X") if sp.issparse(X) and X.ndim == 2 else X
-        X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
-        return X @ self.components_
-
-    @property
-    def components_(self):
-        """H, of shape (n_components, n_features)."""
-        return self._components.H
-
-    @property
-    def n_components_(self):
-        """Rows of H."""
-        return self._components.n_components
-
-    @property
-    def _n_features_out(self):
-        return self._components.n_components
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        tags.input_tags.allow_nan = self._allows_nan
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 class NMF(BaseNMF):
@@ -83,45 +41,13 @@ class NMF(BaseNMF):
     n_components : int, "auto" or None, default "auto"
         "auto" takes the number from a given W or H, else, as None does,
         min(n_samples, n_features).
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
-        Default: "custom" if W or H is passed to `fit_transform`, else "random".
-    solver : {"cd", "mu"}, optional
-        Default: "cd" where there is one for the loss.
     beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
 default "frobenius"
         The `loss` of `factorize`.
-    tol : float, default 1e-5
-        Stop when the objective fell by less than ``tol`` times itself over five iterations.
     max_iter : int, default 200
+        The most iterations.
     random_state : int, RandomState, numpy.random.Generator or None
-    alpha_W : float, default 0
-    alpha_H : float or "same", default "same"
-    l1_ratio : float, default 0
-    verbose : int, default 0
-        Anything but 0 shows a progress bar.
-    shuffle : bool, default False
-        Accepted and ignored: coordinates are visited in order, side by side.
-    max_sweeps : int, default None
-        Inner sweeps over a row in each iteration; None: two, or one where X has few entries for
-        its size, as in `factorize`.
-    extrapolate : bool, default True
-        Momentum between iterations.
-    time_limit : float, optional
-        Seconds, without those of compiling.
-    n_threads : int, optional
-        As in `factorize`: all cores in the main process, one in workers.
-    callback : callable, optional
-        Called after each iteration with an `IterationState`; a true value stops.
-    feature_weight, frozen_W, frozen_H, seeds, seeding, vocabulary
-        As in `factorize`: weights of the features, components that stay as the W and H which
-        `fit` gets, and words to begin topics with. Without a vocabulary, the terms in seeds
-        are the columns of the DataFrame.
-    low_memory : bool, default False
-        Without a transpose of X; the Kullback-Leibler loss then by "mu".
-    missing : {"zero", "unknown"}, default "zero"
-        What an entry means that is not stored, or that is NaN.
-    n_restarts : int, default 1
-        Random starts, of which the best is kept.
+        An int makes the result repeatable.
 
     Attributes
     ----------
@@ -138,6 +64,60 @@ default "frobenius"
     optimality_ : float
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X was a DataFrame
+
+    Other Parameters
+    ----------------
+    What is minimised:
+    alpha_W : float, default 0
+    alpha_H : float or "same", default "same"
+    l1_ratio : float, default 0
+        Penalties as in `factorize`, which has scikit-learn's objective.
+    feature_weight : array-like of shape (n_features,), optional
+        A feature of weight c counts as c copies of it.
+    missing : {"zero", "unknown"}, default "zero"
+        What an entry means that is not stored, or that is NaN.
+
+    Where it starts:
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Default: "custom" if W or H is passed to `fit_transform`, else "random".
+    n_restarts : int, default 1
+        Random starts, of which the best is kept.
+
+    What is known beforehand:
+    frozen_W, frozen_H : sequence of int or mask, optional
+        Components that stay as the W and H which `fit` gets.
+    seeds : dict of topic -> features, optional
+    seeding : {"start", "support"}, default "start"
+    vocabulary : sequence of n_features str, or dict of term -> column, optional
+        Words to begin topics with, as in `factorize`. Without a vocabulary, the terms in seeds
+        are the columns of the DataFrame.
+
+    How it is minimised:
+    solver : {"cd", "mu"}, optional
+        Default: "cd" where there is one for the loss.
+    max_sweeps : int, default None
+        Inner sweeps over a row in each iteration; None: two, or one where X has few entries for
+        its size, as in `factorize`.
+    extrapolate : bool, default True
+        Momentum between iterations.
+    shuffle : bool, default False
+        Accepted and ignored: coordinates are visited in order, side by side.
+
+    When it stops:
+    tol : float, default 1e-5
+        Stop when the objective fell by less than ``tol`` times itself over five iterations.
+    time_limit : float, optional
+        Seconds, without those of compiling.
+    callback : callable, optional
+        Called after each iteration with an `IterationState`; a true value stops.
+
+    What it takes, and what it shows:
+    n_threads : int, optional
+        As in `factorize`: all cores in the main process, one in workers.
+    low_memory : bool, default False
+        Without a transpose of X; the Kullback-Leibler loss then by "mu".
+    verbose : int, default 0
+        Anything but 0 shows a progress bar.
 
     Notes
     -----
@@ -169,67 +149,83 @@ default "frobenius"
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: int | Literal["auto"] | None = "auto",
         *,
-        init=None,
-        solver=None,
-        beta_loss="frobenius",
-        tol=1e-5,
-        max_iter=200,
-        random_state=None,
-        alpha_W=0.0,
-        alpha_H="same",
-        l1_ratio=0.0,
-        verbose=0,
-        shuffle=False,
-        max_sweeps=None,
-        extrapolate=True,
-        time_limit=None,
-        n_threads=None,
-        callback=None,
-        feature_weight=None,
-        frozen_W=None,
-        frozen_H=None,
-        seeds=None,
-        seeding="start",
-        vocabulary=None,
-        low_memory=False,
-        missing="zero",
-        n_restarts=1,
-    ):
+        beta_loss: Loss = "frobenius",
+        max_iter: int = 200,
+        random_state: RandomState = None,
+        alpha_W: float = 0.0,
+        alpha_H: AlphaH = "same",
+        l1_ratio: float = 0.0,
+        feature_weight: Vector | None = None,
+        missing: Missing = "zero",
+        init: Init | None = None,
+        n_restarts: int = 1,
+        frozen_W: Frozen | None = None,
+        frozen_H: Frozen | None = None,
+        seeds: SeedWords | None = None,
+        seeding: Seeding = "start",
+        vocabulary: Vocabulary | None = None,
+        solver: Solver | None = None,
+        max_sweeps: int | None = None,
+        extrapolate: bool = True,
+        shuffle: bool = False,
+        tol: float = 1e-5,
+        time_limit: float | None = None,
+        callback: Callback | None = None,
+        n_threads: int | None = None,
+        low_memory: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
-        self.init = init
-        self.solver = solver
         self.beta_loss = beta_loss
-        self.tol = tol
         self.max_iter = max_iter
         self.random_state = random_state
         self.alpha_W = alpha_W
         self.alpha_H = alpha_H
         self.l1_ratio = l1_ratio
-        self.verbose = verbose
-        self.shuffle = shuffle
-        self.max_sweeps = max_sweeps
-        self.extrapolate = extrapolate
-        self.time_limit = time_limit
-        self.n_threads = n_threads
-        self.callback = callback
         self.feature_weight = feature_weight
+        self.missing = missing
+        self.init = init
+        self.n_restarts = n_restarts
         self.frozen_W = frozen_W
         self.frozen_H = frozen_H
         self.seeds = seeds
         self.seeding = seeding
         self.vocabulary = vocabulary
+        self.solver = solver
+        self.max_sweeps = max_sweeps
+        self.extrapolate = extrapolate
+        self.shuffle = shuffle
+        self.tol = tol
+        self.time_limit = time_limit
+        self.callback = callback
+        self.n_threads = n_threads
         self.low_memory = low_memory
-        self.missing = missing
-        self.n_restarts = n_restarts
+        self.verbose = verbose
 
-    def fit(self, X, y=None, W=None, H=None, sample_weight=None, weights=None):
+    def fit(
+        self,
+        X: Matrix,
+        y: Any = None,
+        W: Matrix | None = None,
+        H: Matrix | None = None,
+        sample_weight: Vector | None = None,
+        weights: Matrix | None = None,
+    ) -> Self:
         """Learn the components of X; see `fit_transform`."""
         self._fit(X, W, H, sample_weight, weights)
         return self
 
-    def fit_transform(self, X, y=None, W=None, H=None, sample_weight=None, weights=None):
+    def fit_transform(
+        self,
+        X: Matrix,
+        y: Any = None,
+        W: Matrix | None = None,
+        H: Matrix | None = None,
+        sample_weight: Vector | None = None,
+        weights: Matrix | None = None,
+    ) -> FloatArray:
         """Learn the components of X and return W.
 
         Parameters
@@ -303,7 +299,7 @@ default "frobenius"
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        self.factorization_ = model
+        self.factorization_: Factorization = model
 
     def _count_components(self, X, W, H):
         if self.n_components not in ("auto", None):
@@ -319,30 +315,30 @@ default "frobenius"
         return self.missing == "unknown"
 
     @property
-    def _components(self):
+    def _components(self) -> Factorization:
         return self.factorization_
 
     @property
-    def reconstruction_err_(self):
+    def reconstruction_err_(self) -> float:
         """Frobenius norm of X - W H, or the root of twice another loss."""
         return self.factorization_.error
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Iterations done."""
         return self.factorization_.n_iter
 
     @property
-    def objective_history_(self):
+    def objective_history_(self) -> NDArray[np.float64]:
         """Objective after each iteration."""
         return self.factorization_.objective_history
 
     @property
-    def stop_reason_(self):
+    def stop_reason_(self) -> str:
         """Why the fit stopped."""
         return self.factorization_.stop_reason
 
     @property
-    def optimality_(self):
+    def optimality_(self) -> float:
         """How far the result is from a stationary point."""
         return self.factorization_.optimality

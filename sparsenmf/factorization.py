@@ -1,9 +1,12 @@
 """The result of a factorization: factors, history, and what one does with them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .arguments import check_places
 from .components import Components
@@ -12,6 +15,7 @@ from .normalized import CHUNK, Normalized, normalize
 from .outputs import check_outputs
 from .stopping import REASONS
 from .storage import check_factorization, read_archive, write_archive
+from .typing import AnnData, DataFrame, FloatArray, Matrix, Names, PathLike, Self, Vocabulary
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives", "sample_norms")
@@ -30,14 +34,12 @@ class Factorization(Components):
         share of the sum of W H, ``sum(W[:, r]) * sum(H[r])``, heaviest first: the first one is
         topic 1 of all tables, files and pictures.
     objective_history : ndarray of shape (n_iter,), float64
-        Objective after each iteration, penalties included, of the factors reached;
-        it never rises (but by rounding where a large run in float64 goes on from single to
-        double precision, a few 1e-7 at most), and the last one is that of W and H (in float64
-        to rounding, but to seven digits where a large run was left so early that double precision
-        had not begun).
+        Objective after each iteration, penalties included. It never rises, but by rounding where
+        a large run in float64 goes on from single to double precision (a few 1e-7 at most). The
+        last one is that of W and H, to rounding (in float64 to seven digits if a large run was
+        left before double precision had begun).
     time_history : ndarray of shape (n_iter,), float64
-        Seconds from the beginning of the run to the end of each iteration, without those in
-        which kernels were compiled or loaded.
+        Seconds from the beginning to the end of each iteration, without those of compiling.
     stop_reason : str
         "converged", "precision", "max_iter", "time_limit", "callback" or "interrupted".
     optimality : float
@@ -57,22 +59,21 @@ class Factorization(Components):
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
     restart_objectives : ndarray of shape (n_restarts,), float64, or None
-        Where several starts were tried, the objective that each ended with; the lowest one is
-        that of W and H.
+        The objective that each of several starts ended with; the lowest is that of W and H.
     sample_norms : ndarray of shape (n_samples, 2), dtype of W, or None
         Sum and Euclidean length of each row of X, by which typical documents are told from short
         ones. None if they are not known.
     """
 
-    W: np.ndarray
-    objective_history: np.ndarray
-    time_history: np.ndarray
+    W: FloatArray
+    objective_history: NDArray[np.float64]
+    time_history: NDArray[np.float64]
     stop_reason: str
     optimality: float
     x_norm: float
     error: float
-    restart_objectives: np.ndarray | None = None
-    sample_norms: np.ndarray | None = None
+    restart_objectives: NDArray[np.float64] | None = None
+    sample_norms: FloatArray | None = None
 
     @property
     def n_samples(self) -> int:
@@ -121,7 +122,7 @@ class Factorization(Components):
         share = worst / self.objective - 1 if self.objective else 0.0
         return f"\n  the best of {n} starts, of which the worst ended {share:.2%} higher"
 
-    def predict(self, samples: Any, features: Any) -> np.ndarray:
+    def predict(self, samples: ArrayLike, features: ArrayLike) -> FloatArray:
         """Return single entries of W @ H, such as what users would think of items.
 
         Parameters
@@ -148,7 +149,7 @@ class Factorization(Components):
             np.einsum("pr,rp->p", self.W[i], self.H[:, j], out=flat[start : start + CHUNK])
         return result[()]
 
-    def normalize(self, by: str = "H") -> "Normalized":
+    def normalize(self, by: Literal["H", "W", "both"] = "H") -> Normalized:
         """Return factors that sum to one, with the scale moved over: W H stays what it is.
 
         Parameters
@@ -172,7 +173,9 @@ class Factorization(Components):
         """
         return normalize(self, by)
 
-    def to_frame(self, which: str = "H", labels: Any = None) -> Any:
+    def to_frame(
+        self, which: Literal["H", "W"] = "H", labels: Vocabulary | None = None
+    ) -> DataFrame:
         """Return a factor as a pandas DataFrame.
 
         Parameters
@@ -197,7 +200,7 @@ class Factorization(Components):
         """
         return to_frame(self, which, labels)
 
-    def to_anndata(self, adata: Any = None) -> Any:
+    def to_anndata(self, adata: AnnData | None = None) -> AnnData:
         """Write the factorization into an AnnData, as analyses of single cells expect it.
 
         Parameters
@@ -222,27 +225,26 @@ class Factorization(Components):
 
     def report(
         self,
-        path: Any,
-        vocabulary: Any,
-        documents: Any = None,
+        path: PathLike,
+        vocabulary: Vocabulary,
+        documents: Names | None = None,
         *,
-        titles: Any = None,
+        titles: Names | None = None,
         title: str = "Topics",
         n_terms: int = 10,
         n_documents: int = 3,
         n_characters: int = 240,
         details: dict[str, Any] | None = None,
-        X: Any = None,
+        X: Matrix | None = None,
         vectorizer: Any = None,
         script: str | None = None,
     ) -> None:
         """Write a page about the topics that any browser shows: one HTML file, nothing else.
 
-        Two sentences on what was found, a map of the topics
-        (`sparsenmf.similarity.topic_layout`), terms and typical documents of each topic to
-        search, filter and sort, the script that fits the model again, convergence and options.
-        It loads nothing, works without JavaScript too, on a phone and in print; whatever is in
-        the texts is shown as text.
+        Two sentences on what was found, a map of the topics (`topic_layout`), terms and typical
+        documents of each topic to search, filter and sort, the script that fits the model again,
+        convergence and options. It loads nothing, works without JavaScript, on a phone and in
+        print, and shows texts as text.
 
         Parameters
         ----------
@@ -289,7 +291,7 @@ class Factorization(Components):
             vectorizer=vectorizer, script=script,
         )  # fmt: skip
 
-    def save(self, path: Any) -> None:
+    def save(self, path: PathLike) -> None:
         """Write the factorization to a file that `load`, `numpy.load` and unzip can read.
 
         The file is an uncompressed .npz archive with one .npy member for each array
@@ -321,7 +323,7 @@ class Factorization(Components):
         write_archive(path, record, {k: v for k, v in arrays.items() if v is not None})
 
     @classmethod
-    def load(cls, path: Any) -> "Factorization":
+    def load(cls, path: PathLike) -> Self:
         """Read a factorization that `save` wrote.
 
         Raises

@@ -1,14 +1,19 @@
 """Files in and out: matrices, vocabularies and tables. No pickle in any of them."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import io
 import math
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from .market import CheckedText, read_header
 from .names import check_vocabulary, component_names
@@ -22,6 +27,7 @@ from .storage import (
     open_whole,
     read_npy_header,
 )
+from .typing import FloatArray, PathLike, Vocabulary
 from .validation import check_matrix
 
 MATRIX_SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
@@ -31,7 +37,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 FACTOR_SUFFIXES = (".npy", ".npz", *TABLE_SUFFIXES)
 
 
-def read_matrix(path):
+def read_matrix(path: PathLike) -> sp.csr_array:
     """Read a matrix of samples x features from a file, as sparse.
 
     Parameters
@@ -99,8 +105,6 @@ def _load(suffix, file, path):
         except Exception as error:  # of a class that is not public, for what it does not know
             raise ValueError(error) from error
     if suffix == ".npz":
-        import scipy.sparse as sp
-
         with zipfile.ZipFile(file) as archive:
             check_members(archive)
             for name in archive.namelist():
@@ -135,7 +139,7 @@ def _read_matrix_market(file, size):
         text.check()
 
 
-def read_vocabulary(path):
+def read_vocabulary(path: PathLike) -> list[str]:
     """Read the terms of a matrix's columns from a UTF-8 file, one on each line.
 
     Parameters
@@ -155,7 +159,7 @@ def read_vocabulary(path):
         return [line.removesuffix("\n") for line in file]
 
 
-def write_vocabulary(path, terms):
+def write_vocabulary(path: PathLike, terms: Vocabulary) -> None:
     """Write terms to a UTF-8 file, one on each line, whole or not at all.
 
     Raises
@@ -194,7 +198,7 @@ def check_writable(path, suffixes=TABLE_SUFFIXES):
         _import_parquet()
 
 
-def write_factor(path, W):
+def write_factor(path: PathLike, W: FloatArray) -> None:
     """Write a factor to a file, whole or not at all.
 
     Parameters
@@ -219,12 +223,10 @@ def write_factor(path, W):
         if path.suffix == ".npy":
             np.lib.format.write_array(file, W, allow_pickle=False)
         else:
-            import scipy.sparse as sp
-
             sp.save_npz(file, sp.csr_array(W))
 
 
-def write_table(path, columns):
+def write_table(path: PathLike, columns: Mapping[str, Any]) -> None:
     """Write a table to a file, whole or not at all.
 
     Parameters

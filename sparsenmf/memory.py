@@ -1,17 +1,20 @@
 """How much memory a factorization will need, before it runs."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import DTypeLike
 
 from .arguments import check_integer
 from .entries import check_missing
 from .formats import INT32_MAX
 from .losses import check_beta
 from .rows import begins_in_single, count_blocks, count_parts, is_tall, padded_width
+from .typing import Loss, Matrix, Missing, Solver, Vector
 
 MIB = 2**20
 
@@ -61,20 +64,20 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    X: Any = None,
+    X: Matrix | None = None,
     n_components: int = 10,
     *,
     shape: tuple[int, int] | None = None,
     nnz: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     low_memory: bool = False,
-    loss: str | float = "frobenius",
-    solver: str | None = None,
+    loss: Loss = "frobenius",
+    solver: Solver | None = None,
     max_iter: int = 200,
-    sample_weight: Any = None,
-    feature_weight: Any = None,
-    weights: Any = None,
-    missing: str = "zero",
+    sample_weight: Vector | None = None,
+    feature_weight: Vector | None = None,
+    weights: Matrix | None = None,
+    missing: Missing = "zero",
 ) -> MemoryEstimate:
     """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
 
@@ -192,7 +195,7 @@ def check_size(shape, nnz):
     return (n_samples, n_features), nnz
 
 
-def check_precision(dtype):
+def check_precision(dtype) -> np.dtype:
     """Return float32 or float64."""
     dtype = np.dtype(dtype)
     if dtype.name not in ("float32", "float64"):

@@ -1,18 +1,23 @@
 """The estimator for streams (extra `sklearn`)."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any, Literal
 
 import numpy as np
 
 from .announcing import compiling_is_told
 from .arguments import check_flag, check_integer, check_random_state
 from .components import Components
-from .estimators import BaseNMF, ConvergenceWarning, check_is_fitted
+
+# scikit-learn's names come from there, where their absence is explained.
+from .estimator_base import BaseNMF, ConvergenceWarning, check_is_fitted
 from .first_batch import is_stream, open_stream
 from .locking import OneAtATime
-from .losses import loss_name
 from .progress import open_progress
 from .streaming import Plateau
+from .typing import AlphaH, FloatArray, Init, Matrix, RandomState, Self
 from .validation import check_matrix, check_scale
 
 
@@ -27,36 +32,12 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
     ----------
     n_components : int, "auto" or None, default "auto"
         "auto" and None: min(n_samples, n_features) of the (first batch of the) data.
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
-        Default: "custom" if H is passed; "nndsvda" for Kullback-Leibler, if the first batch has
-        ten samples for each component; else "random". Drawn from the first batch that is not
-        empty.
-    batch_size : int, default 1024
-        Samples that are looked at together by `fit`. Larger batches take less time for each
-        sample, smaller ones learn more from each.
     beta_loss : {"frobenius", "kullback-leibler"}, 2 or 1, default "frobenius"
-    tol : float, default 1e-4
-        `fit` stops when the mean loss of a pass is lower than that of the pass before it by
-        less than this fraction. 0: never.
-    max_no_improvement : int or None, default 10
-        `fit` also stops, at the end of a pass, when so many batches have gone by since the pass
-        with the lowest mean loss.
+        The `loss` of `factorize`.
     max_iter : int, default 200
-        Passes of `fit` over the data.
-    alpha_W, alpha_H, l1_ratio : float
-        As in `NMF`; each batch is penalised as if the data were many like it.
-    forget_factor : float in [0, 1], default 0.1
-        What a batch counts one pass later, or, before the first pass has ended, when ten times
-        as much has been seen, to the power of ln 10.
-    shuffle : bool, default True
-        Whether `fit` visits the samples of a matrix in random order, anew in every pass.
+        The most passes of `fit` over the data.
     random_state : int, RandomState, numpy.random.Generator or None
-    verbose : int, default 0
-        Anything but 0 shows a progress bar.
-    n_threads : int, optional
-        As in `factorize`.
-    fresh_restarts, fresh_restarts_max_iter, transform_max_iter
-        Accepted and ignored: the rows of W are always found anew, each until it has converged.
+        An int makes the result repeatable.
 
     Attributes
     ----------
@@ -73,6 +54,44 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
     n_samples_seen_ : int
     n_features_in_ : int
     feature_names_in_ : ndarray of str, if X was a DataFrame
+
+    Other Parameters
+    ----------------
+    What is minimised:
+    alpha_W : float, default 0
+    alpha_H : float or "same", default "same"
+    l1_ratio : float, default 0
+        As in `NMF`; each batch is penalised as if the data were many like it.
+
+    Where it starts:
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Default: "custom" if H is passed; "nndsvda" for Kullback-Leibler, if the first batch has
+        ten samples for each component; else "random". Drawn from the first batch with entries.
+
+    How it learns from batches:
+    batch_size : int, default 1024
+        Samples of a batch of `fit`. Larger batches take less time, smaller ones learn more.
+    forget_factor : float in [0, 1], default 0.1
+        What a batch counts one pass later, or, before the first pass has ended, when ten times
+        as much has been seen, to the power of ln 10.
+    shuffle : bool, default True
+        Whether `fit` visits the samples of a matrix in random order, anew in every pass.
+    fresh_restarts, fresh_restarts_max_iter, transform_max_iter : optional
+        Accepted and ignored: the rows of W are always found anew, each until it has converged.
+
+    When it stops:
+    tol : float, default 1e-4
+        `fit` stops when the mean loss of a pass is lower than that of the pass before by less
+        than this fraction. 0: never.
+    max_no_improvement : int or None, default 10
+        `fit` also stops, at the end of a pass, when so many batches have gone by since the pass
+        with the lowest mean loss.
+
+    What it takes, and what it shows:
+    n_threads : int, optional
+        As in `factorize`.
+    verbose : int, default 0
+        Anything but 0 shows a progress bar.
 
     Notes
     -----
@@ -113,46 +132,46 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: int | Literal["auto"] | None = "auto",
         *,
-        init=None,
-        batch_size=1024,
-        beta_loss="frobenius",
-        tol=1e-4,
-        max_no_improvement=10,
-        max_iter=200,
-        alpha_W=0.0,
-        alpha_H="same",
-        l1_ratio=0.0,
-        forget_factor=0.1,
-        shuffle=True,
-        fresh_restarts=False,
-        fresh_restarts_max_iter=30,
-        transform_max_iter=None,
-        random_state=None,
-        verbose=0,
-        n_threads=None,
-    ):
+        beta_loss: Literal["frobenius", "kullback-leibler"] | float = "frobenius",
+        max_iter: int = 200,
+        random_state: RandomState = None,
+        alpha_W: float = 0.0,
+        alpha_H: AlphaH = "same",
+        l1_ratio: float = 0.0,
+        init: Init | None = None,
+        batch_size: int = 1024,
+        forget_factor: float = 0.1,
+        shuffle: bool = True,
+        fresh_restarts: bool = False,
+        fresh_restarts_max_iter: int = 30,
+        transform_max_iter: int | None = None,
+        tol: float = 1e-4,
+        max_no_improvement: int | None = 10,
+        n_threads: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
-        self.init = init
-        self.batch_size = batch_size
         self.beta_loss = beta_loss
-        self.tol = tol
-        self.max_no_improvement = max_no_improvement
         self.max_iter = max_iter
+        self.random_state = random_state
         self.alpha_W = alpha_W
         self.alpha_H = alpha_H
         self.l1_ratio = l1_ratio
+        self.init = init
+        self.batch_size = batch_size
         self.forget_factor = forget_factor
         self.shuffle = shuffle
         self.fresh_restarts = fresh_restarts
         self.fresh_restarts_max_iter = fresh_restarts_max_iter
         self.transform_max_iter = transform_max_iter
-        self.random_state = random_state
-        self.verbose = verbose
+        self.tol = tol
+        self.max_no_improvement = max_no_improvement
         self.n_threads = n_threads
+        self.verbose = verbose
 
-    def fit(self, X, y=None, W=None, H=None):
+    def fit(self, X: Matrix, y: Any = None, W: Any = None, H: Matrix | None = None) -> Self:
         """Learn the components of a matrix, or of an iterable of batches.
 
         Parameters
@@ -172,12 +191,14 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
         self._fit(X, H)
         return self
 
-    def fit_transform(self, X, y=None, W=None, H=None):
+    def fit_transform(
+        self, X: Matrix, y: Any = None, W: Any = None, H: Matrix | None = None
+    ) -> FloatArray:
         """Learn the components of a matrix and return its W, as `fit` and `transform` do."""
         self._fit(X, H)
         return self.transform(X)
 
-    def partial_fit(self, X, y=None, W=None, H=None):
+    def partial_fit(self, X: Matrix, y: Any = None, W: Any = None, H: Matrix | None = None) -> Self:
         """Learn from one batch, on top of what has been learned so far.
 
         Parameters
@@ -233,7 +254,7 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
         n_passes = check_integer(self.max_iter, "max_iter", least=1)
         self._run((batches() for _ in range(n_passes)), H, rng, n_samples, -(-n_samples // size))
         loss = self._components.loss(X, n_threads=self.n_threads)
-        self.reconstruction_err_ = float(np.sqrt(2 * loss))
+        self.reconstruction_err_: float = float(np.sqrt(2 * loss))
 
     def _fit_stream(self, X, H):
         size = check_integer(self.batch_size, "batch_size", least=1)
@@ -280,7 +301,8 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
     def _forget(self):
         for name in ("_stream", "_cached", "reconstruction_err_"):
             self.__dict__.pop(name, None)
-        self.n_iter_ = self.n_steps_ = 0
+        self.n_iter_: int = 0  # passes
+        self.n_steps_: int = 0
 
     def _open(self, X, H, rng, window):
         """Return a stream that begins with a first batch, checked."""
@@ -295,12 +317,12 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
         return hasattr(self, "_stream")
 
     @property
-    def components_(self):
+    def components_(self) -> FloatArray:
         """H, of shape (n_components, n_features), read-only; another one may be assigned."""
         return self._components.H
 
     @components_.setter
-    def components_(self, H):
+    def components_(self, H: Matrix) -> None:
         check_is_fitted(
             self,
             msg="components_ of this %(name)s cannot be set before it has learned from a batch: "
@@ -314,21 +336,15 @@ class MiniBatchNMF(OneAtATime, BaseNMF):
         return self._stream.Ht.dtype
 
     @property
-    def n_samples_seen_(self):
+    def n_samples_seen_(self) -> int:
         """Samples learned from, each as often as it came."""
         return self._stream.n_seen
 
     @property
-    def _components(self):
+    def _components(self) -> Components:
         """H as it is now, with its transform."""
         stream, cached = self._stream, self.__dict__.get("_cached")
         Ht = stream.Ht  # read once: another thread may replace it
         if cached is None or cached[0] is not Ht:
-            options = {
-                "loss": loss_name(stream.beta),
-                **dict(zip(("alpha_W", "alpha_H", "l1_ratio"), stream.penalties, strict=True)),
-            }
-            H = Ht[:, : stream.n_components].T.copy()
-            H.flags.writeable = False  # the sums that it is found from would not know of a change
-            self._cached = cached = Ht, Components(H=H, options=options)
+            self._cached = cached = Ht, stream.components(Ht)
         return cached[1]

@@ -4,6 +4,7 @@ import datetime
 import numbers
 import os
 from collections.abc import KeysView, Mapping, Set
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ PLAIN = (numbers.Number, np.number, np.datetime64, datetime.date, os.PathLike)
 """What is a name as it is printed: numbers such as identifiers, dates, paths."""
 
 
-def check_vocabulary(vocabulary, n_features=None):
+def check_vocabulary(vocabulary, n_features=None) -> list[str]:
     """Return the terms in the order of their columns, a list of str.
 
     Parameters
@@ -47,7 +48,7 @@ def check_vocabulary(vocabulary, n_features=None):
     return terms
 
 
-def check_names(names, n, name, *, owner="W has {} rows"):
+def check_names(names, n, name, *, owner="W has {} rows") -> list[Any]:
     """Return n names as a list of str, with None where one is missing.
 
     Raises
@@ -58,7 +59,7 @@ def check_names(names, n, name, *, owner="W has {} rows"):
     return _as_texts(check_labels(names, n, name, owner=owner), name)
 
 
-def check_labels(labels, n, name, *, owner="W has {} rows"):
+def check_labels(labels, n, name, *, owner="W has {} rows") -> list[Any]:
     """Return n labels of any kind as a list, or raise if they are not that."""
     labels = by_position(labels, name, f"{n} names")
     if len(labels) != n:

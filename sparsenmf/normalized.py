@@ -1,10 +1,13 @@
 """Factors whose rows or columns sum to one."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
 from .arguments import check_choice
+from .typing import FloatArray
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
@@ -20,9 +23,9 @@ class Normalized(NamedTuple):
         Ones, unless the rows of W sum to one.
     """
 
-    W: np.ndarray
-    H: np.ndarray
-    scale: np.ndarray
+    W: FloatArray
+    H: FloatArray
+    scale: FloatArray
 
 
 def normalize(model, by):

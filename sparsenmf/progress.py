@@ -1,9 +1,15 @@
 """A progress display for long runs; tqdm's where it is installed."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
 import time
 import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 EVERY = 0.5  # seconds between lines of the plain display
 
@@ -153,17 +159,19 @@ class IterationState:
     def __init__(self, run, stopping, weights):
         self._current, self._n_components = run.current, run.n_components
         self._weights, self._dtype = weights, run.dtype
-        self.n_iter = len(stopping.history)
+        self.n_iter: int = len(stopping.history)
+        self.objective: float
+        self.seconds: float
         self.objective, self.seconds = stopping.history[-1]
-        self.relative_error = run.loss.relative(self.objective)
+        self.relative_error: float = run.loss.relative(self.objective)
 
     @property
-    def W(self):
+    def W(self) -> NDArray[np.floating[Any]]:
         """The current W, of shape (n_samples, n_components)."""
         return self._weights.unscale_W(self._copy(self._current.W))
 
     @property
-    def H(self):
+    def H(self) -> NDArray[np.floating[Any]]:
         """The current H, of shape (n_components, n_features)."""
         return self._weights.unscale_H(self._copy(self._current.Ht).T.copy())
 

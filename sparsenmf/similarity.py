@@ -3,16 +3,20 @@
 Only n_components x n_components numbers are looked at, whatever the number of features.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .arguments import check_choice
+from .typing import IntArray
 
 LINKAGES = ("average", "complete", "single")
 
 
-def topic_similarity(H: Any) -> np.ndarray:
+def topic_similarity(H: ArrayLike) -> NDArray[np.float64]:
     """Return the cosines between components.
 
     Parameters
@@ -38,7 +42,9 @@ def topic_similarity(H: Any) -> np.ndarray:
     return cosines
 
 
-def topic_hierarchy(H: Any, method: str = "average") -> np.ndarray:
+def topic_hierarchy(
+    H: ArrayLike, method: Literal["average", "complete", "single"] = "average"
+) -> NDArray[np.float64]:
     """Merge components into a tree, the most similar first.
 
     Parameters
@@ -70,7 +76,7 @@ def topic_hierarchy(H: Any, method: str = "average") -> np.ndarray:
     return linkage(squareform(distances, checks=False), method, optimal_ordering=True)
 
 
-def topic_order(H: Any) -> np.ndarray:
+def topic_order(H: ArrayLike) -> IntArray:
     """Return the components in the order of the leaves of `topic_hierarchy`: alike ones together.
 
     Parameters
@@ -94,7 +100,7 @@ def topic_order(H: Any) -> np.ndarray:
     return leaves_list(tree).astype(int)
 
 
-def topic_layout(H: Any) -> np.ndarray:
+def topic_layout(H: ArrayLike) -> NDArray[np.float64]:
     """Return places in the plane for components, such that alike ones lie close together.
 
     Classical scaling (Torgerson 1952) of the distances 1 - cosine.
@@ -125,7 +131,7 @@ def topic_layout(H: Any) -> np.ndarray:
     return places
 
 
-def check_components(H: Any) -> np.ndarray:
+def check_components(H: ArrayLike) -> NDArray[Any]:
     """Return H as an array of floats.
 
     Raises

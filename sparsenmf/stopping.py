@@ -1,6 +1,7 @@
 """When to stop, and why it stopped."""
 
 from . import clock
+from .arguments import check_integer, check_number
 
 WINDOW = 5
 """Iterations over which the decrease is judged: with momentum one iteration may gain
@@ -84,3 +85,11 @@ class Stopping:
         if self.time_limit is not None and seconds - self._earlier >= self.time_limit:
             return "time_limit"
         return None
+
+
+def check_stopping(tol, max_iter, time_limit, started):
+    """Return the `Stopping` that a user asked for."""
+    tol, max_iter = check_number(tol, "tol"), check_integer(max_iter, "max_iter", least=1)
+    if time_limit is not None:
+        time_limit = check_number(time_limit, "time_limit", open_below=True)
+    return Stopping(tol, max_iter, time_limit, started)

@@ -25,9 +25,10 @@ from copy import copy
 import numpy as np
 
 from .arguments import check_integer, check_number
+from .components import Components
 from .kernels.threads import threads_for
 from .kernels.transpose import transpose_rows
-from .losses import Loss, make_loss
+from .losses import Loss, loss_name, make_loss
 from .penalties import make_penalties, make_penalty
 from .rows import empty_factor, make_rows, pad_factor
 from .solvers.blocks import columns_without_entries
@@ -84,6 +85,14 @@ class Stream:
         self._cross = np.zeros((1, *Ht.shape), Ht.dtype) if beta == 2 else np.zeros(Ht.shape)
         self._gram, self._sums = np.zeros((width, width)), np.zeros(width)
         self._other = self._summarize()
+
+    def components(self, Ht):
+        """Return an H that it had, read-only, with its `transform`."""
+        names = "alpha_W", "alpha_H", "l1_ratio"
+        options = {"loss": loss_name(self.beta), **dict(zip(names, self.penalties, strict=True))}
+        H = Ht[:, : self.n_components].T.copy()
+        H.flags.writeable = False  # the sums that it is found from would not know of a change
+        return Components(H=H, options=options)
 
     def add(self, X):
         """Learn from a batch, a checked CSR matrix of Ht's precision.

@@ -1,16 +1,20 @@
 """Texts from files, folders, tables and pipes, whatever bytes are in them."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import io
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from .arguments import check_flag
 from .files import MATRIX_SUFFIXES
 from .progress import counted
+from .typing import PathLike
 
 TITLE_WIDTH = 100  # characters of a text that stand for its title
 
@@ -20,7 +24,13 @@ UNUSABLE = re.compile("[\0\ud800-\udfff]")
 LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
 
 
-def read_texts(paths, field=None, title_field=None, *, progress=False):
+def read_texts(
+    paths: PathLike | Iterable[PathLike],
+    field: str | None = None,
+    title_field: str | None = None,
+    *,
+    progress: bool = False,
+) -> tuple[list[str], list[str]]:
     r"""Read texts from files.
 
     Parameters

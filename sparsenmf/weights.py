@@ -93,15 +93,21 @@ def inverses(weights, beta):
     return None if scale is None else np.divide(1, scale, out=scale, where=scale > 0)
 
 
-def check_weights(sample_weight, feature_weight, shape, beta):
+def check_weights(sample_weight, feature_weight, shape, beta, *, plain=True):
     """Return the `Weights` that a user asked for.
 
     Raises
     ------
     TypeError, ValueError
         If they are not finite non-negative numbers, one for each sample and feature, if all
-        are zero, or if the loss has none.
+        are zero, or if the loss has none; or if entries have weights or are unknown, and are not
+        plain.
     """
+    if not (plain or (sample_weight is None and feature_weight is None)):
+        raise ValueError(
+            "sample_weight and feature_weight are for entries that count alike: multiply them into "
+            'weights, which may go with missing="unknown"'
+        )
     samples = check_vector(sample_weight, "sample_weight", shape[0])
     features = check_vector(feature_weight, "feature_weight", shape[1])
     if beta <= 0 and not (samples is None and features is None):

@@ -17,6 +17,7 @@ from .test_quality import make_model, random_model
 
 matplotlib = pytest.importorskip("matplotlib")
 figure = pytest.importorskip("matplotlib.figure")
+FigureCanvasAgg = pytest.importorskip("matplotlib.backends.backend_agg").FigureCanvasAgg
 
 
 @pytest.fixture(scope="module")
@@ -210,8 +211,9 @@ def test_map_has_the_places_and_the_sizes_of_topics(ax):
 
 
 def boxes_of(ax, wanted):
-    ax.figure.canvas.draw()
-    renderer = ax.figure.canvas.get_renderer()
+    canvas = FigureCanvasAgg(ax.figure)  # a plain Figure's own canvas has no renderer
+    canvas.draw()
+    renderer = canvas.get_renderer()
     return [
         matplotlib.text.Text.get_window_extent(text, renderer).extents
         for text in ax.texts

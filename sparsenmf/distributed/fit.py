@@ -1,5 +1,7 @@
 """The story of a distributed fit: place X, draw the start, alternate, collect."""
 
+from __future__ import annotations
+
 import inspect
 import os
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from distributed import Client, get_client
+from numpy.typing import NDArray
 
 from .. import clock
 from .._factorize import factorize as factorize_here
@@ -17,7 +20,6 @@ from ..arguments import (
     check_flag,
     check_integer,
     check_n_components,
-    check_number,
     check_random_state,
     check_sweeps,
     check_threads,
@@ -34,7 +36,8 @@ from ..solvers.alternation import Alternation
 from ..solvers.blocks import columns_without_entries
 from ..solvers.row_update import row_update
 from ..solvers.running import alternate
-from ..stopping import Stopping
+from ..stopping import check_stopping
+from ..typing import AlphaH, Callback, FloatArray, Frozen, Matrix, PathLike, RandomState
 from ..validation import check_factor, check_scale
 from ..weights import Weights
 from . import tasks
@@ -55,14 +58,14 @@ class DistributedFactorization:
     """
 
     W: Any
-    H: np.ndarray
-    objective_history: np.ndarray
-    time_history: np.ndarray
+    H: FloatArray
+    objective_history: NDArray[np.float64]
+    time_history: NDArray[np.float64]
     stop_reason: str
     optimality: float
     x_norm: float
     error: float
-    options: dict
+    options: dict[str, Any]
 
     def to_factorization(self) -> Factorization:
         """Return the model of one machine, with all of W in the memory of this one."""
@@ -73,9 +76,9 @@ def factorize(
     X: Any,
     n_components: int,
     *,
-    H: Any = None,
+    H: Matrix | None = None,
     alpha_W: float = 0.0,
-    alpha_H: float | str = "same",
+    alpha_H: AlphaH = "same",
     l1_ratio: float = 0.0,
     tol: float = 1e-5,
     max_iter: int = 200,
@@ -83,12 +86,12 @@ def factorize(
     extrapolate: bool = True,
     time_limit: float | None = None,
     n_threads: int | None = None,
-    random_state: Any = None,
-    frozen_H: Any = None,
+    random_state: RandomState = None,
+    frozen_H: Frozen | None = None,
     block_nnz: int | None = None,
-    scratch: Any = None,
-    client: Any = None,
-    callback: Any = None,
+    scratch: PathLike | None = None,
+    client: Client | None = None,
+    callback: Callback | None = None,
     progress: bool = False,
     **others: Any,
 ) -> DistributedFactorization:
@@ -152,12 +155,7 @@ def factorize(
     _refuse(others)
     started = clock.seconds()
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
-    stopping = Stopping(
-        check_number(tol, "tol"),
-        check_integer(max_iter, "max_iter", least=1),
-        None if time_limit is None else check_number(time_limit, "time_limit", open_below=True),
-        started,
-    )
+    stopping = check_stopping(tol, max_iter, time_limit, started)
     rng = check_random_state(random_state)
     options = {
         "solver": "cd",

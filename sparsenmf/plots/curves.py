@@ -1,14 +1,25 @@
 """Curves: how a fit went on, and how candidates compare."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..factorization import Factorization
 from ..names import check_names
+from ..selection.selected import Selection
+from ..typing import Axes, Names
 from .canvas import BLUE, GREY, colours, new_axes, tidy
 
 
-def plot_objective(models: Any, labels: Any = None, *, ax: Any = None) -> Any:
+def plot_objective(
+    models: Factorization | Iterable[Factorization],
+    labels: Names | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the objective against the seconds since the beginning.
 
     Parameters
@@ -31,14 +42,14 @@ def plot_objective(models: Any, labels: Any = None, *, ax: Any = None) -> Any:
     TypeError, ValueError
         If models are none, or the labels do not fit.
     """
-    models = [models] if hasattr(models, "objective_history") else list(models)
-    if not models or not all(hasattr(model, "objective_history") for model in models):
+    listed: list[Any] = [models] if hasattr(models, "objective_history") else list(models)
+    if not listed or not all(hasattr(model, "objective_history") for model in listed):
         raise TypeError("models must be a Factorization or a list of them")
     if labels is None:
-        labels = [f"model {i}" for i in range(1, len(models) + 1)]
-    labels = check_names(labels, len(models), "labels", owner="there are {} models")
+        labels = [f"model {i}" for i in range(1, len(listed) + 1)]
+    labels = check_names(labels, len(listed), "labels", owner="there are {} models")
     ax = new_axes(ax, (6.4, 4.0))
-    for model, label, colour in zip(models, labels, colours(len(models)), strict=True):
+    for model, label, colour in zip(listed, labels, colours(len(listed)), strict=True):
         marker = "." if model.n_iter <= 60 else ""
         ax.plot(
             model.time_history, model.objective_history, marker=marker, color=colour, label=label
@@ -49,13 +60,13 @@ def plot_objective(models: Any, labels: Any = None, *, ax: Any = None) -> Any:
     ax.set_xlim(left=0)
     ax.grid(axis="y", color="#e8e8e8")
     ax.set_axisbelow(True)
-    if len(models) > 1:
+    if len(listed) > 1:
         ax.legend(frameon=False)
     tidy(ax)
     return ax
 
 
-def plot_selection(selection: Any, *, ax: Any = None) -> Any:
+def plot_selection(selection: Selection, *, ax: Axes | None = None) -> Axes:
     """Draw the means of a selection with their standard errors, and mark the recommendation.
 
     Parameters

@@ -1,6 +1,6 @@
 """Maps: topics in the plane, and documents among their topics."""
 
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..factorization import Factorization
 from ..similarity import topic_layout, topic_order
 from ..topics.quality import dominant_topics, topic_sizes
 from ..topics.tables import document_mass
+from ..typing import Axes, RandomState, Vocabulary
 from .canvas import colours, new_axes, numbered_labels
 from .places import place_labels, spread
 
@@ -17,8 +18,12 @@ MARGIN = (0.08, 0.03)  # of the map, for labels
 
 
 def plot_topic_map(
-    model: Factorization, vocabulary: Any = None, *, n_terms: int = 3, ax: Any = None
-) -> Any:
+    model: Factorization,
+    vocabulary: Vocabulary | None = None,
+    *,
+    n_terms: int = 3,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw topics in the plane: alike ones close together, as large as they are.
 
     Parameters
@@ -56,7 +61,8 @@ def plot_topic_map(
     places = _arrange(ax, topic_layout(model.H[rows]), radii)
     order = np.argsort(-sizes[rows], kind="stable")  # small ones over large ones
     ax.scatter(
-        *places[order].T,
+        places[order, 0],
+        places[order, 1],
         s=np.pi * (radii[order] / pixels) ** 2,
         c=[palette[rows[i]] for i in order],
         alpha=0.55,
@@ -95,13 +101,13 @@ def _arrange(ax, places, radii):
 
 def plot_documents(
     model: Factorization,
-    vocabulary: Any = None,
+    vocabulary: Vocabulary | None = None,
     *,
     max_documents: int = 3000,
     n_terms: int = 2,
-    random_state: Any = 0,
-    ax: Any = None,
-) -> Any:
+    random_state: RandomState = 0,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw documents among their topics.
 
     The topics lie on a circle, alike ones side by side (the order of `topic_hierarchy`); a
@@ -148,9 +154,11 @@ def plot_documents(
     points = mass @ anchors / mass.sum(axis=1, keepdims=True)
     palette = colours(model.n_components)
     ax = new_axes(ax, (8.4, 8.4), (0, 0, 1, 1))
-    ax.scatter(*points.T, s=9, c=[palette[r] for r in strongest[chosen]], alpha=0.5, linewidths=0)
+    x, y = points.T
+    ax.scatter(x, y, s=9, c=[palette[r] for r in strongest[chosen]], alpha=0.5, linewidths=0)
+    x, y = anchors.T
     rim = [palette[r] for r in rows]
-    ax.scatter(*anchors.T, s=30, c=rim, edgecolors="white", linewidths=0.8, zorder=3)
+    ax.scatter(x, y, s=30, c=rim, edgecolors="white", linewidths=0.8, zorder=3)
     for r, place in zip(rows, anchors, strict=True):
         _label_outside(ax, place, labels[r], len(rows))
     ax.set_aspect("equal")

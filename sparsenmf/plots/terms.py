@@ -1,6 +1,8 @@
 """The terms of topics: bars and a heat map."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from ..names import check_vocabulary
 from ..texts import shorten
 from ..topics.quality import topic_sizes
 from ..toplists import heaviest, top_columns
+from ..typing import Axes, Vocabulary
 from .canvas import BLUE, LABEL_WIDTH, PALE, add_scale, check_numbers, new_axes, plain
 
 COLUMNS = 4  # of panels
@@ -19,12 +22,12 @@ ROWS = 60  # of a heat map, unless the caller says how many
 
 def plot_top_terms(
     model: Factorization,
-    vocabulary: Any,
-    topics: Any = None,
+    vocabulary: Vocabulary,
+    topics: Sequence[int] | None = None,
     *,
     n_terms: int = 8,
-    ax: Any = None,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the heaviest terms of topics as bars, a panel for each topic.
 
     Parameters
@@ -78,8 +81,8 @@ def plot_top_terms(
 
 
 def plot_term_heatmap(
-    model: Components, vocabulary: Any, *, n_terms: int | None = None, ax: Any = None
-) -> Any:
+    model: Components, vocabulary: Vocabulary, *, n_terms: int | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw the weights of terms in topics as a heat map.
 
     Parameters

@@ -1,6 +1,6 @@
 """Topics as a whole: how large they are, and how those of two models agree."""
 
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..components import Components
 from ..factorization import Factorization
 from ..similarity import match_components, unit_rows
 from ..topics.quality import topic_sizes
+from ..typing import Axes, SizeBy, Vocabulary
 from .canvas import BLUE, add_scale, new_axes, numbered_labels, tidy
 
 XLABELS = {
@@ -20,12 +21,12 @@ XLABELS = {
 
 def plot_topic_sizes(
     model: Factorization,
-    vocabulary: Any = None,
+    vocabulary: Vocabulary | None = None,
     *,
-    by: str = "total",
+    by: SizeBy = "total",
     n_terms: int = 3,
-    ax: Any = None,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the sizes of topics as bars.
 
     Parameters
@@ -70,11 +71,11 @@ def plot_topic_sizes(
 def plot_comparison(
     model: Components,
     other: Components,
-    vocabulary: Any = None,
+    vocabulary: Vocabulary | None = None,
     *,
     n_terms: int = 3,
-    ax: Any = None,
-) -> Any:
+    ax: Axes | None = None,
+) -> Axes:
     """Draw how alike the topics of two models are, partners beside each other.
 
     Parameters

@@ -1,7 +1,10 @@
 """How many components: the loss of data that a fit has not seen, or how stable fits are."""
 
+from __future__ import annotations
+
 import functools
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,17 @@ from ..arguments import check_choice, check_flag, check_integer
 from ..losses import check_loss
 from ..memory import estimate_memory
 from ..runs import Runs, Seeds, check_options
+from ..typing import (
+    Loss,
+    Matrix,
+    RandomState,
+    SelectionMethod,
+    SelectionOptions,
+    Unpack,
+)
 from ..validation import check_matrix
 from .holdout import Blocks, Entries
-from .restarts import fit_whole
+from .restarts import FitCallback, fit_whole
 from .selected import (
     Selection,
     SelectionForecast,
@@ -44,21 +55,21 @@ KINDS: dict[str, Any] = {"blocks": Blocks, "entries": Entries, "stability": Halv
 
 @announced
 def select_n_components(
-    X: Any,
-    candidates: Any,
+    X: Matrix,
+    candidates: Iterable[int],
     *,
-    method: str = "blocks",
+    method: SelectionMethod = "blocks",
     n_repeats: int | None = None,
-    loss: str | float | None = None,
-    random_state: Any = None,
+    loss: Loss | None = None,
+    random_state: RandomState = None,
     n_threads: int | None = None,
     warm_start: bool = True,
     early_stop: bool = True,
     cophenetic: bool = False,
     time_limit: float | None = None,
-    callback: Any = None,
+    callback: FitCallback | None = None,
     progress: bool = False,
-    **factorize_options: Any,
+    **factorize_options: Unpack[SelectionOptions],
 ) -> Selection:
     """Compare numbers of components, and recommend one.
 
@@ -195,15 +206,15 @@ def select_n_components(
 
 
 def forecast_selection(
-    X: Any,
-    candidates: Any,
+    X: Matrix,
+    candidates: Iterable[int],
     *,
-    method: str = "blocks",
+    method: SelectionMethod = "blocks",
     n_repeats: int | None = None,
-    loss: str | float | None = None,
-    random_state: Any = None,
+    loss: Loss | None = None,
+    random_state: RandomState = None,
     n_threads: int | None = None,
-    **factorize_options: Any,
+    **factorize_options: Unpack[SelectionOptions],
 ) -> SelectionForecast:
     """Forecast the time and memory of `select_n_components` from a few iterations.
 
@@ -234,7 +245,9 @@ def forecast_selection(
     return _forecast(kind, candidates, {**options, "n_threads": n_threads})
 
 
-def _prepare(X, candidates, method, n_repeats, loss, random_state, options):
+def _prepare(
+    X, candidates, method, n_repeats, loss, random_state, options
+) -> tuple[Any, list[int], dict[str, Any]]:
     """Return how to score, the candidates in order, and the options of each fit."""
     check_choice(method, "method", METHODS)
     check_options(options)

@@ -4,10 +4,12 @@ Kotliar et al. 2019, "Identifying gene expression programs of cell-type identity
 activity with single-cell RNA-Seq", eLife 8:e43803, section "Consensus NMF".
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..announcing import announced
 from ..arguments import check_flag, check_integer, check_n_components, check_number
@@ -16,8 +18,16 @@ from ..factorization import Factorization
 from ..normalized import component_masses
 from ..runs import Runs, Seeds, check_options, check_random_init
 from ..similarity import unit_rows
+from ..typing import (
+    ConsensusOptions,
+    FloatArray,
+    IntArray,
+    Matrix,
+    RandomState,
+    Unpack,
+)
 from ..validation import check_matrix
-from .restarts import fit_restarts, fit_whole
+from .restarts import FitCallback, fit_restarts, fit_whole
 
 CHUNK = 1024  # components whose distances to all others are held at once
 
@@ -49,19 +59,19 @@ class Consensus:
     """
 
     model: Factorization
-    stability: np.ndarray
-    sizes: np.ndarray
+    stability: NDArray[np.float64]
+    sizes: IntArray
     n_outliers: int
-    objectives: np.ndarray
+    objectives: NDArray[np.float64]
     stop_reason: str
 
     @property
-    def W(self):
+    def W(self) -> FloatArray:
         """Of the model."""
         return self.model.W
 
     @property
-    def H(self):
+    def H(self) -> FloatArray:
         """Of the model."""
         return self.model.H
 
@@ -92,18 +102,18 @@ class Consensus:
 
 @announced
 def consensus(
-    X: Any,
+    X: Matrix,
     n_components: int,
     n_restarts: int = 20,
     *,
     density_threshold: float = 0.5,
     neighborhood: float = 0.3,
     refit_H: bool = True,
-    random_state: Any = None,
+    random_state: RandomState = None,
     time_limit: float | None = None,
-    callback: Any = None,
+    callback: FitCallback | None = None,
     progress: bool = False,
-    **factorize_options: Any,
+    **factorize_options: Unpack[ConsensusOptions],
 ) -> Consensus:
     """Factorize from many random starts, and keep the components that come again and again.
 

@@ -1,7 +1,15 @@
 """Whole runs of `factorize`, one after the other."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
 from .._factorize import factorize
+from ..factorization import Factorization
 from ..runs import Seeds
+
+FitCallback: TypeAlias = Callable[[Factorization], object]
 
 
 def fit_whole(X, n_components, **options):

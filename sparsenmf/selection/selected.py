@@ -1,9 +1,14 @@
 """The result of a selection of the number of components, its forecast, and the rules."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ..typing import Axes, Loss, SelectionMethod
 
 LITTLE = 0.01
 """Share of the fall of the held-out loss, from the worst candidate to the best, that is not
@@ -39,9 +44,9 @@ class Selection:
     """
 
     n_components: int
-    table: dict[str, np.ndarray]
-    method: str
-    loss: Any
+    table: dict[str, NDArray[Any]]
+    method: SelectionMethod
+    loss: Loss
     skipped: tuple[int, ...]
     stop_reason: str
     seconds: float
@@ -76,7 +81,7 @@ class Selection:
             lines.insert(0, "the largest that was tried: more may be better")
         return lines
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the means with their standard errors, and mark the recommendation.
 
         Parameters

@@ -272,6 +272,6 @@ def sync_folder(folder):
             os.close(handle)
 
 
-def absolute(folder):
+def absolute(folder) -> Path:
     """Return a folder's path that stays true when the working directory changes."""
     return Path(os.path.abspath(folder))

@@ -1,10 +1,13 @@
 """`open_csr`: a sparse matrix on disk, larger than memory, seen as blocks of rows."""
 
+from __future__ import annotations
+
 import functools
 import json
 import operator
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import scipy.sparse as sp
 
 from ..arguments import check_integer
 from ..formats import INT32_MAX
+from ..typing import PathLike
 from .layout import RECORD, absolute, find_data, is_ours, read_record, verify_file
 
 BLOCK_NNZ = 2**23
@@ -22,7 +26,7 @@ FILES = ("indptr.npy", "indices.npy", "data.npy")
 MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of open files
 
 
-def open_csr(folder, *, verify=False):
+def open_csr(folder: PathLike, *, verify: bool = False) -> CsrStore:
     """Open a sparse matrix that `write_csr` wrote, without reading it.
 
     `factorize` takes it with any start, for the Frobenius loss and, by multiplicative updates,
@@ -107,9 +111,11 @@ class CsrStore:
     def __init__(self, folder, record):
         self.folder: Path = folder
         self._record = record
-        self.shape, self.nnz, self.dtype = record.shape, record.nnz, record.dtype
-        self.max_value, self.n_shards = record.max_value, len(record.shards)
-        self.nbytes, self._marks = 0, {}
+        self.shape: tuple[int, int] = record.shape
+        self.nnz: int = record.nnz
+        self.dtype: np.dtype = record.dtype
+        self.max_value: float = record.max_value
+        self.n_shards, self.nbytes, self._marks = len(record.shards), 0, {}
         for path, dtype, length, info in record.files(folder):
             self._marks[path] = mark_file(path)
             find_data(path, dtype, length, info)
@@ -130,17 +136,17 @@ class CsrStore:
         # With the record: another process gets the same rows, also when more were appended.
         return type(self), (self.folder, self._record)
 
-    def verify(self):
+    def verify(self) -> None:
         """Read all files and compare their checksums; raise ValueError for a damaged one."""
         for path, dtype, length, info in self._record.files(self.folder):
             verify_file(path, find_data(path, dtype, length, info), info)
 
-    def checksum(self):
+    def checksum(self) -> str:
         """Return what tells this matrix from others, from its record: no file is read."""
         shards = [(shard.rows, shard.nnz, shard.files) for shard in self._record.shards]
         return f"{zlib.crc32(json.dumps(shards, sort_keys=True).encode()):08x}"
 
-    def rows(self, start, stop):
+    def rows(self, start: int, stop: int) -> sp.csr_array:
         """Return rows as a scipy.sparse.csr_array.
 
         Its data and indices are read-only views of the files, of which pages come into memory
@@ -174,7 +180,7 @@ class CsrStore:
         X.has_canonical_format = True  # it was written so: scipy need not look
         return X
 
-    def check(self, start, stop):
+    def check(self, start: int, stop: int) -> None:
         """Raise ValueError if a file that has some of these rows is no longer what was opened.
 
         A mapped file that has become shorter would end the process, not raise, once its pages
@@ -227,7 +233,7 @@ class CsrStore:
         X.indptr = (indptr - low).astype(kind)  # scipy wants both of one type
         return X
 
-    def blocks(self, max_nnz=BLOCK_NNZ):
+    def blocks(self, max_nnz: int = BLOCK_NNZ) -> list[tuple[int, int]]:
         """Cut the matrix into blocks of rows with about equally many nonzeros.
 
         They depend on the matrix and `max_nnz` alone, not on the shards: how it was written
@@ -258,7 +264,7 @@ class CsrStore:
             start, position = stop, self._position(stop)
         return [*blocks, (start, self.shape[0])]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[sp.csr_array]:
         """Yield the matrix in blocks, as `rows` has them."""
         for start, stop in self.blocks():
             yield self.rows(start, stop)

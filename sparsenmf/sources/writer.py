@@ -1,13 +1,18 @@
 """`write_csr`: blocks of rows into a folder, as a whole or not at all."""
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import os
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import DTypeLike
 
 from ..arguments import check_integer
+from ..typing import Matrix, PathLike
 from ..validation import check_matrix
 from .chunks import read_chunks
 from .layout import (
@@ -28,15 +33,15 @@ from .store import CsrStore
 
 
 def write_csr(
-    folder,
-    chunks,
+    folder: PathLike,
+    chunks: Matrix | Iterable[Matrix] | PathLike,
     *,
-    n_features=None,
-    dtype=None,
-    append=False,
-    shard_nnz=2**26,
-    overwrite=False,
-):
+    n_features: int | None = None,
+    dtype: DTypeLike | None = None,
+    append: bool = False,
+    shard_nnz: int = 2**26,
+    overwrite: bool = False,
+) -> CsrStore:
     """Write a sparse matrix into a folder, from blocks of rows or a file, in bounded memory.
 
     What the folder held stays valid until all is written; a writer that fails or is killed
@@ -95,26 +100,26 @@ def write_csr(
     shard_nnz = check_integer(shard_nnz, "shard_nnz", 1)
     if n_features is not None:
         n_features = check_integer(n_features, "n_features", 1)
-    dtype = None if dtype is None else np.dtype(dtype)
-    if dtype is not None and dtype.name not in DTYPES:
-        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {dtype}")
+    kind = None if dtype is None else np.dtype(dtype)
+    if kind is not None and kind.name not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {kind}")
     if append and overwrite:
         raise ValueError("append keeps what overwrite would replace: choose one")
     folder = absolute(folder)
     with make_folder(folder), hold_lock(refuse_links(folder) / LOCK):
         old = find_record(folder, append or overwrite)
         remove_unlisted(folder, old.shards if old else ())
-        kept, exact = (old if append else None), dtype is None
+        kept, exact = (old if append else None), kind is None
         if kept is not None:
             CsrStore(folder, kept)  # raises where files do not fit: nothing is added to a ruin
             n_features = check_fits(n_features, kept.n_features, "n_features", folder)
-            dtype = check_fits(dtype, kept.dtype, "dtype", folder)
+            kind = check_fits(kind, kept.dtype, "dtype", folder)
         try:
-            blocks = check_blocks(open_chunks(chunks, folder), n_features, dtype, exact)
+            blocks = check_blocks(open_chunks(chunks, folder), n_features, kind, exact)
             first = old.next_number if old else 0
-            shards, n_features, dtype = write_shards(folder, blocks, first, shard_nnz)
+            shards, n_features, kind = write_shards(folder, blocks, first, shard_nnz)
             shards = (*(kept.shards if kept else ()), *shards)
-            write_record(folder, Record(n_features, dtype, shards))
+            write_record(folder, Record(n_features, kind, shards))
         finally:
             # Of the new shards if they are not in the record, else of those they replace.
             with contextlib.suppress(OSError):

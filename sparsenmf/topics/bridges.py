@@ -1,5 +1,7 @@
 """Topics as other packages know them: gensim's lists, pyLDAvis's distributions."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,12 @@ from ..components import Components
 from ..factorization import Factorization
 from ..names import check_vocabulary
 from ..toplists import heaviest
+from ..typing import Matrix, Vocabulary
 from ..validation import check_matrix
 
 
 def show_topics(
-    model: Components, vocabulary: Any, n_terms: int = 10
+    model: Components, vocabulary: Vocabulary, n_terms: int = 10
 ) -> list[tuple[int, list[tuple[str, float]]]]:
     """Return the heaviest terms of each topic with their weights, as gensim's models do.
 
@@ -43,7 +46,9 @@ def show_topics(
     ]
 
 
-def to_pyldavis(model: Factorization, vocabulary: Any, X: Any = None) -> dict[str, Any]:
+def to_pyldavis(
+    model: Factorization, vocabulary: Vocabulary, X: Matrix | None = None
+) -> dict[str, Any]:
     """Return the arguments of ``pyLDAvis.prepare`` (extra `pyldavis`).
 
     Parameters

@@ -4,31 +4,36 @@ The presence of the top terms is all that is looked at: for each topic the numbe
 documents (or of windows of a text) that hold two of its terms, n_terms x n_terms of them.
 """
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_integer, check_number
+from ..components import Components
 from ..names import check_vocabulary
 from ..toplists import check_topics, top_columns
+from ..typing import Matrix, Measure, TermLists, Vocabulary
 from .occurrences import WINDOWS, count_in_documents, count_in_texts
 
 MEASURES = ("umass", "npmi", "uci", "c_v")
 
 
 def topic_coherence(
-    topics: Any,
-    X: Any = None,
-    vocabulary: Any = None,
+    topics: Components | TermLists,
+    X: Matrix | None = None,
+    vocabulary: Vocabulary | None = None,
     *,
-    texts: Any = None,
-    measure: str = "npmi",
+    texts: Iterable[str] | Iterable[Sequence[str]] | None = None,
+    measure: Measure = "npmi",
     n_terms: int = 10,
-    window: int | str | None = "default",
-    tokenizer: Callable | None = None,
+    window: int | Literal["default"] | None = "default",
+    tokenizer: Callable[[str], Sequence[str]] | None = None,
     epsilon: float = 1e-12,
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """Measure how much the top terms of each topic occur together.
 
     Parameters
@@ -102,7 +107,7 @@ def topic_coherence(
         if window != "default" or tokenizer is not None:
             raise ValueError("window and tokenizer are for texts, not for X")
         columns = top_columns(topics, n_terms, vocabulary)
-        n_features = topics.n_features if hasattr(topics, "H") else len(vocabulary)
+        n_features = getattr(topics, "n_features", None) or len(vocabulary or ())
         found = count_in_documents(X, columns, n_features)
     else:
         window = WINDOWS[measure] if window == "default" else window

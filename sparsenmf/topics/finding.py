@@ -1,9 +1,13 @@
 """Topics of texts: weigh their words, factorize, and keep what belongs together."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._factorize import factorize
 from ..arguments import check_choice, check_flag, check_integer
@@ -11,10 +15,20 @@ from ..factorization import Factorization
 from ..names import by_position, check_names
 from ..progress import tell
 from ..texts import shorten
+from ..typing import (
+    GroupValues,
+    Matrix,
+    Measure,
+    Names,
+    PathLike,
+    Period,
+    TopicOptions,
+    Unpack,
+)
 from ..validation import check_matrix
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
-from .quality import label_agreement, quality_table
+from .quality import LabelAgreement, label_agreement, quality_table
 from .tables import document_table, format_topics, term_table, topic_labels, topic_table
 from .trends import topics_over
 
@@ -47,53 +61,57 @@ class Topics:
     """
 
     model: Factorization
-    terms: np.ndarray
-    titles: Any
+    terms: NDArray[Any]
+    titles: list[str]
     vectorizer: Any
-    X: Any = None
+    X: Matrix | None = None
     texts: Any = None
     options: dict[str, Any] = field(default_factory=dict)
 
-    def topic_table(self, n_terms=10, n_documents=2):
+    def topic_table(self, n_terms: int = 10, n_documents: int = 2) -> dict[str, list[Any]]:
         """See `sparsenmf.topic_table`."""
         return topic_table(self.model, self.terms, self.titles, n_terms, n_documents, self.X)
 
-    def term_table(self, n_terms=None):
+    def term_table(self, n_terms: int | None = None) -> dict[str, list[Any]]:
         """See `sparsenmf.term_table`."""
         return term_table(self.model, self.terms, n_terms)
 
-    def document_table(self, all_topics=False):
+    def document_table(self, all_topics: bool = False) -> dict[str, Any]:
         """See `sparsenmf.document_table`."""
         return document_table(self.model, self.titles, all_topics)
 
-    def labels(self, n_terms=3):
+    def labels(self, n_terms: int = 3) -> list[str]:
         """See `sparsenmf.topic_labels`."""
         return topic_labels(self.model, self.terms, n_terms=n_terms)
 
-    def show_topics(self, n_terms=10):
+    def show_topics(self, n_terms: int = 10) -> list[tuple[int, list[tuple[str, float]]]]:
         """See `sparsenmf.show_topics`."""
         return show_topics(self.model, self.terms, n_terms)
 
-    def get_topic(self, topic, n_terms=10):
+    def get_topic(self, topic: int, n_terms: int = 10) -> list[tuple[str, float]]:
         """Return one topic, from 1, as (term, weight) pairs, heaviest first."""
         number = check_integer(topic, "topic", least=1)
         if number > self.model.n_components:
             raise ValueError(f"topic is {number}, but there are {self.model.n_components}")
         return self.show_topics(n_terms)[number - 1][1]
 
-    def to_pyldavis(self, X=None):
+    def to_pyldavis(self, X: Matrix | None = None) -> dict[str, Any]:
         """See `sparsenmf.to_pyldavis`."""
         return to_pyldavis(self.model, self.terms, X)
 
-    def topics_over(self, groups, bin=None, values="share"):
+    def topics_over(
+        self, groups: Names, bin: Period | None = None, values: GroupValues = "share"
+    ) -> dict[str, list[Any]]:
         """See `sparsenmf.topics_over`."""
         return topics_over(self.model, groups, bin=bin, values=values)
 
-    def label_agreement(self, labels):
+    def label_agreement(self, labels: Names) -> LabelAgreement:
         """See `sparsenmf.label_agreement`."""
         return label_agreement(self.model, labels)
 
-    def coherence(self, texts, measure="npmi", n_terms=10):
+    def coherence(
+        self, texts: Iterable[str], measure: Measure = "npmi", n_terms: int = 10
+    ) -> NDArray[np.float64]:
         """Measure how much the top terms of each topic occur together in texts.
 
         Parameters
@@ -117,7 +135,9 @@ class Topics:
         options = self._counts(texts, measure)
         return topic_coherence(self.model, vocabulary=self.terms, n_terms=n_terms, **options)
 
-    def quality_table(self, texts, measure="npmi", n_terms=10):
+    def quality_table(
+        self, texts: Iterable[str], measure: Measure = "npmi", n_terms: int = 10
+    ) -> dict[str, list[Any]]:
         """See `sparsenmf.quality_table`; texts and measure as in `coherence`."""
         options = self._counts(texts, measure)
         return quality_table(self.model, self.terms, n_terms=n_terms, **options)
@@ -131,7 +151,7 @@ class Topics:
         prepare, split = self.vectorizer.build_preprocessor(), self.vectorizer.build_tokenizer()
         return {"texts": texts, "measure": measure, "tokenizer": lambda text: split(prepare(text))}
 
-    def report(self, path, documents=None, **options):
+    def report(self, path: PathLike, documents: Names | None = None, **options: Any) -> None:
         """Write a page about the topics; see `Factorization.report`.
 
         Parameters
@@ -160,18 +180,18 @@ class Topics:
 
 
 def find_topics(
-    texts: Any,
+    texts: Iterable[str],
     n_topics: int,
     *,
-    titles: Any = None,
-    weighting: str = "tfidf",
+    titles: Names | None = None,
+    weighting: Literal["tfidf", "counts"] = "tfidf",
     min_df: float = 5,
     max_df: float = 0.5,
-    stop_words: Any = "english",
+    stop_words: Literal["english"] | Iterable[str] | None = "english",
     ngrams: tuple[int, int] = (1, 1),
     max_terms: int | None = None,
     token_pattern: str = WORDS,
-    **factorize_options: Any,
+    **factorize_options: Unpack[TopicOptions],
 ) -> Topics:
     r"""Find the topics of texts: weigh their words, and factorize the matrix of texts x terms.
 
@@ -294,7 +314,7 @@ def weigh_texts(
         ) from error
 
 
-def _check_texts(texts):
+def _check_texts(texts) -> list[str]:
     """Return texts as a list; an iterator, which find_topics reads once, is one too."""
     return by_position(list(texts) if hasattr(texts, "__next__") else texts, "texts", "strings")
 

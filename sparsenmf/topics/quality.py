@@ -1,8 +1,11 @@
 """What topics are like, and how well they agree with what is known of the documents."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_integer
 from ..components import Components
@@ -10,13 +13,23 @@ from ..factorization import Factorization
 from ..names import check_labels, check_vocabulary, is_missing
 from ..normalized import component_masses
 from ..toplists import check_topics, top_columns
+from ..typing import (
+    CoherenceOptions,
+    IntArray,
+    Matrix,
+    Names,
+    SizeBy,
+    TermLists,
+    Unpack,
+    Vocabulary,
+)
 from .coherence import topic_coherence
 from .tables import document_mass
 
 SIZES = ("total", "documents", "terms")
 
 
-def topic_diversity(topics: Any, n_terms: int = 25) -> float:
+def topic_diversity(topics: Components | TermLists, n_terms: int = 25) -> float:
     """Return the share of distinct terms among the top terms of all topics.
 
     Dieng, Ruiz and Blei 2020, "Topic modeling in embedding spaces", TACL 8.
@@ -48,7 +61,7 @@ def topic_diversity(topics: Any, n_terms: int = 25) -> float:
     return len(set(terms)) / len(terms) if terms else float("nan")
 
 
-def topic_exclusivity(model: Components, n_terms: int = 10) -> np.ndarray:
+def topic_exclusivity(model: Components, n_terms: int = 10) -> NDArray[np.float64]:
     """Return how much the top terms of each topic belong to it alone.
 
     The mean, over a topic's top terms, of the term's weight in the topic divided by the sum of
@@ -83,7 +96,7 @@ def topic_exclusivity(model: Components, n_terms: int = 10) -> np.ndarray:
     return np.array([share.mean() if len(share) else np.nan for share in shares])
 
 
-def topic_sizes(model: Factorization, by: str = "total") -> np.ndarray:
+def topic_sizes(model: Factorization, by: SizeBy = "total") -> NDArray[np.float64]:
     """Return the share of each topic.
 
     Parameters
@@ -120,7 +133,7 @@ def topic_sizes(model: Factorization, by: str = "total") -> np.ndarray:
     return sizes / (sizes.sum() or 1.0)
 
 
-def dominant_topics(model: Factorization) -> np.ndarray:
+def dominant_topics(model: Factorization) -> IntArray:
     """Return the strongest topic of each document.
 
     Parameters
@@ -156,11 +169,11 @@ class LabelAgreement(NamedTuple):
 
     nmi: float
     purity: float
-    table: np.ndarray
-    labels: list
+    table: NDArray[np.int64]
+    labels: list[Any]
 
 
-def label_agreement(model: Factorization, labels: Any) -> LabelAgreement:
+def label_agreement(model: Factorization, labels: Names) -> LabelAgreement:
     """Compare the strongest topic of each document with its label.
 
     Manning, Raghavan and Schütze 2008, "Introduction to information retrieval", 16.3.
@@ -219,12 +232,12 @@ def encode(labels):
 
 def quality_table(
     model: Factorization,
-    vocabulary: Any,
-    X: Any = None,
+    vocabulary: Vocabulary,
+    X: Matrix | None = None,
     *,
     n_terms: int = 10,
-    **coherence_options: Any,
-) -> dict[str, list]:
+    **coherence_options: Unpack[CoherenceOptions],
+) -> dict[str, list[Any]]:
     """Tabulate how good topics are.
 
     Parameters

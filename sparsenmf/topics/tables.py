@@ -1,9 +1,12 @@
 """Tables of topics, terms and documents: a factorization as people read it."""
 
+from __future__ import annotations
+
 import textwrap
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arguments import check_flag, check_integer
 from ..factorization import Factorization
@@ -11,6 +14,7 @@ from ..names import check_names, check_vocabulary, component_names
 from ..survey import survey
 from ..texts import shorten
 from ..toplists import heaviest
+from ..typing import Matrix, Names, Vocabulary
 
 MOST_TERMS = 10  # in a label
 
@@ -19,12 +23,12 @@ INDENT = 13  # columns of the printed topics that hold number and share
 
 def topic_table(
     model: Factorization,
-    vocabulary: Any,
-    titles: Any = None,
+    vocabulary: Vocabulary,
+    titles: Names | None = None,
     n_terms: int = 10,
     n_documents: int = 2,
-    X: Any = None,
-) -> dict[str, list]:
+    X: Matrix | None = None,
+) -> dict[str, list[Any]]:
     """Tabulate topics, heaviest first.
 
     Parameters
@@ -65,8 +69,8 @@ def topic_table(
 
 
 def term_table(
-    model: Factorization, vocabulary: Any, n_terms: int | None = None
-) -> dict[str, list]:
+    model: Factorization, vocabulary: Vocabulary, n_terms: int | None = None
+) -> dict[str, list[Any]]:
     """Tabulate the terms of each topic, heaviest first.
 
     Parameters
@@ -88,7 +92,7 @@ def term_table(
     """
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     n = model.n_features if n_terms is None else check_integer(n_terms, "n_terms", least=1)
-    table: dict[str, list] = {"topic": [], "term": [], "weight": []}
+    table: dict[str, list[Any]] = {"topic": [], "term": [], "weight": []}
     for r, weights in enumerate(model.H):
         order = heaviest(weights, n)
         table["topic"] += [r + 1] * len(order)
@@ -98,7 +102,7 @@ def term_table(
 
 
 def document_table(
-    model: Factorization, titles: Any = None, all_topics: bool = False
+    model: Factorization, titles: Names | None = None, all_topics: bool = False
 ) -> dict[str, Any]:
     """Tabulate documents and their topics, in their order.
 
@@ -142,7 +146,11 @@ def document_table(
 
 
 def topic_labels(
-    model: Factorization, vocabulary: Any, titles: Any = None, n_terms: int = 3, X: Any = None
+    model: Factorization,
+    vocabulary: Vocabulary,
+    titles: Names | None = None,
+    n_terms: int = 3,
+    X: Matrix | None = None,
 ) -> list[str]:
     """Return a short label for each topic: its heaviest terms.
 
@@ -199,7 +207,9 @@ def format_topics(table, width=100):
     return "\n".join(blocks)
 
 
-def typical_documents(model: Factorization, n: int = 2, X: Any = None) -> list[np.ndarray]:
+def typical_documents(
+    model: Factorization, n: int = 2, X: Matrix | None = None
+) -> list[NDArray[np.int_]]:
     """Return the documents that are most typical of each topic, the most typical first.
 
     Parameters
@@ -233,7 +243,7 @@ def document_mass(model):
     return model.W * model.H.sum(axis=1)
 
 
-def _titles(model, titles):
+def _titles(model, titles) -> list[str]:
     """Return the titles as a list; documents without one have a number."""
     if titles is None:
         titles = [None] * model.n_samples

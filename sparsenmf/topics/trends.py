@@ -1,5 +1,7 @@
 """Topics over time, or over any other groups of documents."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 from ..arguments import check_choice
 from ..factorization import Factorization
 from ..names import check_labels, component_names
+from ..typing import GroupValues, Names, Period
 from .quality import encode
 from .tables import document_mass
 
@@ -19,8 +22,12 @@ VALUES = ("share", "total", "documents")
 
 
 def topics_over(
-    model: Factorization, groups: Any, *, bin: str | None = None, values: str = "share"
-) -> dict[str, list]:
+    model: Factorization,
+    groups: Names,
+    *,
+    bin: Period | None = None,
+    values: GroupValues = "share",
+) -> dict[str, list[Any]]:
     """Tabulate how much of each topic is in groups of documents.
 
     Parameters
