@@ -45,7 +45,7 @@ def foreign_imports(tree):
             handlers = [h for h in node.handlers if h.type and "Import" in ast.unparse(h.type)]
             texts = [c.value for h in handlers for c in ast.walk(h) if isinstance(c, ast.Constant)]
             guards |= {id(inside): "".join(map(str, texts)) for inside in node.body}
-    for node in ast.walk(tree):
+    for node in executed(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -55,6 +55,15 @@ def foreign_imports(tree):
             package = name.split(".")[0]
             if package not in sys.stdlib_module_names and package not in REQUIRED:
                 yield package, guards.get(id(node), "")
+
+
+def executed(tree):
+    """Yield the nodes of a tree but for what type checkers alone read."""
+    if isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test):
+        return
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        yield from executed(child)
 
 
 def optional_imports():
