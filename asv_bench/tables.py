@@ -27,12 +27,11 @@ NAMES = {
     "texts": "One-line texts",
 }
 TITLES = {
-    "speed": "Random starts, single precision, two threads",
-    "more": "100 components",
+    "speed": "A random start, single precision, two threads",
     "nndsvd": "From an NNDSVD start",
     "double": "Double precision",
     "one_thread": "One thread",
-    "counts": "Counts, the Kullback-Leibler loss",
+    "counts": "Counts, the Kullback-Leibler loss (scikit-learn: multiplicative updates)",
 }
 
 
@@ -54,7 +53,8 @@ def grouped(records):
 
 def cell(starts, peer):
     """Return the median of the ratios of a peer's time to ours."""
-    return f"{statistics.median(ratio(by[peer], by['sparsenmf']) for by in starts.values()):.2g}x"
+    median = statistics.median(ratio(by[peer], by["sparsenmf"]) for by in starts.values())
+    return f"{float(f'{median:.2g}'):g}x"
 
 
 def seconds(starts):
@@ -163,7 +163,8 @@ def draw(results):
         axis.annotate(
             f"{record['seconds']:.2g} s",
             (moments[-1], record["curve"][str(n_iter[-1])]),
-            *((0, 6), "offset points"),
+            xytext=(0, 6),
+            textcoords="offset points",
             ha="center",
         )
     axis.set(xscale="log", xlabel="seconds", ylabel=r"$\|X - WH\|^2\ /\ \|X\|^2$")
