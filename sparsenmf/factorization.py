@@ -63,6 +63,12 @@ class Factorization(Components):
     sample_norms : ndarray of shape (n_samples, 2), dtype of W, or None
         Sum and Euclidean length of each row of X, by which typical documents are told from short
         ones. None if they are not known.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize
+    >>> factorize([[4.0, 2, 0], [2.0, 1, 0]], 1).top_terms(["cat", "mouse", "stock"])
+    [['cat', 'mouse']]
     """
 
     W: FloatArray

@@ -154,6 +154,17 @@ def read_vocabulary(path: PathLike) -> list[str]:
     ------
     OSError
         If the file cannot be opened.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from sparsenmf import read_vocabulary
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "terms.txt")
+    ...     np.savetxt(path, ["cat", "mouse"], fmt="%s")
+    ...     read_vocabulary(path)
+    ['cat', 'mouse']
     """
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         return [line.removesuffix("\n") for line in file]

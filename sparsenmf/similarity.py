@@ -34,6 +34,14 @@ def topic_similarity(H: ArrayLike) -> NDArray[np.float64]:
     ------
     TypeError, ValueError
         If H is not a matrix of finite numbers that are not negative.
+
+    Examples
+    --------
+    >>> from sparsenmf import topic_similarity
+    >>> topic_similarity([[1.0, 1, 0], [1, 0, 0], [0, 0, 2]]).round(2)
+    array([[1.  , 0.71, 0.  ],
+           [0.71, 1.  , 0.  ],
+           [0.  , 0.  , 1.  ]])
     """
     units = unit_rows(check_components(H))
     cosines = np.clip(units @ units.T, 0.0, 1.0)
@@ -65,6 +73,13 @@ def topic_hierarchy(
     ------
     TypeError, ValueError
         If H is not a matrix of finite numbers that are not negative, or method is another.
+
+    Examples
+    --------
+    >>> from sparsenmf import topic_hierarchy
+    >>> topic_hierarchy([[1.0, 1, 0], [1, 0, 0], [0, 0, 2]]).round(2)
+    array([[1.  , 0.  , 0.29, 2.  ],
+           [2.  , 3.  , 1.  , 3.  ]])
     """
     check_choice(method, "method", LINKAGES)
     distances = 1.0 - topic_similarity(H)
@@ -119,6 +134,12 @@ def topic_layout(H: ArrayLike) -> NDArray[np.float64]:
     ------
     TypeError, ValueError
         As in `topic_similarity`.
+
+    Examples
+    --------
+    >>> from sparsenmf import topic_layout
+    >>> topic_layout([[1.0, 1, 0], [1, 0, 0], [0, 0, 2]]).shape
+    (3, 2)
     """
     squares = (1.0 - topic_similarity(H)) ** 2
     # Inner products of the places, were the distances Euclidean.

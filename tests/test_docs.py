@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -9,21 +10,17 @@ from pathlib import Path
 
 import pytest
 
+import sparsenmf
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 
+MODULES = {f"sparsenmf.{home}" for home in sparsenmf._HOMES.values()} - {"sparsenmf.sources"}
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        f"sparsenmf.{room}"
-        for room in (
-            *("_factorize", "memory", "estimators", "minibatch", "files", "texts"),
-            *("selection.choosing", "selection.consensus"),
-            *("topics.finding", "topics.trends", "topics.coherence"),
-        )
-    ]
-    + ["sparsenmf.sources.store", "sparsenmf.sources.writer"],
+    "name", sorted(MODULES | {"sparsenmf.sources.store", "sparsenmf.sources.writer"})
 )
 def test_docstring_examples_give_what_they_show(name):
     if name.endswith(("estimators", "minibatch", "finding")):
@@ -33,6 +30,12 @@ def test_docstring_examples_give_what_they_show(name):
     )
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", sorted(sparsenmf._HOMES))
+def test_every_public_name_has_an_example(name):
+    pytest.importorskip("sklearn")
+    assert "Examples\n" in inspect.getdoc(getattr(sparsenmf, name))
 
 
 def test_readme_example_gives_what_it_shows():

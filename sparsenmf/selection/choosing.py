@@ -238,6 +238,15 @@ def forecast_selection(
     ------
     TypeError, ValueError
         As `select_n_components` does.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import forecast_selection
+    >>> X = sp.random_array((200, 100), density=0.1, rng=0)
+    >>> forecast = forecast_selection(X, [2, 5, 10])
+    >>> forecast.memory > 0
+    True
     """
     kind, candidates, options = _prepare(
         X, candidates, method, n_repeats, loss, random_state, factorize_options

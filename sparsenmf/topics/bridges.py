@@ -37,6 +37,15 @@ def show_topics(
     ------
     TypeError, ValueError
         If the vocabulary does not fit.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, show_topics
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> terms = ["cat", "mouse", "stock", "market"]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> [[term for term, _ in topic] for _, topic in show_topics(model, terms, 2)]
+    [['stock', 'market'], ['cat', 'mouse']]
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     vocabulary = check_vocabulary(vocabulary, model.n_features)
@@ -76,6 +85,15 @@ def to_pyldavis(
     -----
     ``pyLDAvis.prepare(**to_pyldavis(model, vocabulary), sort_topics=False)`` keeps the order,
     heaviest first. Its array of distances is topics x topics; "doc_topic_dists" is as large as W.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, to_pyldavis
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> terms = ["cat", "mouse", "stock", "market"]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> sorted(to_pyldavis(model, terms, X))
+    ['doc_lengths', 'doc_topic_dists', 'term_frequency', 'topic_term_dists', 'vocab']
     """
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     H = model.H.astype(np.float64)

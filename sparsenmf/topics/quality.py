@@ -51,6 +51,12 @@ def topic_diversity(topics: Components | TermLists, n_terms: int = 25) -> float:
     ------
     TypeError, ValueError
         If topics are neither, or n_terms is no positive integer.
+
+    Examples
+    --------
+    >>> from sparsenmf import topic_diversity
+    >>> topic_diversity([["cat", "mouse"], ["stock", "cat"]])
+    0.75
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     if hasattr(topics, "H"):
@@ -84,6 +90,14 @@ def topic_exclusivity(model: Components, n_terms: int = 10) -> NDArray[np.float6
     ------
     TypeError, ValueError
         If n_terms is no positive integer.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, topic_exclusivity
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> topic_exclusivity(model, n_terms=2).round(2)
+    array([1., 1.])
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     totals = model.H.sum(axis=1, dtype=np.float64)
@@ -119,6 +133,14 @@ def topic_sizes(model: Factorization, by: SizeBy = "total") -> NDArray[np.float6
     ------
     ValueError
         If `by` is something else.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, topic_sizes
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> topic_sizes(model).round(2)
+    array([0.57, 0.43])
     """
     check_choice(by, "by", SIZES)
     if by == "documents":
@@ -196,6 +218,14 @@ def label_agreement(model: Factorization, labels: Names) -> LabelAgreement:
         If scikit-learn is not installed.
     TypeError, ValueError
         If the labels do not fit, or none is known.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, label_agreement
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> label_agreement(model, ["pets", "pets", "money", "money"]).nmi
+    1.0
     """
     try:
         from sklearn.metrics import normalized_mutual_info_score
@@ -261,6 +291,16 @@ def quality_table(
     ------
     TypeError, ValueError
         As `topic_coherence`.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, quality_table
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> terms = ["cat", "mouse", "stock", "market"]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> table = quality_table(model, terms, X, n_terms=2)
+    >>> sorted(table)
+    ['coherence', 'exclusivity', 'share', 'terms', 'topic']
     """
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     coherence = topic_coherence(model, X, vocabulary, n_terms=n_terms, **coherence_options)

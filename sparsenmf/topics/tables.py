@@ -55,6 +55,16 @@ def topic_table(
     ------
     TypeError, ValueError
         If vocabulary or titles do not fit.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, topic_table
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> terms = ["cat", "mouse", "stock", "market"]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> table = topic_table(model, terms, n_terms=2)
+    >>> table["topic"], table["terms"]
+    ([1, 2], [['stock', 'market'], ['cat', 'mouse']])
     """
     n_documents = check_integer(n_documents, "n_documents", least=0)
     titles = _titles(model, titles)
@@ -89,6 +99,16 @@ def term_table(
     ------
     TypeError, ValueError
         If the vocabulary does not fit.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, term_table
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> terms = ["cat", "mouse", "stock", "market"]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> table = term_table(model, terms, n_terms=2)
+    >>> table["topic"], table["term"]
+    ([1, 1, 2, 2], ['stock', 'market', 'cat', 'mouse'])
     """
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     n = model.n_features if n_terms is None else check_integer(n_terms, "n_terms", least=1)
@@ -125,6 +145,15 @@ def document_table(
     ------
     TypeError, ValueError
         If the titles do not fit.
+
+    Examples
+    --------
+    >>> from sparsenmf import document_table, factorize
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> table = document_table(model)
+    >>> table["title"], table["topic"]
+    (['document 1', 'document 2', 'document 3', 'document 4'], [2, 2, 1, 1])
     """
     check_flag(all_topics, "all_topics")
     titles = _titles(model, titles)
@@ -176,6 +205,15 @@ def topic_labels(
     ------
     TypeError, ValueError
         If vocabulary or titles do not fit.
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize, topic_labels
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> terms = ["cat", "mouse", "stock", "market"]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> topic_labels(model, terms, n_terms=2)
+    ['stock, market', 'cat, mouse']
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     terms = model.top_terms(vocabulary, max(n_terms, MOST_TERMS))
