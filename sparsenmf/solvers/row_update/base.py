@@ -134,9 +134,10 @@ class RowUpdate(ABC):
         """Set the rows of `out`, zero on entry, near their best fit; return the `Step`."""
         return self.update(rows, other, summary, penalty, out, out, how)
 
-    @abstractmethod
     def measure(self, rows, other, summary, penalty, factor, how):
         """Return the `Step` of rows that stay as they are: how far they are from optimal."""
+        how = how._replace(sweeps=0, objective=False)
+        return self.update(rows, other, summary, penalty, factor, factor, how)
 
     def squares(self, summary):
         """Return the squared lengths of a factor's columns, if its summary has them."""

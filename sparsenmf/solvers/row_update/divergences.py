@@ -80,11 +80,6 @@ class NewtonDescent(SumsUpdate):
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, self.summarize(out, rows) if how.summary else None)
 
-    def measure(self, rows, other, summary, penalty, factor, how):
-        """Return the decreases that steps of single coordinates promise."""
-        how = how._replace(sweeps=0, objective=False)
-        return self.update(rows, other, summary, penalty, factor, factor, how)
-
 
 class BetaScaling(SumsUpdate):
     """Multiplicative updates for any beta but 2."""

@@ -57,11 +57,6 @@ class GramDescent(RowUpdate):
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, add_grams(partials) if how.summary else None)
 
-    def measure(self, rows, other, summary, penalty, factor, how):
-        """Return the squared KKT residual."""
-        how = how._replace(sweeps=0)
-        return GramDescent.update(self, rows, other, summary, penalty, factor, factor, how)
-
     def _fold(self, gram, penalty, dtype):
         """Return the gram matrix that the kernel takes, with the L2 weight on its diagonal."""
         depth = sweep_depth(self.n_components)
@@ -87,6 +82,11 @@ class GramScaling(GramDescent):
         )  # fmt: skip
         fit = float(statistics[:, 0].sum())
         return Step(fit, 0.0, add_grams(partials) if how.summary else None)
+
+    def measure(self, rows, other, summary, penalty, factor, how):
+        """Return the squared KKT residual."""
+        how = how._replace(sweeps=0)
+        return GramDescent.update(self, rows, other, summary, penalty, factor, factor, how)
 
 
 class WeightedDescent(GramDescent):
@@ -120,11 +120,6 @@ class WeightedDescent(GramDescent):
         )  # fmt: skip
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, self._sum_up(out, rows) if how.summary else None)
-
-    def measure(self, rows, other, summary, penalty, factor, how):
-        """Return the squared KKT residual."""
-        how = how._replace(sweeps=0, objective=False)
-        return self.update(rows, other, summary, penalty, factor, factor, how)
 
     def _sum_up(self, factor, rows):
         if not rows.absent:
