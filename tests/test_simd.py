@@ -393,7 +393,8 @@ def test_move_and_sum(rng, dtype):
 def test_smallest_positive(rng, dtype):
     x = rng.random(32).astype(dtype)
     x[[3, 30]] = 0
-    for numbers, expected in [(x, x[x > 0].min()), (np.zeros(8, dtype), np.inf)]:
+    empty, zeros = np.zeros(0, dtype), np.zeros(8, dtype)
+    for numbers, expected in [(x, x[x > 0].min()), (zeros, np.inf), (empty, np.inf)]:
         for call in (compiled(strips.smallest_positive, 2), strips._smallest_positive):
             total = np.full(2, np.nan, dtype)
             call(total, numbers)

@@ -97,7 +97,7 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
 
 
 def _smallest_positive(total, x):
-    total[0] = np.where(x > 0, x, np.inf).min()
+    total[0] = np.where(x > 0, x, np.inf).min(initial=np.inf)
 
 
 @vector_code()
