@@ -650,7 +650,6 @@ MUTANTS = [
         [
             ("n_components > SECOND_SWEEP", "n_components >= SECOND_SWEEP"),
             ("> SECOND_SWEEP * nnz", "> 2 * SECOND_SWEEP * nnz"),
-            ("        return 2\n\n    def summarize", "        return 1\n\n    def summarize"),
         ],
     ),
     *interpreted(

@@ -16,14 +16,10 @@ sweep is not worth its time. On corpora of 5 to 18 words a row, with 100 and 200
 sweep took 0.73 to 1.05 of the time of two to the same objective; on longer documents 1 to 1.4."""
 
 
-class GramDescent(RowUpdate):
-    """Frobenius loss, coordinate descent: from the gram matrix of the other factor."""
+class GramUpdate(RowUpdate):
+    """What updates for the Frobenius loss share: they know the other factor by its gram matrix."""
 
-    plain_first = measures_ahead = exact_errors = True
-
-    def worthwhile_sweeps(self, n_rows, nnz):
-        """Return one where sweeps take most of the time."""
-        return 1 if n_rows * self.n_components > SECOND_SWEEP * nnz else 2
+    exact_errors = True
 
     def squares(self, summary):
         """Return the diagonal of the gram matrix."""
@@ -44,8 +40,12 @@ class GramDescent(RowUpdate):
         extrapolate_rows(self.n_threads, factor, spare, beta, least, rows.blocks, partials)
         return add_grams(partials)
 
-    def update(self, rows, other, summary, penalty, factor, out, how):
-        """Improve the rows by sweeps over their coordinates (HALS)."""
+    def measure(self, rows, other, summary, penalty, factor, how):
+        """Return the squared KKT residual: the steps that single coordinates would take."""
+        how = how._replace(sweeps=0)
+        return self._sweep(rows, other, summary, penalty, factor, factor, how)
+
+    def _sweep(self, rows, other, summary, penalty, factor, out, how):
         dtype, width = factor.dtype, factor.shape[1]
         partials = self._grams(rows.n_blocks if how.summary else 0, width)
         statistics = np.empty((rows.n_blocks, 2))
@@ -67,10 +67,22 @@ class GramDescent(RowUpdate):
         return gram
 
 
-class GramScaling(GramDescent):
-    """Frobenius loss, multiplicative updates: denominators from the gram matrix."""
+class GramDescent(GramUpdate):
+    """Frobenius loss, coordinate descent."""
 
-    measures_ahead = False
+    plain_first = measures_ahead = True
+
+    def worthwhile_sweeps(self, n_rows, nnz):
+        """Return one where sweeps take most of the time."""
+        return 1 if n_rows * self.n_components > SECOND_SWEEP * nnz else 2
+
+    def update(self, rows, other, summary, penalty, factor, out, how):
+        """Improve the rows by sweeps over their coordinates (HALS)."""
+        return self._sweep(rows, other, summary, penalty, factor, out, how)
+
+
+class GramScaling(GramUpdate):
+    """Frobenius loss, multiplicative updates: denominators from the gram matrix."""
 
     def update(self, rows, other, summary, penalty, factor, out, how):
         """Multiply the rows by the ratios of the two parts of the gradient."""
@@ -83,20 +95,15 @@ class GramScaling(GramDescent):
         fit = float(statistics[:, 0].sum())
         return Step(fit, 0.0, add_grams(partials) if how.summary else None)
 
-    def measure(self, rows, other, summary, penalty, factor, how):
-        """Return the squared KKT residual."""
-        how = how._replace(sweeps=0)
-        return GramDescent.update(self, rows, other, summary, penalty, factor, factor, how)
 
+class WeightedDescent(GramUpdate):
+    """Frobenius loss, coordinate descent, where entries have weights or are unknown.
 
-class WeightedDescent(GramDescent):
-    """Frobenius loss, coordinate descent, where entries have weights or are unknown."""
+    Two sweeps are always worth their time: they take the entries of X again, whose number they
+    follow.
+    """
 
-    measures_ahead = False
-
-    def worthwhile_sweeps(self, n_rows, nnz):
-        """Return two: sweeps take the entries of X again, whose number they follow."""
-        return 2
+    plain_first = True
 
     def summarize(self, factor, rows):
         """Return the gram matrix, if what is not stored counts."""
@@ -120,6 +127,10 @@ class WeightedDescent(GramDescent):
         )  # fmt: skip
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, self._sum_up(out, rows) if how.summary else None)
+
+    def measure(self, rows, other, summary, penalty, factor, how):
+        """Return the squared KKT residual: the steps that single coordinates would take."""
+        return RowUpdate.measure(self, rows, other, summary, penalty, factor, how)
 
     def _sum_up(self, factor, rows):
         if not rows.absent:
