@@ -74,7 +74,11 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _components(self) -> Components:
-        raise NotImplementedError
+        """What transforms new samples; each estimator says where it comes from.
+
+        Not an abstract method: scikit-learn's estimators have no metaclass, and both have it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define _components")
 
     @property
     def _n_features_out(self):

@@ -48,8 +48,8 @@ def hold_lock(path):
 def _create(path, mine):
     """Make the lock, or return False if there is one."""
     try:
-        # Not in a `with`: what it holds could raise FileExistsError, too. The one below closes it.
-        file = open(path, "x+b")  # noqa: SIM115
+        # Not in a `with`: what it holds could raise FileExistsError, too.
+        file = open(path, "x+b")  # noqa: SIM115 - the `with` below closes it
     except FileExistsError:
         return False
     with file:

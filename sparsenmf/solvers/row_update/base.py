@@ -88,7 +88,8 @@ class RowUpdate(ABC):
         """Return how many inner sweeps are worth their time in an iteration."""
         return 2
 
-    def prepare(self, columns, Ht, penalty_W, penalty_H):  # noqa: B027 (most have nothing to do)
+    # Optional, not abstract: updates that can leave any start have nothing to change in it.
+    def prepare(self, columns, Ht, penalty_W, penalty_H):  # noqa: B027 - a hook, empty on purpose
         """Change a start of H that no iteration could recover from."""
 
     @abstractmethod
