@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import plots
-from sparsenmf.components import Components
+from sparsenmf.models.components import Components
 
 N_TOPICS, N_DOCUMENTS, N_WORDS = 8, 3000, 2000
 

@@ -25,7 +25,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import plots
-from sparsenmf.components import Components
+from sparsenmf.models.components import Components
 
 N_PROGRAMS = 6
 

@@ -27,7 +27,7 @@ from topics import DOCSTRING_WORDS, read_documentation
 
 import sparsenmf
 from sparsenmf import plots
-from sparsenmf.components import Components
+from sparsenmf.models.components import Components
 
 N_TOPICS, BATCH = 20, 256
 

@@ -48,21 +48,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "NMF": "estimators",
-    "Factorization": "factorization",
-    "MiniBatchNMF": "minibatch",
+    "NMF": "models.estimators",
+    "Factorization": "models.factorization",
+    "MiniBatchNMF": "models.minibatch",
     "consensus": "selection.consensus",
     "document_table": "topics.tables",
-    "estimate_memory": "memory",
-    "factorize": "_factorize",
+    "estimate_memory": "models.memory",
+    "factorize": "models.factorize",
     "find_topics": "topics.finding",
     "forecast_selection": "selection.choosing",
     "label_agreement": "topics.quality",
-    "open_csr": "sources",
+    "open_csr": "data.store",
     "quality_table": "topics.quality",
-    "read_matrix": "files",
-    "read_texts": "texts",
-    "read_vocabulary": "files",
+    "read_matrix": "data.files",
+    "read_texts": "data.texts",
+    "read_vocabulary": "data.files",
     "select_n_components": "selection.choosing",
     "show_topics": "topics.bridges",
     "term_table": "topics.tables",
@@ -70,40 +70,44 @@ _HOMES = {
     "topic_coherence": "topics.coherence",
     "topic_diversity": "topics.quality",
     "topic_exclusivity": "topics.quality",
-    "topic_hierarchy": "similarity",
+    "topic_hierarchy": "topics.similarity",
     "topic_labels": "topics.tables",
-    "topic_layout": "similarity",
-    "topic_similarity": "similarity",
+    "topic_layout": "topics.similarity",
+    "topic_similarity": "topics.similarity",
     "topic_sizes": "topics.quality",
     "topic_table": "topics.tables",
     "topics_over": "topics.trends",
-    "warmup": "_warmup",
-    "write_csr": "sources",
+    "warmup": "models.warmup",
+    "write_csr": "data.store",
 }
 
-_MODULES = ("distributed", "files", "plots", "typing")
-"""Modules that are loaded when they are first asked for: `sparsenmf.plots`."""
+_MODULES = {
+    "distributed": "distributed",
+    "files": "data.files",
+    "plots": "topics.plots",
+    "typing": "data.typing",
+}
+"""Modules that are loaded when they are first asked for, as ``sparsenmf.plots`` is."""
 
 _EXTRAS = {"NMF": "sklearn", "MiniBatchNMF": "sklearn", "distributed": "dask"}
 """Names that cannot be had without another package."""
 
 if TYPE_CHECKING:
     from . import distributed as distributed
-    from . import files as files
-    from . import plots as plots
-    from . import typing as typing
-    from ._factorize import factorize
-    from ._warmup import warmup
-    from .estimators import NMF
-    from .factorization import Factorization
-    from .files import read_matrix, read_vocabulary
-    from .memory import estimate_memory
-    from .minibatch import MiniBatchNMF
+    from .data import files as files
+    from .data import typing as typing
+    from .data.files import read_matrix, read_vocabulary
+    from .data.store import open_csr, write_csr
+    from .data.texts import read_texts
+    from .models.estimators import NMF
+    from .models.factorization import Factorization
+    from .models.factorize import factorize
+    from .models.memory import estimate_memory
+    from .models.minibatch import MiniBatchNMF
+    from .models.warmup import warmup
     from .selection.choosing import forecast_selection, select_n_components
     from .selection.consensus import consensus
-    from .similarity import topic_hierarchy, topic_layout, topic_similarity
-    from .sources import open_csr, write_csr
-    from .texts import read_texts
+    from .topics import plots as plots
     from .topics.bridges import show_topics, to_pyldavis
     from .topics.coherence import topic_coherence
     from .topics.finding import find_topics
@@ -114,6 +118,7 @@ if TYPE_CHECKING:
         topic_exclusivity,
         topic_sizes,
     )
+    from .topics.similarity import topic_hierarchy, topic_layout, topic_similarity
     from .topics.tables import document_table, term_table, topic_labels, topic_table
     from .topics.trends import topics_over
 
@@ -124,7 +129,7 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     if name in _MODULES:
-        return import_module(f".{name}", __name__)
+        return import_module(f".{_MODULES[name]}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import progress
+from sparsenmf.data import progress
 
 from .children import ROOT, TIMEOUT, posix
 from .corpus import make_counts, make_texts

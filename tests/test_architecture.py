@@ -12,94 +12,63 @@ import pytest
 
 import sparsenmf
 from sparsenmf import plots
-from sparsenmf.files import write_factor, write_table
+from sparsenmf.data.files import write_factor, write_table
 from sparsenmf.topics.finding import Topics
 
 PACKAGE = Path(sparsenmf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-LAYERS = [
-    {
-        "arguments",
-        "checkpoint",
-        "clock",
-        "constraints",
-        "names",
-        "entries",
-        "formats",
-        "frames",
-        "rows",
-        "runs",
-        "validation",
-        "weights",
-        "stopping",
-        "progress",
-        "penalties",
-        "losses",
-        "market",
-        "normalized",
-        "outputs",
-        "storage",
-        "background",
-        "interchange",
-        "locking",
-        "files",
-        "texts",
-        "typing",
-        "__version__",
-    },
-    {"sources"},
-    {"kernels"},
-    {"solvers", "initialization", "memory", "announcing"},
-    {
-        *("components", "factorization", "finishing"),
-        *("similarity", "survey", "toplists", "report"),
-    },
-    {"_factorize", "_result", "streaming", "first_batch"},
-    {
-        "distributed",
-        "estimators",
-        "estimator_base",
-        "estimator_input",
-        "topics",
-        "selection",
-        "plots",
-        "_warmup",
-    },
-    {"minibatch"},
-    {"cli"},
-    {"__main__"},
-]
-"""Rooms from the ground up. A module imports from its own layer or from below."""
+FIRST_FLOOR = ("__init__.py", "__main__.py")
+
+ROOMS = ["data", "kernels", "solvers", "models", "topics", "selection", "distributed", "cli"]
+"""The rooms from the ground up: a module imports from its own room and from those before it."""
+
+NAMED = {str(path.relative_to(PACKAGE)): path for path in MODULES}
 
 
-def room(path):
-    """The first name of a module below the package: "kernels", "rows", …"""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def module_of(path):
+    """The parts of a module's name below the package: a package's are those of its folder."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def imported_rooms(path):
-    depth = len(path.relative_to(PACKAGE).parts)
+def imported_modules(path):
+    """The parts of the names that a module imports of the package, wherever in it."""
+    folder = path.parent.relative_to(PACKAGE).parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
-            if node.level < depth:  # within its own room
-                continue
-            for name in [node.module] if node.module else [alias.name for alias in node.names]:
-                yield name.split(".")[0]
+            parts = folder[: len(folder) - node.level + 1]
+            parts += tuple(node.module.split(".")) if node.module else ()
+            for alias in node.names:
+                whole = PACKAGE.joinpath(*parts, alias.name)
+                is_module = whole.with_suffix(".py").exists() or (whole / "__init__.py").exists()
+                yield (*parts, alias.name) if is_module else parts
+        else:
+            names = [getattr(node, "module", None)] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not [name for name in names if name and name.startswith("sparsenmf")], path
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_downwards(path):
-    if room(path) == "__init__":
-        return
-    height = {name: level for level, layer in enumerate(LAYERS) for name in layer}
-    for name in imported_rooms(path):
-        assert height[name] <= height[room(path)], f"{path.name} imports {name} from above"
+def test_the_first_floor_has_rooms_and_nothing_else():
+    found = {path.relative_to(PACKAGE).parts[0] for path in MODULES} | {"py.typed"}
+    assert found == {"__init__.py", "__main__.py", "py.typed", *ROOMS}
 
 
-def test_every_room_has_a_floor():
-    named = set().union(*LAYERS) | {"__init__"}
-    assert {room(path) for path in MODULES} <= named
+@pytest.mark.parametrize("name", [name for name in NAMED if name not in FIRST_FLOOR])
+def test_imports_point_downwards(name):
+    room = ROOMS.index(module_of(NAMED[name])[0])
+    for parts in imported_modules(NAMED[name]):
+        assert not parts or ROOMS.index(parts[0]) <= room, f"{name} imports {parts} from above"
+
+
+def test_no_module_imports_itself_by_a_way_round():
+    imports = {module_of(path): set(imported_modules(path)) for path in MODULES if module_of(path)}
+    waiting = dict(imports)
+    while waiting:  # what imports nothing that waits can be loaded
+        loaded = [module for module, others in waiting.items() if not others & waiting.keys()]
+        assert loaded, f"a circle among {sorted(waiting)}"
+        for module in loaded:
+            del waiting[module]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -119,7 +88,7 @@ def decorators(node):
 
 def test_every_compiled_function_is_documented_and_short():
     found = 0
-    for path in (PACKAGE / "kernels").glob("*.py"):
+    for path in (PACKAGE / "kernels").rglob("*.py"):
         for node in functions_of(path):
             if decorators(node) & {"kernel", "inner", "vector_code"}:
                 found += 1

@@ -91,7 +91,8 @@ def test_same_bits_with_any_number_of_threads_of_any_layer(layer, n_threads, dty
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_same_bits_in_pieces(n_threads, monkeypatch):
     """Long calls are cut; here all of them are, into as many pieces as there can be."""
-    from sparsenmf.kernels import jit, pieces
+    from sparsenmf.kernels.compile import interrupts as pieces
+    from sparsenmf.kernels.compile import jit
 
     calls, cut = [], pieces.in_pieces
 
@@ -113,8 +114,8 @@ def test_same_bits_in_pieces(n_threads, monkeypatch):
 
 
 def test_pieces_cover_all_blocks_once_and_leave_no_thread_idle():
-    from sparsenmf.kernels.pieces import LONG, in_pieces
-    from sparsenmf.rows import make_rows
+    from sparsenmf.data.rows import make_rows
+    from sparsenmf.kernels.compile.interrupts import LONG, in_pieces
 
     rows = make_rows(make_matrix(), K)
     seen = np.zeros(rows.n_blocks)

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize, rows
-from sparsenmf.entries import Entries
-from sparsenmf.initialization import initialize
-from sparsenmf.rows import make_rows
+from sparsenmf import factorize
+from sparsenmf.data import rows
+from sparsenmf.data.entries import Entries
+from sparsenmf.data.rows import make_rows
 from sparsenmf.solvers import arrangement
 from sparsenmf.solvers.alternation import Alternation
 from sparsenmf.solvers.blocks import BlockColumns, BlockRows, Blocks, MemorySource
+from sparsenmf.solvers.initialization import initialize
 from sparsenmf.solvers.layout import Layout
-from sparsenmf.weights import Weights
+from sparsenmf.solvers.weights import Weights
 
 from . import problems, reference
 
@@ -318,7 +319,7 @@ def test_rows_know_their_size(X):
 
 
 def test_without_another_thread_blocks_are_read_in_this_one(X, in_pieces, monkeypatch):
-    from sparsenmf import background
+    from sparsenmf.data import worker_threads as background
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")

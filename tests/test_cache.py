@@ -26,7 +26,8 @@ from .children import expected_of_fit, finish_child, fit, posix, run_child, star
 def child_fit(n_threads):
     """Factorize; print the digest, and how often each kernel was loaded or compiled."""
     digest = fit(n_threads)
-    from sparsenmf.kernels import coordinate_descent, gram, jit, products, transpose
+    from sparsenmf.kernels import coordinate_descent, gram, products, transpose
+    from sparsenmf.kernels.compile import jit
 
     modules = (coordinate_descent, gram, products, transpose)
     kernels = {k for m in modules for k in vars(m).values() if isinstance(k, jit.Kernel)}
@@ -268,7 +269,7 @@ def double(x, out):
 
 @pytest.mark.parametrize("broken", ["os.replace", "tempfile.mkstemp"])
 def test_failing_disk_operation_is_of_no_consequence(broken, tmp_path, monkeypatch):
-    from sparsenmf.kernels import cache, jit
+    from sparsenmf.kernels.compile import cache, jit
 
     calls = []
 
@@ -287,7 +288,7 @@ def test_failing_disk_operation_is_of_no_consequence(broken, tmp_path, monkeypat
 
 def stored_kernel(folder, monkeypatch):
     """Store a small kernel; return a function that tries to load it, and its file."""
-    from sparsenmf.kernels import cache, jit
+    from sparsenmf.kernels.compile import cache, jit
 
     monkeypatch.setattr(cache, "cache_folder", lambda: folder)
     out = np.zeros(3)
@@ -333,7 +334,7 @@ def test_a_folder_in_the_place_of_a_file_is_of_no_consequence(tmp_path, monkeypa
     path.unlink()
     path.mkdir()
     assert load() is None
-    from sparsenmf.kernels import jit
+    from sparsenmf.kernels.compile import jit
 
     out = np.zeros(3)
     jit.Kernel(double)(1, np.array([1.0, 2.0, 3.0]), out)  # cannot be stored either
@@ -389,7 +390,7 @@ def test_five_processes_fill_a_cold_cache_while_it_is_damaged(tmp_path):
 
 
 def test_old_kernels_make_room_for_new_ones(tmp_path, monkeypatch):
-    from sparsenmf.kernels import cache
+    from sparsenmf.kernels.compile import cache
 
     now, mine = time.time(), tmp_path / "notes.txt"
     mine.write_text("of the user")
@@ -410,7 +411,7 @@ def test_old_kernels_make_room_for_new_ones(tmp_path, monkeypatch):
 
 
 def test_kernels_in_use_are_not_the_old_ones(tmp_path, monkeypatch):
-    from sparsenmf.kernels import cache
+    from sparsenmf.kernels.compile import cache
 
     load, path = stored_kernel(tmp_path, monkeypatch)
     old = time.time() - 10 * cache.DAY
@@ -422,7 +423,7 @@ def test_kernels_in_use_are_not_the_old_ones(tmp_path, monkeypatch):
 
 
 def test_a_full_cache_stays_within_its_size_and_works(tmp_path, monkeypatch):
-    from sparsenmf.kernels import cache, jit
+    from sparsenmf.kernels.compile import cache, jit
 
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(cache, "MAX_BYTES", 1)
@@ -452,7 +453,7 @@ def child_of_zip(archive):
     """The package in a zip file, of which no sources can be read."""
     sys.path.insert(0, archive)
     sparsenmf.__path__[:] = [f"{archive}/sparsenmf"]
-    import sparsenmf.kernels.cache as loaded
+    import sparsenmf.kernels.compile.cache as loaded
 
     assert loaded.__file__.startswith(archive)
     assert loaded.active_folder() is None
@@ -472,7 +473,7 @@ def test_package_in_a_zip_file_works_without_a_cache(tmp_path):
 @pytest.mark.parametrize("relative", [".", "cache", "../cache", ""])
 def test_a_relative_cache_folder_of_the_system_is_passed_over(relative, tmp_path, monkeypatch):
     """The standard says so: it would be another one, or another's, in each working directory."""
-    from sparsenmf.kernels import cache
+    from sparsenmf.kernels.compile import cache
 
     if sys.platform == "darwin":
         pytest.skip("XDG_CACHE_HOME is not read here: this system has its own cache folder")

@@ -130,7 +130,7 @@ def test_killed_many_times_at_random_moments(X, tmp_path):
 
 
 def test_a_full_disk_leaves_the_last_one_and_the_run(X, tmp_path, monkeypatch):
-    from sparsenmf import checkpoint as module
+    from sparsenmf.models import checkpoint as module
 
     path, options = tmp_path / "state", {"random_state": 0, "tol": 0}
     factorize(X, 6, max_iter=5, checkpoint=path, **options)

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import Factorization, factorize, find_topics
-from sparsenmf.files import read_matrix, write_table
+from sparsenmf.data.files import read_matrix, write_table
 
 from .corpus import KITCHEN, SEA, TERMS, check_separated, make_counts, make_texts
 from .pages import parse
@@ -315,7 +315,7 @@ def test_info_of_a_model(here):
 
 @pytest.mark.parametrize("folder", [Path("somewhere"), None])
 def test_warmup_prints_the_folder_or_says_that_there_is_none(folder, monkeypatch):
-    monkeypatch.setattr("sparsenmf._warmup.warmup", lambda progress: folder)
+    monkeypatch.setattr("sparsenmf.models.warmup.warmup", lambda progress: folder)
     result = run("warmup")
     if folder is None:
         assert result.exit_code == 1
@@ -394,7 +394,7 @@ def test_wrong_usage_is_exit_code_2(arguments, here):
 def test_outputs_that_cannot_be_written_are_found_before_the_work(here, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr(
-        "sparsenmf.texts.read_texts", lambda *_, **__: pytest.fail("the work began")
+        "sparsenmf.data.texts.read_texts", lambda *_, **__: pytest.fail("the work began")
     )
     for option, message in (
         (
@@ -425,7 +425,7 @@ def test_errors_of_the_interface_are_one_line(message, here, monkeypatch):
     def fail(*args, **kwargs):
         raise ERRORS[message]
 
-    monkeypatch.setattr("sparsenmf._factorize.factorize", fail)
+    monkeypatch.setattr("sparsenmf.models.factorize.factorize", fail)
     result = run("factorize", "X.npz", "-k", 2)
     assert result.exit_code == 1
     assert result.stderr == f"Error: {message}\n"
@@ -435,7 +435,7 @@ def test_errors_of_our_own_are_not_hidden(here, monkeypatch):
     def fail(*args, **kwargs):
         raise KeyError("a mistake of ours")
 
-    monkeypatch.setattr("sparsenmf._factorize.factorize", fail)
+    monkeypatch.setattr("sparsenmf.models.factorize.factorize", fail)
     assert isinstance(run("factorize", "X.npz", "-k", 2).exception, KeyError)
 
 

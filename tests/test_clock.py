@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import clock, factorize
+from sparsenmf import factorize
+from sparsenmf.data import clock
 
 from .children import run_child
 
@@ -58,7 +59,7 @@ def test_time_stands_still_for_one_thread_only(time):
 
 def compile_slowly():
     """Let all compiling in this process take `SLOW` seconds more, by the clock."""
-    from sparsenmf.kernels import jit
+    from sparsenmf.kernels.compile import jit
 
     late, real = [0.0], clock.perf_counter
 
@@ -111,9 +112,9 @@ def test_compiling_counts_for_no_limit(kind, tmp_path):
 
 
 def update_a_block_with_a_slow_compiler():
+    from sparsenmf.data.factors import pad_factor
     from sparsenmf.distributed import tasks
-    from sparsenmf.penalties import make_penalty
-    from sparsenmf.rows import pad_factor
+    from sparsenmf.solvers.penalties import make_penalty
 
     compile_slowly()
     X, rng = sp.random_array((60, 40), density=0.2, rng=0, format="csr"), np.random.default_rng(0)
@@ -133,7 +134,7 @@ def test_workers_say_how_long_they_compiled():
 
 
 def test_a_limit_that_cuts_a_fit_short_is_a_warning():
-    estimators = pytest.importorskip("sparsenmf.estimators")
+    estimators = pytest.importorskip("sparsenmf.models.estimators")
     X = sp.random_array((60, 40), density=0.2, rng=0)
     with pytest.warns(estimators.ConvergenceWarning, match="Time limit of 1e-09 s reached"):
         model = estimators.NMF(3, random_state=0, time_limit=1e-9).fit(X)

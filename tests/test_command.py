@@ -75,7 +75,7 @@ def test_missing_click_is_one_line():
 
 def test_missing_module_of_another_name_is_not_called_click():
     code = (
-        "import runpy, sys; sys.modules['sparsenmf.losses'] = None\n"
+        "import runpy, sys; sys.modules['sparsenmf.solvers.losses'] = None\n"
         "runpy.run_module('sparsenmf', run_name='__main__')"
     )
     process = subprocess.run(
@@ -203,7 +203,7 @@ def child_uses(n_threads):
 import importlib, json, pkgutil
 import numpy as np, scipy.sparse as sp
 import sparsenmf.kernels
-from sparsenmf.kernels import jit
+from sparsenmf.kernels.compile import jit
 
 for dtype in ("f4", "f8"):
     for shape in ((700, 500), (70, 50)):
@@ -257,7 +257,7 @@ def test_after_a_warmup_nothing_is_compiled(tmp_path):
 
 
 def test_there_is_no_cache_folder_where_the_cache_is_off(tmp_path):
-    code = "from sparsenmf.kernels.cache import active_folder; print(active_folder())"
+    code = "from sparsenmf.kernels.compile.cache import active_folder; print(active_folder())"
     for switch, folder in (("0", "None"), ("1", tmp_path)):
         env = {**os.environ, "SPARSENMF_CACHE": switch, "SPARSENMF_CACHE_DIR": str(tmp_path)}
         out = subprocess.check_output([sys.executable, "-c", code], env=env, timeout=TIMEOUT)

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sparsenmf import Factorization, consensus, factorize
 from sparsenmf.selection import consensus as consensus_module
 from sparsenmf.selection.consensus import _cluster, _neighbor_distances
-from sparsenmf.similarity import match_components, unit_rows
+from sparsenmf.topics.similarity import match_components, unit_rows
 
 from .problems import planted_counts
 

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf.initialization import draw_start
+from sparsenmf.solvers.initialization import draw_start
 
 from . import problems
 from .children import finish_child, start_child

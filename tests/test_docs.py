@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 
-MODULES = {f"sparsenmf.{home}" for home in sparsenmf._HOMES.values()} - {"sparsenmf.sources"}
+MODULES = {f"sparsenmf.{home}" for home in sparsenmf._HOMES.values()} - {"sparsenmf.data.store"}
 
 
 @pytest.mark.parametrize(
-    "name", sorted(MODULES | {"sparsenmf.sources.store", "sparsenmf.sources.writer"})
+    "name", sorted(MODULES | {"sparsenmf.data.store.reader", "sparsenmf.data.store.writer"})
 )
 def test_docstring_examples_give_what_they_show(name):
     if name.endswith(("estimators", "minibatch", "finding")):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize, rows
+from sparsenmf import factorize
+from sparsenmf.data import rows
 from sparsenmf.solvers.alternation import Alternation
 from sparsenmf.solvers.row_update import frobenius
-from sparsenmf.stopping import WINDOW, Stopping
+from sparsenmf.solvers.stopping import WINDOW, Stopping
 
 from . import problems
 

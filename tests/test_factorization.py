@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.optimize import nnls
 
 from sparsenmf import factorize
-from sparsenmf.components import Components
+from sparsenmf.models.components import Components
 
 from . import problems
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sparsenmf import factorize
-from sparsenmf.initialization import check_start
 from sparsenmf.solvers import scale
 from sparsenmf.solvers.alternation import Alternation
+from sparsenmf.solvers.initialization import check_start
 
 from . import problems
 

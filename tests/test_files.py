@@ -15,14 +15,14 @@ import scipy.io
 import scipy.sparse as sp
 
 from sparsenmf import read_matrix, read_texts, read_vocabulary
-from sparsenmf.files import (
+from sparsenmf.data.files import (
     MATRIX_SUFFIXES,
     check_writable,
     write_factor,
     write_table,
     write_vocabulary,
 )
-from sparsenmf.texts import TITLE_WIDTH
+from sparsenmf.data.texts import TITLE_WIDTH
 
 from .children import posix
 

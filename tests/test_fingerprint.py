@@ -182,7 +182,7 @@ CASES = {
 
 
 def name_of(thing):
-    from sparsenmf.kernels.fingerprint import Walk
+    from sparsenmf.kernels.compile.fingerprint import Walk
 
     walk = Walk()
     walk.add(thing)
@@ -238,7 +238,7 @@ def test_what_refers_to_itself_ends():
 
 def compiled_from(text, name="scale"):
     """Return a kernel of a module that is made from a text."""
-    from sparsenmf.kernels import jit
+    from sparsenmf.kernels.compile import jit
 
     module = types.ModuleType("sources_of_a_test")
     exec(text, vars(module))
@@ -256,7 +256,7 @@ def scale(x, out):
 
 def test_a_constant_that_was_tuned_is_what_runs(tmp_path, monkeypatch):
     """And with its old value, the code that had been stored."""
-    from sparsenmf.kernels import cache
+    from sparsenmf.kernels.compile import cache
 
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
     loads = []
@@ -272,7 +272,7 @@ def test_fields_of_named_tuples_are_told_apart(tmp_path, monkeypatch):
     """Which numba's name of such a type does not: it has the types of the fields only."""
     from collections import namedtuple
 
-    from sparsenmf.kernels import cache
+    from sparsenmf.kernels.compile import cache
 
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
     text = "def first(pair, out):\n    out[0] = pair.a[0]\n"
@@ -283,8 +283,8 @@ def test_fields_of_named_tuples_are_told_apart(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_told_is_named_by_all_sources(tmp_path, monkeypatch):
-    from sparsenmf.kernels import cache
-    from sparsenmf.kernels.fingerprint import UnknownError
+    from sparsenmf.kernels.compile import cache
+    from sparsenmf.kernels.compile.fingerprint import UnknownError
 
     secret = object()
     with pytest.raises(UnknownError, match="cannot be told"):

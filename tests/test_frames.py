@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import consensus, factorize, select_n_components, write_csr
-from sparsenmf.entries import check_entries
-from sparsenmf.validation import check_matrix
+from sparsenmf.data.entries import check_entries
+from sparsenmf.data.validation import check_matrix
 
 pd = pytest.importorskip("pandas")
 
@@ -154,7 +154,7 @@ def test_duplicate_labels_and_labels_that_are_no_text():
 
 @pytest.mark.parametrize("name", ["nullable beside others", "sparse beside dense"])
 def test_estimators_read_frames_as_factorize_does(name):
-    estimators = pytest.importorskip("sparsenmf.estimators")
+    estimators = pytest.importorskip("sparsenmf.models.estimators")
     from sparsenmf import MiniBatchNMF
 
     X = READ[name]()
@@ -173,7 +173,7 @@ def test_estimators_read_frames_as_factorize_does(name):
 
 
 def test_estimators_name_what_is_wrong_with_a_frame():
-    estimators = pytest.importorskip("sparsenmf.estimators")
+    estimators = pytest.importorskip("sparsenmf.models.estimators")
     from sparsenmf import MiniBatchNMF
 
     text = frame(c=list("vwxyz"))

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize
-from sparsenmf.initialization import initialize
-from sparsenmf.rows import make_rows
+from sparsenmf.data.rows import make_rows
+from sparsenmf.solvers.initialization import initialize
 from sparsenmf.solvers.svd import orthonormalizer, truncated_svd
 
 from . import problems, reference

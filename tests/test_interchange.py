@@ -15,7 +15,7 @@ from sparsenmf import (
     to_pyldavis,
     write_csr,
 )
-from sparsenmf.validation import check_matrix
+from sparsenmf.data.validation import check_matrix
 
 from .corpus import TERMS, make_counts
 
@@ -109,7 +109,7 @@ def test_frame_with_columns_of_such_names_is_a_frame():
 def test_no_package_is_imported_for_the_sake_of_another():
     code = (
         "import sys, scipy.sparse as sp\n"
-        "from sparsenmf.validation import check_matrix\n"
+        "from sparsenmf.data.validation import check_matrix\n"
         "check_matrix(sp.eye_array(3))\n"
         "loaded = {'anndata', 'sparse', 'pyarrow', 'pandas'} & set(sys.modules)\n"
         "assert not loaded, loaded"
@@ -218,7 +218,7 @@ def test_parts_of_an_anndata_are_the_matrix_in_them(name, X, tmp_path):
     adata.layers["counts"] = adata.X
     part = ANNDATA[name](adata, tmp_path)
     np.testing.assert_array_equal(check_matrix(part).toarray(), X.toarray())
-    estimators = pytest.importorskip("sparsenmf.estimators")
+    estimators = pytest.importorskip("sparsenmf.models.estimators")
     options = {"random_state": 0, "tol": 0, "max_iter": 3}
     model = estimators.NMF(2, **options).fit(part)
     expected = estimators.NMF(2, **options).fit(X)

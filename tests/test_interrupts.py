@@ -15,8 +15,8 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import rows
-from sparsenmf.solvers import mixed
+from sparsenmf.data import rows
+from sparsenmf.solvers import mixed_precision as mixed
 
 from .children import TIMEOUT, expected, finish_child, posix, solve, start_child
 

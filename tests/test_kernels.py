@@ -4,17 +4,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf.kernels import (
-    coordinate_descent,
-    multiplicative,
-    products,
-    tiles,
-    transpose,
-)
+from sparsenmf.data.factors import empty_factor, pad_factor, padded_width
+from sparsenmf.data.rows import even_blocks, make_rows
+from sparsenmf.kernels import coordinate_descent, multiplicative, products, transpose
 from sparsenmf.kernels.gram import add_grams, multiply_factor
-from sparsenmf.penalties import make_penalty
-from sparsenmf.rows import empty_factor, even_blocks, make_rows, pad_factor, padded_width
+from sparsenmf.kernels.vector import tiles
 from sparsenmf.solvers.numerics import exact_gram
+from sparsenmf.solvers.penalties import make_penalty
 from sparsenmf.solvers.row_update.divergences import exponent
 
 from . import reference
@@ -437,7 +433,7 @@ def test_transpose_rows_is_the_same_on_any_number_of_threads(rng, shape):
 
 def test_a_block_that_ends_early_is_an_error():
     """As one does for whose scratch arrays there is no memory, if its thread loses the error."""
-    from sparsenmf.kernels.pieces import in_pieces
+    from sparsenmf.kernels.compile.interrupts import in_pieces
 
     rows = make_rows(sp.random_array((600, 40), density=0.1, rng=0, format="csr"), 3)
     marks = np.zeros((rows.n_blocks, 2))

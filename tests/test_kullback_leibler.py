@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize
+from sparsenmf.data.factors import empty_factor, pad_factor
+from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
-from sparsenmf.penalties import make_penalty
-from sparsenmf.rows import empty_factor, make_rows, pad_factor
+from sparsenmf.solvers.penalties import make_penalty
 
 from . import problems, reference
 from .strategies import csr_matrices
@@ -205,7 +206,7 @@ def test_a_stationary_point_keeps_the_margins():
 
 
 def test_random_start_has_the_sum_of_the_data():
-    from sparsenmf.initialization import initialize
+    from sparsenmf.solvers.initialization import initialize
 
     X = counts(dtype=np.float32)
     sides = make_rows(X, 5), make_rows(X.T.tocsr(), 5)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, factorize, finishing, open_csr, write_csr
+from sparsenmf import Factorization, factorize, open_csr, write_csr
+from sparsenmf.models import finishing
 from sparsenmf.solvers import blocks, scale
 
 from . import problems

@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize, write_csr
-from sparsenmf.initialization import correlates, initialize, leads
+from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.transpose import transpose_rows
-from sparsenmf.rows import make_rows
 from sparsenmf.solvers import blocks
+from sparsenmf.solvers.initialization import correlates, initialize, leads
 from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
 from . import problems, reference
@@ -117,13 +117,13 @@ def test_a_run_that_goes_on_does_not_begin_again(X, low_memory, tmp_path):
 
 @pytest.mark.parametrize("tall", [False, True])
 def test_the_start_in_single_precision_leads_once(X, tall, monkeypatch):
-    monkeypatch.setattr("sparsenmf.rows.SINGLE_WORK", 0)
+    monkeypatch.setattr("sparsenmf.data.rows.SINGLE_WORK", 0)
     if tall:
-        monkeypatch.setattr("sparsenmf.rows.TALL", 0)
-        monkeypatch.setattr("sparsenmf.rows.TALL_NNZ", 0)
+        monkeypatch.setattr("sparsenmf.data.rows.TALL", 0)
+        monkeypatch.setattr("sparsenmf.data.rows.TALL_NNZ", 0)
     W, H = svd_start(X)
     mixed = factorize(X, K, W=W, H=H, max_iter=60, tol=0)
-    monkeypatch.setattr("sparsenmf.rows.SINGLE_WORK", 2**60)
+    monkeypatch.setattr("sparsenmf.data.rows.SINGLE_WORK", 2**60)
     double = factorize(X, K, W=W, H=H, max_iter=60, tol=0)
     np.testing.assert_allclose(mixed.objective_history[:3], double.objective_history[:3], rtol=1e-4)
     assert mixed.objective == pytest.approx(double.objective, rel=1e-3)

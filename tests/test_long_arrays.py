@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sparsenmf.data.factors import empty_factor, pad_factor
+from sparsenmf.data.rows import Rows, make_rows
 from sparsenmf.kernels.coordinate_descent import update_rows
 from sparsenmf.kernels.kullback_leibler import update_rows_kl
 from sparsenmf.kernels.multiplicative import UPDATE, scale_rows, scale_rows_beta
-from sparsenmf.kernels.observed import update_rows_observed
-from sparsenmf.kernels.observed_scaling import scale_rows_observed
 from sparsenmf.kernels.products import measure_rows, multiply_rows, scatter_rows
-from sparsenmf.penalties import make_penalty
-from sparsenmf.rows import Rows, empty_factor, make_rows, pad_factor
+from sparsenmf.kernels.weighted import update_rows_observed
+from sparsenmf.kernels.weighted_multiplicative import scale_rows_observed
+from sparsenmf.solvers.penalties import make_penalty
 
 HOLE = 2**31 + 17
 K = 5

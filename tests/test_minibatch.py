@@ -15,15 +15,10 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsenmf import MiniBatchNMF, factorize
-from sparsenmf.components import Components
-from sparsenmf.rows import pad_factor
-from sparsenmf.streaming import (
-    PRIOR,
-    ROWS,
-    Plateau,
-    Stream,
-)
-from sparsenmf.validation import check_matrix
+from sparsenmf.data.factors import pad_factor
+from sparsenmf.data.validation import check_matrix
+from sparsenmf.models.components import Components
+from sparsenmf.models.stream import PRIOR, ROWS, Plateau, Stream
 
 from . import problems, reference
 

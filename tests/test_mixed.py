@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from sparsenmf import factorize, rows
+from sparsenmf import factorize
+from sparsenmf.data import rows
 from sparsenmf.kernels.coordinate_descent import update_rows
-from sparsenmf.solvers import mixed
+from sparsenmf.solvers import mixed_precision as mixed
 from sparsenmf.solvers.alternation import Alternation
 
 from . import problems, reference

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparsenmf import factorize
 from sparsenmf.kernels.multiplicative import CHUNK
-from sparsenmf.losses import make_loss
+from sparsenmf.solvers.losses import make_loss
 from sparsenmf.solvers.row_update.divergences import exponent
 
 from . import problems, reference

@@ -8,7 +8,7 @@ import pytest
 
 import sparsenmf
 from sparsenmf import factorize, plots
-from sparsenmf.names import check_names, check_vocabulary
+from sparsenmf.data.names import check_names, check_vocabulary
 from sparsenmf.topics.quality import encode
 from sparsenmf.topics.tables import typical_documents
 
@@ -229,7 +229,7 @@ def test_top_terms_of_other_models_are_read_by_position():
 
 
 def test_a_file_of_terms_has_a_term_on_each_line(tmp_path):
-    from sparsenmf.files import read_vocabulary, write_vocabulary
+    from sparsenmf.data.files import read_vocabulary, write_vocabulary
 
     path = tmp_path / "terms.txt"
     write_vocabulary(path, series(TERMS))

@@ -26,7 +26,7 @@ def test_public_names_are_all_there():
 
 
 def test_dir_shows_public_names_only():
-    import sparsenmf.weights
+    import sparsenmf.solvers.weights
 
     pytest.importorskip("sklearn")
     pytest.importorskip("dask")

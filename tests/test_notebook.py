@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sparsenmf import Factorization, consensus, factorize, select_n_components
-from sparsenmf.report.notebook import MOST_ROWS, N_TERMS, Bar, lay_out, show_model
-from sparsenmf.stopping import REASONS
+from sparsenmf.solvers.stopping import REASONS
 from sparsenmf.topics.finding import Topics
+from sparsenmf.topics.report.notebook import MOST_ROWS, N_TERMS, Bar, lay_out, show_model
 
 from .corpus import TERMS, make_counts
 from .pages import HOSTILE, parse_text

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import factorize
-from sparsenmf.penalties import make_penalty
+from sparsenmf.solvers.penalties import make_penalty
 
 from .children import finish_child, start_child
 

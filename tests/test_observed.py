@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize
+from sparsenmf.data.factors import empty_factor, pad_factor
+from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
 from sparsenmf.kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE
-from sparsenmf.kernels.observed import update_rows_observed
-from sparsenmf.kernels.observed_scaling import scale_rows_observed
 from sparsenmf.kernels.transpose import transpose_rows
-from sparsenmf.penalties import make_penalty
-from sparsenmf.rows import empty_factor, make_rows, pad_factor
+from sparsenmf.kernels.weighted import update_rows_observed
+from sparsenmf.kernels.weighted_multiplicative import scale_rows_observed
+from sparsenmf.solvers.penalties import make_penalty
 from sparsenmf.solvers.row_update.divergences import exponent
 
 from . import reference

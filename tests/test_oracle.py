@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import sparsenmf
-from sparsenmf import rows
+from sparsenmf.data import rows
 
 from . import oracle
 from . import oracle_draws as draws

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import consensus, factorize, topic_sizes, topic_table
-from sparsenmf.files import write_factor
+from sparsenmf.data.files import write_factor
 
 from .corpus import TERMS, make_counts
 

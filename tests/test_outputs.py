@@ -8,8 +8,8 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import Factorization, factorize, open_csr, write_csr
-from sparsenmf.files import write_factor, write_table
-from sparsenmf.outputs import check_outputs
+from sparsenmf.data.files import write_factor, write_table
+from sparsenmf.data.outputs import check_outputs
 
 from .corpus import TERMS, make_counts, make_texts
 
@@ -255,7 +255,7 @@ def test_streams_count_as_files(here):
 
 @pytest.mark.parametrize("option", ["--save", "--report", "--vocabulary-out"])
 def test_a_folder_or_a_name_that_cannot_be_is_found_before_the_work(option, here, monkeypatch):
-    monkeypatch.setattr("sparsenmf.texts.read_texts", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("sparsenmf.data.texts.read_texts", lambda *_: pytest.fail("the work began"))
     for path, message in (("letters", "it is a folder"), ("n" * 300, "File name too long")):
         result = run("topics", "notes", option, path)
         assert result.exit_code == 1

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sparsenmf import factorize, plots, select_n_components, topic_layout, topic_sizes
-from sparsenmf.plots.canvas import colours
-from sparsenmf.plots.places import spread
-from sparsenmf.similarity import match_components, topic_order, unit_rows
+from sparsenmf.topics.plots.canvas import colours
+from sparsenmf.topics.plots.places import spread
+from sparsenmf.topics.similarity import match_components, topic_order, unit_rows
 
 from .corpus import TERMS, make_counts
 from .test_quality import make_model, random_model

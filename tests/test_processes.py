@@ -210,7 +210,7 @@ def test_joblib_backends_after_a_parallel_run(backend):
 
 
 def child_thread_counts():
-    from sparsenmf.kernels import threads
+    from sparsenmf.kernels.compile import threads
 
     resolve_threads = threads.resolve_threads
     threads._cgroup_quota = lambda: None  # whatever container the tests run in

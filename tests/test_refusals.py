@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize, write_csr
-from sparsenmf.formats import INT32_MAX
-from sparsenmf.validation import check_matrix
+from sparsenmf.data.formats import INT32_MAX
+from sparsenmf.data.validation import check_matrix
 
 from .problems import SPARSE, dense_of, small_integers
 from .strategies import csr_matrices
@@ -371,7 +371,7 @@ def test_components_whose_products_overflow_are_refused():
 
 def test_estimators_have_the_matrix_checked_first():
     """scikit-learn converts what it has not checked: this ended the process."""
-    estimators = pytest.importorskip("sparsenmf.estimators")
+    estimators = pytest.importorskip("sparsenmf.models.estimators")
     from sparsenmf import MiniBatchNMF
 
     X = sp.dia_array(np.eye(6))

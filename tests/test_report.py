@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import Factorization, factorize
-from sparsenmf.report import figures
-from sparsenmf.survey import survey
+from sparsenmf.topics.report import figures
 from sparsenmf.topics.tables import topic_table
-from sparsenmf.toplists import heaviest
+from sparsenmf.topics.top_terms import heaviest
+from sparsenmf.topics.typical_documents import survey
 
 from .corpus import TERMS, make_counts, make_texts
 from .pages import HOSTILE, parse
@@ -381,7 +381,7 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
     model = make_model(W, rng.integers(0, 3, (k, m)))
     model.W, model.H = W, model.H.astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparsenmf.survey.CHUNK", chunk)
+        patch.setattr("sparsenmf.topics.typical_documents.CHUNK", chunk)
         found = survey(model, n_documents)
     mass = model.W.astype(float) * model.H.sum(axis=1)
     total = mass.sum(axis=1, keepdims=True)
@@ -430,9 +430,11 @@ def test_what_the_package_needs_is_shipped():
     folders = {path.parent for path in (root / "sparsenmf").rglob("*.py")}
     names = {".".join(folder.relative_to(root).parts) for folder in folders}
     assert names == set(settings["packages"])
-    files = {path.name for path in resources.files("sparsenmf.report").iterdir() if path.is_file()}
+    files = {
+        path.name for path in resources.files("sparsenmf.topics.report").iterdir() if path.is_file()
+    }
     data = {name for name in files if not name.endswith(".py")}
-    assert data == set(settings["package-data"]["sparsenmf.report"])
+    assert data == set(settings["package-data"]["sparsenmf.topics.report"])
 
 
 def test_topics_of_texts_have_a_page(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import NMF, Factorization, factorize, find_topics
-from sparsenmf.report.script import READ_MATRIX, READ_TEXTS
+from sparsenmf.topics.report.script import READ_MATRIX, READ_TEXTS
 
 from .corpus import TERMS, make_counts, make_texts
 from .pages import parse

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize, write_csr
-from sparsenmf.report.summary import UNKNOWN, explained, show_percent
+from sparsenmf.topics.report.summary import UNKNOWN, explained, show_percent
 
 from .corpus import TERMS, make_counts
 from .pages import parse

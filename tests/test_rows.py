@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from sparsenmf import rows as rows_module
-from sparsenmf.background import side_by_side
-from sparsenmf.kernels import tiles, vector_code
+from sparsenmf.data import rows as rows_module
+from sparsenmf.data.factors import empty_factor, padded_width
+from sparsenmf.data.worker_threads import side_by_side
 from sparsenmf.kernels.gram import GRAM_CHUNK
-from sparsenmf.rows import empty_factor, padded_width
+from sparsenmf.kernels.vector import tiles, vector_code
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -166,7 +166,7 @@ def test_rows_that_do_not_fit_on_the_disk_are_not_begun(tmp_path):
 
 
 def test_a_line_without_an_end_is_not_gathered(tmp_path, monkeypatch):
-    monkeypatch.setattr("sparsenmf.market.PORTION", 2**12)
+    monkeypatch.setattr("sparsenmf.data.market.PORTION", 2**12)
     head = b"%%MatrixMarket matrix coordinate real general\n9 9 1\n"
     (tmp_path / "X.mtx").write_bytes(head + b"1" * 2**16)
     with pytest.raises(ValueError, match="a line of more than 4,096"):

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize, forecast_selection, select_n_components
-from sparsenmf.runs import Seeds
+from sparsenmf.models.restarts import Seeds
 from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
 from sparsenmf.selection.selected import fewest
 

@@ -4,8 +4,11 @@ import numba
 import numpy as np
 import pytest
 
-from sparsenmf.kernels import gather, jit, short_rows, simd, strips, tiles, vector_code
-from sparsenmf.rows import pad_factor, padded_width
+from sparsenmf.data.factors import pad_factor, padded_width
+from sparsenmf.kernels import weighted_short_rows as short_rows
+from sparsenmf.kernels.compile import jit
+from sparsenmf.kernels.vector import gather, strips, tiles, vector_code
+from sparsenmf.kernels.vector import rows as simd
 
 from . import reference
 

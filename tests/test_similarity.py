@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparsenmf.similarity import topic_hierarchy, topic_layout, topic_order, topic_similarity
+from sparsenmf.topics.similarity import topic_hierarchy, topic_layout, topic_order, topic_similarity
 
 
 def cosines(H):

@@ -9,10 +9,10 @@ from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
 from sparsenmf import factorize, forecast_selection, select_n_components
-from sparsenmf.runs import Seeds
+from sparsenmf.models.restarts import Seeds
 from sparsenmf.selection.selected import most_stable
 from sparsenmf.selection.stability import Halves, agreement, cophenetic_coefficient
-from sparsenmf.similarity import match_components
+from sparsenmf.topics.similarity import match_components
 
 from .problems import planted_counts
 

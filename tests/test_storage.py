@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import Factorization, factorize
-from sparsenmf.files import write_table
+from sparsenmf.data.files import write_table
 
 from . import problems
 from .children import posix, start_child

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import open_csr, sources, write_csr
-from sparsenmf.sources.layout import Record, Shard, write_record
-from sparsenmf.sources.shards import GrowingArray
+from sparsenmf import open_csr, write_csr
+from sparsenmf.data import store as sources
+from sparsenmf.data.store.layout import Record, Shard, write_record
+from sparsenmf.data.store.shards import GrowingArray
 
 from .children import posix
 
@@ -121,7 +122,7 @@ def test_iteration_is_over_blocks(X, store, monkeypatch):
 
 
 def test_many_shards_do_not_stay_open(X, tmp_path, monkeypatch):
-    monkeypatch.setattr("sparsenmf.sources.store.MAPPED_SHARDS", 2)
+    monkeypatch.setattr("sparsenmf.data.store.reader.MAPPED_SHARDS", 2)
     store = write_csr(tmp_path / "store", X, shard_nnz=50)
     assert store.n_shards > 20
     assert_same(store.rows(0, 500), X)

@@ -11,8 +11,9 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from sparsenmf import market, open_csr, read_matrix, write_csr
-from sparsenmf.sources import chunks, triplets
+from sparsenmf import open_csr, read_matrix, write_csr
+from sparsenmf.data import market
+from sparsenmf.data.store import chunks, triplets
 
 from .children import run_child
 

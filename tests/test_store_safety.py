@@ -7,8 +7,8 @@ import time
 import pytest
 
 from sparsenmf import write_csr
-from sparsenmf.sources import lock
-from sparsenmf.sources.layout import LOCK
+from sparsenmf.data.store import lock
+from sparsenmf.data.store.layout import LOCK
 
 from .children import posix
 from .test_store_writing import only_its_own, rows, values

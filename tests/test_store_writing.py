@@ -16,9 +16,9 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import open_csr, write_csr
-from sparsenmf.sources import lock
-from sparsenmf.sources.layout import LOCK
-from sparsenmf.sources.lock import hold_lock
+from sparsenmf.data.store import lock
+from sparsenmf.data.store.layout import LOCK
+from sparsenmf.data.store.lock import hold_lock
 
 from .children import finish_child, posix, run_child, start_child
 

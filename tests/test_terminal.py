@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import factorize
-from sparsenmf.files import write_table
+from sparsenmf.data.files import write_table
 
 from .children import TIMEOUT, posix
 from .corpus import TERMS, make_counts, make_texts

@@ -101,7 +101,7 @@ def fork_while_compiling(layer):
 
 def in_pool(layer, kind, method):
     if method == "forkserver":  # as servers do, with all of us loaded before the forks
-        multiprocessing.set_forkserver_preload([__name__, "sparsenmf.kernels.threads"])
+        multiprocessing.set_forkserver_preload([__name__, "sparsenmf.kernels.compile.threads"])
     check_layer(layer)
     processes.child_pool(kind, method)
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from scipy.optimize import minimize, nnls
 
 from sparsenmf import factorize, open_csr, write_csr
-from sparsenmf.components import Components
+from sparsenmf.models.components import Components
 
 EPSILON = float(np.finfo(np.float32).eps)
 

@@ -48,7 +48,7 @@ def check_best(found, matches, n):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 def test_they_are_those_of_the_definition(loss, dtype, monkeypatch):
-    monkeypatch.setattr("sparsenmf.survey.CHUNK", 17)
+    monkeypatch.setattr("sparsenmf.topics.typical_documents.CHUNK", 17)
     X = make_counts().toarray().astype(dtype)
     X[5] = 0
     X[6, 1:] = 0

@@ -16,9 +16,9 @@ import pytest
 
 import sparsenmf
 from sparsenmf import typing as types
-from sparsenmf.entries import MISSING
-from sparsenmf.initialization import INITS
-from sparsenmf.losses import BETAS
+from sparsenmf.data.entries import MISSING
+from sparsenmf.solvers.initialization import INITS
+from sparsenmf.solvers.losses import BETAS
 from sparsenmf.solvers.running import SOLVERS
 from tests.test_architecture import PUBLIC
 

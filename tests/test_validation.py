@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import factorize
-from sparsenmf.formats import as_csr
-from sparsenmf.validation import check_matrix
+from sparsenmf.data.formats import as_csr
+from sparsenmf.data.validation import check_matrix
 
 from .problems import SPARSE, dense_of, small_integers
 from .strategies import csr_matrices

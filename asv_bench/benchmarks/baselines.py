@@ -92,8 +92,9 @@ class Products(Benchmark):
 
     @staticmethod
     def prepare_ours(X, factor):
+        from sparsenmf.data.factors import empty_factor, pad_factor
+        from sparsenmf.data.rows import make_rows
         from sparsenmf.kernels.products import multiply_rows
-        from sparsenmf.rows import empty_factor, make_rows, pad_factor
 
         n_components = factor.shape[1]
         rows, padded = make_rows(X, n_components), pad_factor(factor, X.dtype)
@@ -149,10 +150,10 @@ class Nndsvd(Benchmark):
             from sklearn.decomposition._nmf import _initialize_nmf
 
             return _initialize_nmf(self.X, n_components, init="nndsvd", random_state=0)
-        from sparsenmf.initialization import initialize
-        from sparsenmf.kernels.threads import resolve_threads
+        from sparsenmf.data.rows import make_rows
+        from sparsenmf.kernels.compile.threads import resolve_threads
         from sparsenmf.kernels.transpose import transpose_rows
-        from sparsenmf.rows import make_rows
+        from sparsenmf.solvers.initialization import initialize
 
         n_threads = resolve_threads()
         rows = make_rows(self.X, n_components)

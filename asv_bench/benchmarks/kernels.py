@@ -7,7 +7,7 @@ call does the same work.
 import numpy as np
 import scipy.sparse as sp
 
-from sparsenmf.penalties import make_penalty
+from sparsenmf.solvers.penalties import make_penalty
 
 from . import datasets
 from .common import THREADS, Benchmark
@@ -34,7 +34,8 @@ class KernelBenchmark(Benchmark):
             np.savez(f"factors-{n_components}.npz", W=model.W, H=model.H)
 
     def prepare(self, n_components, n_threads, dtype="float32"):
-        from sparsenmf.rows import make_rows, pad_factor
+        from sparsenmf.data.factors import pad_factor
+        from sparsenmf.data.rows import make_rows
 
         self.require_cores(n_threads)
         self.n_threads, self.dtype = n_threads, np.dtype(dtype)

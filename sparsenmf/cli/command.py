@@ -8,8 +8,8 @@ import click
 from click.core import ParameterSource
 
 from .. import __version__
-from ..outputs import check_outputs, file_key
-from ..progress import tell
+from ..data.outputs import check_outputs, file_key
+from ..data.progress import tell
 from .streams import neutral_streams, neutralize
 
 ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)

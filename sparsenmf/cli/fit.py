@@ -57,8 +57,8 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
       cat posts.jsonl | sparsenmf topics - --field body --format json
     """
     tell_reading(options["progress"], *paths)
-    from ..files import read_vocabulary, write_vocabulary
-    from ..texts import read_texts
+    from ..data.files import read_vocabulary, write_vocabulary
+    from ..data.texts import read_texts
     from ..topics.finding import find_topics
 
     fit, shown = split_options(options)
@@ -117,9 +117,9 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
       sparsenmf factorize folder -k 30 --loss kullback-leibler --w-path W.npy --save model.npz
     """
     tell_reading(options["progress"], matrix)
-    from .. import _factorize
-    from ..files import read_vocabulary
-    from ..sources import is_store, open_matrix
+    from ..data.files import read_vocabulary
+    from ..data.store import is_store, open_matrix
+    from ..models import factorize as _factorize
     from ..topics.finding import weigh_counts
 
     fit, shown = split_options(options)
@@ -180,7 +180,7 @@ def finish(
     all_topics,
 ):
     """Write the files, then print; after Ctrl-C that is of what had been reached."""
-    from ..files import write_table
+    from ..data.files import write_table
     from ..topics import tables
 
     if save is not None:
@@ -215,7 +215,7 @@ def finish(
 
 def layout_topics(table, layout):
     """Return a topic table as text, csv or JSON."""
-    from ..files import write_delimited
+    from ..data.files import write_delimited
     from ..topics.tables import format_topics
 
     if layout == "text":

@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from ..files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
-from ..losses import BETAS
-from ..storage import check_folder
+from ..data.archive import check_folder
+from ..data.files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
+from ..solvers.losses import BETAS
 from .command import Input, Output
 
 

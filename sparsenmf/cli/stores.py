@@ -2,7 +2,7 @@
 
 import click
 
-from ..progress import counted
+from ..data.progress import counted
 from .command import Command, Input, Output, say, tell_reading
 from .options import progress_option
 
@@ -28,9 +28,9 @@ def store(matrix, folder, append, overwrite, dtype, progress):
       sparsenmf info counts/ --verify
     """
     tell_reading(progress, matrix)
-    from ..sources.chunks import read_chunks
-    from ..sources.layout import absolute
-    from ..sources.writer import write_csr
+    from ..data.store.chunks import read_chunks
+    from ..data.store.layout import absolute
+    from ..data.store.writer import write_csr
 
     blocks = read_chunks(matrix, absolute(folder))
     if progress:
@@ -41,7 +41,7 @@ def store(matrix, folder, append, overwrite, dtype, progress):
 
 def describe_store(folder, verify):
     """Print the size of a store, and with `verify` that its files are as they were written."""
-    from ..sources import open_csr
+    from ..data.store import open_csr
 
     opened = open_csr(folder, verify=verify)
     (n_samples, n_features), shards = opened.shape, opened.n_shards

@@ -4,15 +4,9 @@ from pathlib import Path
 
 import click
 
-from ..progress import tell
+from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
-from .options import (
-    factor_option,
-    progress_option,
-    terms_option,
-    threads_option,
-    vocabulary_option,
-)
+from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
 
 
@@ -35,10 +29,10 @@ def transform(model, matrix, output, tol, n_threads, progress):
       sparsenmf transform model.npz new.mtx.gz --output W.parquet
     """
     tell_reading(progress, model, matrix)
-    from ..announcing import compiling_is_told
-    from ..factorization import Factorization
-    from ..files import write_factor
-    from ..sources import open_matrix
+    from ..data.files import write_factor
+    from ..data.store import open_matrix
+    from ..models.announcing import compiling_is_told
+    from ..models.factorization import Factorization
 
     loaded, X = Factorization.load(model), open_matrix(matrix)
     if progress:
@@ -67,7 +61,7 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
       sparsenmf info counts/ --verify
     """
     tell_reading(progress, file)
-    from ..storage import is_archive
+    from ..data.archive import is_archive
 
     if Path(file).is_dir():
         describe_store(file, verify)
@@ -78,8 +72,8 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
     if not is_archive(file):
         describe_matrix(file, n_components)
         return
-    from ..factorization import Factorization
-    from ..files import read_vocabulary
+    from ..data.files import read_vocabulary
+    from ..models.factorization import Factorization
 
     model = Factorization.load(file)
     say(repr(model))
@@ -90,8 +84,8 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
 
 def describe_matrix(file, n_components):
     """Print the size of a matrix, and what factorizing it would need."""
-    from ..files import read_matrix
-    from ..memory import estimate_memory
+    from ..data.files import read_matrix
+    from ..models.memory import estimate_memory
 
     X = read_matrix(file)
     n_samples, n_features = X.shape
@@ -118,7 +112,7 @@ def warmup(progress):
     """
     if progress:
         tell("compiling all kernels, once for this machine: a minute or two")
-    from .. import _warmup
+    from ..models import warmup as _warmup
 
     folder: Path | None = _warmup.warmup(progress=progress)
     if folder is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import clock
+from ..data import clock
 from ..solvers.layout import Layout
 from ..solvers.numerics import exact_gram
 from ..solvers.row_update import Pass, Step

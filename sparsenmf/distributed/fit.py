@@ -12,10 +12,8 @@ import scipy.sparse as sp
 from distributed import Client, get_client
 from numpy.typing import NDArray
 
-from .. import clock
-from .._factorize import factorize as factorize_here
-from .._result import made_with
-from ..arguments import (
+from ..data import clock
+from ..data.arguments import (
     check_alphas,
     check_flag,
     check_integer,
@@ -24,22 +22,24 @@ from ..arguments import (
     check_sweeps,
     check_threads,
 )
-from ..checkpoint import check_checkpoint
-from ..constraints import check_frozen, constrain
-from ..factorization import Factorization
-from ..initialization import draw_start
-from ..kernels.threads import available_cores, resolve_threads, threads_for
-from ..losses import Loss
-from ..penalties import make_penalties
-from ..rows import padded_width
+from ..data.factors import padded_width
+from ..data.typing import AlphaH, Callback, FloatArray, Frozen, Matrix, PathLike, RandomState
+from ..data.validation import check_factor, check_scale
+from ..kernels.compile.threads import available_cores, resolve_threads, threads_for
+from ..models.checkpoint import check_checkpoint
+from ..models.factorization import Factorization
+from ..models.factorize import factorize as factorize_here
+from ..models.result import made_with
 from ..solvers.alternation import Alternation
 from ..solvers.blocks import columns_without_entries
+from ..solvers.constraints import check_frozen, constrain
+from ..solvers.initialization import draw_start
+from ..solvers.losses import Loss
+from ..solvers.penalties import make_penalties
 from ..solvers.row_update import row_update
 from ..solvers.running import alternate
-from ..stopping import check_stopping
-from ..typing import AlphaH, Callback, FloatArray, Frozen, Matrix, PathLike, RandomState
-from ..validation import check_factor, check_scale
-from ..weights import Weights
+from ..solvers.stopping import check_stopping
+from ..solvers.weights import Weights
 from . import tasks
 from .descent import OnWorkers, RemoteFactor, RemotePenalty, RemoteRows, conclude
 from .placement import Crew, place_blocks

@@ -16,16 +16,16 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from .. import clock
-from ..initialization import draw_start
-from ..losses import Loss, make_loss
-from ..normalized import column_totals
-from ..penalties import Penalty
-from ..rows import Rows, empty_factor, make_rows
+from ..data import clock
+from ..data.factors import column_totals, empty_factor
+from ..data.rows import Rows, make_rows
+from ..data.validation import check_matrix
+from ..solvers.initialization import draw_start
 from ..solvers.layout import sum_residuals
+from ..solvers.losses import Loss, make_loss
 from ..solvers.numerics import exact_gram
+from ..solvers.penalties import Penalty
 from ..solvers.row_update import Pass, row_update
-from ..validation import check_matrix
 
 ONE_THREAD = 1
 

@@ -11,7 +11,7 @@ hand side, so each turn also refines what rounding has left of the one before.
 
 import numpy as np
 
-from .jit import inner
+from .compile.jit import inner
 
 HELD, FREE, BARRED = 0, 1, 2
 """A coordinate is zero, may move, or has come back to zero as soon as it was freed."""

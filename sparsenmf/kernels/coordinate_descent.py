@@ -13,12 +13,12 @@ taken a tile at a time (see `kernels.tiles`), each stopping on its own.
 Arrays shared by the kernels
 ----------------------------
 rows : Rows
-    CSR arrays of this side, cut into blocks (see `sparsenmf.rows`).
+    CSR arrays of this side, cut into blocks (see `sparsenmf.data.rows`).
 factor, other : ndarray of shape (n_rows, width), (n_columns, width)
     Factors with padded rows: width is a multiple of the vector length, columns
     beyond n_components are zero and stay zero.
 penalty : Penalty
-    L1 and L2 weights, and which entries may move (see `sparsenmf.penalties`).
+    L1 and L2 weights, and which entries may move (see `sparsenmf.solvers.penalties`).
 gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
     Receives each block's share of factor' factor, upper triangle only. With no
     blocks at all (shape[0] == 0) the gram matrix is not wanted.
@@ -27,11 +27,11 @@ gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
 import numpy as np
 from numba import prange
 
-from .gather import gather_tile
+from .compile.interrupts import sparse_work
+from .compile.jit import inner, kernel
 from .gram import GRAM_CHUNK
-from .jit import inner, kernel
-from .pieces import sparse_work
-from .simd import (
+from .vector.gather import gather_tile
+from .vector.rows import (
     add_earlier,
     add_gram,
     ask_rows,
@@ -42,7 +42,7 @@ from .simd import (
     send_rows,
     settle_stores,
 )
-from .tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
+from .vector.tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
 
 FAR = 1e18
 """Step, for each unit of slope, of a coordinate without curvature."""

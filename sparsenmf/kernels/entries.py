@@ -6,8 +6,8 @@ follows them (`kernels.strips`) needs no remainder.
 
 import numpy as np
 
-from .jit import inner
-from .vector_code import VECTOR_BYTES
+from .compile.jit import inner
+from .vector.vector_code import VECTOR_BYTES
 
 
 @inner

@@ -19,8 +19,9 @@ import numpy as np
 from numba import prange
 
 from .active_set import ROUNDING, solve_quadratic
+from .compile.interrupts import sparse_work
+from .compile.jit import inner, kernel
 from .entries import longest_row
-from .jit import inner, kernel
 from .losses import (
     Given,
     entry_curvature,
@@ -33,7 +34,6 @@ from .losses import (
     row_value,
 )
 from .multiplicative import POWER
-from .pieces import sparse_work
 
 LIFT = 1e-3  # of x, that y has at the start where it was zero and need not be
 

@@ -8,8 +8,8 @@ import functools
 import numpy as np
 from numba import prange
 
-from .jit import kernel
-from .simd import add_gram, clear_gram
+from .compile.jit import kernel
+from .vector.rows import add_gram, clear_gram
 
 GRAM_CHUNK = 128
 """Rows whose products are summed in the factor's own precision before they are added

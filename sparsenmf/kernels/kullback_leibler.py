@@ -32,13 +32,20 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
+from .compile.interrupts import sparse_work
+from .compile.jit import inner, kernel
 from .entries import allow, clear_unobserved, longest_row, weigh_row, whole_vectors
-from .gather import dot_rows
-from .jit import inner, kernel
-from .pieces import sparse_work
-from .simd import copy_values, load_row
-from .strips import FLOOR, STEEP, gather_strips, move_and_sum, smallest_positive, sum_log_ratios
-from .vector_code import VECTOR_BYTES
+from .vector.gather import dot_rows
+from .vector.rows import copy_values, load_row
+from .vector.strips import (
+    FLOOR,
+    STEEP,
+    gather_strips,
+    move_and_sum,
+    smallest_positive,
+    sum_log_ratios,
+)
+from .vector.vector_code import VECTOR_BYTES
 
 STRIP_ITEMS = 2**19
 """Entries of all strips of a row together. The strips of rows that are longer are

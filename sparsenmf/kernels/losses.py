@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .jit import inner
+from .compile.jit import inner
 
 UNREACHED = float(np.finfo(np.float32).eps)
 """What y counts as in a loss where it is zero and would make the loss infinite: this much, or

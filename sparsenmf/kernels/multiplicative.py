@@ -18,15 +18,14 @@ The arrays that the kernels share are those of `kernels.coordinate_descent`.
 import numpy as np
 from numba import prange
 
-from ..losses import NEAR_ZERO
+from .compile.interrupts import sparse_work
+from .compile.jit import inner, kernel
 from .entries import allow, whole_vectors
-from .gather import dot_rows, gather_rows, scatter_row
 from .gram import GRAM_CHUNK
-from .jit import inner, kernel
 from .kullback_leibler import sum_divergence
-from .pieces import sparse_work
-from .simd import add_gram, clear_gram, copy_values, load_row
-from .strips import FLOOR
+from .vector.gather import dot_rows, gather_rows, scatter_row
+from .vector.rows import add_gram, clear_gram, copy_values, load_row
+from .vector.strips import FLOOR
 
 CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
 TILE = 32  # rows that share a chunk of columns
@@ -37,6 +36,10 @@ POWER_FLOOR = 1e-10
 POWER = 100  # multiply-adds that take as long as raising a number to a power
 
 UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
+
+NEAR_ZERO = 0.5
+"""Below this beta the kernels sum (y^beta - 1) / beta for y^beta / beta, and the rest of it, which
+is 1 / beta where X is zero, is a constant: both are large near zero, and would not cancel."""
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=sparse_work)

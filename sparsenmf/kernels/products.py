@@ -3,12 +3,13 @@
 import numpy as np
 from numba import prange
 
-from ..rows import TILE_ROWS, zeros
-from .gather import gather_rows, gather_tile, scatter_tile
+from ..data.factors import zeros
+from ..data.rows import TILE_ROWS
+from .compile.interrupts import sparse_work
+from .compile.jit import kernel
 from .gram import GRAM_CHUNK, add_grams
-from .jit import kernel
-from .pieces import sparse_work
-from .simd import add_gram, ask_rows, clear_gram
+from .vector.gather import gather_rows, gather_tile, scatter_tile
+from .vector.rows import add_gram, ask_rows, clear_gram
 
 
 @kernel(per_block=("gram_partials",), work=sparse_work)

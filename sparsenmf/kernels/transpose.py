@@ -3,10 +3,11 @@
 import numpy as np
 from numba import prange
 
-from ..rows import freeze_rows, zeros
-from .jit import kernel
-from .threads import threads_for
-from .vector_code import I64, meaning, vector_code
+from ..data.factors import zeros
+from ..data.rows import freeze_rows
+from .compile.jit import kernel
+from .compile.threads import threads_for
+from .vector.vector_code import I64, meaning, vector_code
 
 COUNTERS = 4  # entries for each counter, at least
 WORK = 4  # multiply-adds that take as long as moving an entry

@@ -9,31 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import clock
-from ..announcing import announced
-from ..arguments import check_choice, check_flag, check_integer
-from ..losses import check_loss
-from ..memory import estimate_memory
-from ..runs import Runs, Seeds, check_options
-from ..typing import (
-    Loss,
-    Matrix,
-    RandomState,
-    SelectionMethod,
-    SelectionOptions,
-    Unpack,
-)
-from ..validation import check_matrix
+from ..data import clock
+from ..data.arguments import check_choice, check_flag, check_integer
+from ..data.typing import Loss, Matrix, RandomState, SelectionMethod, SelectionOptions, Unpack
+from ..data.validation import check_matrix
+from ..models.announcing import announced
+from ..models.memory import estimate_memory
+from ..models.restarts import Runs, Seeds, check_options
+from ..solvers.losses import check_loss
 from .holdout import Blocks, Entries
 from .restarts import FitCallback, fit_whole
-from .selected import (
-    Selection,
-    SelectionForecast,
-    fewest,
-    folds_of,
-    hopeless,
-    most_stable,
-)
+from .selected import Selection, SelectionForecast, fewest, folds_of, hopeless, most_stable
 from .stability import Halves, check_samples, cophenetic_coefficient
 
 METHODS = ("blocks", "entries", "stability")

@@ -11,22 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..announcing import announced
-from ..arguments import check_flag, check_integer, check_n_components, check_number
-from ..components import Components
-from ..factorization import Factorization
-from ..normalized import component_masses
-from ..runs import Runs, Seeds, check_options, check_random_init
-from ..similarity import unit_rows
-from ..typing import (
-    ConsensusOptions,
-    FloatArray,
-    IntArray,
-    Matrix,
-    RandomState,
-    Unpack,
-)
-from ..validation import check_matrix
+from ..data.arguments import check_flag, check_integer, check_n_components, check_number
+from ..data.typing import ConsensusOptions, FloatArray, IntArray, Matrix, RandomState, Unpack
+from ..data.validation import check_matrix
+from ..models.announcing import announced
+from ..models.components import Components
+from ..models.factorization import Factorization
+from ..models.normalisation import component_masses
+from ..models.restarts import Runs, Seeds, check_options, check_random_init
+from ..topics.similarity import unit_rows
 from .restarts import FitCallback, fit_restarts, fit_whole
 
 CHUNK = 1024  # components whose distances to all others are held at once
@@ -76,7 +69,7 @@ class Consensus:
         return self.model.H
 
     def _repr_html_(self):
-        from ..report.notebook import show_model
+        from ..topics.report.notebook import show_model
 
         columns = {"stability": [f"{mean:.2f}" for mean in self.stability]}
         columns["in its cluster"] = self.sizes.tolist()

@@ -22,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse as sp
 
-from ..components import Components
+from ..models.components import Components
 
 CHUNK = 2**16  # entries of X looked at together: no temporary as long as X times n_components
 

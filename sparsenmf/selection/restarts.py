@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from .._factorize import factorize
-from ..factorization import Factorization
-from ..runs import Seeds
+from ..models.factorization import Factorization
+from ..models.factorize import factorize
+from ..models.restarts import Seeds
 
 FitCallback: TypeAlias = Callable[[Factorization], object]
 

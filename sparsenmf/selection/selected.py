@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..typing import Axes, Loss, SelectionMethod
+from ..data.typing import Axes, Loss, SelectionMethod
 
 LITTLE = 0.01
 """Share of the fall of the held-out loss, from the worst candidate to the best, that is not
@@ -60,7 +60,7 @@ class Selection:
         return "\n".join([*lines, *(f"  {line}" for line in self._ending)])
 
     def _repr_html_(self):
-        from ..report.notebook import show_selection
+        from ..topics.report.notebook import show_selection
 
         return show_selection(self, self._title, self._measure, "; ".join(self._ending))
 
@@ -98,7 +98,7 @@ class Selection:
         ImportError
             If matplotlib is not installed.
         """
-        from ..plots import plot_selection
+        from ..topics.plots import plot_selection
 
         return plot_selection(self, ax=ax)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..similarity import match_components
+from ..topics.similarity import match_components
 
 MOST_SAMPLES = 2000
 """The cophenetic coefficient needs an array of n_samples x n_samples: for no more of them."""

@@ -22,7 +22,7 @@ fitted to that W before the first one: what W knows would else be lost on an Ht 
 
 import numpy as np
 
-from ..rows import empty_factor, sum_squares
+from ..data.factors import empty_factor, sum_squares
 from .layout import LOOK, Iterate
 from .numerics import check_overflow
 from .row_update import Pass

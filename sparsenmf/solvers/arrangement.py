@@ -4,13 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..initialization import draws, initialize, leads
-from ..kernels.threads import threads_for
+from ..data.rows import begins_in_single, is_tall, make_rows
+from ..data.store import is_store
+from ..data.validation import check_scale
+from ..kernels.compile.threads import threads_for
 from ..kernels.transpose import transpose_rows
-from ..losses import make_loss
-from ..rows import begins_in_single, is_tall, make_rows
-from ..sources import is_store
-from ..validation import check_scale
 from .alternation import Alternation
 from .blocks import (
     BlockColumns,
@@ -20,8 +18,10 @@ from .blocks import (
     RatioBlocks,
     columns_without_entries,
 )
+from .initialization import draws, initialize, leads
 from .layout import Layout
-from .mixed import MixedPrecision, fits_single
+from .losses import make_loss
+from .mixed_precision import MixedPrecision, fits_single
 from .row_update import RowUpdate, row_update
 
 BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {

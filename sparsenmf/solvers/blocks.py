@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..background import Background
-from ..formats import index_type
+from ..data.factors import row_norms, zeros
+from ..data.formats import index_type
+from ..data.rows import count_blocks, count_parts, freeze_rows, make_rows
+from ..data.store import is_store
+from ..data.worker_threads import Background
 from ..kernels.products import multiply_with_gram, scatter_rows
-from ..losses import Loss, make_loss
-from ..normalized import row_norms
-from ..rows import count_blocks, count_parts, freeze_rows, make_rows, zeros
-from ..sources import is_store
 from .layout import Layout, Proposal, add_steps, sum_residuals
+from .losses import Loss, make_loss
 from .numerics import exact_gram
 from .row_update import Pass
 

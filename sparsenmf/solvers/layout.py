@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.factors import empty_factor, sum_squares
+from ..data.rows import Rows
 from ..kernels.products import measure_rows
-from ..rows import Rows, empty_factor, sum_squares
 from .numerics import exact_gram
 from .row_update import Pass, Step
 

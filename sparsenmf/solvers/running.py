@@ -1,6 +1,6 @@
 """A run: a solver, iterated until there is a reason to stop."""
 
-from ..progress import IterationState, open_progress
+from ..data.progress import IterationState, open_progress
 
 SOLVERS = ("cd", "mu")
 

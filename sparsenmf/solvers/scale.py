@@ -4,10 +4,10 @@ from math import prod
 
 import numpy as np
 
+from ..data.archive import write_rows
+from ..data.factors import row_totals, sum_squares
+from ..data.rows import even_blocks
 from ..kernels.products import take_columns
-from ..normalized import row_totals
-from ..rows import even_blocks, sum_squares
-from ..storage import write_rows
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 

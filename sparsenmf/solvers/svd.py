@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..data.factors import empty_factor
+from ..data.rows import Rows, even_blocks
+from ..kernels.compile.threads import threads_for
 from ..kernels.products import multiply_with_gram, rotate_rows
-from ..kernels.threads import threads_for
-from ..rows import Rows, empty_factor, even_blocks
 
 DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_integer
-from ..components import Components
-from ..factorization import Factorization
-from ..names import check_vocabulary
-from ..toplists import heaviest
-from ..typing import Matrix, Vocabulary
-from ..validation import check_matrix
+from ..data.arguments import check_integer
+from ..data.names import check_vocabulary
+from ..data.typing import Matrix, Vocabulary
+from ..data.validation import check_matrix
+from ..models.components import Components
+from ..models.factorization import Factorization
+from .top_terms import heaviest
 
 
 def show_topics(

@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice, check_integer, check_number
-from ..components import Components
-from ..names import check_vocabulary
-from ..toplists import check_topics, top_columns
-from ..typing import Matrix, Measure, TermLists, Vocabulary
+from ..data.arguments import check_choice, check_integer, check_number
+from ..data.names import check_vocabulary
+from ..data.typing import Matrix, Measure, TermLists, Vocabulary
+from ..models.components import Components
 from .occurrences import WINDOWS, count_in_documents, count_in_texts
+from .top_terms import check_topics, top_columns
 
 MEASURES = ("umass", "npmi", "uci", "c_v")
 

@@ -9,13 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .._factorize import factorize
-from ..arguments import check_choice, check_flag, check_integer
-from ..factorization import Factorization
-from ..names import by_position, check_names
-from ..progress import tell
-from ..texts import shorten
-from ..typing import (
+from ..data.arguments import check_choice, check_flag, check_integer
+from ..data.names import by_position, check_names
+from ..data.progress import tell
+from ..data.texts import shorten
+from ..data.typing import (
     GroupValues,
     Matrix,
     Measure,
@@ -25,7 +23,9 @@ from ..typing import (
     TopicOptions,
     Unpack,
 )
-from ..validation import check_matrix
+from ..data.validation import check_matrix
+from ..models.factorization import Factorization
+from ..models.factorize import factorize
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
 from .quality import LabelAgreement, label_agreement, quality_table
@@ -162,7 +162,7 @@ class Topics:
         **options : Any
             titles, title, n_terms, n_documents, n_characters, details, X, script.
         """
-        from ..report.script import script_of_topics
+        from .report.script import script_of_topics
 
         documents = self.texts if documents is None else documents
         given = {"titles": self.titles, "X": self.X, **options}
@@ -171,7 +171,7 @@ class Topics:
         self.model.report(path, self.terms, documents, **given)
 
     def _repr_html_(self):
-        from ..report.notebook import show_model
+        from .report.notebook import show_model
 
         return show_model(self.model, self.terms)
 

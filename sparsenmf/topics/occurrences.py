@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..names import as_text
-from ..sources import is_store
-from ..validation import check_matrix
+from ..data.names import as_text
+from ..data.store import is_store
+from ..data.validation import check_matrix
 
 WINDOWS = {"umass": None, "npmi": 10, "uci": 10, "c_v": 110}
 """Words in a window, for each measure of coherence (Röder et al. 2015)."""

@@ -7,13 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice, check_integer
-from ..components import Components
-from ..factorization import Factorization
-from ..names import check_labels, check_vocabulary, is_missing
-from ..normalized import component_masses
-from ..toplists import check_topics, top_columns
-from ..typing import (
+from ..data.arguments import check_choice, check_integer
+from ..data.names import check_labels, check_vocabulary, is_missing
+from ..data.typing import (
     CoherenceOptions,
     IntArray,
     Matrix,
@@ -23,8 +19,12 @@ from ..typing import (
     Unpack,
     Vocabulary,
 )
+from ..models.components import Components
+from ..models.factorization import Factorization
+from ..models.normalisation import component_masses
 from .coherence import topic_coherence
 from .tables import document_mass
+from .top_terms import check_topics, top_columns
 
 SIZES = ("total", "documents", "terms")
 

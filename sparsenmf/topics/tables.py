@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_flag, check_integer
-from ..factorization import Factorization
-from ..names import check_names, check_vocabulary, component_names
-from ..survey import survey
-from ..texts import shorten
-from ..toplists import heaviest
-from ..typing import Matrix, Names, Vocabulary
+from ..data.arguments import check_flag, check_integer
+from ..data.names import check_names, check_vocabulary, component_names
+from ..data.texts import shorten
+from ..data.typing import Matrix, Names, Vocabulary
+from ..models.factorization import Factorization
+from .top_terms import heaviest
+from .typical_documents import survey
 
 MOST_TERMS = 10  # in a label
 

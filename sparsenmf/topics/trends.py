@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_choice
-from ..factorization import Factorization
-from ..names import check_labels, component_names
-from ..typing import GroupValues, Names, Period
+from ..data.arguments import check_choice
+from ..data.names import check_labels, component_names
+from ..data.typing import GroupValues, Names, Period
+from ..models.factorization import Factorization
 from .quality import encode
 from .tables import document_mass
 

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsenmf import factorize
-from sparsenmf.entries import check_entries
-from sparsenmf.validation import check_matrix
+from sparsenmf.data.entries import check_entries
+from sparsenmf.data.validation import check_matrix
 
 from .. import reference
 from .cases import attempt, case, check, check_canonical, check_factors, often, pick

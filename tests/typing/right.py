@@ -34,7 +34,7 @@ from sparsenmf import (
     topics_over,
     write_csr,
 )
-from sparsenmf.typing import FloatArray, IterationState, Loss, Matrix
+from sparsenmf.data.typing import FloatArray, IterationState, Loss, Matrix
 
 TEXTS = [
     "the cat sat on the mat and purred",

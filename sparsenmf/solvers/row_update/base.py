@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...data.factors import zeros
 from ...kernels.products import scatter_rows
-from ...rows import zeros
 
 SWEEP_TOLERANCE = 0.1
 """Inner sweeps on a row end when one moves it less than this share of the first."""

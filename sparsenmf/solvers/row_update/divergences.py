@@ -14,7 +14,7 @@ from ...kernels.multiplicative import (
     scale_rows_beta,
     scatter_ratios,
 )
-from ...kernels.observed_scaling import scale_rows_observed
+from ...kernels.weighted_multiplicative import scale_rows_observed
 from ..numerics import check_overflow, exact_gram
 from .base import Pass, RowUpdate, Step, no_gram, parts_of
 

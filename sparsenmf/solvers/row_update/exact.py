@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...data.factors import pad_factor
 from ...kernels.exact import solve_rows
-from ...penalties import Penalty
-from ...rows import pad_factor
 from ..numerics import check_overflow
+from ..penalties import Penalty
 from .base import Pass
 
 SWEEPS, TOLERANCE = 20, 1e-3

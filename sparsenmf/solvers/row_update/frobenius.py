@@ -5,8 +5,8 @@ import numpy as np
 from ...kernels.coordinate_descent import extrapolate_rows, update_rows
 from ...kernels.gram import add_grams, multiply_factor
 from ...kernels.multiplicative import scale_rows
-from ...kernels.observed import update_rows_observed
-from ...kernels.tiles import sweep_depth
+from ...kernels.vector.tiles import sweep_depth
+from ...kernels.weighted import update_rows_observed
 from ..numerics import check_overflow
 from .base import RowUpdate, Step, no_gram, parts_of
 

@@ -1,0 +1,1 @@
+"""What comes in and goes out: arguments, matrices, names, files, stores. Plain NumPy."""

@@ -1,0 +1,153 @@
+"""The gate for everything but matrices: each error names the argument and what to do."""
+
+import math
+import numbers
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+
+from .archive import check_folder
+
+
+def check_n_components(n_components, shape):
+    """Return n_components as an int between 1 and min(shape)."""
+    n_components = check_integer(n_components, "n_components", least=1)
+    most = min(shape)
+    if n_components > most:
+        raise ValueError(
+            f"n_components is {n_components}, but X is {shape[0]} x {shape[1]}: "
+            f"with min(n_samples, n_features) = {most} components W H can already equal X; "
+            f"choose fewer"
+        )
+    return n_components
+
+
+def check_integer(value, name, least):
+    """Return an integer argument that is at least `least`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
+    """Return a finite real argument within [least, most] as a float."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    value = float(value)
+    if not (math.isfinite(value) and least <= value <= most) or (open_below and value == least):
+        bounds = f"> {least:g}" if open_below else f">= {least:g}"
+        bounds += f" and <= {most:g}" if most < math.inf else " and finite"
+        raise ValueError(f"{name} must be {bounds}, not {value:g}")
+    return value
+
+
+def check_alphas(alpha_W, alpha_H, l1_ratio):
+    """Return the weights of the penalties and the share of L1."""
+    if not (isinstance(alpha_H, str) and alpha_H == "same"):
+        alpha_H = check_number(alpha_H, "alpha_H")
+    return check_number(alpha_W, "alpha_W"), alpha_H, check_number(l1_ratio, "l1_ratio", most=1.0)
+
+
+def check_threads(n_threads):
+    """Return the number of threads asked for, or None."""
+    return None if n_threads is None else check_integer(n_threads, "n_threads", least=1)
+
+
+def check_sweeps(max_sweeps):
+    """Return the number of sweeps asked for, or None."""
+    return None if max_sweeps is None else check_integer(max_sweeps, "max_sweeps", least=1)
+
+
+def check_path(path, name):
+    """Return the path of a file to be written.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    OSError
+        If there is no such folder, or such a file cannot be in it.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {path!r}")
+    path = Path(path)
+    check_folder(path, name)
+    return path
+
+
+def check_choice(value, name, choices):
+    """Return an argument that must be one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
+    return value
+
+
+def check_flag(value, name):
+    """Return a boolean argument."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def check_random_state(random_state):
+    """Return a random generator of the caller's own; the global state is left alone.
+
+    An integer or None makes a new `numpy.random.Generator`; a Generator or a
+    RandomState is used (and advanced) as it is.
+    """
+    if isinstance(random_state, np.random.Generator | np.random.RandomState):
+        return random_state
+    if random_state is None:
+        random_state = draw_seed()
+    return np.random.default_rng(check_integer(random_state, "random_state", least=0))
+
+
+def draw_seed():
+    """Return a random seed that any reader of JSON can represent: it has 53 bits."""
+    return secrets.randbits(53)
+
+
+def check_vector(values, name, size):
+    """Return weights as a float64 array of `size` non-negative numbers, or None for None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not finite, not of this length, negative, or all zero.
+    """
+    if values is None:
+        return None
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill its missing entries")
+    values = np.asarray(values)
+    if values.dtype.kind not in "fbiu":
+        raise TypeError(f"{name} must hold real numbers, not {values.dtype}")
+    if values.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},), but its shape is {values.shape}")
+    values = values.astype(np.float64)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() > 0):
+        raise ValueError(f"{name} must be finite, not negative, and not all zero")
+    return values
+
+
+def check_places(places, name, size):
+    """Return rows or columns by number as an array of integers.
+
+    Raises
+    ------
+    TypeError, IndexError
+        If they are not integers, or not below the size.
+    """
+    places = np.asarray(places)
+    if places.dtype.kind not in "iu" and places.size:
+        raise TypeError(f"{name} must be integers, not {places.dtype}")
+    if places.size and not (places.min() >= 0 and places.max() < size):
+        raise IndexError(
+            f"{name} must lie in [0, {size}), but span [{places.min()}, {places.max()}]"
+        )
+    return places.astype(np.intp)

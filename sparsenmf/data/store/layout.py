@@ -1,0 +1,277 @@
+"""What is in a store's folder: its record, its files, and whether they fit each other."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..archive import DAMAGE, open_whole, read_npy_header
+from ..arguments import check_integer, check_number
+from ..formats import index_type
+
+FORMAT = 1
+
+RECORD, LOCK = "shape.json", ".sparsenmf-lock"
+
+SHARD = re.compile(r"shard-([0-9]{5,18})")
+
+SHARD_FILES = ("indptr.npy", "indices.npy", "data.npy")  # made in this order
+
+SCRATCH, BUCKET = ".sort-", "rows-"  # begin the names of folders for sorting, and of their files
+
+TEMPORARY = re.compile(r"\.shape\.json-.*|\.sort-.*")
+
+RECORD_LEFT = re.compile(r"\.shape\.json-[0-9]+-[0-9a-f]{8}")
+
+SCRATCH_LEFT = re.compile(rf"{re.escape(SCRATCH)}\w{{8}}")
+
+WITHIN_SCRATCH = re.compile(rf"{SCRATCH_LEFT.pattern}|{BUCKET}[0-9]+")
+
+DTYPES = ("float32", "float64")
+
+PIECE = 2**22  # bytes that are read at once
+
+MOST = 2**63 - 1  # features: what an index can be
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some rows of a store, in a folder of their own; as in shape.json."""
+
+    folder: str
+    rows: int
+    nnz: int
+    max_value: float
+    files: dict
+
+    def arrays(self, dtype, index_dtype):
+        """Return the type and length of each array."""
+        return {
+            "indptr": (np.dtype(np.int64), self.rows + 1),
+            "indices": (index_dtype, self.nnz),
+            "data": (dtype, self.nnz),
+        }
+
+
+@dataclass(frozen=True)
+class Record:
+    """What shape.json says."""
+
+    n_features: int
+    dtype: np.dtype
+    shards: tuple[Shard, ...]
+
+    @property
+    def shape(self):
+        return sum(shard.rows for shard in self.shards), self.n_features
+
+    @property
+    def nnz(self):
+        return sum(shard.nnz for shard in self.shards)
+
+    @property
+    def max_value(self):
+        return max(shard.max_value for shard in self.shards)
+
+    @property
+    def index_dtype(self):
+        return index_type(self.n_features)
+
+    @property
+    def next_number(self):
+        """The number of the next shard: one that has not been used."""
+        return 1 + int(self.shards[-1].folder.removeprefix("shard-"))
+
+    def files(self, folder):
+        """Yield the path, type, length and record of each file."""
+        for shard in self.shards:
+            for name, (dtype, length) in shard.arrays(self.dtype, self.index_dtype).items():
+                file = f"{name}.npy"
+                yield folder / shard.folder / file, dtype, length, shard.files[file]
+
+
+def write_record(folder, record):
+    """Write shape.json: from here on the folder holds what it says."""
+    content = {
+        "format": FORMAT,
+        "shape": record.shape,
+        "nnz": record.nnz,
+        "dtype": record.dtype.name,
+        "max_value": record.max_value,
+        "shards": [asdict(shard) for shard in record.shards],
+    }
+    with open_whole(folder / RECORD) as file:
+        file.write(json.dumps({**content, "crc32": _checksum(content)}, indent=1).encode())
+    sync_folder(folder)
+
+
+def read_record(folder):
+    """Read shape.json.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        If it is damaged or of a newer format.
+    """
+    size_of(folder / RECORD)
+    with open(folder / RECORD, "rb") as file:
+        try:
+            content = json.load(file)
+            written = content["format"]
+            if written != FORMAT:
+                raise ValueError(
+                    f"it has format {written}, and this sparsenmf reads format {FORMAT}: "
+                    f"upgrade sparsenmf"
+                )
+            if content.pop("crc32") != _checksum(content):
+                raise ValueError("its checksum is another one")
+            return _make_record(content)
+        except DAMAGE as error:
+            raise ValueError(f"{folder / RECORD} is not a store's record: {error}") from error
+
+
+def _make_record(content):
+    shards = tuple(Shard(**shard) for shard in content["shards"])
+    record = Record(content["shape"][1], np.dtype(content["dtype"]), shards)
+    if not shards or [*record.shape, record.nnz] != [*content["shape"], content["nnz"]]:
+        raise ValueError("its shards do not add up to its shape")
+    if not 1 <= check_integer(record.n_features, "n_features", least=1) <= MOST:
+        raise ValueError(f"it cannot have {record.n_features} features")
+    if record.dtype.name not in DTYPES:
+        raise ValueError(f"its dtype is {record.dtype}")
+    for shard in shards:
+        # Nothing outside of the folder is ever read, or removed.
+        if not SHARD.fullmatch(shard.folder):
+            raise ValueError(f"{shard.folder!r} is not the name of a shard")
+        check_integer(shard.rows, f"rows of {shard.folder}", least=1)
+        check_integer(shard.nnz, f"nnz of {shard.folder}", least=0)
+        check_number(shard.max_value, f"max_value of {shard.folder}")
+        for name in shard.arrays(record.dtype, record.index_dtype):
+            if {"bytes", "crc32"} - shard.files[f"{name}.npy"].keys():
+                raise ValueError(f"{shard.folder} lacks the size or checksum of {name}.npy")
+    return record
+
+
+def _checksum(content):
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
+
+
+def size_of(path):
+    """Return the size of a file; raise for a pipe or a device, which may never end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is not a file: the store is damaged")
+    return status.st_size
+
+
+def find_data(path, dtype, length, info):
+    """Return where in a file its array begins, after comparing the file with the record.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, or has another size, type or length.
+    """
+    try:
+        size = size_of(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: the store is damaged") from None
+    if size != info["bytes"]:
+        raise ValueError(f"{path} has {size} bytes instead of {info['bytes']}: it is damaged")
+    with open(path, "rb") as file:
+        try:
+            found = read_header(file)
+        except DAMAGE as error:
+            raise ValueError(f"{path} is not a .npy file: it is damaged ({error})") from error
+        start = file.tell()
+    if found != ((length,), dtype) or start + length * dtype.itemsize != size:
+        raise ValueError(f"{path} holds another array than {RECORD} says: it is damaged")
+    return start
+
+
+def read_header(file):
+    """Read the header of a .npy file; return the shape and type of its array."""
+    shape, columns_first, dtype = read_npy_header(file)
+    if columns_first and len(shape) > 1:
+        raise ValueError("its columns come first: save it in C order")
+    return shape, dtype
+
+
+def verify_file(path, start, info):
+    """Raise ValueError if what is in a file, from `start` on, is not what was written."""
+    checksum = 0
+    with open(path, "rb") as file:
+        file.seek(start)
+        while piece := file.read(PIECE):
+            checksum = zlib.crc32(piece, checksum)
+    if checksum != info["crc32"]:
+        raise ValueError(f"{path} is damaged: its checksum is not that of what was written")
+
+
+def is_ours(name):
+    """Tell whether an entry of a folder has the name of a store's, or of one left over."""
+    return bool(name in (RECORD, LOCK) or SHARD.fullmatch(name) or TEMPORARY.fullmatch(name))
+
+
+def is_leftover(path):
+    """Tell whether an entry of a folder is what a killed writer leaves, and nothing more."""
+    if path.is_file():
+        return bool(RECORD_LEFT.fullmatch(path.name))
+    if SHARD.fullmatch(path.name):
+        found = {entry.name for entry in path.iterdir()}
+        return found == set(SHARD_FILES[: len(found)])
+    inside = [path, *path.rglob("*")] if SCRATCH_LEFT.fullmatch(path.name) else []
+    return bool(inside) and all(WITHIN_SCRATCH.fullmatch(entry.name) for entry in inside)
+
+
+def remove_unlisted(folder, shards):
+    """Remove what writers left in a folder, but for these shards.
+
+    Raises
+    ------
+    FileExistsError
+        If something has the name of a shard, but was not written by a writer: it stays.
+    """
+    listed = {shard.folder for shard in shards}
+    found = [path for path in folder.iterdir() if path.name not in listed]
+    for path in found:
+        if SHARD.fullmatch(path.name) and not is_leftover(path):
+            raise FileExistsError(f"{path} is not a shard of a store: move it elsewhere")
+    for path in filter(is_leftover, found):
+        if SHARD.fullmatch(path.name):
+            for name in reversed(SHARD_FILES):
+                (path / name).unlink(missing_ok=True)
+            path.rmdir()
+        else:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def refuse_links(folder):
+    """Return a folder; raise if what would be written to or removed is a link to anywhere."""
+    for path in folder.iterdir():
+        if is_ours(path.name) and path.is_symlink():
+            raise ValueError(f"{path} is a link, which a store never has: remove it")
+    return folder
+
+
+def sync_folder(folder):
+    """Have the names in a folder written to the disk, where the system can do that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def absolute(folder) -> Path:
+    """Return a folder's path that stays true when the working directory changes."""
+    return Path(os.path.abspath(folder))

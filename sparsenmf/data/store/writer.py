@@ -1,0 +1,219 @@
+"""`write_csr`: blocks of rows into a folder, as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterable
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike
+
+from ..arguments import check_integer
+from ..typing import Matrix, PathLike
+from ..validation import check_matrix
+from .chunks import read_chunks
+from .layout import (
+    DTYPES,
+    LOCK,
+    RECORD,
+    Record,
+    absolute,
+    is_leftover,
+    read_record,
+    refuse_links,
+    remove_unlisted,
+    write_record,
+)
+from .lock import hold_lock
+from .reader import CsrStore
+from .shards import write_shards
+
+
+def write_csr(
+    folder: PathLike,
+    chunks: Matrix | Iterable[Matrix] | PathLike,
+    *,
+    n_features: int | None = None,
+    dtype: DTypeLike | None = None,
+    append: bool = False,
+    shard_nnz: int = 2**26,
+    overwrite: bool = False,
+) -> CsrStore:
+    """Write a sparse matrix into a folder, from blocks of rows or a file, in bounded memory.
+
+    What the folder held stays valid until all is written; a writer that fails or is killed
+    changes nothing, and what it left is cleared away by the next one. So a long run is made
+    resumable by appending in portions: ``open_csr(folder).shape[0]`` says how many rows are in.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made if it does not exist.
+    chunks : iterable, matrix, or path
+        Blocks of rows, each of them what `factorize` takes as X; one such matrix; a store; or
+        the path of a store or of a ``.npz`` (csr, csc, coo), ``.mtx``, ``.mtx.gz`` (coordinate
+        format), ``.npy`` or ``.h5ad`` file, which is read in portions. All but csr and dense
+        ones are first sorted by rows, in temporary files in the folder: 24 bytes a nonzero.
+    n_features : int, optional
+        What the number of columns has to be. Default: that of the first block.
+    dtype : float32 or float64, optional
+        Precision to convert to. Default: that of the store, or of the first block (float32
+        for integers, where exact); blocks whose values it cannot hold exactly are refused.
+    append : bool, default False
+        Whether to add rows to those that are there, if any.
+    shard_nnz : int, default 2**26
+        Nonzeros of a shard, about: each is three files. Appending begins a new one.
+    overwrite : bool, default False
+        Whether to replace the matrix that is there, if any.
+
+    Returns
+    -------
+    CsrStore
+
+    Raises
+    ------
+    FileExistsError
+        If the folder has a matrix, or is not a store but not empty.
+    BlockingIOError
+        If another process is writing to it.
+    OSError
+        If it cannot be written to, or the disk is full.
+    ImportError
+        For ``.h5ad`` without h5py.
+    TypeError, ValueError
+        If a block is not a matrix as `factorize` needs it, is empty, or does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import write_csr
+    >>> folder = tempfile.mkdtemp()
+    >>> write_csr(folder, sp.eye_array(3, dtype=int)).dtype
+    dtype('float32')
+    >>> write_csr(folder, sp.eye_array(2, 3, dtype=int), append=True).shape
+    (5, 3)
+    """
+    shard_nnz = check_integer(shard_nnz, "shard_nnz", 1)
+    if n_features is not None:
+        n_features = check_integer(n_features, "n_features", 1)
+    kind = None if dtype is None else np.dtype(dtype)
+    if kind is not None and kind.name not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {kind}")
+    if append and overwrite:
+        raise ValueError("append keeps what overwrite would replace: choose one")
+    folder = absolute(folder)
+    with make_folder(folder), hold_lock(refuse_links(folder) / LOCK):
+        old = find_record(folder, append or overwrite)
+        remove_unlisted(folder, old.shards if old else ())
+        kept, exact = (old if append else None), kind is None
+        if kept is not None:
+            CsrStore(folder, kept)  # raises where files do not fit: nothing is added to a ruin
+            n_features = check_fits(n_features, kept.n_features, "n_features", folder)
+            kind = check_fits(kind, kept.dtype, "dtype", folder)
+        try:
+            blocks = check_blocks(open_chunks(chunks, folder), n_features, kind, exact)
+            first = old.next_number if old else 0
+            shards, n_features, kind = write_shards(folder, blocks, first, shard_nnz)
+            shards = (*(kept.shards if kept else ()), *shards)
+            write_record(folder, Record(n_features, kind, shards))
+        finally:
+            # Of the new shards if they are not in the record, else of those they replace.
+            with contextlib.suppress(OSError):
+                remove_unlisted(folder, read_record(folder).shards if has_record(folder) else ())
+        return CsrStore(folder, read_record(folder))
+
+
+@contextlib.contextmanager
+def make_folder(folder):
+    """Make a folder, and remove it again if nothing came into it."""
+    made = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    try:
+        yield
+    finally:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def has_record(folder):
+    """Tell whether a folder holds a finished store."""
+    return (folder / RECORD).exists()
+
+
+def find_record(folder, allowed):
+    """Return the record of the matrix in a folder, or None; raise if none should be there."""
+    if has_record(folder):
+        if not allowed:
+            raise FileExistsError(
+                f"{folder} already has a matrix: append to it, overwrite it, or choose another"
+            )
+        return read_record(folder)
+    foreign = sorted(
+        path.name for path in folder.iterdir() if path.name != LOCK and not is_leftover(path)
+    )
+    if foreign:
+        raise FileExistsError(
+            f"{folder} is not a store, and holds {foreign[0]}: choose a new folder"
+        )
+    return None
+
+
+def check_fits(wanted, there, name, folder):
+    """Return what the store has; raise if an argument says otherwise."""
+    if wanted is not None and wanted != there:
+        raise ValueError(f"{name} is {wanted}, but {folder} has {there}: what is there stays so")
+    return there
+
+
+def open_chunks(chunks, folder):
+    """Return an iterable of blocks."""
+    if isinstance(chunks, str | os.PathLike):
+        return read_chunks(chunks, folder)
+    if hasattr(chunks, "shape") and not isinstance(chunks, CsrStore):
+        return [chunks]
+    try:
+        return iter(chunks)
+    except TypeError:
+        raise TypeError(
+            f"chunks must be blocks of rows, a matrix or the path of one, not {chunks!r}"
+        ) from None
+
+
+def check_blocks(chunks, n_features, dtype, exact):
+    """Yield blocks as canonical CSR, all of one width and type.
+
+    Without a dtype, that of the first block holds for all; where it is `exact`, blocks with
+    values that it does not hold are refused.
+    """
+    n_rows = 0
+    chunks = ((chunk,) if not isinstance(chunk, CsrStore) else chunk for chunk in chunks)
+    for number, chunk in enumerate(itertools.chain.from_iterable(chunks)):
+        name = f"block {number} (from row {n_rows})"
+        X = check_matrix(chunk, name, None if exact else dtype)
+        n_features = X.shape[1] if n_features is None else n_features
+        if X.shape[1] != n_features:
+            raise ValueError(f"{name} has {X.shape[1]} columns instead of {n_features}")
+        dtype = X.dtype if dtype is None else dtype
+        X = convert(X, dtype, name)
+        n_rows += X.shape[0]
+        yield X
+
+
+def convert(X, dtype, name):
+    """Return a checked matrix in another type that holds its values exactly."""
+    if X.dtype == dtype:
+        # Already so, or asked for: then small values may have become zero.
+        return X if X.nnz == 0 or X.data.min() > 0 else check_matrix(X, name)
+    with np.errstate(over="ignore", under="ignore"):
+        data = X.data.astype(dtype)
+    if (data != X.data).any():
+        value = X.data[np.argmax(data != X.data)]
+        raise ValueError(
+            f"{name} has {value!s}, which {dtype}, the type of what came before, does not hold "
+            f'exactly: pass dtype="{dtype}" to have it rounded, or write all of it as float64'
+        )
+    return sp.csr_array((data, X.indices, X.indptr), shape=X.shape)

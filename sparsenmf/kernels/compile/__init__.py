@@ -1,0 +1,1 @@
+"""How kernels are compiled, stored, run on threads and interrupted."""

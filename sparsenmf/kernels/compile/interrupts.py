@@ -1,0 +1,80 @@
+"""A kernel call over blocks of rows: in pieces if it is long, and complete or an error.
+
+Python looks at signals when a compiled function has returned, and a pass over a large
+matrix takes seconds. So it is made in several calls, over some of the blocks of rows each,
+and Ctrl-C is seen between them. Blocks do not depend on each other: the bits are the same
+however they are called.
+
+A block for whose scratch arrays there is no memory ends early, and numba's threads lose
+the error. So every block must have written its statistics.
+"""
+
+import numpy as np
+
+from ...data import clock
+
+LONG = 500_000_000
+"""Multiply-adds for each thread, from which a call is cut: a tenth of a second to one."""
+
+PROBE = 2  # blocks for each thread of the first piece, which tells how long others take
+
+UNWRITTEN = np.finfo(np.float64).min  # no block has such statistics
+
+NO_MEMORY = "there is no memory for the scratch arrays of a kernel: use fewer threads"
+
+SECONDS = 0.25  # of a piece: what is lost at its end, where threads wait, is little
+
+
+def in_pieces(run, args, per_block, work, n_threads):
+    """Run a kernel whose first argument is a `Rows`, in one call or several.
+
+    Parameters
+    ----------
+    run : callable
+        A compilation of the kernel.
+    args : tuple
+    per_block : sequence of int
+        Places of the arguments that have an entry for each block (or none at all). The
+        last one, if it has fewer than three axes, is written by each block.
+    work : int
+        Multiply-adds of the call.
+    n_threads : int
+        For which each piece has a block at least.
+
+    Raises
+    ------
+    MemoryError
+        If there was no memory for the scratch arrays of a block.
+    """
+    n_blocks, written = args[0].n_blocks, args[per_block[-1]]
+    written = written[: n_blocks if written.ndim < 3 else 0]
+    written.fill(UNWRITTEN)
+    start, step = 0, PROBE * n_threads if work >= LONG * n_threads else n_blocks
+    while start < n_blocks:
+        stop = start + step
+        if n_blocks - stop < n_threads:  # too few to be worth a piece
+            stop = n_blocks
+        began = clock.seconds()
+        try:
+            run(*(args if stop - start >= n_blocks else _part(args, per_block, start, stop)))
+        except SystemError as error:  # "returned a result with an exception set"
+            raise MemoryError(NO_MEMORY) from error
+        seconds = max(clock.seconds() - began, 1e-9)
+        step = n_threads * max(1, int(step * SECONDS / seconds) // n_threads)
+        start = stop
+    if (written == UNWRITTEN).any():
+        raise MemoryError(NO_MEMORY)
+
+
+def _part(args, per_block, start, stop):
+    args, part = list(args), slice(start, stop)
+    args[0] = args[0]._replace(blocks=args[0].blocks[part])
+    for place in per_block:
+        args[place] = args[place][part]
+    return args
+
+
+def sparse_work(rows, other, *rest):
+    """Return the work of a pass over the nonzeros, with a gram matrix for each row."""
+    width = other.shape[1]
+    return (rows.nnz + rows.n_rows * width) * width

@@ -1,0 +1,161 @@
+"""The one decorator: a kernel body, compiled twice, cached safely.
+
+`kernel` turns a function with a `prange` over blocks into a `Kernel`, which holds
+two numba dispatchers made from the same body: one with ``parallel=True`` and a
+serial twin, for every situation in which a parallel region is unsafe or useless
+(`sparsenmf.kernels.compile.threads` decides). Nothing is compiled until the first call.
+"""
+
+import functools
+import inspect
+import os
+import types as python_types
+from contextlib import contextmanager
+
+import numba
+from numba import njit, types
+from numba.core import config
+from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel as numba_parallel
+
+from ...data import clock
+from ...data.worker_threads import undisturbed
+from .cache import attach_cache
+from .interrupts import in_pieces
+
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+"""Options of all kernels. No fastmath: it would let the two twins sum in different
+orders; where reassociation pays, vector code fixes an order that is fast."""
+
+
+class Inner:
+    """A function that kernels call. Called from Python, it is run by Python.
+
+    It is compiled into its callers only: without what numba would add for calls from
+    Python and from C, which is a tenth of the time that a kernel takes to compile.
+    """
+
+    def __init__(self, body):
+        functools.update_wrapper(self, body)
+        self._body = body
+        self._dispatcher = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(body)
+        self._numba_type_ = types.Dispatcher(self._dispatcher)  # what numba takes this object for
+
+    def __call__(self, *args):
+        return self._body(*args)
+
+
+def inner(body):
+    """Make `body` a function that kernels can call."""
+    return body if config.DISABLE_JIT else Inner(body)
+
+
+_kernels: list["Kernel"] = []
+
+
+def has_run():
+    """Tell whether a kernel has been compiled or loaded in this process."""
+    twins = (twin for kernel in _kernels for twin in (kernel._serial, kernel._parallel))
+    return any(getattr(twin, "signatures", ()) for twin in twins)
+
+
+class Kernel:
+    """A function over blocks of rows in a parallel and a serial compilation.
+
+    Parameters
+    ----------
+    body : function
+        Its outer loop is a ``prange`` in which each turn writes to places of its
+        own, so that the result does not depend on how the turns are distributed.
+    per_block : sequence of str
+        Arguments with an entry for each block of `rows`, the first argument. With them
+        a long call is cut into shorter ones over some blocks each (see `kernels.pieces`).
+    work : callable, optional
+        Multiply-adds of a call, about and at least, from its arguments.
+    """
+
+    def __init__(self, body, per_block=(), work=None):
+        self.body = body
+        self.__doc__ = body.__doc__
+        self.__name__ = body.__name__
+        names = list(inspect.signature(body).parameters)
+        self._per_block = [names.index(name) for name in per_block]
+        self._work = work
+        self._serial = _compile_lazily(body, "serial", parallel=False)
+        self._parallel = _compile_lazily(body, "parallel", parallel=True)
+        _kernels.append(self)
+
+    def __call__(self, n_threads, *args):
+        """Run on `n_threads` threads; the result is the same for any number."""
+        if n_threads == 1:  # the serial twin needs no threading layer
+            return self._run(self._serial, n_threads, args)
+        with _numba_threads(n_threads):
+            return self._run(self._parallel, n_threads, args)
+
+    def _run(self, run, n_threads, args):
+        if self._work is None:
+            return run(*args)
+        return in_pieces(run, args, self._per_block, self._work(*args), n_threads)
+
+
+def kernel(body=None, **options):
+    """Compile `body` as a `Kernel`."""
+    return Kernel(body) if body else lambda body: Kernel(body, **options)
+
+
+def _compile_lazily(body, twin, parallel):
+    # A name of its own keeps the two dispatchers apart in profiles and in the cache.
+    name = f"{body.__name__}_{twin}"
+    copy = python_types.FunctionType(body.__code__, body.__globals__, name, body.__defaults__)
+    copy.__qualname__ = name
+    copy.__module__ = body.__module__
+    copy.__doc__ = body.__doc__
+    dispatcher = njit(parallel=parallel, no_cfunc_wrapper=True, **OPTIONS)(copy)
+    if not config.DISABLE_JIT:
+        attach_cache(dispatcher, name)
+        _shield(dispatcher)
+    return dispatcher
+
+
+def _shield(dispatcher):
+    """Let no Ctrl-C into a compilation, and let the clock stand still.
+
+    Ctrl-C would leave numba with half of its registries, and every later one would fail.
+    """
+    compile_for_args = getattr(dispatcher, "_compile_for_args", None)
+    if compile_for_args is not None:  # numba's private name
+        dispatcher._compile_for_args = functools.partial(_prepare, compile_for_args)
+
+
+def _prepare(function, *args):
+    with clock.stopped():
+        return undisturbed(function, *args)
+
+
+@contextmanager
+def _numba_threads(n_threads):
+    """Give this thread's parallel regions `n_threads`, and put things back afterwards."""
+    if config.DISABLE_JIT:
+        yield
+        return
+    if not numba_parallel._is_initialized:
+        _prepare(numba.get_num_threads)  # starts the threads
+    before, wanted = numba.get_num_threads(), min(n_threads, config.NUMBA_NUM_THREADS)
+    if wanted == before:
+        yield
+        return
+    try:
+        numba.set_num_threads(wanted)
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+# A child that is forked while another thread compiles would wait for that thread, which it
+# has not got, at its own first compilation: so a fork waits until nobody compiles.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )

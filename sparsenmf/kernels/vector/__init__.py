@@ -1,0 +1,1 @@
+"""Vector code: LLVM instructions that Numba does not emit by itself."""

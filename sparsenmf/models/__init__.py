@@ -1,0 +1,1 @@
+"""A fit from beginning to end, its result, and the estimators."""

@@ -1,0 +1,309 @@
+"""Components without the samples they were learned from: H, and what one does with it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.archive import is_sound
+from ..data.arguments import check_alphas, check_integer, check_number, check_threads
+from ..data.entries import STORED, Entries, check_entries, check_missing
+from ..data.factors import empty_factor, padded_width
+from ..data.names import check_vocabulary
+from ..data.rows import make_rows
+from ..data.store import is_store
+from ..data.typing import FloatArray, Matrix, Missing, Vocabulary
+from ..data.validation import check_matrix, check_scale
+from ..solvers.losses import check_loss, make_loss, named_beta
+from ..solvers.penalties import make_penalties
+from ..solvers.weights import Weights
+
+PART_ROWS, PART_WORK = 2**14, 10**8
+"""Samples, and multiply-adds of a sweep over them, that are solved together."""
+
+MAX_SWEEPS = 1000
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Components:
+    """The rows of H, and the problem that they were learned for.
+
+    Attributes
+    ----------
+    H : ndarray of shape (n_components, n_features), float32 or float64
+        How much of each feature is in a component.
+    options : dict
+        Loss, penalties and settings of the run.
+    feature_weight : ndarray of shape (n_features,), float64, or None
+        Weights of the features, if there were any.
+    """
+
+    H: FloatArray
+    options: dict[str, Any] = field(default_factory=dict)
+    feature_weight: NDArray[np.float64] | None = None
+
+    def __post_init__(self):
+        self._given = None
+
+    def __getstate__(self):
+        return {**self.__dict__, "_given": None}  # made anew where it is needed
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X."""
+        return self.H.shape[1]
+
+    @property
+    def n_components(self) -> int:
+        """Rows of H."""
+        return self.H.shape[0]
+
+    @property
+    def beta(self) -> float:
+        """Of the loss."""
+        return named_beta(self.options.get("loss", "frobenius"))
+
+    def transform(
+        self,
+        X: Matrix,
+        *,
+        weights: Matrix | None = None,
+        tol: float = 1e-5,
+        max_sweeps: int = 1000,
+        n_threads: int | None = None,
+    ) -> FloatArray:
+        """Return the W of new samples: the same objective, H held fixed.
+
+        Parameters
+        ----------
+        X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+            Or a store that `open_csr` opened. Entries that are not stored are zeros, or
+            unknown, as they were in the fit.
+        weights : scipy.sparse matrix or array, optional
+            Of the stored entries of X, as in `factorize`.
+        tol : float, default 1e-5
+            A row is done when a step promises to lower its loss by less than ``tol**2`` of it. For
+            the Frobenius loss each row is solved to rounding, in double precision.
+        max_sweeps : int, default 1000
+            Limit for each row: of sweeps, and of the steps of Newton's method that follow the first
+            20 of them. There is a warning if rows have not converged by then.
+        n_threads : int, optional
+            As in `factorize`. Small inputs run on one.
+
+        Returns
+        -------
+        ndarray of shape (any, n_components), dtype of H
+            Each row's best fit, on its own: the result for a row does not depend on
+            the others (but, to the tolerance, for losses that only have multiplicative updates,
+            which begin together). Beta divergences with beta outside of [1, 2] are not convex:
+            there it is a stationary point.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as in `factorize`, has not n_features columns, or is of a scale that does
+            not fit into the type of H.
+        """
+        X, entries = self._check_matrix(X, weights)
+        result = np.empty((X.shape[0], self.n_components), self.H.dtype)
+        options = check_number(tol, "tol"), check_integer(max_sweeps, "max_sweeps", least=1)
+        for start, stop, W, _ in self._solve(X, entries, *options, check_threads(n_threads)):
+            result[start:stop] = W[:, : self.n_components]
+        return result
+
+    def loss(
+        self,
+        X: Matrix,
+        *,
+        weights: Matrix | None = None,
+        tol: float = 1e-5,
+        n_threads: int | None = None,
+    ) -> float:
+        """Return the loss of new samples at the W that `transform` finds, penalties excluded.
+
+        Parameters
+        ----------
+        X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
+        weights : scipy.sparse matrix or array, optional
+        tol : float, default 1e-5
+        n_threads : int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        float
+            1/2 ||X - W H||_F^2, or the sum of another divergence, measured in double precision.
+            Where X is positive and W H zero (a word that no component has), a divergence with
+            beta <= 1 would be infinite: there W H counts as float32's epsilon, 1.2e-7, as it does
+            in scikit-learn, or as that fraction of an entry below 1. Memory: for some thousand
+            samples at a time.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as in `transform`.
+        """
+        X, entries = self._check_matrix(X, weights)
+        options = check_number(tol, "tol"), MAX_SWEEPS, check_threads(n_threads)
+        parts = self._solve(X, entries, *options, want_loss=True)
+        return max(sum(value for *_, value in parts), 0.0)
+
+    @property
+    def missing(self) -> Missing:
+        """What an entry that is not stored means: "zero" or "unknown"."""
+        return self.options.get("missing", "zero")
+
+    def _check_options(self):
+        """Raise unless options are such as `transform` can use: they may come from a file."""
+        options = self.options
+        if not isinstance(options, dict):
+            raise TypeError("its options are not named")
+        check_alphas(
+            options.get("alpha_W", 0.0),
+            options.get("alpha_H", "same"),
+            options.get("l1_ratio", 0.0),
+        )
+        check_missing(self.missing)
+        check_number(self.beta, "loss", least=-math.inf)
+
+    def _check_matrix(self, X, values):
+        """Return X, or a store, and its entries."""
+        stored, entries = is_store(X), Entries(None, 1.0)
+        if stored and (values is not None or self.missing == "unknown"):
+            raise TypeError(STORED.format("X"))
+        if not stored:
+            X, entries = check_entries(X, values, self.missing, self.H.dtype)
+        if X.shape[1] != self.n_features:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
+                f"use the same vocabulary (vectorizer) as for the fit"
+            )
+        check_scale(X, self.H.dtype)
+        check_loss(self.beta, "mu", X, unknown=not entries.absent)
+        return X, entries
+
+    def _solve(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
+        """Yield the first row, the one after the last, W and loss of some rows at a time."""
+        given, unfinished = self._give(), 0
+        for start, stop, part in self._parts(X):
+            values = entries.weights
+            if values is not None:
+                values = values[X.indptr[start] : X.indptr[stop]]
+            entries_of_part = entries._replace(weights=values)
+            W, value, n_rows = self._project(
+                part, entries_of_part, given, tol, max_sweeps, n_threads, want_loss=want_loss
+            )
+            unfinished += n_rows
+            yield start, stop, W, value
+        if unfinished:
+            warnings.warn(
+                f"{unfinished:,} of {X.shape[0]:,} rows of X have not converged in max_sweeps = "
+                f"{max_sweeps} sweeps: their weights are not yet the best ones",
+                stacklevel=3,
+            )
+
+    def _parts(self, X):
+        """Yield the first row, the one after the last, and rows of X that are solved together.
+
+        They are few enough that Ctrl-C, which is seen between them, is heeded within a second.
+        """
+        weights = Weights(None, self.feature_weight, self.beta)
+        everywhere = X.shape[1] if self.beta not in (1, 2) else 0
+        blocks = X.blocks() if is_store(X) else [(0, X.shape[0])]
+        for first, last in blocks:
+            block = X.rows(first, last) if is_store(X) else X
+            if block.dtype != self.H.dtype:
+                block = check_matrix(block, dtype=self.H.dtype)
+            entries = block.nnz // block.shape[0] + self.n_components + 100 * everywhere
+            n_rows = int(np.clip(PART_WORK // (entries * self.n_components), 1, PART_ROWS))
+            for start in range(0, block.shape[0], n_rows):
+                stop = min(start + n_rows, block.shape[0])
+                part = block if n_rows >= block.shape[0] else block[start:stop]
+                yield first + start, first + stop, weights.scale_matrix(part)
+
+    def _project(self, X, entries, given, tol, max_sweeps, n_threads, *, want_loss):
+        """Return W, padded, its loss if it is wanted, and how many rows have not converged."""
+        from ..kernels.compile.threads import resolve_threads, threads_for
+        from ..solvers.row_update import row_update, solve
+
+        n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
+        rows = make_rows(X, self.n_components, *entries)
+        W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
+            loss = make_loss(self.beta, X.data, X.shape, *entries)
+            solver = "cd" if self.beta in (1, 2) else "mu"
+            update = row_update(loss, solver, rows.plain, self.n_components, n_threads)
+            value, unfinished = solve(update, rows, given, W, tol, max_sweeps, want_loss=want_loss)
+        if not np.isfinite([W.max(), value]).all():
+            raise ValueError(
+                f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
+                f"of {W.dtype}: multiply X by a constant, or fit in float64"
+            )
+        return W, value, unfinished
+
+    def _give(self):
+        """Return what the rows of W are found from; made anew when anything of it has changed."""
+        from ..solvers.row_update import give
+
+        alphas = (
+            self.options.get("alpha_W", 0.0),
+            self.options.get("alpha_H", "same"),
+            self.options.get("l1_ratio", 0.0),
+        )
+        # H may be edited in place, so what it was is kept, and compared entry by entry.
+        parts, settings = (self.H, self.feature_weight), (self.beta, *alphas)
+        if self._given is not None:
+            before, settings_before, given = self._given
+            if settings == settings_before and all(map(_same, parts, before)):
+                return given
+        if not is_sound(self.H):
+            raise ValueError("H has been changed to something that is not finite and non-negative")
+        weights = Weights(None, self.feature_weight, self.beta)
+        penalty, _ = make_penalties(
+            weights.sizes((1, self.n_features)),
+            *alphas,
+            padded_width(self.n_components, self.H.dtype),
+        )
+        given = give(weights.scale_H(self.H), penalty)
+        self._given = tuple(map(copy, parts)), settings, given
+        return given
+
+    def top_terms(self, vocabulary: Vocabulary, n: int = 10) -> list[list[str]]:
+        """Return the n heaviest terms of each component, heaviest first.
+
+        Parameters
+        ----------
+        vocabulary : sequence of n_features str, or dict of term -> column
+            Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
+        n : int, default 10
+            Terms with weight zero are left out, so a component may have fewer.
+
+        Returns
+        -------
+        list of n_components lists of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the vocabulary is not one of n_features terms.
+        """
+        n = check_integer(n, "n", least=1)
+        terms = check_vocabulary(vocabulary, self.n_features)
+        topics = []
+        for weights in self.H:
+            order = np.argsort(-weights, kind="stable")[:n]
+            topics.append([terms[j] for j in order if weights[j] > 0])
+        return topics
+
+
+def _same(now, before):
+    """Return whether an array, or None, is what it was."""
+    if now is None or before is None:
+        return now is before
+    return now.dtype == before.dtype and np.array_equal(now, before)

@@ -1,0 +1,204 @@
+"""How much memory a factorization will need, before it runs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike
+
+from ..data.arguments import check_integer
+from ..data.entries import check_missing
+from ..data.factors import padded_width
+from ..data.formats import INT32_MAX
+from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
+from ..data.typing import Loss, Matrix, Missing, Solver, Vector
+from ..solvers.losses import check_beta
+
+MIB = 2**20
+
+WEIGHT_BYTES = 5 * 8  # of a sample or a feature: its weight, scales and penalties
+
+FEW = 10  # iterations, of which none is in double precision where the first is in single
+
+RUNTIME, FIRST_KERNEL, IMPORTS = 13 * MIB, 61 * MIB, 63 * MIB
+"""What a process gets beyond the arrays (measured): the kernels that a run needs, from the cache,
+and the threads; before the first of all kernels, what numba loads for it; and numba itself."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Peak memory of a `factorize` call beyond X itself, in bytes.
+
+    Attributes
+    ----------
+    conversion : int
+        A canonical CSR copy of X, where X is not one already, and one with its weights.
+    transpose : int
+        The transpose of X and of `weights`, or, where there is none, the sums of X' W.
+    factors : int
+        W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
+        for the Kullback-Leibler loss without a transpose.
+    workspace : int
+        Gram matrices of the blocks of rows, and the compiled code, with numba itself where this
+        process has not loaded it yet; for the first iterations of a run in double precision X and
+        its transpose in single, without their indices, and what is left of its factors in single
+        when those in double have come.
+    """
+
+    conversion: int
+    transpose: int
+    factors: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """The sum of all parts, in bytes."""
+        return self.conversion + self.transpose + self.factors + self.workspace
+
+    def __str__(self):
+        parts = ("conversion", "transpose", "factors", "workspace")
+        listed = ", ".join(f"{part} {getattr(self, part) / 2**20:,.0f}" for part in parts)
+        return f"{self.total / 2**20:,.0f} MiB beyond X ({listed})"
+
+
+def estimate_memory(
+    X: Matrix | None = None,
+    n_components: int = 10,
+    *,
+    shape: tuple[int, int] | None = None,
+    nnz: int | None = None,
+    dtype: DTypeLike | None = None,
+    low_memory: bool = False,
+    loss: Loss = "frobenius",
+    solver: Solver | None = None,
+    max_iter: int = 200,
+    sample_weight: Vector | None = None,
+    feature_weight: Vector | None = None,
+    weights: Matrix | None = None,
+    missing: Missing = "zero",
+) -> MemoryEstimate:
+    """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
+
+    Of a call in this process, with compiled kernels in the cache: compiling them takes 20 to
+    100 MiB more, once.
+
+    Parameters
+    ----------
+    X : scipy.sparse matrix or array, optional
+        Only its shape, number of entries, format and types are looked at.
+    n_components : int
+    shape : (n_samples, n_features), optional
+        Instead of X, together with `nnz`.
+    nnz : int, optional
+        Stored entries.
+    dtype : {"float32", "float64"}, optional
+        Precision of the computation. Default: that of X, else float32.
+    low_memory : bool, default False
+        As in `factorize`; matrices much taller than wide are treated so in any case, with the
+        Frobenius loss.
+    loss : str or float, default "frobenius"
+        As in `factorize`, and so are the following.
+    solver : {"cd", "mu"}, optional
+    max_iter : int, default 200
+        A run in double precision that begins in single is taken to end there if it has at most
+        ten iterations.
+    sample_weight, feature_weight : array-like, optional
+        Only whether there are any is looked at, and of the next one as well.
+    weights : scipy.sparse matrix or array, optional
+    missing : {"zero", "unknown"}, default "zero"
+
+    Returns
+    -------
+    MemoryEstimate
+        In bytes; ``str`` of it is readable, ``.total`` is the sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If neither X nor both shape and nnz are given, or an argument is not what it should be.
+
+    Examples
+    --------
+    >>> from sparsenmf import estimate_memory
+    >>> forecast = estimate_memory(n_components=20, shape=(1_000_000, 50_000), nnz=60_000_000)
+    >>> forecast.factors // 2**20, forecast.transpose // 2**20
+    (192, 36)
+    """
+    n_components = check_integer(n_components, "n_components", least=1)
+    max_iter = check_integer(max_iter, "max_iter", least=1)
+    beta, unknown = check_beta(loss), check_missing(missing)
+    kept, conversion = None, 0
+    if X is not None:
+        if not sp.issparse(X):
+            raise TypeError("X must be a scipy.sparse matrix; for others pass shape and nnz")
+        shape, nnz = X.shape, X.nnz
+        kept = X.dtype if X.format == "csr" else None
+        if dtype is None:
+            dtype = X.dtype if X.dtype.kind == "f" and X.dtype.itemsize >= 4 else np.float32
+    shape, nnz = check_size(shape, nnz)
+    dtype = check_precision(np.float32 if dtype is None else dtype)
+    n_samples, n_features = shape
+    index = 4 if max(*shape, nnz) <= INT32_MAX else 8
+    copy = nnz * (dtype.itemsize + index) + index * (n_samples + 1)
+    if X is not None and kept != dtype:  # of a csr matrix the indices are shared
+        conversion = copy if kept is None else nnz * dtype.itemsize
+    weighted = zip((sample_weight, feature_weight), shape, strict=True)
+    sizes = [size for weight, size in weighted if weight is not None]
+    if sizes:
+        conversion += copy + WEIGHT_BYTES * sum(sizes)
+    width = padded_width(n_components, dtype)
+    plain = weights is None and not unknown
+    descends = beta == 2 and solver != "mu" and plain
+    in_blocks = low_memory or (descends and is_tall(shape, nnz))
+    if in_blocks:
+        transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
+    else:
+        transpose = nnz * (dtype.itemsize + index) + 8 * (n_features + 1)
+        transpose += 0 if weights is None else nnz * dtype.itemsize
+    copies_of_W = 3 if in_blocks and beta == 1 else 2
+    factors = (copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize
+    workspace = count_blocks(n_components) * width**2 * 8 + runtime()
+    if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
+        # X in single precision beside both pairs in it, then the second pair in double, which
+        # comes when X has gone; in blocks, first X and both pairs in single alone, then both in
+        # double and one of the others.
+        pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
+        single = [8 * nnz + pairs - factors // 2, factors // 2]
+        if in_blocks:
+            single = [4 * nnz + pairs - factors - transpose // 2, factors // 4]
+            if max_iter <= FEW:
+                single.pop()
+        workspace += max(single)
+    return MemoryEstimate(conversion, transpose, factors, workspace)
+
+
+def runtime():
+    """Return what this process will get beyond the arrays."""
+    jit = sys.modules.get("sparsenmf.kernels.compile.jit")
+    if jit is None:
+        return RUNTIME + FIRST_KERNEL + (0 if "numba" in sys.modules else IMPORTS)
+    return RUNTIME if jit.has_run() else RUNTIME + FIRST_KERNEL
+
+
+def check_size(shape, nnz):
+    """Return a shape and a number of entries that a matrix can have."""
+    if shape is None or nnz is None:
+        raise ValueError("pass X, or both shape and nnz")
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise TypeError(f"shape must be (n_samples, n_features), not {shape!r}")
+    n_samples, n_features = (check_integer(size, "each size in shape", least=1) for size in shape)
+    nnz = check_integer(nnz, "nnz", least=0)
+    if nnz > n_samples * n_features:
+        raise ValueError(f"nnz is {nnz}, but {n_samples} x {n_features} has fewer entries")
+    return (n_samples, n_features), nnz
+
+
+def check_precision(dtype) -> np.dtype:
+    """Return float32 or float64."""
+    dtype = np.dtype(dtype)
+    if dtype.name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64, not {dtype}")
+    return dtype

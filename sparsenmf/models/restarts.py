@@ -1,0 +1,155 @@
+"""Many runs that belong together: their seeds, when to end them, the best of them.
+
+Each run has a seed of its own, spawned from the user's, so that no result depends on how
+many runs there are beside it, or on their order.
+"""
+
+import numbers
+from dataclasses import replace
+
+import numpy as np
+
+from ..data import clock
+from ..data.arguments import check_flag, check_number, check_random_state, draw_seed
+from ..data.progress import open_progress
+
+
+class Seeds:
+    """Generators by number, from a user's `random_state`."""
+
+    def __init__(self, random_state):
+        source = check_random_state(random_state)
+        if isinstance(random_state, np.random.RandomState | np.random.Generator):
+            random_state = int.from_bytes(source.bytes(16), "little")
+        self._entropy = np.random.SeedSequence(random_state).entropy
+
+    def generator(self, *key):
+        """Return the generator of this key of integers, always the same."""
+        return np.random.default_rng(np.random.SeedSequence(self._entropy, spawn_key=key))
+
+
+class Runs:
+    """What a sequence of runs shares: a progress display, and what may end it early.
+
+    Parameters
+    ----------
+    name : str
+        What the display calls it.
+    total : int
+        Runs that are planned.
+    progress : bool
+    time_limit : float or None
+        Seconds, looked at between runs.
+    callback : callable or None
+        Called after each run with its model; a true return value ends the sequence.
+
+    Attributes
+    ----------
+    stop_reason : str or None
+        "time_limit", "callback" or "interrupted"; None while there is no reason.
+    """
+
+    def __init__(self, name, total, *, progress=False, time_limit=None, callback=None):
+        if time_limit is not None:
+            time_limit = check_number(time_limit, "time_limit", open_below=True)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be callable, not {callback!r}")
+        self._time_limit, self._callback = time_limit, callback
+        self._progress = open_progress(check_flag(progress, "progress"), total, name, "run")
+        self._done, self._started = 0, clock.seconds()
+        self.stop_reason: str | None = None
+
+    @property
+    def seconds(self):
+        """Since the beginning, but for compiling."""
+        return clock.seconds() - self._started
+
+    def finish(self, model):
+        """Note that a run is done, and look whether to go on."""
+        self._done += 1
+        self._progress.update(self._done, model.relative_error)
+        if self._callback is not None and self._callback(model):
+            self.stop_reason = "callback"
+        elif self._time_limit is not None and self.seconds >= self._time_limit:
+            self.stop_reason = "time_limit"
+
+    def close(self):
+        """End the display."""
+        self._progress.close()
+
+
+TAKEN = ("W", "H", "frozen_W", "frozen_H", "seeds", "sample_weight", "feature_weight", "weights")
+
+
+def check_options(options, taken=TAKEN):
+    """Raise TypeError if there are options that make no sense for parts of X, or many runs."""
+    for name in taken:
+        if options.get(name) is not None:
+            raise TypeError(f"{name} cannot be passed on to these fits")
+    for name in ("checkpoint", "resume"):
+        if options.get(name):
+            raise TypeError(
+                f"{name} is for one run of factorize: these are many fits, each of another "
+                f"problem or from another start, and none may go on from another's state"
+            )
+    if options.get("missing", "zero") != "zero":
+        raise TypeError('missing="unknown" cannot be passed on to these fits')
+
+
+def check_random_init(options):
+    """Raise ValueError where all starts would be the same."""
+    if options.get("init") not in (None, "random"):
+        raise ValueError(f'init must be "random" for starts that differ, not {options["init"]!r}')
+
+
+def keep_best(fit, arguments):
+    """Return the best model of `n_restarts` random starts, with the objectives of all.
+
+    Parameters
+    ----------
+    fit : callable
+        `factorize`.
+    arguments : dict
+        What it was called with.
+    """
+    n_restarts = arguments.pop("n_restarts")
+    check_random_init(arguments)
+    for name in ("W_path", "checkpoint"):
+        if arguments[name] is not None:
+            raise ValueError(f"{name} is for one run, not for n_restarts={n_restarts}")
+    random_state, limit = arguments.pop("random_state"), arguments.pop("time_limit")
+    if random_state is None:
+        random_state = draw_seed()
+    seeds, made_with = Seeds(random_state), {"n_restarts": n_restarts}
+    if isinstance(random_state, numbers.Integral):
+        made_with["random_state"] = int(random_state)
+    options = {"time_limit": limit, "progress": arguments.pop("progress")}
+    runs, best = Runs("restarts", n_restarts, **options), None
+    objectives: list[float] = []
+    try:
+        while len(objectives) < n_restarts and not runs.stop_reason:
+            left = None if limit is None else max(limit - runs.seconds, 1e-3)
+            rng = seeds.generator(len(objectives))
+            try:
+                model = fit(**arguments, random_state=rng, time_limit=left)
+            except KeyboardInterrupt:  # before this run had anything to return
+                if best is None:
+                    raise
+                runs.stop_reason = "interrupted"
+                break
+            objectives.append(model.objective)
+            if best is None or model.objective < best.objective:
+                best = model
+            runs.finish(model)
+            if model.stop_reason in ("interrupted", "callback"):
+                runs.stop_reason = model.stop_reason
+    finally:
+        runs.close()
+    assert best is not None  # no run without a model gets here
+    reason = runs.stop_reason if len(objectives) < n_restarts else None
+    return replace(
+        best,
+        options={**best.options, **made_with},
+        stop_reason=reason or best.stop_reason,
+        restart_objectives=np.array(objectives),
+    )

@@ -1,0 +1,283 @@
+"""Factorization of a stream: one batch of samples at a time, in bounded memory.
+
+For each batch X_b the two steps of an iteration: W_b from H, then H from sums over all
+batches, of which earlier ones fade (Mairal, Bach, Ponce & Sapiro 2010, "Online learning
+for matrix factorization and sparse coding", JMLR 11, algorithms 1 and 2):
+
+    Frobenius loss     A <- f A + W_b' W_b and B <- f B + X_b' W_b; H by coordinate descent
+                       on 1/2 <A, H H'> - <B', H>
+    Kullback-Leibler   C <- f C + H * W_b' (X_b / (W_b H)) and s <- f s + sums of W_b's
+                       columns; H = C / s, which minimises the bound that multiplicative
+                       updates rest on (Cappé & Moulines 2009, "On-line
+                       expectation-maximization algorithm for latent data models")
+
+with f = forget_factor ** (samples of the batch / samples of the window), where the window
+is what has been seen so far, but at most one pass over the data where that is known.
+
+H begins when there is something to see: it is drawn from the first batch that is not empty,
+and that of features which no component has when a row has nothing else (for Kullback-Leibler,
+when any row has them: its multiplicative steps cannot leave zero). A component that no row has
+used yet keeps what it began with.
+"""
+
+from copy import copy
+
+import numpy as np
+
+from ..data.arguments import check_integer, check_number
+from ..data.factors import empty_factor, pad_factor
+from ..data.rows import make_rows
+from ..data.validation import check_factor
+from ..kernels.compile.threads import threads_for
+from ..kernels.transpose import transpose_rows
+from ..solvers.blocks import columns_without_entries
+from ..solvers.losses import Loss, loss_name, make_loss
+from ..solvers.penalties import make_penalties, make_penalty
+from ..solvers.row_update import Pass, row_update
+from .components import Components
+
+ROWS = Pass(sweeps=50, tolerance=1e-2)
+"""When rows of W_b are done: H will be another one for the next batch."""
+
+PRIOR = 1e-2
+"""What the start of a component counts in the Kullback-Leibler sums, in the first batch that has
+it: without it, features that are not in that batch would be zero for ever."""
+
+
+class Stream:
+    """H, and the sums over batches that it is found from.
+
+    Parameters
+    ----------
+    Ht : ndarray of shape (n_features, width)
+        Padded start; what is known of it before there is a batch that is not empty.
+    n_components : int
+    beta : 2 or 1
+    start : callable, optional
+        Returns the start, given that batch as `Rows`, and its transpose. Default: Ht is all of it.
+    rng : numpy.random.Generator or RandomState, optional
+        For features that come later.
+    alpha_W, alpha_H, l1_ratio : float
+    forget_factor : float
+        In (0, 1].
+    window : int or None
+        Samples of one pass, where that is known.
+    n_threads : int
+
+    Attributes
+    ----------
+    n_seen : int
+        Samples so far.
+    relative_error : float
+        Of the last batch, before H learned from it.
+    """
+
+    def __init__(
+        self, Ht, n_components, beta, *, start=None, rng=None,
+        alpha_W=0.0, alpha_H="same", l1_ratio=0.0, forget_factor=0.7, window=None, n_threads=1,
+    ):  # fmt: skip
+        self.Ht, self.n_components, self.beta = Ht, n_components, beta
+        self._start, self._rng = start, rng or np.random.default_rng(0)
+        self.penalties = alpha_W, alpha_H, l1_ratio
+        self.forget_factor, self.window, self.n_threads = forget_factor, window, n_threads
+        self.n_seen, self.relative_error = 0, float("nan")
+        width = Ht.shape[1]
+        self._weight = 0.0  # of all samples in the sums
+        self._cross = np.zeros((1, *Ht.shape), Ht.dtype) if beta == 2 else np.zeros(Ht.shape)
+        self._gram, self._sums = np.zeros((width, width)), np.zeros(width)
+        self._other = self._summarize()
+
+    def components(self, Ht):
+        """Return an H that it had, read-only, with its `transform`."""
+        names = "alpha_W", "alpha_H", "l1_ratio"
+        options = {"loss": loss_name(self.beta), **dict(zip(names, self.penalties, strict=True))}
+        H = Ht[:, : self.n_components].T.copy()
+        H.flags.writeable = False  # the sums that it is found from would not know of a change
+        return Components(H=H, options=options)
+
+    def add(self, X):
+        """Learn from a batch, a checked CSR matrix of Ht's precision.
+
+        Returns
+        -------
+        float
+            The loss of the batch, before H learned from it, for each sample.
+
+        Raises
+        ------
+        ValueError
+            If its values are out of the range of Ht's type. Then, and after Ctrl-C, all is
+            as it was before.
+        """
+        after = copy(self)  # no array in it is written to
+        too_large = ValueError(
+            f"X has values up to {X.data.max(initial=0):.3g}, which with this H are out of the "
+            f"range of {X.dtype}: leave such batches out, scale them, or use float64"
+        )
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = after._learn(X)
+        except OverflowError as error:
+            raise too_large from error
+        sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._other[1])
+        if not np.isfinite(sums).all():
+            raise too_large
+        self.__dict__.update(after.__dict__)
+        return value
+
+    def replace(self, H):
+        """Go on from another H, as if what has been seen had led to it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not a finite non-negative matrix of this shape, or out of the range of its
+            type.
+        """
+        shape = self.n_components, len(self.Ht)
+        H = check_factor(H, "components_", shape, "n_components x n_features", self.Ht.dtype)
+        if len(H) != self.n_components:
+            raise ValueError(f"components_ must have n_components = {shape[0]} rows, not {len(H)}")
+        Ht = pad_factor(H.T, self.Ht.dtype)
+        kept = Ht.any(axis=0)  # a component that is removed has had no part in anything
+        gram, sums = self._gram * np.outer(kept, kept), self._sums * kept
+        penalty = self._penalties()[1]
+        wide = Ht.astype(np.float64)
+        if self.beta == 2:  # the gradient of 1/2 <A, H H'> - <B', H> and the penalty is zero
+            cross = wide @ penalty.fold_into(gram)
+        else:
+            cross = wide * (sums + penalty.l2 * wide)
+        cross += penalty.l1 * wide if self.beta == 1 else penalty.l1 * (wide > 0)
+        with np.errstate(over="ignore"):
+            cross = cross.astype(self._cross.dtype).reshape(self._cross.shape)
+        if not np.isfinite(cross.max()):
+            raise ValueError(
+                f"components_ has values up to {H.max():.3g}, out of the range of {H.dtype}"
+            )
+        self.Ht, self._cross, self._start = Ht, cross, None
+        self._gram, self._sums = gram, sums
+        self._other = self._summarize()
+
+    def _learn(self, X):
+        n_samples, n_features = X.shape
+        rows = make_rows(X, self.n_components)
+        threads = threads_for(self.n_threads, X.nnz * self.n_components)
+        columns = transpose_rows(rows, n_features, self.n_components, threads)
+        W = empty_factor((n_samples, self.n_components), X.dtype)
+        self.n_seen += n_samples
+        window = min(self.n_seen, self.window or self.n_seen)
+        fade = self.forget_factor ** (n_samples / window)
+        self._weight = fade * self._weight + n_samples
+        penalty_W, penalty_H = self._penalties()
+        loss = make_loss(self.beta, X.data, X.shape)
+        update = row_update(loss, "cd", True, self.n_components, threads)
+        if self._start is not None and X.nnz:
+            self.Ht, self._start = self._start(rows, columns), None
+            self._other = self._summarize()
+        value, summary = self._find_rows(update, rows, W, penalty_W)
+        if self._draw_features(X, W):
+            W[:] = 0
+            value, summary = self._find_rows(update, rows, W, penalty_W)
+        learn = self._learn_frobenius if self.beta == 2 else self._learn_kullback_leibler
+        learn(columns, W, summary, penalty_H, fade)
+        self.relative_error = loss.relative(value)
+        return value / n_samples
+
+    def _penalties(self):
+        """Return the penalties of W and of H, for as many samples as the sums count."""
+        return make_penalties((self._weight, len(self.Ht)), *self.penalties, self.Ht.shape[1])
+
+    def _find_rows(self, update, rows, W, penalty):
+        """Set W, zero on entry, to the best fit of the rows; return its loss and its summary."""
+        summary = update.summary_from(*self._other, rows.absent)
+        how = ROWS._replace(summary=self.beta == 2)
+        step = update.approach(rows, self.Ht, summary, penalty, W, how)
+        return update.loss.constant + step.objective, step.summary
+
+    def _draw_features(self, X, W):
+        """Draw the features of a batch that no component has, and return whether there are any."""
+        if self.beta == 2:  # coordinate descent leaves zero, unless rows have nothing else
+            blind = (np.einsum("ir->i", W) == 0) & (np.diff(X.indptr) > 0)
+            if not blind.any():
+                return False
+            X = X[blind]
+        missing = np.einsum("jr->j", self.Ht) == 0
+        if not missing.any():
+            return False
+        new = missing & (np.bincount(X.indices, minlength=len(missing)) > 0)
+        if not new.any():
+            return False
+        k = self.n_components
+        scale = np.full(k, np.sqrt(X.mean() / k))
+        if not missing.all():
+            scale = self.Ht[~missing, :k].mean(axis=0)
+        self.Ht = self.Ht.copy()
+        self.Ht[new, :k] = np.abs(self._rng.standard_normal((int(new.sum()), k))) * scale
+        self._other = self._summarize()
+        return True
+
+    def _learn_frobenius(self, columns, W, gram, penalty, fade):
+        self._gram = fade * self._gram + gram
+        used = self._gram.diagonal() > np.finfo(W.dtype).tiny
+        update = self._update_of_H("cd")
+        cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
+        how = Pass(sums=cross, fade=fade, summary=True)
+        penalty = penalty._replace(free=used)
+        step = update.update(columns, W, self._gram, penalty, self.Ht, Ht, how)
+        self._cross, self.Ht = cross, Ht
+        self._other = step.summary, self._other[1]
+
+    def _update_of_H(self, solver):
+        """Return how H is updated; of the loss, all that depends on one X alone is left out."""
+        threads = threads_for(self.n_threads, self.Ht.size * self.Ht.shape[1])
+        return row_update(Loss(self.beta, 0.0, 0.0, 0.0), solver, True, self.n_components, threads)
+
+    def _learn_kullback_leibler(self, columns, W, _, penalty, fade):
+        totals = W.sum(axis=0, dtype=np.float64)
+        prior = np.where(self._sums == 0, PRIOR * totals, 0.0)
+        self._sums = self._sums + prior
+        self._cross = self._cross + self.Ht * prior
+        counts, none = np.empty_like(self.Ht), make_penalty(0, 0, len(totals))
+        # One multiplicative update with denominators of one: its numerators times H.
+        update, how = self._update_of_H("mu"), Pass(objective=False)
+        update.update(columns, W, np.ones_like(totals), none, self.Ht, counts, how)
+        self._cross = fade * self._cross
+        self._cross += counts
+        self._sums = fade * self._sums + totals
+        # The root of l2 h^2 + base h = c.
+        base = self._sums + penalty.l1
+        root = np.sqrt(base**2 + 4 * penalty.l2 * self._cross) if penalty.l2 else base
+        Ht, used = self.Ht.copy(), self._sums > 0
+        np.divide(2 * self._cross, base + root, out=Ht, where=used, casting="same_kind")
+        self.Ht = Ht
+        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+
+    def _summarize(self):
+        """Return the gram matrix of Ht and the sums of its columns."""
+        gram = None
+        if self.beta == 2:
+            features = columns_without_entries(len(self.Ht), self.n_components, self.Ht.dtype)
+            gram = self._update_of_H("cd").summarize(self.Ht, features)
+        return gram, self.Ht.sum(axis=0, dtype=np.float64)
+
+
+class Plateau:
+    """Whether passes over the data still lower its mean loss.
+
+    Only whole passes are compared: some batches of a pass are easier than others.
+    """
+
+    def __init__(self, tol, patience):
+        if patience is not None:
+            patience = check_integer(patience, "max_no_improvement", least=1)
+        self._tol, self._patience = check_number(tol, "tol"), patience
+        self._last, self._lowest, self._since = np.inf, np.inf, 0
+
+    def reached(self, loss, n_batches):
+        """Note the mean loss of a pass of so many batches."""
+        fallen, self._last = self._last - loss, loss
+        self._since = 0 if loss < self._lowest else self._since + n_batches
+        self._lowest = min(self._lowest, loss)
+        if self._patience is not None and self._since >= self._patience:
+            return True
+        return bool(self._tol) and fallen <= self._tol * loss

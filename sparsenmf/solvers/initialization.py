@@ -1,0 +1,254 @@
+"""Where the factors start: at random, or from a truncated SVD (NNDSVD).
+
+Random starts follow scikit-learn: |N(0, 1)| * sqrt(mean(X) / n_components). NNDSVD
+(Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative
+matrix factorization", Pattern Recognition 41(4)) takes of each singular pair the
+larger of its positive and negative part; "nndsvda" and "nndsvdar" fill its zeros with
+the mean of X, or with random values of a hundredth of it, for solvers that cannot leave zero.
+Factors have the unit of the root of X, and so has that mean: it is divided by the root of the
+mean of what is stored, which is one for an X of zeros and ones. So the start of c X is that of
+X times the root of c.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..data.arguments import check_choice
+from ..data.factors import copy_columns, empty_factor, pad_factor
+from ..data.rows import Rows
+from ..data.validation import check_factor
+from .svd import truncated_svd
+
+INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
+
+SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
+SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
+CHANCE = 8  # standard deviations
+CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
+
+RARE = 1e-3  # of the mean of the columns' sums
+
+NEGLIGIBLE = 1e-6  # share of a component's largest entry that NNDSVD takes for zero
+
+DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
+
+
+def check_start(init, W, H, X, n_components, n_threads=1):
+    """Return where to start and what is given of it, checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they do not go together, or not with X.
+    """
+    given = W is not None or H is not None
+    if init is None:
+        init = "custom" if given else "random"
+    check_choice(init, "init", INITS)
+    if given and init != "custom":
+        raise ValueError(f'W and H are only used with init="custom", not with init={init!r}')
+    if init == "custom" and not given:
+        raise ValueError('init="custom" needs W or H, or both')
+    if W is not None:
+        shape = X.shape[0], n_components
+        W = check_factor(W, "W", shape, "n_samples x n_components", X.dtype, n_threads)
+    if H is not None:
+        H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
+    return init, W, H
+
+
+def draws(W, H, shape, n_components):
+    """Return whether the start is more than what is given of it, so that the mean is of use."""
+    given = sum(0 if factor is None else factor.size for factor in (W, H))
+    return given < sum(shape) * n_components
+
+
+def leads(init, W, H, n_components):
+    """Return whether W, which is given as W and H or found by init, knows more of X than H.
+
+    Or as much, and more than random numbers, which a given start may be.
+    """
+    if W is None or W.shape[1] < n_components:
+        return init.startswith("nndsvd")
+    return H is None or len(H) < n_components or correlates(W)
+
+
+def correlates(W):
+    """Return whether columns of W correlate, as those do that know X.
+
+    Be it that where one is large others are not. Columns that were drawn at random do not,
+    however they were drawn: m r^2 is about one, for m rows.
+    """
+    n_columns = min(W.shape[1], SAMPLE[1])
+    n_rows = min(SAMPLE[0], SAMPLED // n_columns)
+    part = W[:: -(-len(W) // n_rows), :n_columns].astype(np.float64)
+    part = part[:, part.any(axis=0)]
+    part /= part.max(axis=0)  # sums and squares of any numbers fit then
+    mean = part.mean(axis=0)
+    part -= mean
+    part = part[:, np.abs(part).max(axis=0) > CONSTANT * mean]
+    gram = np.einsum("ir,is->rs", part, part)
+    squares = np.tril(gram**2 / np.multiply.outer(gram.diagonal(), gram.diagonal()), k=-1)
+    n_pairs = max(1, part.shape[1] * (part.shape[1] - 1) // 2)
+    chance = 1 + CHANCE * np.sqrt(2 / n_pairs)
+    return bool(len(part) * squares.sum() > chance * n_pairs)
+
+
+def initialize(
+    rows, columns, n_components, init, rng, *,
+    W=None, H=None, beta=2.0, solver="cd", mean=None, dtype=None, W_folder=None, n_threads=1,
+):  # fmt: skip
+    """Return padded starts W (n_samples, .) and Ht (n_features, .).
+
+    Parameters
+    ----------
+    rows, columns : Rows, or BlockRows and BlockColumns
+        X and its transpose.
+    init : one of `INITS`
+        "custom" takes the given W and H; components that are not given are drawn at random.
+    rng : numpy.random.Generator or RandomState
+    W, H : ndarray, optional
+    beta : float
+        Of the loss. But for the Frobenius norm, a random start is scaled so that W H sums
+        to what X does.
+    solver : str
+        For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
+    mean : float, optional
+        Of X, where it is known.
+    dtype : dtype, optional
+        Of the start. Default: that of X.
+    W_folder : path-like, optional
+        Where W is a file, and all else that is as long.
+    """
+    dtype = np.dtype(dtype or rows.dtype)
+    shape = (rows.n_rows, columns.n_rows)
+    if mean is None:
+        mean = rows.mean(shape[1]) if draws(W, H, shape, n_components) else 0.0
+    if init in ("random", "custom"):
+        start_W, start_Ht = draw_start(
+            shape, n_components, mean, dtype, rng,
+            W=W, H=H, W_folder=W_folder, n_threads=n_threads,
+        )  # fmt: skip
+        if beta == 1 and solver == "cd":  # which can leave zero
+            drawn = start_Ht[:, 0 if H is None else len(H) :]
+            drawn *= _presence(columns)[:, None].astype(dtype)
+        if init == "random" and beta != 2:
+            sums = [factor.sum(axis=0, dtype=np.float64) for factor in (start_W, start_Ht)]
+            total = float(np.einsum("r,r->", *sums))
+            for factor in (start_W, start_Ht) if total else ():
+                factor *= dtype.type(np.sqrt(mean * shape[0] * shape[1] / total))
+        return start_W, start_Ht
+    if init == "nndsvd" and solver == "mu":
+        init = "nndsvda"
+    total = _sum(rows, shape, mean)
+    U, S, V = truncated_svd(
+        rows, columns, n_components, rng,
+        total=total, folders=(W_folder, None), n_threads=n_threads,
+    )  # fmt: skip
+    _nndsvd(U, S, V, np.finfo(rows.dtype).eps)
+    W = pad_factor(U, dtype, W_folder, n_threads)
+    del U  # the two factors one after the other: the SVD's arrays are larger
+    Ht = pad_factor(V, dtype)
+    if init != "nndsvd":
+        fill = mean / np.sqrt(total / rows.nnz) if total else 0.0
+        for factor in (W, Ht):
+            _fill_zeros(factor[:, :n_components], init, fill, rng)
+    return W, Ht
+
+
+def _presence(columns):
+    """Return what of a random start each row of Ht keeps: all, unless X has next to nothing there.
+
+    Components would be judged by what they have where X has nothing, and new ones beside given
+    ones would be given up for it before they were fitted at all.
+    """
+    shape = columns.n_rows, int(columns.indices.max(initial=0)) + 1
+    X = sp.csr_array((columns.data, columns.indices, columns.indptr), shape, copy=False)
+    sums = X.sum(axis=1, dtype=np.float64)
+    return np.minimum(sums / (RARE * (sums.mean() or 1.0)), 1.0)
+
+
+def _sum(rows, shape, mean):
+    """Return the sum of the entries of X, whatever weights they have."""
+    if isinstance(rows, Rows):
+        return float(rows.data.sum(dtype=np.float64))
+    return mean * shape[0] * shape[1]  # of blocks each entry counts once
+
+
+def draw_start(
+    shape, n_components, mean, dtype, rng, *, W=None, H=None, W_folder=None, n_threads=1
+):
+    """Return padded starts for an X of this mean: what is given, and the rest at random.
+
+    With a folder, W is a file there.
+    """
+    scale = np.sqrt(mean / n_components)
+    H = None if H is None else H.T
+    return (
+        _complete(W, shape[0], n_components, scale, dtype, rng, W_folder, n_threads),
+        _complete(H, shape[1], n_components, scale, dtype, rng),
+    )
+
+
+def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_threads=1):
+    """Return a start that has the given components, and random ones beyond."""
+    n_given = 0 if given is None else given.shape[1]
+    if n_given == n_components:
+        return pad_factor(given, dtype, folder, n_threads)
+    factor = empty_factor((n_rows, n_components), dtype, folder, n_threads)
+    chunk = max(1, DRAW // n_components)
+    for start in range(0, n_rows, chunk):
+        part = factor[start : start + chunk, :n_components]
+        np.abs(rng.standard_normal(part.shape) * scale, out=part, casting="same_kind")
+    if n_given:
+        copy_columns(given, factor, n_threads)
+    return factor
+
+
+def _nndsvd(U, S, V, eps):
+    """Turn singular vectors into non-negative parts scaled by sqrt(S), in place.
+
+    What can be rounding is zero: an SVD leaves 1e-17 where there is nothing, from which
+    multiplicative updates take a hundred iterations, and look converged meanwhile.
+    """
+    relative = np.divide(S[0], S, out=np.ones_like(S), where=S > 0)
+    rounding = np.maximum(NEGLIGIBLE, 10 * eps * relative)
+    for factor in (U, V):  # the leading pair of a non-negative matrix has one sign (Perron)
+        np.abs(factor[:, 0], out=factor[:, 0])
+    norms = {sign: (_norms(U, sign), _norms(V, sign)) for sign in (1, -1)}
+    positive = np.prod(norms[1], axis=0) >= np.prod(norms[-1], axis=0)
+    sign = np.where(positive, 1, -1)
+    norm_U, norm_V = (np.where(positive, *pair) for pair in zip(*norms.values(), strict=True))
+    for factor, norm in ((U, norm_U), (V, norm_V)):
+        scale = np.sqrt(S * norm_U * norm_V)
+        scale = sign * np.divide(scale, norm, out=np.zeros_like(norm), where=norm > 0)
+        scale = scale.astype(factor.dtype)
+        for part in _chunks(factor):
+            part *= scale
+            np.maximum(part, 0, out=part)
+        least = (rounding * factor.max(axis=0)).astype(factor.dtype)
+        for part in _chunks(factor):
+            part[part <= least] = 0
+
+
+def _norms(factor, sign):
+    """Return the lengths of the columns' positive (sign 1) or negative (-1) parts."""
+    squares = np.zeros(factor.shape[1])
+    for part in _chunks(factor):
+        squares += np.square(np.maximum(sign * part, 0), dtype=np.float64).sum(axis=0)
+    return np.sqrt(squares)
+
+
+def _chunks(factor, size=1024):
+    """Yield views of some rows each, for temporaries that fit in cache."""
+    for start in range(0, len(factor), size):
+        yield factor[start : start + size]
+
+
+def _fill_zeros(factor, init, mean, rng):
+    for part in _chunks(factor):
+        zeros = part == 0
+        if init == "nndsvda":
+            part[zeros] = mean
+        else:
+            part[zeros] = np.abs(rng.standard_normal(int(zeros.sum())) * mean / 100)

@@ -1,0 +1,144 @@
+"""The losses: beta divergences between X and W H, and what of them depends on X alone."""
+
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.factors import sum_squares
+
+BETAS = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+CHUNK = 2**16  # entries of X looked at together: no temporary as long as X
+
+AS_NAMED = 1e-12
+"""How far a beta may be from that of a name to be it: as far as rounding goes."""
+
+LARGEST = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e200}
+"""Largest power of an entry of W H, relative to that of X's mean, in the updates."""
+
+
+class Loss(NamedTuple):
+    """A beta divergence and its constants for one X.
+
+    Attributes
+    ----------
+    beta : float
+        2: half the squared Frobenius norm of X - W H; 1: Kullback-Leibler; 0: Itakura-Saito.
+    constant : float
+        What the divergence has of X alone.
+    scale : float
+        Sum of x^beta over the entries (halved for beta = 2): the size of the
+        divergence, which scales with X as it does.
+    floor : float
+        Smallest y that counts where powers of y are summed over all entries.
+    """
+
+    beta: float
+    constant: float
+    scale: float
+    floor: float
+
+    def relative(self, value):
+        """Return the root of a divergence over that of the scale."""
+        return float(np.sqrt(max(value, 0.0) / self.scale)) if self.scale else 0.0
+
+    def relative_residual(self, residual):
+        """Return a solver's residual without its unit; see `Factorization.optimality`."""
+        if not self.scale:
+            return 0.0
+        return float(
+            np.sqrt(residual / (2 * self.scale)) if self.beta == 2 else residual / self.scale
+        )
+
+
+def make_loss(beta, data, shape, weights=None, absent=1.0):
+    """Return the loss for the stored entries of a matrix, and for what is absent.
+
+    Parameters
+    ----------
+    beta : float
+    data : ndarray of shape (nnz,)
+    shape : (n_samples, n_features)
+    weights : ndarray of shape (nnz,), optional
+    absent : float
+        Weight of the entries that are not stored.
+    """
+    plain = weights is None and absent == 1
+    if beta == 2 and plain:
+        half = 0.5 * float(sum_squares(data[:, None])[0])
+        return Loss(2.0, half, half, 0.0)
+    constant = scale = total = 0.0
+    count = zeros = absent * (shape[0] * shape[1] - len(data))
+    for start in range(0, len(data), CHUNK):
+        part = slice(start, start + CHUNK)
+        x = data[part].astype(np.float64)
+        v = np.ones(len(x)) if weights is None else weights[part].astype(np.float64)
+        total, count = total + float((v * x).sum()), count + float(v.sum())
+        zeros += float(v[x == 0].sum())
+        scale += float((v * x**beta).sum())
+    if beta == 1:
+        constant = -scale  # the kernels sum x log(x / y), which is exact near a fit
+    elif 0 < beta < near_zero():
+        constant = zeros / beta
+    scale = 0.5 * scale if beta == 2 else scale
+    mean = total / count if count else 0.0
+    # Not more than needed: silence in a spectrogram may be twelve orders below the sound.
+    floor = LARGEST[data.dtype] ** (1 / (beta - 2)) if beta < 1 else 0.0
+    return Loss(beta, constant, scale, max(floor * (mean or 1.0), np.finfo(data.dtype).tiny))
+
+
+def near_zero():
+    """Return the beta below which the kernels leave a constant to `make_loss`."""
+    from ..kernels.multiplicative import NEAR_ZERO  # here: it loads numba
+
+    return NEAR_ZERO
+
+
+def loss_name(beta):
+    """Return the name of a beta, or itself where it has none."""
+    return next((name for name, known in BETAS.items() if known == beta), beta)
+
+
+def named_beta(loss):
+    """Return the beta of a loss by name or number; that of a name if rounding lies between."""
+    if isinstance(loss, str):
+        return BETAS[loss]
+    value = float(loss)
+    return next((beta for beta in BETAS.values() if abs(value - beta) <= AS_NAMED), value)
+
+
+def check_beta(loss):
+    """Return the beta of a loss, or raise if there is none of that name."""
+    named = isinstance(loss, str) and loss in BETAS
+    real = isinstance(loss, numbers.Real) and not isinstance(loss, bool | np.bool_)
+    if not (named or (real and np.isfinite(float(loss)))):
+        listed = ", ".join(map(repr, BETAS))
+        raise ValueError(f"loss must be one of {listed}, or a finite number beta, not {loss!r}")
+    return named_beta(loss)
+
+
+def check_loss(loss, solver, X, *, unknown=False):
+    """Return the beta of a loss that the solver can minimise on X.
+
+    With `unknown`, nothing but the stored entries of X counts.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss, the solver has none like it, or X has zeros, and the
+        divergence of zero is infinite.
+    """
+    beta = check_beta(loss)
+    if solver == "cd" and beta not in (1, 2):
+        raise ValueError(
+            f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '
+            f'not {loss!r}: take solver="mu", which minimises any'
+        )
+    zeros = X.nnz < X.shape[0] * X.shape[1] and not unknown
+    if beta <= 0 and (zeros or (hasattr(X, "data") and X.nnz and X.data.min() == 0)):
+        raise ValueError(
+            f"loss={loss!r} (beta = {beta:g} <= 0) is infinite where X is zero, and X has zeros: "
+            "add a small value to all of X, or choose a beta above 0"
+        )
+    return beta

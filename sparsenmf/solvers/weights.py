@@ -1,0 +1,138 @@
+"""Weights of samples and features, folded into the matrix and out of the factors.
+
+A sample of weight c counts as c copies of it would, penalty included, and so does a
+feature. A beta divergence grows with the beta-th power of a common factor of its
+arguments, so the weighted problem of X is the plain problem of X with its rows and
+columns multiplied by weight**(1 / beta), whose factors are multiplied likewise.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..data.arguments import check_vector
+
+CHUNK = 2**18  # entries of X looked at together
+
+LARGEST = 15  # orders of magnitude by which a row or a column is scaled
+
+
+class Weights(NamedTuple):
+    """Weights of the rows and columns of X, or None where all are one.
+
+    Attributes
+    ----------
+    samples, features : ndarray of shape (n_samples,), (n_features,), float64, or None
+    beta : float
+        Of the loss.
+    """
+
+    samples: np.ndarray | None
+    features: np.ndarray | None
+    beta: float
+
+    def sizes(self, shape):
+        """Return how many samples and features there are, in weight."""
+        pairs = zip((self.samples, self.features), shape, strict=True)
+        return tuple(size if weights is None else float(weights.sum()) for weights, size in pairs)
+
+    def scale_matrix(self, X):
+        """Return X with its rows and columns scaled: a copy, without those of weight zero."""
+        if self.samples is None and self.features is None:
+            return X
+        data, rows = X.data.copy(), scales(self.samples, self.beta)
+        columns = scales(self.features, self.beta)
+        for start in range(0, X.nnz, CHUNK):
+            part = slice(start, min(start + CHUNK, X.nnz))
+            if rows is not None:
+                places = np.arange(part.start, part.stop)
+                data[part] *= rows[np.searchsorted(X.indptr, places, side="right") - 1]
+            if columns is not None:
+                data[part] *= columns[X.indices[part]]
+        # Copies: what is zero is dropped in place.
+        scaled = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape)
+        scaled.eliminate_zeros()
+        return scaled
+
+    def scale_W(self, W):
+        """Return the W of the scaled matrix."""
+        return _times(W, scales(self.samples, self.beta), 0)
+
+    def scale_H(self, H):
+        """Return the H of the scaled matrix."""
+        return _times(H, scales(self.features, self.beta), 1)
+
+    def unscale_W(self, W, start=0):
+        """Return the W of X itself, from row `start` on; where the weight is zero, zero."""
+        samples = None if self.samples is None else self.samples[start : start + len(W)]
+        return _times(W, inverses(samples, self.beta), 0)
+
+    def unscale_H(self, H):
+        """Return the H of X itself; where the weight is zero, zero."""
+        return _times(H, inverses(self.features, self.beta), 1)
+
+
+def _times(factor, scale, axis):
+    if factor is None or scale is None:
+        return factor
+    scale = scale.astype(factor.dtype)
+    return factor * (scale[:, None] if axis == 0 else scale)
+
+
+def scales(weights, beta):
+    """Return what rows (or columns) of these weights are multiplied by."""
+    if weights is None:
+        return None
+    return np.power(weights, 1 / beta, out=np.zeros_like(weights), where=weights > 0)
+
+
+def inverses(weights, beta):
+    """Return the inverses of the scales, zero for zero."""
+    scale = scales(weights, beta)
+    return None if scale is None else np.divide(1, scale, out=scale, where=scale > 0)
+
+
+def check_weights(sample_weight, feature_weight, shape, beta, *, plain=True):
+    """Return the `Weights` that a user asked for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not finite non-negative numbers, one for each sample and feature, if all
+        are zero, or if the loss has none; or if entries have weights or are unknown, and are not
+        plain.
+    """
+    if not (plain or (sample_weight is None and feature_weight is None)):
+        raise ValueError(
+            "sample_weight and feature_weight are for entries that count alike: multiply them into "
+            'weights, which may go with missing="unknown"'
+        )
+    samples = check_vector(sample_weight, "sample_weight", shape[0])
+    features = check_vector(feature_weight, "feature_weight", shape[1])
+    if beta <= 0 and not (samples is None and features is None):
+        raise ValueError(
+            f"sample_weight and feature_weight need a loss with beta > 0: a divergence with "
+            f"beta = {beta:g} does not grow with its arguments"
+        )
+    for name, weights in (("sample_weight", samples), ("feature_weight", features)):
+        _check_range(weights, name, beta)
+    return Weights(_unless_ones(samples), _unless_ones(features), beta)
+
+
+def _check_range(weights, name, beta):
+    """Raise if X or the factors would vanish or overflow when they are scaled."""
+    if weights is None:
+        return
+    used = weights[weights > 0]
+    low, high = (10.0 ** (beta * exponent) for exponent in (-LARGEST, LARGEST))
+    if used.min() < low or used.max() > high:
+        raise ValueError(
+            f"{name} has values from {used.min():.3g} to {used.max():.3g}: those that are not "
+            f"zero must lie between {low:.3g} and {high:.3g}"
+        )
+
+
+def _unless_ones(weights):
+    """Return None for weights that are all one: the plain problem, to the bit."""
+    return None if weights is None or (weights == 1).all() else weights

@@ -1,0 +1,107 @@
+"""Curves: how a fit went on, and how candidates compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...data.names import check_names
+from ...data.typing import Axes, Names, SelectionTable
+from ...models.factorization import Factorization
+from .canvas import BLUE, GREY, colours, new_axes, tidy
+
+
+def plot_objective(
+    models: Factorization | Iterable[Factorization],
+    labels: Names | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the objective against the seconds since the beginning.
+
+    Parameters
+    ----------
+    models : Factorization, or list of them
+        Such as starts, losses or settings to compare.
+    labels : sequence of str, optional
+        Of the curves. Default: the numbers of the models.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A line for each model; a dot is an iteration while there are few.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If models are none, or the labels do not fit.
+    """
+    listed: list[Any] = [models] if hasattr(models, "objective_history") else list(models)
+    if not listed or not all(hasattr(model, "objective_history") for model in listed):
+        raise TypeError("models must be a Factorization or a list of them")
+    if labels is None:
+        labels = [f"model {i}" for i in range(1, len(listed) + 1)]
+    labels = check_names(labels, len(listed), "labels", owner="there are {} models")
+    ax = new_axes(ax, (6.4, 4.0))
+    for model, label, colour in zip(listed, labels, colours(len(listed)), strict=True):
+        marker = "." if model.n_iter <= 60 else ""
+        ax.plot(
+            model.time_history, model.objective_history, marker=marker, color=colour, label=label
+        )
+        ax.plot(model.time_history[-1:], model.objective_history[-1:], "o", color=colour, ms=6)
+    ax.set_xlabel("seconds")
+    ax.set_ylabel("objective")
+    ax.set_xlim(left=0)
+    ax.grid(axis="y", color="#e8e8e8")
+    ax.set_axisbelow(True)
+    if len(listed) > 1:
+        ax.legend(frameon=False)
+    tidy(ax)
+    return ax
+
+
+def plot_selection(selection: SelectionTable, *, ax: Axes | None = None) -> Axes:
+    """Draw the means of a selection with their standard errors, and mark the recommendation.
+
+    Parameters
+    ----------
+    selection : sparsenmf.selection.selected.Selection
+        As `select_n_components` returns it.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    ax = new_axes(ax, (6.4, 4.0))
+    columns = (selection.table[name] for name in ("n_components", "mean", "standard_error"))
+    candidates, means, errors = columns
+    ax.errorbar(candidates, means, errors, marker="o", capsize=3, color=BLUE)
+    ax.axvline(selection.n_components, linestyle="--", color=GREY, zorder=0)
+    right = selection.n_components > np.mean(ax.get_xlim())
+    ax.annotate(
+        f"{selection.n_components} components",
+        (selection.n_components, 1),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(-6 if right else 6, -2),
+        textcoords="offset points",
+        va="top",
+        ha="right" if right else "left",
+        color=GREY,
+    )
+    ax.locator_params(axis="x", integer=True)
+    ax.set_xlabel("components")
+    stable = selection.method == "stability"
+    ax.set_ylabel("similarity of halves" if stable else "relative held-out loss")
+    tidy(ax)
+    return ax

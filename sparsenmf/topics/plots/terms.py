@@ -1,0 +1,131 @@
+"""The terms of topics: bars and a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...data.arguments import check_integer
+from ...data.names import check_vocabulary
+from ...data.texts import shorten
+from ...data.typing import Axes, Vocabulary
+from ...models.components import Components
+from ...models.factorization import Factorization
+from ..quality import topic_sizes
+from ..top_terms import heaviest, top_columns
+from .canvas import BLUE, LABEL_WIDTH, PALE, add_scale, check_numbers, new_axes, plain
+
+COLUMNS = 4  # of panels
+ROWS = 60  # of a heat map, unless the caller says how many
+
+
+def plot_top_terms(
+    model: Factorization,
+    vocabulary: Vocabulary,
+    topics: Sequence[int] | None = None,
+    *,
+    n_terms: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the heaviest terms of topics as bars, a panel for each topic.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column
+    topics : sequence of int, optional
+        Which ones, from 1 as in the tables. Default: the first eight, which are the heaviest.
+    n_terms : int, default 8
+    ax : matplotlib.axes.Axes, optional
+        The panels are side by side in these axes, which lose their frame.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A bar for each term, as long as its weight relative to that of the topic's heaviest term;
+        above them the topic's number and its share of the sum of W H.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If vocabulary or topics do not fit.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    rows = check_numbers(topics, model.n_components, 2 * COLUMNS)
+    n_columns = min(COLUMNS, len(rows))
+    n_bands = -(-len(rows) // n_columns)
+    band = n_terms + 1.8
+    ax = new_axes(ax, (max(2.9 * n_columns, 3.6), 0.24 * n_bands * band + 0.2))
+    sizes = topic_sizes(model)
+    for panel, r in enumerate(rows):
+        left, top = panel % n_columns, panel // n_columns * band
+        ax.text(left, top, f"{r + 1}", weight="bold", color=BLUE, va="center")
+        share = f"{sizes[r]:.1%}" if model.H[r].any() else "empty"
+        ax.text(left + 0.9, top, share, color="#606060", va="center", ha="right", size=9)
+        columns = heaviest(model.H[r], n_terms)
+        if len(columns):
+            places = top + 1 + np.arange(len(columns))
+            weights = model.H[r, columns].astype(float)
+            ax.barh(places, 0.9 * weights / weights[0], left=left, height=0.8, color=PALE)
+            for place, j in zip(places, columns, strict=True):
+                term = plain(shorten(vocabulary[j], LABEL_WIDTH - 8))
+                ax.text(left + 0.02, place, term, va="center", size=9)
+    ax.set_xlim(-0.02, n_columns - 0.06)
+    ax.set_ylim(n_bands * band - 1, -0.8)
+    ax.set_axis_off()
+    return ax
+
+
+def plot_term_heatmap(
+    model: Components, vocabulary: Vocabulary, *, n_terms: int | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the weights of terms in topics as a heat map.
+
+    Parameters
+    ----------
+    model : Components
+        Such as a Factorization.
+    vocabulary : sequence of str, or dict of term -> column
+    n_terms : int, optional
+        Heaviest terms of each topic that are shown. Default: up to five, so that there are
+        no more than 60 rows where that can be.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Terms x topics, the terms in the order of the first topic that they are top terms of.
+        A cell is the term's weight relative to that of the topic's heaviest term.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If the vocabulary does not fit, or H is zero.
+    """
+    if n_terms is None:
+        n_terms = max(1, min(5, ROWS // model.n_components))
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    columns = list(dict.fromkeys(np.concatenate(top_columns(model, n_terms)).tolist()))
+    if not columns:
+        raise ValueError("H is zero: there are no terms to show")
+    top = model.H.max(axis=1).astype(float)
+    shares = (model.H[:, columns] / np.where(top > 0, top, 1)[:, None]).T
+    n_topics = model.n_components
+    terms = [plain(shorten(vocabulary[j], LABEL_WIDTH)) for j in columns]
+    wide = 0.075 * max(map(len, terms)) + 1.4
+    ax = new_axes(ax, (max(0.3 * n_topics, 1.5) + wide, max(0.2 * len(columns), 1.8) + 0.6))
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
+    ax.set_yticks(range(len(terms)), terms, size=9 if len(terms) <= ROWS else 6)
+    numbers = [str(r + 1) for r in range(n_topics)]
+    ax.set_xticks(range(n_topics), numbers, size=9 if n_topics <= 30 else 7)
+    ax.set_xlabel("topic")
+    ax.tick_params(length=0)
+    add_scale(ax, image, "relative weight")
+    return ax

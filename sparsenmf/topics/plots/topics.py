@@ -1,0 +1,137 @@
+"""Topics as a whole: how large they are, and how those of two models agree."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...data.arguments import check_integer
+from ...data.typing import Axes, SizeBy, Vocabulary
+from ...models.components import Components
+from ...models.factorization import Factorization
+from ..quality import topic_sizes
+from ..similarity import match_components, unit_rows
+from .canvas import BLUE, add_scale, new_axes, numbered_labels, tidy
+
+XLABELS = {
+    "total": "share of the sum of W H",
+    "documents": "share of the documents, by their strongest topic",
+    "terms": "share of the terms, by their strongest topic",
+}
+
+
+def plot_topic_sizes(
+    model: Factorization,
+    vocabulary: Vocabulary | None = None,
+    *,
+    by: SizeBy = "total",
+    n_terms: int = 3,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the sizes of topics as bars.
+
+    Parameters
+    ----------
+    model : Factorization
+    vocabulary : sequence of str, or dict of term -> column, optional
+        To label topics with their heaviest terms.
+    by : {"total", "documents", "terms"}, default "total"
+        As in `topic_sizes`.
+    n_terms : int, default 3
+        In a label.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A bar for each topic, the first one on top.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument does not fit.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    sizes = topic_sizes(model, by)
+    labels = numbered_labels(model, vocabulary, n_terms)
+    ax = new_axes(ax, (6.4, 0.24 * len(sizes) + 0.9))
+    bars = ax.barh(range(len(sizes)), sizes, height=0.75, color=BLUE)
+    ax.bar_label(bars, [f"{size:.1%}" for size in sizes], padding=3, size=8, color="#606060")
+    ax.set_yticks(range(len(sizes)), labels, size=9)
+    ax.set_ylim(len(sizes) - 0.4, -0.6)
+    ax.set_xlim(0, 1.12 * max(sizes.max(), 1e-9))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
+    ax.set_xlabel(XLABELS[by])
+    ax.tick_params(axis="y", length=0)
+    tidy(ax, ("top", "right", "left"))
+    return ax
+
+
+def plot_comparison(
+    model: Components,
+    other: Components,
+    vocabulary: Vocabulary | None = None,
+    *,
+    n_terms: int = 3,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how alike the topics of two models are, partners beside each other.
+
+    Parameters
+    ----------
+    model, other : Components
+        Such as two Factorizations, of the same features; the numbers of components may differ.
+    vocabulary : sequence of str, or dict of term -> column, optional
+        To label topics with their heaviest terms.
+    n_terms : int, default 3
+        In a label.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Cosines of model's topics (rows) and other's (columns), as a heat map. Topics are
+        paired so that their cosines add up to the most; the columns are in the order of their
+        partners, those without one last. The title has the mean cosine of partners.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If the models have not the same features, or the vocabulary does not fit.
+    """
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    if model.n_features != other.n_features:
+        raise ValueError(
+            f"the models have {model.n_features} and {other.n_features} features: "
+            f"only topics of the same features can be compared"
+        )
+    partners, mean = _partners(model.H, other.H)
+    cosines = unit_rows(model.H) @ unit_rows(other.H[partners]).T
+    rows = numbered_labels(model, vocabulary, n_terms)
+    columns = [numbered_labels(other, vocabulary, n_terms)[r] for r in partners]
+    wide = vocabulary is not None
+    height, width = (max(0.24 * n, 1.5) for n in cosines.shape)
+    ax = new_axes(ax, (width + (4.0 if wide else 1.8), height + (2.6 if wide else 1.0)))
+    image = ax.imshow(cosines, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")
+    ax.set_yticks(range(len(rows)), rows, size=8)
+    ax.set_xticks(range(len(columns)), columns, size=8, rotation=90 if wide else 0)
+    ax.tick_params(length=0)
+    ax.set_ylabel("first model")
+    ax.set_xlabel("second model")
+    ax.set_title(f"mean cosine of partners: {mean:.2f}", size=10)
+    add_scale(ax, image, "cosine")
+    return ax
+
+
+def _partners(H, other):
+    """Return the rows of `other` in the order of their partners, and the mean cosine of pairs."""
+    if len(H) <= len(other):
+        order, cosines = match_components(H, other)
+    else:
+        rows, cosines = match_components(other, H)  # the partner in H of each of other's
+        order = np.argsort(rows)
+    rest = np.setdiff1d(np.arange(len(other)), order)
+    return np.concatenate([order, rest]).astype(int), cosines.mean()

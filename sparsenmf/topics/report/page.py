@@ -1,0 +1,209 @@
+"""The page: what is checked, measured and put together, and that it is written whole."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import platform
+from importlib import resources
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from ... import __version__
+from ...data.archive import open_whole
+from ...data.arguments import check_integer, check_path
+from ...data.names import check_names, check_vocabulary
+from ...data.outputs import check_outputs
+from ...data.typing import Matrix, Names, PathLike, Vocabulary
+from ...models.factorization import Factorization
+from ..similarity import topic_layout, topic_similarity
+from ..top_terms import heaviest
+from ..typical_documents import check_survey_matrix, survey
+from .figures import draw_history, draw_map
+from .parts import Topic, facts_of, lay_out_facts, lay_out_index, lay_out_options, lay_out_topics
+from .safe import TERM_WIDTH, TITLE_WIDTH, show, show_lines
+from .script import script_of_model
+from .summary import summarize
+
+N_SIMILAR = 3  # topics that each topic is compared with
+MANY = 100  # topics from which on the browser lays out only those that are in sight
+LEAST_SIMILAR = 0.1  # cosine below which they are not
+
+
+def write_report(
+    model: Factorization,
+    path: PathLike,
+    vocabulary: Vocabulary,
+    documents: Names | None = None,
+    *,
+    titles: Names | None = None,
+    title: str = "Topics",
+    n_terms: int = 10,
+    n_documents: int = 3,
+    n_characters: int = 240,
+    details: dict[str, Any] | None = None,
+    X: Matrix | None = None,
+    vectorizer: Any = None,
+    script: str | None = None,
+) -> None:
+    """Write a page about the topics that any browser shows: one HTML file, nothing else.
+
+    Two sentences on what was found, a map of the topics (`topic_layout`), terms and typical
+    documents of each topic to search, filter and sort, the script that fits the model again,
+    convergence and options. It loads nothing, works without JavaScript, on a phone and in
+    print, and shows texts as text.
+
+    Parameters
+    ----------
+    model : Factorization
+    path : str or path-like
+        Such as "topics.html". Written whole or not at all.
+    vocabulary : sequence of n_features str, or dict of term -> column
+        As in `top_terms`; 80 characters of each are shown.
+    documents : sequence of n_samples str, optional
+        Their texts. Default: their numbers, from 1.
+    titles : sequence of n_samples str, optional
+        Shown above the texts, or without them.
+    title : str, default "Topics"
+        Of the page.
+    n_terms : int, default 10
+        Terms of each topic, heaviest first.
+    n_documents : int, default 3
+        Typical documents of each topic: those whose words match it best, see
+        `sparsenmf.topics.tables.typical_documents`.
+    n_characters : int, default 240
+        Of a document that are shown. By default the page has about 4 KB for each topic,
+        however many documents there are.
+    details : dict of str -> value, optional
+        More for the numbers of the fit, such as ``{"Nonzeros": X.nnz}``.
+    X : matrix of shape (n_samples, n_features), optional
+        What the model was fitted to, to find typical documents by; for the
+        Kullback-Leibler loss also to measure how much the topics explain.
+    vectorizer : sklearn.feature_extraction.text.TfidfVectorizer or another, optional
+        What made X from texts: then the script begins with the texts.
+    script : str, optional
+        What fits the model again, shown as it is. Default: made from the options.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or cannot be written to.
+    TypeError, ValueError
+        If an argument is not what it should be, or of another length.
+    """
+    path = check_path(path, "path")
+    check_outputs([("path", path)], [("W", model.W), ("H", model.H)])
+    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    names = {"documents": documents, "titles": titles}
+    names = {
+        name: [None] * model.n_samples if given is None else check_names(given, len(model.W), name)
+        for name, given in names.items()
+    }
+    if not isinstance(title, str):
+        raise TypeError(f"title must be a string, not {title!r}")
+    if details is not None and not isinstance(details, dict):
+        raise TypeError(f"details must be a dict of names and values, not {details!r}")
+    if not (script is None or isinstance(script, str)):
+        raise TypeError(f"script must be a string, not {script!r}")
+    for method in ("get_params", "fit_transform"):
+        if vectorizer is not None and not hasattr(vectorizer, method):
+            raise TypeError(
+                f"vectorizer must be one of scikit-learn's, such as TfidfVectorizer, "
+                f"not {vectorizer!r}"
+            )
+    n_terms = check_integer(n_terms, "n_terms", least=1)
+    n_documents = check_integer(n_documents, "n_documents", least=0)
+    n_characters = check_integer(n_characters, "n_characters", least=10)
+
+    details, X = details or {}, check_survey_matrix(X, model)
+    if script is None:
+        script = script_of_model(model, vectorizer)
+    found = survey(model, n_documents, X)
+    topics = make_topics(model, vocabulary, names, found, n_terms, n_characters)
+    page = lay_out(model, topics, found, X, title, details, script)
+    with open_whole(path) as file:
+        file.write(page.encode())
+
+
+def make_topics(model, vocabulary, names, found, n_terms, n_characters):
+    """Return what is shown of each topic, a list of `Topic`; names are documents and titles."""
+    similarity = topic_similarity(model.H)
+    np.fill_diagonal(similarity, 0.0)
+    topics = []
+    for r, weights in enumerate(model.H):
+        columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)
+        near, rows = heaviest(similarity[r], N_SIMILAR), found.documents[r]
+        shown = [
+            show_document(names["titles"][i], names["documents"][i], n_characters) for i in rows
+        ]
+        topics.append(
+            Topic(
+                number=r + 1,
+                terms=[show(vocabulary[j], TERM_WIDTH) or "(blank)" for j in columns],
+                weights=[float(weights[j] / total) for j in columns],
+                share=float(found.shares[r]),
+                count=int(found.counts[r]),
+                rows=[i + 1 for i in rows],
+                titles=[name for name, _ in shown],
+                texts=[text for _, text in shown],
+                matches=found.matches[r],
+                similar=[int(s) for s in near if similarity[r, s] >= LEAST_SIMILAR],
+            )
+        )
+    return topics
+
+
+def show_document(title, text, n_characters):
+    """Return title and text as they are shown: no title that is the beginning of the text."""
+    title = show(title or "", n_characters)
+    if title and text and show(text, len(title)) == title:
+        title = ""
+    return title, show(text or "", n_characters)
+
+
+def lay_out(model, topics, found, X, title, details, script):
+    """Return the page as text."""
+    files = resources.files(__package__)
+    page, style, code = (
+        files.joinpath(f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
+    # Nothing may be loaded, and nothing runs but this very script.
+    policy = (
+        f"default-src 'none'; style-src {hash_of(style)}; script-src {hash_of(code)}; "
+        f"base-uri 'none'; form-action 'none'"
+    )
+    return Template(page).substitute(
+        policy=policy,
+        version=__version__,
+        style=style,
+        script=code,
+        title=show(title, TITLE_WIDTH, escape=True) or "Topics",
+        lead=" ".join(summarize(model, X)),
+        facts=lay_out_facts({**facts_of(model, found), **details}),
+        map=draw_map(topic_layout(model.H), topics),
+        index=lay_out_index(topics),
+        many="many" if len(topics) > MANY else "few",
+        topics=lay_out_topics(topics),
+        convergence=draw_history(model.time_history, model.objective_history),
+        options=lay_out_options(model.options),
+        again=show_lines(script.strip()),
+        versions=versions_of(model),
+    )
+
+
+def hash_of(text):
+    """Return the name of an inline style or script in a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def versions_of(model):
+    """Return the software that made the model, as far as it is known, and this page."""
+    made = show(model.options.get("sparsenmf", "an unknown version"), 30, escape=True)
+    packages = [
+        f"{name} {importlib.metadata.version(name)}" for name in ("numba", "numpy", "scipy")
+    ]
+    here = ", ".join([f"sparsenmf {__version__}", f"Python {platform.python_version()}", *packages])
+    return f"Fitted by sparsenmf {made}. This page was written by {here}."
