@@ -1,4 +1,4 @@
-"""Hostile input never ends the process, hangs, or gives a wrong result: see `tests.fuzz`.
+"""Hostile input never ends the process, hangs, or gives a wrong result: see `tests.tools.fuzz`.
 
 Each kind of cases runs in a process of its own. SPARSENMF_FUZZ multiplies how many there are,
 and SPARSENMF_FUZZ_FROM is the number of the first one.
@@ -9,8 +9,8 @@ import os
 import pytest
 
 from .children import posix
-from .fuzz import CASES, guided
-from .fuzz.worker import try_cases
+from .tools.fuzz import CASES, guided
+from .tools.fuzz.worker import try_cases
 
 TIMES = float(os.environ.get("SPARSENMF_FUZZ", "1"))
 

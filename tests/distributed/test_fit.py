@@ -1,0 +1,443 @@
+"""Factorization on a cluster: real processes on the loopback device, some of them killed."""
+
+import itertools
+import os
+import signal
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import sparsenmf
+from sparsenmf.solvers.initialization import draw_start
+
+from .. import problems
+from ..children import finish_child, start_child
+
+pytest.importorskip("distributed", reason="needs the extra dask")
+da = pytest.importorskip("dask.array", reason="needs the extra dask")
+
+import dask  # noqa: E402 - after the check that it is there
+import dask.bag  # noqa: E402
+from dask import delayed  # noqa: E402
+from distributed import Client, LocalCluster  # noqa: E402
+
+from sparsenmf.distributed import factorize, tasks  # noqa: E402
+from sparsenmf.distributed.placement import Crew  # noqa: E402
+
+K, CUTS = 6, (0, 100, 150, 290, 390, 400)
+QUIET = {"host": "127.0.0.1", "dashboard_address": ":0", "silence_logs": "CRITICAL"}
+OPTIONS = {"random_state": 0, "max_iter": 15, "tol": 0}
+
+
+@pytest.fixture(scope="module")
+def client():
+    # Long enough that a busy machine is not taken for a dead worker.
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **QUIET) as cluster,
+        Client(cluster, set_as_default=True) as client,
+    ):
+        client.wait_for_workers(2, timeout=60)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def X():
+    X = problems.documents(400, 250, dtype=float).tolil()
+    X[150:160] = 0
+    return sp.csr_array(X)
+
+
+def pieces(X, cuts=CUTS):
+    return [X[a:b] for a, b in itertools.pairwise(cuts)]
+
+
+def lazy(X, cuts=CUTS):
+    return [delayed(piece) for piece in pieces(X, cuts)]
+
+
+class Store:
+    """What a store on disk looks like."""
+
+    def __init__(self, folder, X):
+        self.folder, self.shape, self.nnz, self.dtype = str(folder), X.shape, X.nnz, X.dtype
+        sp.save_npz(f"{folder}/X.npz", X)
+
+    def blocks(self, max_nnz):
+        step = max(1, int(self.shape[0] * max_nnz / self.nnz))
+        return [(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
+
+    def rows(self, start, stop):
+        return sp.csr_array(sp.load_npz(f"{self.folder}/X.npz"))[start:stop]
+
+
+def same_start(X, n_components=K, cuts=CUTS, seed=0):
+    """The start that a distributed run draws, for one machine."""
+    rng = np.random.default_rng(seed)
+    entropy = int.from_bytes(rng.bytes(16), "little")
+    seeds = np.random.SeedSequence(entropy).spawn(len(cuts) - 1)
+    sizes = np.diff(cuts).tolist()
+    W = [
+        tasks.draw_block(s, n, n_components, X.mean(), X.dtype).W
+        for s, n in zip(seeds, sizes, strict=True)
+    ]
+    _, Ht = draw_start((1, X.shape[1]), n_components, X.mean(), X.dtype, rng)
+    return {"W": np.vstack(W)[:, :n_components], "H": Ht.T[:n_components]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.4},
+        {"extrapolate": False, "max_sweeps": 1},
+    ],
+    ids=lambda options: " ".join(options) or "plain",
+)
+def test_iterates_are_those_of_one_machine(client, X, options):
+    options = {**OPTIONS, **options}
+    there = factorize(lazy(X), K, **options)
+    here = sparsenmf.factorize(X, K, **same_start(X), **options)
+    np.testing.assert_allclose(there.objective_history, here.objective_history, rtol=1e-10)
+    gathered = there.to_factorization()
+    np.testing.assert_allclose(gathered.W, here.W, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(gathered.H, here.H, rtol=1e-6, atol=1e-9)
+    assert gathered.optimality == pytest.approx(here.optimality, rel=1e-5)
+    assert gathered.x_norm == pytest.approx(here.x_norm, rel=1e-12)
+    assert gathered.relative_error == pytest.approx(here.relative_error, rel=1e-10)
+    assert {**gathered.options, "init": "custom"} == here.options
+    assert gathered.W.flags.c_contiguous
+
+
+def test_the_largest_share_comes_first(client):
+    rng = np.random.default_rng(3)
+    blocks = [rng.poisson(60 / width, (30, width)) for width in (2, 40, 5, 25, 10)]
+    X = sp.csr_array(sp.block_diag(blocks), dtype=float)
+    model = factorize(lazy(X, (0, 70, 150)), 5, random_state=0).to_factorization()
+    masses = np.einsum("ir,rj->r", model.W, model.H)
+    assert (np.diff(masses) <= 1e-9 * masses[0]).all()
+    lengths = np.linalg.norm(model.W, axis=0) * np.linalg.norm(model.H, axis=1)
+    assert (np.diff(lengths) > 0.01 * lengths[0]).any()
+
+
+def test_scale_is_balanced_on_the_way_as_on_one_machine(client, X, monkeypatch):
+    monkeypatch.setattr("sparsenmf.solvers.alternation.BALANCE_EVERY", 4)
+    there = factorize(lazy(X), K, **OPTIONS)
+    here = sparsenmf.factorize(X, K, **same_start(X), **OPTIONS)
+    np.testing.assert_allclose(there.objective_history, here.objective_history, rtol=1e-10)
+    np.testing.assert_allclose(there.to_factorization().W, here.W, rtol=1e-6, atol=1e-9)
+
+
+def test_same_bits_on_one_worker_and_on_two(client, X):
+    two = factorize(lazy(X), K, **OPTIONS).to_factorization()
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, **QUIET) as cluster,
+        Client(cluster, set_as_default=False) as other,
+    ):
+        one = factorize(lazy(X), K, client=other, **OPTIONS)
+        np.testing.assert_array_equal(other.compute(one.W).result(), two.W)
+        np.testing.assert_array_equal(one.H, two.H)
+
+
+def test_every_kind_of_x_is_the_same_matrix(client, X, tmp_path):
+    store = Store(tmp_path, X)
+    (_, first), *_ = blocks = store.blocks(X.nnz // 4)
+    cuts = (0, *(stop for _, stop in blocks))
+    arrays = [da.from_delayed(piece, (first, X.shape[1]), X.dtype) for piece in lazy(X, cuts)]
+    arrays[-1] = da.from_delayed(
+        lazy(X, cuts)[-1], (cuts[-1] - cuts[-2], X.shape[1]), meta=sp.csr_array((0, 0))
+    )
+    bag = dask.bag.from_delayed([delayed(lambda part: [part])(piece) for piece in lazy(X, cuts)])
+    expected = factorize(lazy(X, cuts), K, **OPTIONS)
+    for other in (
+        store,
+        da.concatenate(arrays),
+        bag,
+        [client.scatter(piece) for piece in pieces(X, cuts)],
+        lazy(sp.csr_matrix(X), cuts),
+    ):
+        model = factorize(other, K, block_nnz=X.nnz // 4, **OPTIONS)
+        np.testing.assert_array_equal(model.H, expected.H)
+        assert isinstance(model.W, da.Array)
+        assert model.W.numblocks == (len(cuts) - 1, 1)
+
+
+def test_a_store_gives_every_thread_a_block(client, X, tmp_path):
+    model = factorize(Store(tmp_path, X), K, random_state=0, max_iter=2)
+    assert 4 <= model.W.numblocks[0] <= 6
+
+
+def test_single_precision_and_integers_are_kept_as_on_one_machine(client):
+    counts = sp.csr_array(np.random.default_rng(0).poisson(0.3, (60, 40)))
+    parts = [delayed(counts[:30]), delayed(counts[30:].astype(np.float32))]
+    model = factorize(parts, 3, random_state=0, max_iter=3)
+    assert (model.W.dtype, model.H.dtype) == (np.float32, np.float32)
+    assert model.W.compute().dtype == np.float32
+    parts = [delayed(counts[:30].astype(float)), delayed(counts[30:])]
+    assert factorize(parts, 3, random_state=0, max_iter=3).H.dtype == np.float64
+
+
+def test_a_nearly_exact_fit_is_measured_from_its_residuals(client):
+    X, _, H = problems.planted(dtype=np.float32)
+    model = factorize(lazy(X, (0, 90, 300)), 5, H=H, random_state=0, max_iter=60).to_factorization()
+    residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
+    expected = np.linalg.norm(residual) / np.linalg.norm(X.toarray().astype(float))
+    assert expected < 1e-3
+    assert model.relative_error == pytest.approx(expected, rel=0.05)
+
+
+def test_frozen_components_stay_to_the_bit(client, X):
+    H = np.random.default_rng(1).random((2, X.shape[1]))
+    model = factorize(lazy(X), K, H=H, frozen_H=[1], **OPTIONS)
+    np.testing.assert_array_equal(model.H[1], H[1])
+    assert not np.array_equal(model.H[0], H[0])
+
+
+def test_x_and_w_stay_where_they_are(client):
+    X = problems.documents(3000, 200)
+    parts = lazy(X, (0, 700, 1400, 2200, 3000))
+    sent = []
+
+    def note(state):
+        total = client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total)
+        sent.append(sum(total.values()))
+
+    factorize(parts, 20, random_state=0, max_iter=7, tol=0, callback=note)
+    mean = np.diff(sent).mean()
+    one = X.shape[1] * 24 * 4  # a padded H
+    # H to the other worker, its sum to the first, and the last sum to here; the rest is small.
+    assert 3 * one < mean < 3 * one + 8 * 24 * 24 * 8 + 20_000
+    assert mean < min(X[:700].nnz * 8, 700 * 24 * 4 * 4)
+
+
+def test_tasks_have_names_that_tell_what_they_do(client, X):
+    with dask.config.set({"distributed.scheduler.dashboard.tasks.task-stream-length": 10_000}):
+        client.get_task_stream()
+        # Computed: tasks whose result nobody waits for may never run.
+        factorize(lazy(X), K, **{**OPTIONS, "max_iter": 3}).W.compute()
+    wanted = {"check_block", "update_block", "sum_block", "add_sums", "hold", "finish_block"}
+    names = set()
+    for _ in range(100):  # the scheduler hears of finished tasks a little later
+        names |= {dask.utils.key_split(task["key"]) for task in client.get_task_stream()}
+        if wanted <= names:
+            return
+        time.sleep(0.1)
+    assert wanted <= names
+
+
+def test_progress_and_callback(client, X, capsys):
+    seen = []
+
+    def look(state):
+        seen.append((state.n_iter, state.objective, state.W.compute(), state.H))
+        return state.n_iter == 4
+
+    model = factorize(lazy(X), K, progress=True, callback=look, **OPTIONS)
+    assert (model.stop_reason, len(model.objective_history)) == ("callback", 4)
+    assert "factorize" in capsys.readouterr().err
+    _, objective, W, H = seen[-1]
+    assert (W.shape, objective) == ((400, K), model.objective_history[-1])
+    assert 0.5 * np.linalg.norm(X.toarray() - W @ H) ** 2 == pytest.approx(objective, rel=1e-10)
+
+
+def test_limits(client, X):
+    assert factorize(lazy(X), K, random_state=0, time_limit=1e-3).stop_reason == "time_limit"
+    assert factorize(lazy(X), K, random_state=0, tol=1e-3).stop_reason == "converged"
+
+
+# Faults
+
+
+def kill_one(client):
+    os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+
+
+def have_both(client):
+    """Wait for two workers; now and then a nanny fails to replace one that was killed."""
+    try:
+        client.wait_for_workers(2, timeout=30)
+    except TimeoutError:
+        client.cluster.scale(len(client.cluster.worker_spec) + 1)
+        client.wait_for_workers(2, timeout=60)
+
+
+@pytest.fixture
+def all_there(client):
+    have_both(client)
+    yield
+    have_both(client)
+
+
+def test_a_worker_that_is_killed_between_iterations_changes_nothing(client, X, all_there):
+    calm = factorize(lazy(X), K, **OPTIONS)
+    killed = factorize(lazy(X), K, callback=lambda s: s.n_iter == 9 and kill_one(client), **OPTIONS)
+    np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
+    np.testing.assert_array_equal(killed.to_factorization().W, calm.to_factorization().W)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.04])
+def test_a_worker_that_is_killed_at_work_changes_nothing(client, X, delay, all_there):
+    calm = factorize(lazy(X), K, **OPTIONS)
+
+    def kill_soon(state):
+        if state.n_iter == 6:
+            threading.Timer(delay, kill_one, [client]).start()
+
+    killed = factorize(lazy(X), K, callback=kill_soon, **OPTIONS)
+    np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
+    np.testing.assert_array_equal(killed.to_factorization().W, calm.to_factorization().W)
+
+
+def test_w_survives_the_death_of_every_worker(client, X, all_there):
+    model = factorize(lazy(X), K, **OPTIONS)
+    before = model.W.compute()
+    for pid in client.run(os.getpid).values():
+        os.kill(pid, signal.SIGKILL)
+    np.testing.assert_array_equal(model.W.compute(), before)
+
+
+def n_tasks(client):
+    return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+
+
+def test_a_folder_bounds_what_is_kept_for_recovery(client, X, tmp_path, all_there):
+    options = {**OPTIONS, "max_iter": 33}
+    counts = {}
+    for scratch in (None, tmp_path):
+        noted = []
+        model = factorize(
+            lazy(X), K, scratch=scratch, callback=lambda _, n=noted: n.append(n_tasks(client)),
+            **options,
+        )  # fmt: skip
+        counts[scratch] = max(noted[25:])
+        if scratch is None:
+            calm = model.to_factorization()
+        del model
+    assert counts[tmp_path] < 0.6 * counts[None]
+    for old in tmp_path.iterdir():
+        old.unlink()
+    killed = factorize(
+        lazy(X), K, scratch=tmp_path, callback=lambda s: s.n_iter == 17 and kill_one(client),
+        **options,
+    )  # fmt: skip
+    np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
+    np.testing.assert_array_equal(killed.to_factorization().W, calm.W)
+    assert len(list(tmp_path.iterdir())) == len(CUTS) - 1
+
+
+def test_data_that_cannot_be_made_again_are_reported(client, X, all_there):
+    scattered = [client.scatter(piece) for piece in pieces(X)]
+
+    def kill_both(state):
+        if state.n_iter == 3:
+            for pid in client.run(os.getpid).values():
+                os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(RuntimeError, match="data are lost: X that was scattered is gone"):
+        factorize(scattered, K, callback=kill_both, **OPTIONS)
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_nothing_is_left_of_a_run_that_is_cancelled(client, X, all_there):
+    wait_until(lambda: n_tasks(client) == 0)
+
+    class Stop(Exception):
+        pass
+
+    def fail(state):
+        raise Stop
+
+    with pytest.raises(Stop) as caught:
+        factorize(lazy(X), K, callback=fail, **OPTIONS)
+    wait_until(lambda: n_tasks(client) == 0)
+    assert caught.traceback  # it holds the frames, and they the futures
+
+
+def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
+    crews = []
+    monkeypatch.setattr(
+        Crew, "settle", lambda self, blocks, f=Crew.settle: crews.append(self) or f(self, blocks)
+    )
+    with pytest.raises(RuntimeError, match="were cancelled"):
+        factorize(lazy(X), K, callback=lambda state: crews[0].cancel(), **OPTIONS)
+    wait_until(lambda: n_tasks(client) == 0)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"loss": "kullback-leibler"}, "loss is not for clusters"),
+        ({"sample_weight": [1]}, "sample_weight is not for clusters"),
+        ({"W": 1}, "W is not for clusters"),
+        ({"n_component": 1}, "unexpected keyword argument 'n_component'"),
+        ({"scratch": 3}, "scratch must be a path"),
+        ({"callback": 3}, "callback must be callable"),
+    ],
+)
+def test_options_that_cannot_be(client, X, option, message):
+    with pytest.raises(TypeError, match=message):
+        factorize(lazy(X), K, **option)
+
+
+def test_matrices_that_cannot_be(client, X):
+    with pytest.raises(TypeError, match="not csr_array: for a matrix in memory"):
+        factorize(X, K)
+    with pytest.raises(TypeError, match="not list"):
+        factorize(pieces(X), K)
+    with pytest.raises(ValueError, match="blocks of whole rows"):
+        factorize(da.ones((40, 30), chunks=(20, 10)), K)
+    with pytest.raises(ValueError, match=r"X \(block 1\) has 249 columns, but block 0 has 250"):
+        factorize([delayed(X), delayed(X[:, :-1])], K)
+    bad = X[:50].copy()
+    bad.data[0] = -1
+    with pytest.raises(ValueError, match=r"X \(block 1\) has a negative value"):
+        factorize([delayed(X), delayed(bad)], K)
+    with pytest.raises(ValueError, match="n_components is 7"):
+        factorize(lazy(X[:6], (0, 3, 6)), 7)
+    with pytest.raises(ValueError, match="H has shape"):
+        factorize(lazy(X), K, H=np.ones((2, 3)))
+
+
+def test_a_cluster_without_workers_is_named():
+    empty = SimpleNamespace(nthreads=dict, register_plugin=lambda plugin: None)
+    with pytest.raises(RuntimeError, match="no workers"):
+        Crew(empty).addresses(3)
+
+
+def run_without_a_client():
+    if __name__ != "__main__":  # workers are started by spawning
+        model = factorize(lazy(problems.documents(60, 40), (0, 30, 60)), 3, random_state=0)
+        print(len(model.to_factorization().W))
+
+
+def test_without_a_client_there_is_a_local_cluster():
+    assert finish_child(start_child(run_without_a_client)).strip() == "60"
+
+
+def import_without_dask():
+    import sys
+
+    for name in [name for name in sys.modules if name.startswith(("dask", "sparsenmf.distr"))]:
+        del sys.modules[name]
+    sys.modules["dask"] = None
+    try:
+        import sparsenmf.distributed  # noqa: F401
+    except ImportError as error:
+        print(error)
+
+
+def test_missing_dask_is_named():
+    out = finish_child(start_child(import_without_dask))
+    assert out.strip() == 'sparsenmf.distributed needs Dask: pip install "sparsenmf[dask]"'

@@ -1,0 +1,135 @@
+"""Coordinate descent with weighted entries, against its literal twins."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf.data.factors import empty_factor, pad_factor
+from sparsenmf.data.rows import make_rows
+from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
+from sparsenmf.kernels.transpose import transpose_rows
+from sparsenmf.kernels.weighted import update_rows_observed
+from sparsenmf.solvers.penalties import make_penalty
+
+from .. import reference
+
+ABSENT = pytest.mark.parametrize("absent", [0.0, 1.0])
+WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20])
+
+
+def stored(pattern, values):
+    """A CSR matrix that stores these entries, zeros among them."""
+    row, column = np.nonzero(pattern)
+    return sp.coo_array((values[row, column], (row, column)), shape=pattern.shape).tocsr()
+
+
+def make_problem(rng, n_components, absent, *, n_rows=30, n_columns=40, dtype=np.float64):
+    """X, its weights, all weights as a dense array, and two factors."""
+    shape = (n_rows, n_columns)
+    pattern = rng.random(shape) < 0.4
+    pattern[[0, 7]], pattern[:, 5] = False, False
+    X = np.where(pattern & (rng.random(shape) < 0.8), rng.gamma(1.0, size=shape), 0.0)
+    V = np.where(pattern, rng.gamma(1.0, size=shape), absent)
+    V[pattern & (rng.random(shape) < 0.1)] = 0
+    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.7)
+    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.6)
+    X, V, other, factor = (A.astype(dtype) for A in (X, V, other, factor))
+    return stored(pattern, X), stored(pattern, V), V, other, factor
+
+
+def run_kernel(kernel, X, weights, absent, other, factor, args, options=(), n_threads=1):
+    """Run a kernel on padded factors; return the new factor, and the sums of its statistics."""
+    rows = make_rows(X, other.shape[1], weights.data, absent)
+    padded, start = pad_factor(other, X.dtype), pad_factor(factor, X.dtype)
+    out = empty_factor(factor.shape, X.dtype)
+    statistics = np.full((rows.n_blocks, 2), np.nan)
+    penalty = make_penalty(*options, padded.shape[1])
+    kernel(n_threads, rows, padded, *args(padded), penalty, start, out, statistics)
+    np.testing.assert_array_equal(start[:, : factor.shape[1]], factor)
+    assert not out[:, factor.shape[1] :].any()
+    return out[:, : factor.shape[1]], *statistics.sum(axis=0)
+
+
+def descend(absent, max_sweeps, tolerance):
+    def call(n_threads, rows, other, gram, penalty, factor, out, statistics):
+        options = (other.shape[1], factor, out, max_sweeps, tolerance, True, statistics)
+        update_rows_observed(n_threads, rows, other, gram, penalty, *options)
+
+    return call, lambda other: [other.T @ other if absent else np.empty((0, 0), other.dtype)]
+
+
+def descend_kl(max_sweeps, tolerance):
+    def call(n_threads, rows, other, sums, penalty, factor, out, statistics):
+        options = (max_sweeps, tolerance, True, True, statistics)
+        update_rows_kl(n_threads, rows, other, sums, penalty, factor, out, *options)
+
+    return call, lambda other: [other.sum(axis=0, dtype=float)]
+
+
+@ABSENT
+@WIDTHS
+@pytest.mark.parametrize("max_sweeps", [0, 1, 2, 5])
+@pytest.mark.parametrize("penalty", [(0.0, 0.0), (0.3, 0.2)])
+def test_update_rows_observed_equals_reference(rng, absent, n_components, max_sweeps, penalty):
+    # With many rows a block has several tiles, whole ones and the rest; with few, a rest only.
+    n_rows = 700 if n_components == 3 else 30
+    X, weights, V, other, factor = make_problem(rng, n_components, absent, n_rows=n_rows)
+    kernel, args = descend(absent, max_sweeps, 0.1)
+    found = run_kernel(kernel, X, weights, absent, other, factor, args, options=penalty)
+    expected = reference.update_rows_weighted(
+        X.toarray(), V, other, *penalty, factor, max_sweeps, 0.1
+    )
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-7, atol=1e-9)
+    assert found[1] == pytest.approx(expected[1], rel=1e-9)
+    assert found[2] == pytest.approx(expected[2], rel=1e-7, abs=1e-12)
+    if max_sweeps == 0:
+        np.testing.assert_array_equal(found[0], factor)
+
+
+@ABSENT
+@WIDTHS
+@pytest.mark.parametrize("max_sweeps", [0, 1, 2, 5])
+@pytest.mark.parametrize("penalty", [(0.0, 0.0), (0.3, 0.2)])
+def test_update_rows_kl_with_weights_equals_reference(
+    rng, absent, n_components, max_sweeps, penalty
+):
+    X, weights, V, other, factor = make_problem(rng, n_components, absent)
+    kernel, args = descend_kl(max_sweeps, 0.1)
+    found = run_kernel(kernel, X, weights, absent, other, factor, args, options=penalty)
+    expected = reference.update_rows_kl(X.toarray(), other, *penalty, factor, max_sweeps, 0.1, V=V)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6, atol=1e-8)
+    assert found[1] == pytest.approx(expected[1], rel=1e-8)
+    assert found[2] == pytest.approx(expected[2] if max_sweeps == 0 else 0.0, rel=1e-7)
+
+
+@ABSENT
+@pytest.mark.parametrize("descent", ["frobenius", "kullback-leibler"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_too_long_for_the_scratch_are_gathered_in_parts(rng, absent, descent, dtype):
+    n_components, n_columns = 60, 24000
+    X, weights, V, other, factor = make_problem(
+        rng, n_components, absent, n_rows=9, n_columns=n_columns, dtype=dtype
+    )
+    assert n_components * np.diff(X.indptr).max() > STRIP_ITEMS
+    if descent == "frobenius":
+        kernel, args = descend(absent, 3, 0.0)
+        expected = reference.update_rows_weighted(X.toarray(), V, other, 0, 0, factor, 3, 0.0)
+    else:
+        kernel, args = descend_kl(3, 0.0)
+        expected = reference.update_rows_kl(X.toarray(), other, 0, 0, factor, 3, 0.0, V=V)
+    found = run_kernel(kernel, X, weights, absent, other, factor, args, options=(0, 0))
+    tolerance = 1e-4 if dtype == np.float32 else 1e-8
+    assert found[1] == pytest.approx(expected[1], rel=tolerance)
+
+
+def test_weights_are_transposed_with_their_entries(rng):
+    X, weights, *_ = make_problem(rng, 4, 0.0)
+    rows = make_rows(X, 4, weights.data, 0.0)
+    columns = transpose_rows(rows, X.shape[1], 4)
+    expected = stored((weights.toarray() > -1) & pattern_of(X), weights.toarray()).T.tocsr()
+    np.testing.assert_array_equal(columns.weights, expected.data)
+    assert columns.absent == 0
+
+
+def pattern_of(X):
+    return sp.csr_array((np.ones(X.nnz), X.indices, X.indptr), shape=X.shape).toarray() > 0

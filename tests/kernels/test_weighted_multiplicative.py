@@ -1,0 +1,84 @@
+"""Multiplicative updates with weighted entries, against their literal twin."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf.data.factors import empty_factor, pad_factor
+from sparsenmf.data.rows import make_rows
+from sparsenmf.kernels.multiplicative import OBJECTIVE, RESIDUAL, UPDATE
+from sparsenmf.kernels.weighted_multiplicative import scale_rows_observed
+from sparsenmf.solvers.penalties import make_penalty
+from sparsenmf.solvers.row_update.divergences import exponent
+
+from .. import reference
+
+ABSENT = pytest.mark.parametrize("absent", [0.0, 1.0])
+WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20])
+
+
+def stored(pattern, values):
+    """A CSR matrix that stores these entries, zeros among them."""
+    row, column = np.nonzero(pattern)
+    return sp.coo_array((values[row, column], (row, column)), shape=pattern.shape).tocsr()
+
+
+def make_problem(rng, n_components, absent, *, n_rows=30, n_columns=40, dtype=np.float64):
+    """X, its weights, all weights as a dense array, and two factors."""
+    shape = (n_rows, n_columns)
+    pattern = rng.random(shape) < 0.4
+    pattern[[0, 7]], pattern[:, 5] = False, False
+    X = np.where(pattern & (rng.random(shape) < 0.8), rng.gamma(1.0, size=shape), 0.0)
+    V = np.where(pattern, rng.gamma(1.0, size=shape), absent)
+    V[pattern & (rng.random(shape) < 0.1)] = 0
+    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.7)
+    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.6)
+    X, V, other, factor = (A.astype(dtype) for A in (X, V, other, factor))
+    return stored(pattern, X), stored(pattern, V), V, other, factor
+
+
+def run_kernel(kernel, X, weights, absent, other, factor, args, options=(), n_threads=1):
+    """Run a kernel on padded factors; return the new factor, and the sums of its statistics."""
+    rows = make_rows(X, other.shape[1], weights.data, absent)
+    padded, start = pad_factor(other, X.dtype), pad_factor(factor, X.dtype)
+    out = empty_factor(factor.shape, X.dtype)
+    statistics = np.full((rows.n_blocks, 2), np.nan)
+    penalty = make_penalty(*options, padded.shape[1])
+    kernel(n_threads, rows, padded, *args(padded), penalty, start, out, statistics)
+    np.testing.assert_array_equal(start[:, : factor.shape[1]], factor)
+    assert not out[:, factor.shape[1] :].any()
+    return out[:, : factor.shape[1]], *statistics.sum(axis=0)
+
+
+@ABSENT
+@WIDTHS
+@pytest.mark.parametrize("beta", [2.0, 1.0, 1.5, 0.5, 0.3, 3.0])
+def test_scale_rows_observed_equals_reference(rng, absent, n_components, beta):
+    X, weights, V, other, factor = make_problem(rng, n_components, absent)
+    factor += 0.01  # powers of zero are bounded below, differently
+    other = other + 0.01
+    l1, l2 = 0.1, 0.2
+
+    def args(padded):
+        gram = padded.T @ padded if beta == 2 and absent else np.empty((0, 0))
+        return gram, padded.sum(axis=0), beta, exponent(beta), 0.0
+
+    results = {}
+    for mode in (UPDATE, OBJECTIVE, RESIDUAL):
+
+        def kernel(*values, mode=mode):
+            scale_rows_observed(*values[:-1], mode, values[-1])
+
+        results[mode] = run_kernel(
+            kernel, X, weights, absent, other, factor, args, options=(l1, l2)
+        )
+    dense = X.toarray()
+    new = reference.scale_rows(dense, other, beta, l1, l2, factor, V=V)
+    np.testing.assert_allclose(results[UPDATE][0], new, rtol=1e-9, atol=1e-36)
+    constant = -np.sum(V * dense) if beta == 1 else 0.0
+    if beta < 0.5:
+        constant = np.sum(V[dense == 0]) / beta
+    expected = reference.weighted_divergence(dense, V, factor, other.T, beta)
+    expected += l1 * factor.sum() + l2 / 2 * (factor**2).sum()
+    assert results[OBJECTIVE][1] + constant == pytest.approx(expected, rel=1e-9)
+    assert results[RESIDUAL][2] >= 0

@@ -1,0 +1,291 @@
+"""Signs of life: what is said on stderr before a bar moves, in which order, and to whom."""
+
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf.data import progress
+
+from ..children import ROOT, TIMEOUT, posix
+from ..corpus import make_counts, make_texts
+
+STORED = (
+    "compiling the kernels, once for this machine, about 5 to 10 s; "
+    "`sparsenmf warmup` does it beforehand"
+)
+
+FIT = "sparsenmf.factorize(X, 2"
+
+COMPILING = re.compile("^compiling", re.MULTILINE)
+
+
+def run(arguments, folder, **environment):
+    """Run Python; return stdout and stderr, in which a line that is rewritten is several."""
+    # A reader's run is a compiled one, even where the tests are run without compiling.
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=folder, env=env, capture_output=True,
+        text=True, timeout=2 * TIMEOUT,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    return process.stdout, process.stderr
+
+
+def command(folder, *arguments, **environment):
+    return run(["-m", "sparsenmf", *arguments], folder, **environment)
+
+
+def script(folder, code, **environment):
+    begin = (
+        "import scipy.sparse as sp, sparsenmf\n"
+        "X = sp.random_array((90, 60), density=0.2, rng=0, dtype='f4', format='csr')\n"
+    )
+    return run(["-c", begin + code], folder, **environment)
+
+
+def assert_in_order(text, *parts):
+    place = 0
+    for part in parts:
+        assert part in text[place:], (part, text)
+        place = text.index(part, place) + len(part)
+
+
+def make_folder(folder):
+    (folder / "notes.txt").write_text("\n".join(make_texts()))
+    sp.save_npz(folder / "X.npz", make_counts().astype("f4"))
+
+
+@pytest.fixture
+def here(tmp_path):
+    make_folder(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory):
+    """A folder with a cache in it, and what a fit has printed while it filled the cache."""
+    folder = tmp_path_factory.mktemp("cold")
+    make_folder(folder)
+    printed = script(folder, f"{FIT}, progress=True)", SPARSENMF_CACHE_DIR=str(folder / "cache"))
+    return folder, printed
+
+
+@pytest.fixture
+def warm(here, cold, monkeypatch):
+    """A folder whose cache has what a fit to a small matrix needs."""
+    shutil.copytree(cold[0] / "cache", here / "cache")
+    monkeypatch.setenv("SPARSENMF_CACHE_DIR", str(here / "cache"))
+    return here
+
+
+def test_a_fit_says_what_it_does_and_that_kernels_are_compiled(cold, warm):
+    out, err = cold[1]
+    assert out == ""
+    assert_in_order(err, "factorizing 90 x 60 into 2 components\n", f"{STORED}\n", "relative error")
+    assert len(COMPILING.findall(err)) == 1
+    out, err = script(warm, f"{FIT}, progress=True)")
+    assert out == ""
+    assert_in_order(err, "factorizing 90 x 60 into 2 components\n", "0/200", "relative error")
+    assert "compiling" not in err
+
+
+def test_scripts_are_silent_unless_they_ask(warm):
+    assert script(warm, f"{FIT})") == ("", "")
+    # The second fit compiles, after one that was to be seen.
+    out, err = script(warm, f"{FIT}, progress=True); {FIT}, low_memory=True)")
+    assert (out, "compiling" in err) == ("", False)
+    assert "compiling" in script(warm, f"{FIT}, solver='mu', progress=True)")[1]
+
+
+def test_without_a_cache_the_process_alone_gains(here):
+    plain = "import sys; sys.modules['tqdm'] = sys.modules['tqdm.auto'] = None\n"
+    out, err = script(here, f"{plain}{FIT}, max_iter=2, progress=True)", SPARSENMF_CACHE="0")
+    assert out == ""
+    first, compiling, *_, shown = err.splitlines()
+    assert first == "factorizing 90 x 60 into 2 components"
+    assert compiling.startswith("compiling the kernels")
+    assert "for this process alone: SPARSENMF_CACHE is 0" in compiling
+    assert shown.startswith("factorize: 2/2 relative error")
+
+
+def test_topics_say_what_they_do(warm):
+    pytest.importorskip("click")
+    pytest.importorskip("sklearn")
+    topics = ("topics", "notes.txt", "-k", 2, "--format", "json")
+    out, err = command(warm, *topics, "--progress")
+    assert_in_order(
+        err, "reading notes.txt\n", "read: 80 texts\n", "weighing the words of 80 texts\n",
+        "factorizing 80 x 20 into 2 components\n", "0/200", "Factorization of 80 x 20",
+    )  # fmt: skip
+    assert "compiling" not in err
+    assert [topic["topic"] for topic in json.loads(out)] == [1, 2]
+    quiet_out, quiet = command(warm, *topics)
+    assert quiet_out == out
+    assert quiet.count("\n") == 3  # the summary
+    assert quiet.startswith("Factorization of 80 x 20")
+
+
+def test_a_command_that_compiles_says_so(here):
+    pytest.importorskip("click")
+    fit = ("factorize", "X.npz", "-k", 2, "--progress")
+    out, err = command(here, *fit, SPARSENMF_CACHE_DIR=str(here / "cache"))
+    assert_in_order(err, "reading X.npz\n", f"factorizing 80 x 20 into 2 components\n{STORED}\n",
+                    "relative error")  # fmt: skip
+    assert out.startswith("Factorization of 80 x 20")
+    assert "compiling" not in out
+
+
+def test_each_subcommand_says_what_it_does(warm):
+    pytest.importorskip("click")
+    fit = ("factorize", "X.npz", "-k", 2, "--save", "model.npz")
+    out, err = command(warm, *fit, "--progress")
+    assert_in_order(err, "reading X.npz\n", "factorizing 80 x 20 into 2 components\n", "0/200")
+    assert out.startswith("Factorization of 80 x 20")
+    assert command(warm, *fit, "--no-progress")[1] == ""
+    transform = ("transform", "model.npz", "X.npz", "--output", "W.npy")
+    steps = "reading model.npz, X.npz\nfinding the weights of 80 samples\n"
+    for compiling in (f"{STORED}\n", ""):  # the cache is that of a fit
+        out, err = command(warm, *transform, "--progress")
+        assert (out, err) == ("", f"{steps}{compiling}80 x 2 weights written to W.npy\n")
+    assert command(warm, *transform)[1].count("\n") == 1
+    out, err = command(warm, "info", "X.npz", "--progress")
+    assert err == "reading X.npz\n"
+    assert command(warm, "info", "X.npz") == (out, "")
+
+
+def test_estimators_and_topics_say_the_same(warm):
+    pytest.importorskip("sklearn")
+    _, err = script(warm, "sparsenmf.NMF(2, verbose=1, init='random').fit(X)")
+    assert err.startswith("factorizing 90 x 60 into 2 components\n")
+    _, err = script(warm, "sparsenmf.MiniBatchNMF(2, verbose=1, max_iter=1).fit(X)")
+    assert len(COMPILING.findall(err)) == 1  # from kernels of its own
+    find = "sparsenmf.find_topics(['the cat sat', 'stocks fell'] * 4, 2, min_df=1"
+    _, err = script(warm, f"{find}, progress=True)")
+    assert err.startswith("weighing the words of 8 texts\nfactorizing 8 x ")
+    assert script(warm, f"{find})") == ("", "")
+
+
+def test_what_others_compile_is_not_announced(warm):
+    code = (
+        "import numba\n"
+        "def look(state): return bool(numba.njit(lambda x: x + 1)(state.n_iter) > 3)\n"
+        f"{FIT}, callback=look, progress=True)"
+    )
+    assert "compiling" not in script(warm, code)[1]
+
+
+FIRST = """
+import os, runpy, sys
+
+class Stream:
+    def write(self, text):
+        loaded = {"numba", "sklearn", "pandas"} & set(sys.modules)
+        print(text.strip(), sorted(loaded), file=sys.__stdout__, flush=True)
+        os._exit(0)
+
+sys.stderr = Stream()
+sys.argv[1:] = ARGUMENTS
+runpy.run_module("sparsenmf", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["topics", "notes.txt"], "reading notes.txt"),
+        (["topics", "-"], "reading standard input"),
+        (["factorize", "X.npz", "-k", "2"], "reading X.npz"),
+        (["transform", "model.npz", "X.npz", "--output", "W.npy"], "reading model.npz, X.npz"),
+        (["store", "X.npz", "store"], "reading X.npz"),
+        (["info", "X.npz"], "reading X.npz"),
+        (["warmup"], "compiling all kernels, once for this machine: a minute or two"),
+    ],
+)
+def test_the_first_word_comes_before_what_is_slow_to_import(arguments, said, here):
+    pytest.importorskip("click")
+    code = FIRST.replace("ARGUMENTS", repr([*arguments, "--progress"]))
+    assert run(["-c", code], here)[0] == f"{said} []\n"
+
+
+@posix
+def test_a_terminal_sees_it_without_asking(here):
+    import pty  # not on Windows
+
+    pytest.importorskip("click")
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": str(ROOT)}
+    for option, said in (((), b"reading X.npz\r\n"), (("--no-progress",), b"")):
+        terminal, end = pty.openpty()
+        process = subprocess.run(
+            [sys.executable, "-m", "sparsenmf", "info", "X.npz", *option],
+            cwd=here, env=env, stdout=subprocess.PIPE, stderr=end, timeout=TIMEOUT,
+        )  # fmt: skip
+        os.write(end, b"$")  # the last thing to read
+        shown = b""
+        while not shown.endswith(b"$"):
+            shown += os.read(terminal, 10_000)
+        assert shown == said + b"$"
+        assert process.stdout.startswith(b"Matrix of 80 x 20")
+        os.close(end)
+        os.close(terminal)
+
+
+def test_a_name_cannot_tell_the_terminal_what_to_do(monkeypatch):
+    pytest.importorskip("click")
+    command = importlib.import_module("sparsenmf.cli.command")
+    said = []
+    monkeypatch.setattr(command, "tell", said.append)
+    command.tell_reading(True, "a\x1b[2J\r\n.txt", "-")
+    assert said == ["reading a\ufffd[2J\ufffd\ufffd.txt, standard input"]
+
+
+def test_a_remark_begins_a_line_of_its_own(capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tqdm", raising=False)
+    display = progress.Plain(9)
+    display.update(1, 0.5)
+    progress.tell("compiling")
+    display.update(2, 0.25)
+    display.close()
+    first, compiling, last, end = capsys.readouterr().err.split("\n")
+    assert (first, compiling) == ("\rfactorize: 1/9 relative error 0.50000", "compiling")
+    assert (last, end) == ("\rfactorize: 2/9 relative error 0.25000", "")
+
+
+def test_a_remark_stands_above_a_bar(capsys):
+    tqdm = pytest.importorskip("tqdm")
+    bar = tqdm.tqdm(total=3)
+    progress.tell("compiling")
+    bar.close()
+    assert "\rcompiling\n" in capsys.readouterr().err
+
+
+def test_counts_are_shown_now_and_then_and_at_the_end(capsys, monkeypatch):
+    assert list(progress.counted("abc", "read", "texts")) == ["a", "b", "c"]
+    assert capsys.readouterr().err == "\rread: 3 texts\n"
+    monkeypatch.setattr(progress, "EVERY", 0)
+    assert list(progress.counted("ab", "store", "rows", lambda item: 1000)) == ["a", "b"]
+    shown = "\rstore: 1,000 rows\rstore: 2,000 rows\rstore: 2,000 rows\n"
+    assert capsys.readouterr().err == shown
+
+
+def test_nothing_is_said_where_there_is_no_stderr(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    progress.tell("nobody hears it")
+    assert isinstance(progress.open_progress(True, 3), progress.Silent)
+
+
+def test_texts_are_counted_on_request(here, capsys):
+    from sparsenmf import read_texts
+
+    read_texts(here / "notes.txt")
+    assert capsys.readouterr().err == ""
+    read_texts(here / "notes.txt", progress=True)
+    assert capsys.readouterr().err == "\rread: 80 texts\n"
+    with pytest.raises(TypeError, match="progress must be True or False, not 1"):
+        read_texts(here / "notes.txt", progress=1)

@@ -1,0 +1,497 @@
+"""The page about a topic model: what it says, and that whatever is in texts stays text."""
+
+import ast
+import base64
+import hashlib
+import os
+import re
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sparsenmf import Factorization, factorize
+from sparsenmf.topics.report import figures
+from sparsenmf.topics.tables import topic_table
+from sparsenmf.topics.top_terms import heaviest
+from sparsenmf.topics.typical_documents import survey
+
+from ...corpus import TERMS, make_counts, make_texts
+from ...pages import HOSTILE, parse
+
+ALLOWED = {
+    "#document", "html", "head", "meta", "title", "style", "body", "a", "header", "h1", "h2",
+    "h3", "p", "nav", "main", "section", "dl", "div", "dt", "dd", "figure", "figcaption",
+    "svg", "circle", "text", "rect", "line", "polyline", "ol", "ul", "li", "span", "bdi",
+    "form", "label", "input", "select", "option", "button", "article", "table", "tbody",
+    "tr", "th", "td", "pre", "code", "script", "details", "summary",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model():
+    return factorize(make_counts().astype(float), 3, random_state=0)
+
+
+def make_model(W, H, **changes):
+    given = {
+        "W": np.asarray(W, float),
+        "H": np.asarray(H, float),
+        "objective_history": np.array([5.0, 3.0, 2.0]),
+        "time_history": np.array([0.1, 0.2, 0.3]),
+        "stop_reason": "converged",
+        "optimality": 1e-6,
+        "x_norm": 4.0,
+        "error": 2.0,
+        "options": {"loss": "frobenius", "solver": "cd"},
+    }
+    return Factorization(**given | changes)
+
+
+def write(model, folder, *arguments, **options):
+    path = folder / "page.html"
+    model.report(path, *arguments, **options)
+    return parse(path)
+
+
+def shown(text, width):
+    """What a page shows of a text, character for character."""
+    text = " ".join(text[: 20 * width].split())
+    if len(text) > width:
+        text = text[: width - 3] + "..."
+    return "".join("\ufffd" if _unprintable(ord(c)) else c for c in text)
+
+
+def _unprintable(code):
+    control = code < 32 or 127 <= code < 160
+    return control or 0xD800 <= code < 0xE000 or 0xFDD0 <= code < 0xFDF0 or code in (0xFFFE, 0xFFFF)
+
+
+def topics_of(page):
+    return page.by_id("list").all("article")
+
+
+def texts_of(element, tag, kind):
+    return [found.text for found in element.all(tag, kind)]
+
+
+def test_topics_are_those_of_the_tables(model, tmp_path):
+    titles = [f"title {i}" for i in range(80)]
+    X = make_counts()
+    page = write(model, tmp_path, TERMS, titles, n_terms=4, n_documents=3, X=X)
+    table = topic_table(model, TERMS, titles, n_terms=4, n_documents=3, X=X)
+    mass = model.W * model.H.sum(axis=1)
+    articles = topics_of(page)
+    assert len(articles) == 3
+    for r, article in enumerate(articles):
+        assert article.attributes["id"] == f"topic-{r + 1}"
+        assert texts_of(article, "span", "term") == table["terms"][r]
+        assert texts_of(article, "span", "text") == table["documents"][r]
+        assert article.one("span", "name").text == ", ".join(table["terms"][r][:3])
+        assert float(article.attributes["data-share"]) == pytest.approx(table["share"][r], rel=1e-5)
+        strongest = int(article.attributes["data-documents"])
+        assert strongest == np.sum((mass.argmax(axis=1) == r) & (mass.sum(axis=1) > 0))
+        weights = np.sort(model.H[r])[::-1][:4]
+        values = article.one("ol", "terms").all("span", "value")
+        assert [v.text for v in values] == [f"{w / model.H[r].sum():.1%}" for w in weights]
+        bars = [float(rect.attributes["width"].rstrip("%")) for rect in article.all("rect")]
+        np.testing.assert_allclose(bars, 100 * weights / weights[0], atol=0.051)
+        rows = [titles.index(title) for title in table["documents"][r]]
+        common = np.minimum(X.toarray(), np.outer(model.W[:, r], model.H[r])).sum(axis=1)
+        parts = [common[i] / mass[i].sum() for i in rows]
+        values = article.one("ul", "documents").all("span", "value")
+        expected = [f"{i + 1} · {part:.0%}" for i, part in zip(rows, parts, strict=True)]
+        assert [v.text for v in values] == expected
+
+
+def test_similar_topics_are_named(tmp_path):
+    model = make_model(np.ones((4, 3)), [[3, 3, 0, 0, 0], [3, 2, 0, 0, 1], [0, 0, 1, 1, 0]])
+    first, second, third = topics_of(write(model, tmp_path, list("abcde")))
+    assert [a.attributes["href"] for a in first.all("a")] == ["#topic-2"]
+    assert [a.attributes["href"] for a in second.all("a")] == ["#topic-1"]
+    assert third.all("a") == []
+
+
+def test_overview_and_parameters_say_how_it_came_about(model, tmp_path):
+    page = write(model, tmp_path, TERMS, title="Of sea & kitchen", details={"Nonzeros": 12345})
+    names, values = (texts_of(page.by_id("overview"), tag, None) for tag in ("dt", "dd"))
+    facts = dict(zip(names, values, strict=True))
+    assert facts["Documents"] == "80"
+    assert facts["Terms"] == str(len(TERMS))
+    assert facts["Topics"] == "3"
+    assert facts["Loss"] == "frobenius"
+    assert facts["Solver"] == "coordinate descent"
+    assert facts["Relative error"] == f"{model.relative_error:.4f}"
+    assert facts["Optimality"] == f"{model.optimality:.1e}"
+    assert facts["Iterations"].startswith(f"{model.n_iter} in ")
+    assert facts["Stopped"] == "it has converged"
+    assert facts["Nonzeros"] == "12,345"
+    assert page.one("head").one("title").text == page.one("h1").text == "Of sea & kitchen"
+    table = page.by_id("parameters").one("table")
+    rows = {row.one("th").text: row.one("td").text for row in table.all("tr")}
+    assert rows == {name: str(value) for name, value in model.options.items()}
+    assert "numba" in page.by_id("parameters").text
+
+
+def test_history_is_drawn(model, tmp_path):
+    chart = write(model, tmp_path, TERMS).by_id("convergence").one("svg")
+    points = [p.split(",") for p in chart.one("polyline").attributes["points"].split()]
+    x, y = np.array(points, float).T
+    assert len(points) == model.n_iter
+    # Up to rounding a straight map of the histories.
+    for drawn, values in ((x, model.time_history), (-y, model.objective_history)):
+        line = np.interp(values, [values.min(), values.max()], [drawn.min(), drawn.max()])
+        np.testing.assert_allclose(drawn, line, atol=0.11)
+
+
+def test_long_history_is_thinned_and_keeps_its_ends(tmp_path):
+    n = 10_000
+    history = {"objective_history": 1 + 1 / np.arange(1, n + 1), "time_history": np.arange(n) / 9}
+    page = write(make_model(np.ones((2, 1)), np.ones((1, 2)), **history), tmp_path, ["a", "b"])
+    chart = page.by_id("convergence").one("svg")
+    points = chart.one("polyline").attributes["points"].split()
+    assert len(points) == figures.POINTS
+    assert points[0] == f"{figures.LEFT:.1f},{figures.TOP:.1f}"
+    bottom, right = figures.CHART_HEIGHT - figures.BOTTOM, figures.WIDTH - figures.RIGHT
+    assert points[-1] == f"{right:.1f},{bottom:.1f}"
+    assert chart.all("circle") == []
+
+
+ONE = np.ones((1, 1))
+
+
+@pytest.mark.parametrize(
+    ("W", "H", "changes"),
+    [
+        (ONE, ONE, {}),
+        (ONE, ONE * 0, {}),
+        (np.zeros((5, 3)), np.zeros((3, 4)), {}),
+        (np.eye(3), np.eye(3), {"options": {}}),
+        (ONE, ONE, {"objective_history": np.ones(9), "time_history": np.ones(9)}),
+        (ONE, ONE, {"objective_history": np.empty(0), "time_history": np.empty(0)}),
+        (ONE, ONE, {"optimality": float("nan"), "x_norm": 0.0, "stop_reason": "something else"}),
+        (ONE, ONE, {"objective_history": np.array([np.inf, 1, np.nan])}),
+        (ONE, ONE, {"objective_history": np.array([5e-324, 0, 0])}),
+        (ONE, ONE, {"objective_history": np.array([np.nextafter(1e300, np.inf), 1e300, 1e300])}),
+        (ONE * 1e-300, ONE * 1e300, {}),
+    ],
+)  # fmt: skip
+def test_odd_models_have_a_page(W, H, changes, tmp_path):
+    model = make_model(W, H, **changes)
+    page = write(model, tmp_path, [f"t{j}" for j in range(H.shape[1])])
+    assert len(topics_of(page)) == len(H)
+    for article, weights in zip(topics_of(page), H, strict=True):
+        assert len(article.all("span", "term")) == np.count_nonzero(weights)
+    for element in page.all("circle"):
+        assert 0 <= float(element.attributes["cx"]) <= figures.WIDTH
+    assert "nan" not in (tmp_path / "page.html").read_text().split("<style>")[0]
+
+
+def test_without_documents_their_numbers_are_shown(model, tmp_path):
+    for article in topics_of(write(model, tmp_path, TERMS)):
+        assert all(re.fullmatch(r"document \d+", t) for t in texts_of(article, "span", "text"))
+    blank = write(model, tmp_path, TERMS, [" \n"] * 80)
+    assert texts_of(blank, "span", "text")[0].startswith("document ")
+
+
+def test_series_of_any_index_and_other_sequences(model, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    titles = [f"title {i}" for i in range(80)]
+    expected = texts_of(write(model, tmp_path, TERMS, titles), "span", "text")
+    series = pandas.Series(titles, index=np.arange(80)[::-1])
+    for documents in (series, np.array(titles), tuple(titles), pandas.Index(titles)):
+        assert texts_of(write(model, tmp_path, TERMS, documents), "span", "text") == expected
+    vocabulary = {term: j for j, term in enumerate(TERMS)}
+    assert texts_of(write(model, tmp_path, vocabulary, titles), "span", "text") == expected
+
+
+def skeleton(page):
+    """Elements and names of attributes; figures have the labels that there is room for."""
+    return [
+        (element.tag, sorted(element.attributes))
+        for element in page
+        if element.tag not in ("text", "rect", "circle")
+    ]
+
+
+def check_hostile(texts, folder):
+    """Write a page with texts in all places; they are there as text, and nothing else is."""
+    n = len(texts)
+    model = make_model(np.eye(n), np.eye(n) + 0.5)
+    plain = [f"word{i}" for i in range(n)]
+    options = {f"option {i}": "value" for i in range(n)}
+    model.options = options
+    expected = skeleton(write(model, folder, plain, plain, details=dict(options)))
+
+    model.options = {f"option {i}": text for i, text in enumerate(texts)}
+    details = {f"option {i}": text for i, text in enumerate(texts)}
+    page = write(model, folder, texts, texts, title=texts[0], details=details)
+    assert skeleton(page) == expected
+    for r, article in enumerate(topics_of(page)):
+        assert article.all("span", "term")[0].text == (shown(texts[r], 80) or "(blank)")
+        assert article.all("span", "text")[0].text == (shown(texts[r], 240) or f"document {r + 1}")
+    assert (
+        page.one("h1").text
+        == page.one("head").one("title").text
+        == (shown(texts[0], 200) or "Topics")
+    )
+    values = [cell.text for cell in page.by_id("parameters").all("td")]
+    assert values == [shown(text, 300) for text in texts]
+    assert [cell.text for cell in page.by_id("overview").all("dd")][-n:] == values
+    page = write(model, folder, texts, texts, titles=[f"title {text}" for text in texts])
+    for r, article in enumerate(topics_of(page)):
+        assert texts_of(article, "span", "title") == [shown(f"title {texts[r]}", 240)]
+
+
+def test_hostile_texts_stay_text(tmp_path):
+    check_hostile(HOSTILE, tmp_path)
+    for text in HOSTILE:
+        check_hostile([text, "plain"], tmp_path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(), min_size=1, max_size=4))
+@example(["<!--", "--!>", "<", "</"])
+def test_any_texts_stay_text(tmp_path_factory, texts):
+    check_hostile(texts, tmp_path_factory.mktemp("page"))
+
+
+def test_hostile_names_of_options(tmp_path):
+    names = {text: "value" for text in HOSTILE}
+    given = {"tol": "</code><b>\n", "random_state": "'<\n", "sparsenmf": "<i>"}
+    model = make_model(ONE, ONE, options={**names, **given})
+    page = write(model, tmp_path, ["a"], details=names)
+    assert {element.tag for element in page} <= ALLOWED
+    names = [cell.text for cell in page.by_id("parameters").all("th")]
+    assert names[: len(HOSTILE)] == [shown(text, 300) for text in HOSTILE]
+    ast.parse(page.one("code").text)
+
+
+def test_nothing_is_loaded_and_only_the_script_runs(model, tmp_path):
+    page = write(model, tmp_path, TERMS, make_texts())
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|data:", text)
+    for element in page:
+        assert element.tag in ALLOWED
+        for name, value in element.attributes.items():
+            assert name not in ("src", "style", "srcset", "action")
+            assert not name.startswith("on")
+            assert name != "href" or value.startswith("#")
+    policy = next(m for m in page.all("meta") if "http-equiv" in m.attributes)
+    assert policy.attributes["http-equiv"] == "Content-Security-Policy"
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.attributes["content"].split(";"))
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    for tag in ("style", "script"):
+        digest = hashlib.sha256(page.one(tag).text.encode()).digest()
+        assert rules[f"{tag}-src"] == f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def test_links_lead_somewhere_and_names_are_there_once(model, tmp_path):
+    page = write(model, tmp_path, TERMS)
+    names = [e.attributes["id"] for e in page if "id" in e.attributes]
+    assert len(set(names)) == len(names)
+    for element in page:
+        for name in ("href", "aria-labelledby"):
+            assert element.attributes.get(name, names[0]).lstrip("#") in names
+
+
+def test_sizes_are_bounded(tmp_path):
+    rng = np.random.default_rng(0)
+    k, n, m = 150, 3000, 1000
+    model = make_model(rng.gamma(0.3, size=(n, k)), rng.gamma(0.3, size=(k, m)))
+    page = write(model, tmp_path, ["t" * 10_000] * m, ["d " * 100_000] * n)
+    size = (tmp_path / "page.html").stat().st_size
+    assert size < 6000 * k
+    assert max(map(len, texts_of(page, "span", "term"))) == 80
+    assert max(map(len, texts_of(page, "span", "text"))) == 240
+    page = write(
+        model, tmp_path, ["t"] * m, ["d" * 100] * n, n_terms=2, n_documents=0, n_characters=10
+    )
+    for article in topics_of(page)[:3]:
+        assert len(article.all("span", "term")) == 2
+        assert article.all("span", "text") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((["a"],), {}, ValueError, "vocabulary has 1 terms, but there are .* features"),
+        (("words",), {}, TypeError, "vocabulary must be a sequence"),
+        ((TERMS, ["a", "b"]), {}, ValueError, "documents has 2 names, but W has 80 rows"),
+        ((TERMS, "text"), {}, TypeError, "documents must be a sequence of 80"),
+        ((TERMS, {i: "a" for i in range(80)}), {}, TypeError, "documents must be a sequence"),
+        ((TERMS, iter(["a"])), {}, TypeError, "documents must be a sequence"),
+        ((TERMS,), {"title": 3}, TypeError, "title must be a string, not 3"),
+        ((TERMS,), {"n_terms": 0}, ValueError, "n_terms must be at least 1"),
+        ((TERMS,), {"n_documents": -1}, ValueError, "n_documents must be at least 0"),
+        ((TERMS,), {"n_characters": 2.5}, TypeError, "n_characters must be an integer"),
+        ((TERMS,), {"n_characters": 9}, ValueError, "n_characters must be at least 10"),
+        ((TERMS,), {"details": "seed 0"}, TypeError, "details must be a dict"),
+        ((TERMS,), {"titles": ["a", "b"]}, ValueError, "titles has 2 names, but W has 80 rows"),
+        ((TERMS,), {"script": 3}, TypeError, "script must be a string, not 3"),
+        ((TERMS,), {"vectorizer": "tfidf"}, TypeError, "vectorizer must be one of scikit-learn"),
+    ],
+)
+def test_bad_arguments_are_named(model, tmp_path, arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        model.report(tmp_path / "page.html", *arguments, **options)
+    assert os.listdir(tmp_path) == []
+
+
+def test_bad_paths_are_named(model, tmp_path):
+    with pytest.raises(TypeError, match="path must be a path, not 3"):
+        model.report(3, TERMS)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        model.report(tmp_path / "nowhere" / "page.html", TERMS)
+
+
+def test_a_page_is_replaced_whole_or_stays(model, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    model.report(path, TERMS)
+    before = path.read_bytes()
+    model.report(path, TERMS)
+    assert path.read_bytes() == before  # nothing depends on the moment
+
+    def fail(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space"):
+        model.report(path, TERMS, title="Another")
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["page.html"]
+
+
+def test_a_loaded_model_has_the_same_page(model, tmp_path):
+    model.save(tmp_path / "model.npz")
+    Factorization.load(tmp_path / "model.npz").report(tmp_path / "loaded.html", TERMS)
+    model.report(tmp_path / "page.html", TERMS)
+    assert (tmp_path / "loaded.html").read_bytes() == (tmp_path / "page.html").read_bytes()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**16), st.integers(0, 6), st.sampled_from([1, 3, 1024]))
+def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
+    rng = np.random.default_rng(seed)
+    n, m, k = rng.integers(1, 12, 3)
+    W = rng.integers(0, 3, (n, k)).astype(np.float32)  # with ties and zeros
+    model = make_model(W, rng.integers(0, 3, (k, m)))
+    model.W, model.H = W, model.H.astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sparsenmf.topics.typical_documents.CHUNK", chunk)
+        found = survey(model, n_documents)
+    mass = model.W.astype(float) * model.H.sum(axis=1)
+    total = mass.sum(axis=1, keepdims=True)
+    typical = mass / np.where(total > 0, total, 1) * model.W / np.maximum(model.W.max(axis=0), 1)
+    for r in range(k):
+        order = np.argsort(-typical[:, r], kind="stable")[:n_documents]
+        assert found.documents[r] == [i for i in order.tolist() if typical[i, r] > 0]
+        assert found.matches[r] == typical[found.documents[r], r].tolist()
+    strongest = mass.argmax(axis=1)[total[:, 0] > 0]
+    assert found.counts.tolist() == [int(np.sum(strongest == r)) for r in range(k)]
+    np.testing.assert_allclose(found.shares * max(mass.sum(), 1e-30), mass.sum(axis=0), rtol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 12))
+def test_heaviest_are_those_of_a_sort(weights, n):
+    weights = np.array(weights, float)
+    order = np.argsort(-weights, kind="stable")[:n]
+    assert heaviest(weights, n).tolist() == [i for i in order.tolist() if weights[i] > 0]
+
+
+def test_circles_of_the_map_are_moved_apart_and_stay_inside(rng):
+    radii = rng.uniform(4, 20, 40)
+    places = figures.move_apart(figures.fit(rng.normal(size=(40, 2)) ** 3), radii)
+    distance = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(40)
+    assert (distance - radii[:, None] - radii).min() > -2
+    for axis, size in enumerate((figures.WIDTH, figures.MAP_HEIGHT)):
+        assert (places[:, axis] - radii).min() > 0
+        assert (places[:, axis] + radii).max() < size
+
+
+def test_alike_topics_lie_together_in_the_map(tmp_path):
+    H = np.kron(np.eye(2), np.ones((2, 4))) + 0.1 * np.random.default_rng(0).random((4, 8))
+    page = write(make_model(np.ones((4, 4)), H), tmp_path, list("abcdefgh"))
+    marks = {
+        link.attributes["href"]: link.one("circle") for link in page.one("svg", "map").all("a")
+    }
+    x = [float(marks[f"#topic-{r}"].attributes["cx"]) for r in (1, 2, 3, 4)]
+    assert max(abs(x[0] - x[1]), abs(x[2] - x[3])) < 0.5 * abs(x[0] - x[2])
+
+
+def test_what_the_package_needs_is_shipped():
+    tomllib = pytest.importorskip("tomllib")
+    root = Path(__file__).parents[3]
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent for path in (root / "sparsenmf").rglob("*.py")}
+    names = {".".join(folder.relative_to(root).parts) for folder in folders}
+    assert names == set(settings["packages"])
+    files = {
+        path.name for path in resources.files("sparsenmf.topics.report").iterdir() if path.is_file()
+    }
+    data = {name for name in files if not name.endswith(".py")}
+    assert data == set(settings["package-data"]["sparsenmf.topics.report"])
+
+
+def test_topics_of_texts_have_a_page(tmp_path):
+    pytest.importorskip("sklearn")
+    from sparsenmf import find_topics
+
+    texts, titles = make_texts(), [f"number {i}" for i in range(80)]
+    topics = find_topics(texts, 2, random_state=0, titles=titles)
+    topics.report(tmp_path / "page.html", title="Sea and kitchen", n_documents=1)
+    page = parse(tmp_path / "page.html")
+    assert page.one("h1").text == "Sea and kitchen"
+    for article in topics_of(page):  # both, of the same document
+        (title,), (text,) = (texts_of(article, "span", kind) for kind in ("title", "text"))
+        assert texts[titles.index(title)] == text
+    topics.report(tmp_path / "page.html", [f"another {i}" for i in range(80)])
+    page = parse(tmp_path / "page.html")
+    assert all(text.startswith("another ") for text in texts_of(page, "span", "text"))
+    assert all(title.startswith("number ") for title in texts_of(page, "span", "title"))
+
+
+def test_a_title_that_begins_the_text_is_not_shown_twice(tmp_path):
+    pytest.importorskip("sklearn")
+    from sparsenmf import find_topics
+
+    texts = [f"{text} and {'more ' * 30}of it" for text in make_texts()]
+    find_topics(texts, 2, random_state=0).report(tmp_path / "page.html")
+    page = parse(tmp_path / "page.html")
+    assert texts_of(page, "span", "title") == []
+    assert set(texts_of(page, "span", "text")) <= {shown(text, 240) for text in texts}
+
+
+def test_titles_without_texts_and_texts_without_titles(model, tmp_path):
+    titles = [None if i % 2 else f"title {i}" for i in range(80)]
+    texts = [None if i % 3 else f"text {i}" for i in range(80)]
+    page = write(model, tmp_path, TERMS, texts, titles=titles, n_documents=20)
+    for article in topics_of(page):
+        for item in article.one("ul", "documents").all("li"):
+            row = int(re.match(r"(?:document )?(\d+)", item.one("span", "value").text)[1]) - 1
+            if item.one("span", "value").text.endswith("%") and "·" in item.text:
+                assert texts_of(item, "span", "title") == [titles[row]] * (titles[row] is not None)
+                assert texts_of(item, "span", "text") == [texts[row]] * (texts[row] is not None)
+            else:  # nothing is known of it but its number
+                assert re.fullmatch(r"document \d+", item.one("span", "text").text)
+
+
+def test_a_store_and_a_mapped_W(tmp_path):
+    from sparsenmf import write_csr
+
+    store = write_csr(tmp_path / "store", make_counts())
+    model = factorize(store, 2, random_state=0, W_path=tmp_path / "W.npy")
+    assert isinstance(model.W, np.memmap)
+    page = write(model, tmp_path, TERMS, make_texts())
+    assert len(topics_of(page)) == 2
+
+
+def test_text_of_the_template_is_not_filled_twice(tmp_path):
+    page = write(make_model(ONE, ONE), tmp_path, ["$script"], ["${style}"], title="$facts")
+    assert page.one("h1").text == "$facts"
+    assert texts_of(page, "span", "term") == ["$script"]
+    assert texts_of(page, "span", "text") == ["${style}"]
