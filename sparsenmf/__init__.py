@@ -15,14 +15,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NMF",
+    "Checkpoint",
+    "CoordinateDescent",
     "Factorization",
     "MiniBatchNMF",
+    "MultiplicativeUpdate",
+    "Problem",
+    "RandomStarts",
+    "Seeds",
+    "Weights",
     "consensus",
     "document_table",
     "estimate_memory",
     "factorize",
     "find_topics",
     "forecast_selection",
+    "initialize",
     "label_agreement",
     "open_csr",
     "quality_table",
@@ -49,14 +57,22 @@ __all__ = [
 
 _HOMES = {
     "NMF": "models.estimators",
+    "Checkpoint": "models.checkpoint",
+    "CoordinateDescent": "models.algorithms",
     "Factorization": "models.factorization",
     "MiniBatchNMF": "models.minibatch",
+    "MultiplicativeUpdate": "models.algorithms",
+    "Problem": "solvers.problem",
+    "RandomStarts": "models.restarts",
+    "Seeds": "solvers.constraints",
+    "Weights": "solvers.weights",
     "consensus": "selection.consensus",
     "document_table": "topics.tables",
     "estimate_memory": "models.memory",
     "factorize": "models.factorize",
     "find_topics": "topics.finding",
     "forecast_selection": "selection.choosing",
+    "initialize": "solvers.start",
     "label_agreement": "topics.quality",
     "open_csr": "data.store",
     "quality_table": "topics.quality",
@@ -99,14 +115,21 @@ if TYPE_CHECKING:
     from .data.files import read_matrix, read_vocabulary
     from .data.store import open_csr, write_csr
     from .data.texts import read_texts
+    from .models.algorithms import CoordinateDescent, MultiplicativeUpdate
+    from .models.checkpoint import Checkpoint
     from .models.estimators import NMF
     from .models.factorization import Factorization
     from .models.factorize import factorize
     from .models.memory import estimate_memory
     from .models.minibatch import MiniBatchNMF
+    from .models.restarts import RandomStarts
     from .models.warmup import warmup
     from .selection.choosing import forecast_selection, select_n_components
     from .selection.consensus import consensus
+    from .solvers.constraints import Seeds
+    from .solvers.problem import Problem
+    from .solvers.start import initialize
+    from .solvers.weights import Weights
     from .topics import plots as plots
     from .topics.bridges import show_topics, to_pyldavis
     from .topics.coherence import topic_coherence

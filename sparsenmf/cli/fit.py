@@ -102,7 +102,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
 @fit_options
 @vocabulary_option
 @result_options
-def factorize(matrix, vocabulary, tfidf, w_path, **options):
+def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume, **options):
     """Factorize a MATRIX of samples x features; print a summary or the topics.
 
     MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file, or the
@@ -120,6 +120,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
     from ..data.files import read_vocabulary
     from ..data.store import is_store, open_matrix
     from ..models import factorize as _factorize
+    from ..models.checkpoint import Checkpoint
     from ..topics.finding import weigh_counts
 
     fit, shown = split_options(options)
@@ -134,11 +135,28 @@ def factorize(matrix, vocabulary, tfidf, w_path, **options):
         raise ValueError(
             f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
         )
-    model = _factorize.factorize(weigh_counts(X) if tfidf else X, W_path=w_path, **fit)
+    if resume and checkpoint is None:
+        raise click.UsageError("--resume needs a --checkpoint, the file to go on from")
+    if checkpoint is not None:
+        checkpoint = Checkpoint(checkpoint, resume=resume)
+    fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, is_store(X))
+    X = weigh_counts(X) if tfidf else X
+    model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
     about = {"Nonzeros": X.nnz}
     if tfidf:
         about["Weights"] = "tf-idf"
     finish(model, terms, None, None, None, Path(matrix).name, about, **shown)
+
+
+def solver_of(name, loss, low_memory, W_path, is_stored):
+    """Return the solver that the options say, by default the best one for the loss."""
+    from ..models.algorithms import SOLVERS, named_solver
+    from ..solvers.losses import check_beta
+
+    # Without a transpose there is no coordinate descent for the Kullback-Leibler loss.
+    in_blocks = is_stored or low_memory
+    name = name or named_solver(None, check_beta(loss), is_stored=in_blocks).name
+    return SOLVERS[name](low_memory=low_memory, W_path=W_path)
 
 
 SHOWN = (

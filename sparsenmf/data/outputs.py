@@ -4,13 +4,6 @@ import os
 import stat
 from pathlib import Path
 
-from .arguments import check_path
-
-WRITTEN = ("W_path", "checkpoint")
-
-READ = ("X", "W", "H", "weights", "sample_weight", "feature_weight")
-"""Arguments of a run that may be mapped from files."""
-
 STORE = "shape.json"  # the record of a matrix on disk: all that lies beside it belongs to it
 
 
@@ -49,23 +42,6 @@ def check_outputs(outputs, inputs=()):
                     f"{seen[key]} is also read, as {name}, and would be overwritten: "
                     f"choose another file"
                 )
-
-
-def check_run_outputs(arguments):
-    """Return the W_path of a run; raise if it, or the checkpoint, cannot be written.
-
-    Parameters
-    ----------
-    arguments : dict
-        Those of `factorize`.
-    """
-    W_path = arguments["W_path"]
-    if W_path is not None:
-        W_path = check_path(W_path, "W_path")
-        if W_path.exists() and not W_path.is_file():
-            raise ValueError(f"W_path {W_path} is a device or a pipe: W cannot be mapped from it")
-    check_outputs(*([(name, arguments[name]) for name in names] for names in (WRITTEN, READ)))
-    return W_path
 
 
 def file_key(path):

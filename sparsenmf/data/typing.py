@@ -64,16 +64,13 @@ Callback: TypeAlias = Callable[[IterationState], object]
 class FitOptions(TypedDict, total=False):
     """What all that pass options on to `factorize` can pass on."""
 
-    init: Init | None
-    solver: Solver | None
+    init: Any
+    solver: Any
     alpha_W: float
     alpha_H: AlphaH
     l1_ratio: float
     tol: float
     max_iter: int
-    max_sweeps: int | None
-    extrapolate: bool
-    low_memory: bool
 
 
 class SelectionTable(Protocol):
@@ -112,22 +109,14 @@ class TopicOptions(FitOptions, total=False):
 
     loss: Loss
     random_state: RandomState
-    sample_weight: Vector | None
-    feature_weight: Vector | None
+    weights: Any
     missing: Missing
-    weights: Matrix | None
     W: Matrix | None
     H: Matrix | None
-    n_restarts: int
     frozen_W: Frozen | None
     frozen_H: Frozen | None
-    seeds: SeedWords | None
-    seeding: Seeding
+    seeds: Any
     time_limit: float | None
-    callback: Callback | None
     n_threads: int | None
-    W_path: PathLike | None
-    checkpoint: PathLike | None
-    checkpoint_every: int
-    resume: bool
-    progress: bool
+    checkpoint: Any
+    progress: bool | Callback

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,31 +15,29 @@ from numpy.typing import NDArray
 from ..data import clock
 from ..data.arguments import (
     check_alphas,
-    check_flag,
     check_integer,
     check_n_components,
     check_random_state,
-    check_sweeps,
     check_threads,
 )
 from ..data.factors import padded_width
 from ..data.typing import AlphaH, Callback, FloatArray, Frozen, Matrix, PathLike, RandomState
 from ..data.validation import check_factor, check_scale
 from ..kernels.compile.threads import available_cores, resolve_threads, threads_for
-from ..models.checkpoint import check_checkpoint
+from ..models.algorithms import CoordinateDescent
 from ..models.factorization import Factorization
 from ..models.factorize import factorize as factorize_here
-from ..models.result import made_with
 from ..solvers.alternation import Alternation
 from ..solvers.blocks import columns_without_entries
-from ..solvers.constraints import check_frozen, constrain
+from ..solvers.constraints import check_fixed, constrain
 from ..solvers.initialization import draw_start
+from ..solvers.loop import Loop, check_progress, observe
 from ..solvers.losses import Loss
 from ..solvers.penalties import make_penalties
 from ..solvers.row_update import row_update
-from ..solvers.running import alternate
+from ..solvers.start import made_with
 from ..solvers.stopping import check_stopping
-from ..solvers.weights import Weights
+from ..solvers.weights import Scaling
 from . import tasks
 from .descent import OnWorkers, RemoteFactor, RemotePenalty, RemoteRows, conclude
 from .placement import Crew, place_blocks
@@ -82,8 +80,7 @@ def factorize(
     l1_ratio: float = 0.0,
     tol: float = 1e-5,
     max_iter: int = 200,
-    max_sweeps: int | None = None,
-    extrapolate: bool = True,
+    solver: Literal["cd"] | CoordinateDescent = "cd",
     time_limit: float | None = None,
     n_threads: int | None = None,
     random_state: RandomState = None,
@@ -91,8 +88,7 @@ def factorize(
     block_nnz: int | None = None,
     scratch: PathLike | None = None,
     client: Client | None = None,
-    callback: Callback | None = None,
-    progress: bool = False,
+    progress: bool | Callback = False,
     **others: Any,
 ) -> DistributedFactorization:
     """Factorize a matrix that is spread over the workers of a Dask cluster.
@@ -111,8 +107,10 @@ def factorize(
     H : ndarray of shape (n_components, n_features), optional
         The start of H, or of its first components. Default: at random. W always starts at
         random, drawn on the workers, from a seed for each block.
-    alpha_W, alpha_H, l1_ratio, tol, max_iter, max_sweeps, extrapolate, time_limit : optional
+    alpha_W, alpha_H, l1_ratio, tol, max_iter, time_limit : optional
         As for `sparsenmf.factorize`.
+    solver : "cd" or CoordinateDescent, default "cd"
+        With `max_sweeps` and `extrapolate`; W is on the workers in any case.
     n_threads : int, optional
         For the update of H, which is done here. The workers' tasks take one thread each, and
         there are as many at a time as the workers have threads.
@@ -131,11 +129,9 @@ def factorize(
     client : distributed.Client, optional
         Default: the active one; without one, a local cluster with a process for each
         core, which lives, and holds W, until this process ends.
-    callback : callable, optional
-        Called after each iteration with an `IterationState`, whose W is a dask array; a true
-        return value stops.
-    progress : bool, default False
-        Show a progress bar (tqdm's, if installed).
+    progress : bool or callable, default False
+        True: show a progress bar (tqdm's, if installed). A callable is called after each
+        iteration with an `IterationState`, whose W is a dask array; a true return value stops.
     **others : Any
         None: what `sparsenmf.factorize` takes beside these is refused by name.
 
@@ -157,6 +153,7 @@ def factorize(
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     stopping = check_stopping(tol, max_iter, time_limit, started)
     rng = check_random_state(random_state)
+    descent = _check_solver(solver)
     options = {
         "solver": "cd",
         "loss": "frobenius",
@@ -166,8 +163,7 @@ def factorize(
         "l1_ratio": l1_ratio,
         "tol": stopping.tol,
         "max_iter": stopping.max_iter,
-        "max_sweeps": check_sweeps(max_sweeps),
-        "extrapolate": check_flag(extrapolate, "extrapolate"),
+        "extrapolate": descent.extrapolate,
         **made_with(random_state, rng),
     }
     if block_nnz is not None:
@@ -176,9 +172,7 @@ def factorize(
         raise TypeError(f"scratch must be a path, not {scratch!r}")
     n_components = check_integer(n_components, "n_components", least=1)
     n_threads = resolve_threads(check_threads(n_threads))
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, not {callback!r}")
-    progress = check_flag(progress, "progress")
+    check_progress(progress)
 
     crew = Crew(_active_client() if client is None else client)
     try:
@@ -188,7 +182,8 @@ def factorize(
         if H is not None:
             words = "n_components x n_features"
             H = check_factor(H, "H", (n_components, rows.shape[1]), words, dtype)
-        frozen = check_frozen(frozen_H, "frozen_H", 0 if H is None else len(H), n_components)
+        given = 0 if H is None else len(H)
+        fixed = check_fixed(frozen_H, "frozen_H").mask(given, n_components)
         W, Ht = _draw(crew, rows, n_components, mean, dtype, rng, H)
         penalty_W, penalty_H = make_penalties(
             rows.shape, alpha_W, alpha_H, l1_ratio, padded_width(n_components, dtype)
@@ -199,17 +194,28 @@ def factorize(
             rows,
             columns_without_entries(rows.shape[1], n_components, dtype),
             RemotePenalty(penalty_W),
-            constrain(penalty_H, frozen),
+            constrain(penalty_H, fixed),
         )
-        run = Alternation(layout, W, Ht, max_sweeps=options["max_sweeps"], extrapolate=extrapolate)
+        settings = {"max_sweeps": descent.max_sweeps, "extrapolate": descent.extrapolate}
+        run = Alternation(layout, W, Ht, **settings)
         del W
         options["max_sweeps"] = run.most_sweeps
-        weights, nowhere = Weights(None, None, 2.0), check_checkpoint(None, 1, False)
-        reason = alternate(run, stopping, weights, callback, progress, nowhere)
-        return _conclude(run, crew, stopping, reason, options)
+        loop = Loop(run, stopping, Scaling(None, None, 2.0))
+        observe(loop, progress)
+        return _conclude(run, crew, stopping, loop.stop_reason, options)
     except BaseException:  # Ctrl-C too: the traceback would hold on to futures, and they to data
         crew.cancel()
         raise
+
+
+def _check_solver(solver):
+    """Return the `CoordinateDescent` that a user asked for."""
+    solver = CoordinateDescent() if isinstance(solver, str) and solver == "cd" else solver
+    if not isinstance(solver, CoordinateDescent):
+        raise ValueError(f'solver must be "cd" or a CoordinateDescent, not {solver!r}')
+    if solver.low_memory or solver.W_path is not None:
+        raise ValueError("low_memory and W_path are not for clusters, where W is on the workers")
+    return solver
 
 
 def _refuse(others):

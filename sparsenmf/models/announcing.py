@@ -8,7 +8,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from numba.core import event
 
-from ..data.arguments import check_flag
 from ..data.progress import tell
 from ..kernels.compile.cache import active_folder
 
@@ -61,7 +60,7 @@ def announced(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def announce(*args: P.args, **kwargs: P.kwargs) -> R:
-        show = check_flag(kwargs.get("progress", False), "progress")
+        show = kwargs.get("progress", False) is True
         if show:
             tell_sizes(*args, **kwargs)
         with compiling_is_told(show):

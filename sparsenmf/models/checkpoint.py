@@ -1,14 +1,17 @@
 """The state of a run in a file, so that it can go on after whatever has ended it."""
 
-import json
+from __future__ import annotations
+
 import numbers
 import warnings
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..data.archive import DAMAGE, is_sound, read_archive, write_archive
 from ..data.arguments import check_flag, check_integer, check_path
+from ..data.typing import PathLike
 
 STATE = ("W", "Ht", "next_Ht", "history")
 
@@ -21,61 +24,90 @@ CHECKSUM = "crc32 "
 """What a checksum begins with, in place of what is too long to be written down or shown."""
 
 
+@dataclass(frozen=True)
 class Checkpoint:
-    """Where and how often the state of a run is saved.
+    """A file for the state of a run, for ``factorize(X, k, checkpoint=...)``.
 
     Parameters
     ----------
-    path : pathlib.Path or None
-        None: nowhere.
-    every : int
+    path : str or path-like
+        Written whole or not at all: every so many iterations and at the end. If that fails,
+        there is a warning, and the last one stays.
+    every : int, default 10
         Iterations.
-    resume : bool
-        Whether to begin with what is there.
+    resume : bool, default False
+        Go on from the file, if there is one, with the same X and arguments (but for max_iter,
+        tol and time_limit, which is for this call): to the same result, to the bit, as without
+        a break.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it should be.
+    FileNotFoundError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sparsenmf import Checkpoint, factorize
+    >>> checkpoint = Checkpoint(tempfile.mkdtemp() + "/run.ckpt", every=5, resume=True)
+    >>> model = factorize([[4.0, 2, 0], [2.0, 1, 0]], 1, checkpoint=checkpoint)
     """
 
-    def __init__(self, path, every, resume):
-        self.path, self.every, self.resume = path, every, resume
-        self._problem = {}
+    path: PathLike
+    every: int = 10
+    resume: bool = False
 
-    def identify(self, X, random_state, rng, **arguments):
-        """Note what the result of the run depends on, but for the options.
+    def __post_init__(self):
+        object.__setattr__(self, "path", check_path(self.path, "checkpoint"))
+        object.__setattr__(self, "every", check_integer(self.every, "checkpoint.every", least=1))
+        object.__setattr__(self, "resume", check_flag(self.resume, "checkpoint.resume"))
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint | PathLike | None) -> Checkpoint | None:
+        """Return what a user passed as a `Checkpoint`, or None."""
+        if checkpoint is None or isinstance(checkpoint, cls):
+            return checkpoint
+        return cls(checkpoint)
+
+
+class CheckpointFile:
+    """The state of one run on its way to a file and back.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint or None
+        None: there is no file.
+    """
+
+    def __init__(self, checkpoint):
+        self._checkpoint, self._problem = checkpoint, {}
+
+    def open(self, run, problem, start, low_memory):
+        """Take up the state that is in the file, if that is wanted and there is one.
 
         Parameters
         ----------
-        X : csr_array or CsrStore
-            Checked.
-        random_state : any
-            As it was passed.
-        rng : numpy.random.Generator or RandomState
-            What has been made of it, and not been drawn from.
-        **arguments : any
-            The others by name, checked.
-        """
-        if self.path is None:
-            return
-        if not (random_state is None or isinstance(random_state, numbers.Integral)):
-            state = rng.bit_generator.state if hasattr(rng, "bit_generator") else rng.get_state()
-            random_state = _checksum(json.dumps(state, default=np.ndarray.tolist).encode())
-        arguments = {"random_state": random_state, **arguments}
-        self._problem = _describe_matrix(X) | {
-            name: _describe(value) for name, value in arguments.items()
-        }
-
-    def open(self, run, stopping, options):
-        """Take up the state that is in the file, if that is wanted and there is one.
+        run : Run
+        problem : Problem
+        start : Start
+        low_memory : bool
 
         Raises
         ------
         ValueError
             If the file is damaged, or of another problem; the message says what differs.
         """
-        self._run, self._stopping, self._options = run, stopping, options
-        if not (self.resume and self.path.exists()):
+        self._run = run
+        if self._checkpoint is None:
             return
-        record, arrays = read_archive(self.path, STATE, (), _check)
-        found = {**record["options"], **record["problem"]}
-        wanted = {**options, **self._problem}
+        self._problem = identify(problem, start, low_memory)
+        path = self._checkpoint.path
+        if not (self._checkpoint.resume and path.exists()):
+            return
+        record, arrays = read_archive(path, STATE, (), _check)
+        found, wanted = {**record["options"], **record["problem"]}, run.options | self._problem
         differences = [
             _difference(name, found.get(name), wanted.get(name))
             for name in dict.fromkeys([*wanted, *found])
@@ -83,36 +115,53 @@ class Checkpoint:
         ]
         if differences:
             raise ValueError(
-                f"{self.path} is the checkpoint of another run: it was made with "
+                f"{path} is the checkpoint of another run: it was made with "
                 f"{', and '.join(differences)}. Pass what it was made with, or resume=False to "
                 f"begin anew"
             )
         try:
-            self._run.restore(record, arrays)
+            run.restore(record, arrays)
         except DAMAGE as error:
-            raise ValueError(f"{self.path} is not a whole checkpoint: {error}") from error
+            raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
         if "random_state" in record["options"]:  # without one, this call has drawn another seed
-            options["random_state"] = record["options"]["random_state"]
-        history = [(float(value), float(seconds)) for value, seconds in arrays["history"]]
-        self._stopping.resume(history)
+            run.options["random_state"] = record["options"]["random_state"]
 
     def tick(self):
         """Save the state if it is time to."""
-        if self.path is not None and len(self._stopping.history) % self.every == 0:
+        if self._checkpoint and len(self._run.stopping.history) % self._checkpoint.every == 0:
             self.save()
 
     def save(self):
         """Write the file, or warn that it could not be written."""
-        if self.path is None or not self._stopping.history:
+        if self._checkpoint is None or not self._run.stopping.history:
             return
         record, arrays = self._run.state()
-        record |= {"options": self._options, "problem": self._problem}
-        arrays["history"] = np.array(self._stopping.history)
+        record |= {"options": self._run.options, "problem": self._problem}
         try:
-            write_archive(self.path, record, arrays)
+            write_archive(self._checkpoint.path, record, arrays)
         except OSError as error:
             # The run is worth more than its copy; the last one stays whole.
-            warnings.warn(f"checkpoint {self.path} not written: {error}", stacklevel=5)
+            warnings.warn(f"checkpoint {self._checkpoint.path} not written: {error}", stacklevel=5)
+
+
+def identify(problem, start, low_memory):
+    """Return what the result of a run depends on beside its options."""
+    weights, origin = problem.scaling, dict(start.origin)
+    if isinstance(origin["random_state"], str):  # the state of a generator
+        origin["random_state"] = _checksum(origin["random_state"].encode())
+    arguments = {
+        **origin,
+        "n_components": problem.n_components,
+        "low_memory": low_memory,
+        "weights": problem.entries.weights,
+        "sample weights": weights.samples,
+        "feature weights": weights.features,
+        "frozen_W": start.fixed_W,
+        "frozen_H": start.fixed_H,
+    }
+    return _describe_matrix(problem.X) | {
+        name: _describe(value) for name, value in arguments.items()
+    }
 
 
 def _check(record, arrays):
@@ -175,22 +224,3 @@ def _checksum(*parts):
     for part in parts:
         total = zlib.crc32(part, total)
     return f"{CHECKSUM}{total:08x}"
-
-
-def check_checkpoint(checkpoint, every, resume):
-    """Return a `Checkpoint`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what it should be.
-    FileNotFoundError
-        If there is no such folder.
-    """
-    every = check_integer(every, "checkpoint_every", least=1)
-    resume = check_flag(resume, "resume")
-    if checkpoint is None:
-        if resume:
-            raise ValueError("resume=True needs checkpoint, the file to go on from")
-        return Checkpoint(None, every, resume)
-    return Checkpoint(check_path(checkpoint, "checkpoint"), every, resume)

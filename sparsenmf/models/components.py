@@ -22,7 +22,7 @@ from ..data.typing import FloatArray, Matrix, Missing, Vocabulary
 from ..data.validation import check_matrix, check_scale
 from ..solvers.losses import check_loss, make_loss, named_beta
 from ..solvers.penalties import make_penalties
-from ..solvers.weights import Weights
+from ..solvers.weights import Scaling
 
 PART_ROWS, PART_WORK = 2**14, 10**8
 """Samples, and multiply-adds of a sweep over them, that are solved together."""
@@ -185,7 +185,7 @@ class Components:
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
         check_scale(X, self.H.dtype)
-        check_loss(self.beta, "mu", X, unknown=not entries.absent)
+        check_loss(self.beta, X, unknown=not entries.absent)
         return X, entries
 
     def _solve(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
@@ -213,7 +213,7 @@ class Components:
 
         They are few enough that Ctrl-C, which is seen between them, is heeded within a second.
         """
-        weights = Weights(None, self.feature_weight, self.beta)
+        weights = Scaling(None, self.feature_weight, self.beta)
         everywhere = X.shape[1] if self.beta not in (1, 2) else 0
         blocks = X.blocks() if is_store(X) else [(0, X.shape[0])]
         for first, last in blocks:
@@ -264,7 +264,7 @@ class Components:
                 return given
         if not is_sound(self.H):
             raise ValueError("H has been changed to something that is not finite and non-negative")
-        weights = Weights(None, self.feature_weight, self.beta)
+        weights = Scaling(None, self.feature_weight, self.beta)
         penalty, _ = make_penalties(
             weights.sizes((1, self.n_features)),
             *alphas,

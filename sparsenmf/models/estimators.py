@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..data.typing import (
     AlphaH,
-    Callback,
     FloatArray,
     Frozen,
     Init,
@@ -18,19 +18,21 @@ from ..data.typing import (
     Matrix,
     Missing,
     RandomState,
-    Seeding,
     SeedWords,
     Self,
-    Solver,
     Vector,
-    Vocabulary,
 )
+from ..data.typing import Solver as SolverName
 from ..data.validation import fill_masked
+from ..solvers.constraints import Seeds
+from ..solvers.weights import Weights
+from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
 from .base import BaseNMF, ConvergenceWarning, check_array
 from .factorization import Factorization
 from .factorize import factorize
+from .restarts import RandomStarts
 
 
 class NMF(BaseNMF):
@@ -72,34 +74,23 @@ default "frobenius"
     alpha_H : float or "same", default "same"
     l1_ratio : float, default 0
         Penalties as in `factorize`, which has scikit-learn's objective.
-    feature_weight : array-like of shape (n_features,), optional
-        A feature of weight c counts as c copies of it.
     missing : {"zero", "unknown"}, default "zero"
         What an entry means that is not stored, or that is NaN.
 
     Where it starts:
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or RandomStarts, optional
         Default: "custom" if W or H is passed to `fit_transform`, else "random".
-    n_restarts : int, default 1
-        Random starts, of which the best is kept.
 
     What is known beforehand:
     frozen_W, frozen_H : sequence of int or mask, optional
         Components that stay as the W and H which `fit` gets.
-    seeds : dict of topic -> features, optional
-    seeding : {"start", "support"}, default "start"
-    vocabulary : sequence of n_features str, or dict of term -> column, optional
+    seeds : dict of topic -> features, or Seeds, optional
         Words to begin topics with, as in `factorize`. Without a vocabulary, the terms in seeds
         are the columns of the DataFrame.
 
     How it is minimised:
-    solver : {"cd", "mu"}, optional
+    solver : {"cd", "mu"}, CoordinateDescent or MultiplicativeUpdate, optional
         Default: "cd" where there is one for the loss.
-    max_sweeps : int, default None
-        Inner sweeps over a row in each iteration; None: two, or one where X has few entries for
-        its size, as in `factorize`.
-    extrapolate : bool, default True
-        Momentum between iterations.
     shuffle : bool, default False
         Accepted and ignored: coordinates are visited in order, side by side.
 
@@ -108,14 +99,10 @@ default "frobenius"
         Stop when the objective fell by less than ``tol`` times itself over five iterations.
     time_limit : float, optional
         Seconds, without those of compiling.
-    callback : callable, optional
-        Called after each iteration with an `IterationState`; a true value stops.
 
     What it takes, and what it shows:
     n_threads : int, optional
         As in `factorize`: all cores in the main process, one in workers.
-    low_memory : bool, default False
-        Without a transpose of X; the Kullback-Leibler loss then by "mu".
     verbose : int, default 0
         Anything but 0 shows a progress bar.
 
@@ -157,24 +144,16 @@ default "frobenius"
         alpha_W: float = 0.0,
         alpha_H: AlphaH = "same",
         l1_ratio: float = 0.0,
-        feature_weight: Vector | None = None,
         missing: Missing = "zero",
-        init: Init | None = None,
-        n_restarts: int = 1,
+        init: Init | RandomStarts | None = None,
         frozen_W: Frozen | None = None,
         frozen_H: Frozen | None = None,
-        seeds: SeedWords | None = None,
-        seeding: Seeding = "start",
-        vocabulary: Vocabulary | None = None,
-        solver: Solver | None = None,
-        max_sweeps: int | None = None,
-        extrapolate: bool = True,
+        seeds: Seeds | SeedWords | None = None,
+        solver: SolverName | Solver | None = None,
         shuffle: bool = False,
         tol: float = 1e-5,
         time_limit: float | None = None,
-        callback: Callback | None = None,
         n_threads: int | None = None,
-        low_memory: bool = False,
         verbose: int = 0,
     ) -> None:
         self.n_components = n_components
@@ -184,24 +163,16 @@ default "frobenius"
         self.alpha_W = alpha_W
         self.alpha_H = alpha_H
         self.l1_ratio = l1_ratio
-        self.feature_weight = feature_weight
         self.missing = missing
         self.init = init
-        self.n_restarts = n_restarts
         self.frozen_W = frozen_W
         self.frozen_H = frozen_H
         self.seeds = seeds
-        self.seeding = seeding
-        self.vocabulary = vocabulary
         self.solver = solver
-        self.max_sweeps = max_sweeps
-        self.extrapolate = extrapolate
         self.shuffle = shuffle
         self.tol = tol
         self.time_limit = time_limit
-        self.callback = callback
         self.n_threads = n_threads
-        self.low_memory = low_memory
         self.verbose = verbose
 
     def fit(
@@ -211,7 +182,7 @@ default "frobenius"
         W: Matrix | None = None,
         H: Matrix | None = None,
         sample_weight: Vector | None = None,
-        weights: Matrix | None = None,
+        weights: Weights | Matrix | None = None,
     ) -> Self:
         """Learn the components of X; see `fit_transform`."""
         self._fit(X, W, H, sample_weight, weights)
@@ -224,7 +195,7 @@ default "frobenius"
         W: Matrix | None = None,
         H: Matrix | None = None,
         sample_weight: Vector | None = None,
-        weights: Matrix | None = None,
+        weights: Weights | Matrix | None = None,
     ) -> FloatArray:
         """Learn the components of X and return W.
 
@@ -237,8 +208,8 @@ default "frobenius"
         H : ndarray of shape (n_components, n_features), optional
         sample_weight : array-like of shape (n_samples,), optional
             A sample of weight c counts as c copies of it.
-        weights : sparse matrix or array, optional
-            Of the stored entries of X.
+        weights : sparse matrix, array or Weights, optional
+            Of the stored entries of X, or of its features, as in `factorize`.
 
         Returns
         -------
@@ -254,39 +225,27 @@ default "frobenius"
         if sample_weight is not None:
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
-        vocabulary = self.vocabulary
-        if vocabulary is None:
-            vocabulary = getattr(self, "feature_names_in_", None)
         model = factorize(
             X,
             self._count_components(X, W, H),
-            init=self.init,
-            W=W,
-            H=H,
-            solver=self.solver,
             loss=self.beta_loss,
+            max_iter=self.max_iter,
+            random_state=self.random_state,
             alpha_W=self.alpha_W,
             alpha_H=self.alpha_H,
             l1_ratio=self.l1_ratio,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            max_sweeps=self.max_sweeps,
-            extrapolate=self.extrapolate,
-            time_limit=self.time_limit,
-            n_threads=self.n_threads,
-            random_state=self.random_state,
-            sample_weight=sample_weight,
-            feature_weight=self.feature_weight,
+            weights=self._weights(sample_weight, weights),
+            missing=self.missing,
+            init=self.init,
+            W=W,
+            H=H,
             frozen_W=self.frozen_W,
             frozen_H=self.frozen_H,
-            seeds=self.seeds,
-            seeding=self.seeding,
-            vocabulary=vocabulary,
-            low_memory=self.low_memory,
-            missing=self.missing,
-            weights=weights,
-            n_restarts=self.n_restarts,
-            callback=self.callback,
+            seeds=Seeds.of(self.seeds, getattr(self, "feature_names_in_", None)),
+            solver=self.solver,
+            tol=self.tol,
+            time_limit=self.time_limit,
+            n_threads=self.n_threads,
             progress=bool(self.verbose),
         )
         limits = {
@@ -300,6 +259,15 @@ default "frobenius"
                 stacklevel=3,
             )
         self.factorization_: Factorization = model
+
+    @staticmethod
+    def _weights(sample_weight, weights):
+        weights = Weights.of(weights)
+        if sample_weight is None:
+            return weights
+        if weights.samples is not None:
+            raise ValueError("pass the weights of samples once: as sample_weight or in weights")
+        return replace(weights, samples=sample_weight)
 
     def _count_components(self, X, W, H):
         if self.n_components not in ("auto", None):

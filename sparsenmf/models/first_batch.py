@@ -9,7 +9,7 @@ from ..data.factors import copy_columns, empty_factor
 from ..data.store import is_store
 from ..data.validation import check_factor
 from ..kernels.compile.threads import resolve_threads
-from ..solvers.initialization import INITS, initialize
+from ..solvers.initialization import INITS, initialize_factors
 from ..solvers.losses import check_loss
 from .stream import Stream
 
@@ -28,7 +28,7 @@ def open_stream(
 
     Parameters are those of `sparsenmf.MiniBatchNMF`, checked here; X has been.
     """
-    beta = check_loss(beta_loss, "mu", X)
+    beta = check_loss(beta_loss, X)
     if beta not in (1, 2):
         raise ValueError(
             f'beta_loss must be "frobenius" or "kullback-leibler" (2 or 1) for batches, '
@@ -71,7 +71,9 @@ def draw_start(rows, columns, *, n_components, init, H, beta, rng):
             f'samples, not {rows.n_rows}: take init="random", or larger batches'
         )
     solver = "cd" if beta == 2 else "mu"
-    _, Ht = initialize(rows, columns, n_components, init, rng, H=H, beta=beta, solver=solver)
+    _, Ht = initialize_factors(
+        rows, columns, n_components, init, rng, H=H, beta=beta, solver=solver
+    )
     if init.startswith("nndsvd"):  # of a batch of lower rank, all of a component is the same
         flat = np.flatnonzero(Ht[:, :n_components].max(axis=0) == Ht[:, :n_components].min(axis=0))
         Ht[:, flat] = np.abs(rng.standard_normal((len(Ht), len(flat)))) * Ht.mean()

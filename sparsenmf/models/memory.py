@@ -14,8 +14,11 @@ from ..data.entries import check_missing
 from ..data.factors import padded_width
 from ..data.formats import INT32_MAX
 from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
-from ..data.typing import Loss, Matrix, Missing, Solver, Vector
+from ..data.typing import Loss, Matrix, Missing, Vector
+from ..data.typing import Solver as SolverName
 from ..solvers.losses import check_beta
+from ..solvers.weights import Weights
+from .algorithms import Solver, named_solver
 
 MIB = 2**20
 
@@ -71,13 +74,10 @@ def estimate_memory(
     shape: tuple[int, int] | None = None,
     nnz: int | None = None,
     dtype: DTypeLike | None = None,
-    low_memory: bool = False,
     loss: Loss = "frobenius",
-    solver: Solver | None = None,
+    solver: SolverName | Solver | None = None,
     max_iter: int = 200,
-    sample_weight: Vector | None = None,
-    feature_weight: Vector | None = None,
-    weights: Matrix | None = None,
+    weights: Weights | Vector | Matrix | None = None,
     missing: Missing = "zero",
 ) -> MemoryEstimate:
     """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
@@ -96,18 +96,16 @@ def estimate_memory(
         Stored entries.
     dtype : {"float32", "float64"}, optional
         Precision of the computation. Default: that of X, else float32.
-    low_memory : bool, default False
-        As in `factorize`; matrices much taller than wide are treated so in any case, with the
-        Frobenius loss.
     loss : str or float, default "frobenius"
         As in `factorize`, and so are the following.
-    solver : {"cd", "mu"}, optional
+    solver : {"cd", "mu"}, CoordinateDescent or MultiplicativeUpdate, optional
+        Matrices much taller than wide are treated as with ``low_memory=True`` in any case, with
+        the Frobenius loss.
     max_iter : int, default 200
         A run in double precision that begins in single is taken to end there if it has at most
         ten iterations.
-    sample_weight, feature_weight : array-like, optional
-        Only whether there are any is looked at, and of the next one as well.
-    weights : scipy.sparse matrix or array, optional
+    weights : array-like, scipy.sparse matrix or Weights, optional
+        Only whether there are any is looked at.
     missing : {"zero", "unknown"}, default "zero"
 
     Returns
@@ -145,19 +143,21 @@ def estimate_memory(
     copy = nnz * (dtype.itemsize + index) + index * (n_samples + 1)
     if X is not None and kept != dtype:  # of a csr matrix the indices are shared
         conversion = copy if kept is None else nnz * dtype.itemsize
-    weighted = zip((sample_weight, feature_weight), shape, strict=True)
+    weights, solver = Weights.of(weights), named_solver(solver, beta)
+    low_memory = solver.low_memory
+    weighted = zip((weights.samples, weights.features), shape, strict=True)
     sizes = [size for weight, size in weighted if weight is not None]
     if sizes:
         conversion += copy + WEIGHT_BYTES * sum(sizes)
     width = padded_width(n_components, dtype)
-    plain = weights is None and not unknown
-    descends = beta == 2 and solver != "mu" and plain
+    plain = weights.entries is None and not unknown
+    descends = beta == 2 and solver.name == "cd" and plain
     in_blocks = low_memory or (descends and is_tall(shape, nnz))
     if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
     else:
         transpose = nnz * (dtype.itemsize + index) + 8 * (n_features + 1)
-        transpose += 0 if weights is None else nnz * dtype.itemsize
+        transpose += 0 if weights.entries is None else nnz * dtype.itemsize
     copies_of_W = 3 if in_blocks and beta == 1 else 2
     factors = (copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize
     workspace = count_blocks(n_components) * width**2 * 8 + runtime()

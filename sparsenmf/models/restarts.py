@@ -5,16 +5,16 @@ many runs there are beside it, or on their order.
 """
 
 import numbers
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..data import clock
-from ..data.arguments import check_flag, check_number, check_random_state, draw_seed
+from ..data.arguments import check_flag, check_integer, check_number, check_random_state, draw_seed
 from ..data.progress import open_progress
 
 
-class Seeds:
+class Generators:
     """Generators by number, from a user's `random_state`."""
 
     def __init__(self, random_state):
@@ -78,7 +78,7 @@ class Runs:
         self._progress.close()
 
 
-TAKEN = ("W", "H", "frozen_W", "frozen_H", "seeds", "sample_weight", "feature_weight", "weights")
+TAKEN = ("W", "H", "frozen_W", "frozen_H", "seeds", "weights")
 
 
 def check_options(options, taken=TAKEN):
@@ -86,12 +86,11 @@ def check_options(options, taken=TAKEN):
     for name in taken:
         if options.get(name) is not None:
             raise TypeError(f"{name} cannot be passed on to these fits")
-    for name in ("checkpoint", "resume"):
-        if options.get(name):
-            raise TypeError(
-                f"{name} is for one run of factorize: these are many fits, each of another "
-                f"problem or from another start, and none may go on from another's state"
-            )
+    if options.get("checkpoint") is not None:
+        raise TypeError(
+            "checkpoint is for one run of factorize: these are many fits, each of another "
+            "problem or from another start, and none may go on from another's state"
+        )
     if options.get("missing", "zero") != "zero":
         raise TypeError('missing="unknown" cannot be passed on to these fits')
 
@@ -102,8 +101,37 @@ def check_random_init(options):
         raise ValueError(f'init must be "random" for starts that differ, not {options["init"]!r}')
 
 
+@dataclass(frozen=True)
+class RandomStarts:
+    """Several random starts, for ``factorize(X, k, init=RandomStarts(5))``.
+
+    Parameters
+    ----------
+    n : int
+        Starts, each with a seed of its own. The model that ends lowest is returned; its
+        `restart_objectives` are those of all. The time limit is for all of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is not a number of starts.
+
+    Examples
+    --------
+    >>> from sparsenmf import RandomStarts, factorize
+    >>> X = [[4.0, 2, 0], [2.0, 1, 3], [0.0, 1, 1]]
+    >>> len(factorize(X, 2, init=RandomStarts(3), random_state=0).restart_objectives)
+    3
+    """
+
+    n: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "n", check_integer(self.n, "RandomStarts.n", least=1))
+
+
 def keep_best(fit, arguments):
-    """Return the best model of `n_restarts` random starts, with the objectives of all.
+    """Return the best model of several random starts, with the objectives of all.
 
     Parameters
     ----------
@@ -112,18 +140,26 @@ def keep_best(fit, arguments):
     arguments : dict
         What it was called with.
     """
-    n_restarts = arguments.pop("n_restarts")
-    check_random_init(arguments)
-    for name in ("W_path", "checkpoint"):
-        if arguments[name] is not None:
-            raise ValueError(f"{name} is for one run, not for n_restarts={n_restarts}")
+    n_restarts = arguments.pop("init").n
+    kept = {
+        "W_path": getattr(arguments["solver"], "W_path", None),
+        "checkpoint": arguments["checkpoint"],
+    }
+    for name, path in kept.items():
+        if path is not None:
+            raise ValueError(f"{name} is for one run, not for RandomStarts({n_restarts})")
+    if arguments["W"] is not None or arguments["H"] is not None:
+        raise ValueError('W and H are only used with init="custom", not with RandomStarts')
     random_state, limit = arguments.pop("random_state"), arguments.pop("time_limit")
     if random_state is None:
         random_state = draw_seed()
-    seeds, made_with = Seeds(random_state), {"n_restarts": n_restarts}
+    seeds, made_with = Generators(random_state), {"n_restarts": n_restarts}
     if isinstance(random_state, numbers.Integral):
         made_with["random_state"] = int(random_state)
-    options = {"time_limit": limit, "progress": arguments.pop("progress")}
+    progress = arguments["progress"]
+    if progress is True:  # one bar for all of them
+        arguments["progress"] = False
+    options = {"time_limit": limit, "progress": progress is True}
     runs, best = Runs("restarts", n_restarts, **options), None
     objectives: list[float] = []
     try:

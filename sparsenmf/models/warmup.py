@@ -8,13 +8,14 @@ import scipy.sparse as sp
 from ..data.arguments import check_flag
 from ..data.progress import open_progress
 from ..solvers.scale import LARGE
+from .algorithms import CoordinateDescent, MultiplicativeUpdate
 from .factorize import factorize
 
 RUNS = (
     {"init": "nndsvd"},
-    {"low_memory": True},
-    {"low_memory": True, "solver": "mu"},
-    {"low_memory": True, "loss": "kullback-leibler"},
+    {"solver": CoordinateDescent(low_memory=True)},
+    {"solver": MultiplicativeUpdate(low_memory=True)},
+    {"solver": MultiplicativeUpdate(low_memory=True), "loss": "kullback-leibler"},
     {"loss": "kullback-leibler"},
     {"solver": "mu"},
     {"solver": "mu", "loss": "kullback-leibler"},

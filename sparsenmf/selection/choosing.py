@@ -15,7 +15,7 @@ from ..data.typing import Loss, Matrix, RandomState, SelectionMethod, SelectionO
 from ..data.validation import check_matrix
 from ..models.announcing import announced
 from ..models.memory import estimate_memory
-from ..models.restarts import Runs, Seeds, check_options
+from ..models.restarts import Generators, Runs, check_options
 from ..solvers.losses import check_loss
 from .holdout import Blocks, Entries
 from .restarts import FitCallback, fit_whole
@@ -251,7 +251,7 @@ def _prepare(
     X = check_matrix(X)
     if loss is None:
         loss = "frobenius" if np.any(X.data % 1) else "kullback-leibler"
-    beta = check_loss(loss, options.get("solver"), X)
+    beta = check_loss(loss, X)
     if method != "stability" and beta not in (1, 2):
         raise ValueError(
             f'method={method!r} measures loss="frobenius" and "kullback-leibler", not {loss!r}: '
@@ -263,7 +263,7 @@ def _prepare(
     n_repeats = check_integer(n_repeats, "n_repeats", least=2)
     if method == "blocks" and n_repeats > min(X.shape):
         raise ValueError(f"n_repeats is {n_repeats}, but X is {X.shape[0]} x {X.shape[1]}")
-    kind = KINDS[method](X, n_repeats, beta, Seeds(random_state))
+    kind = KINDS[method](X, n_repeats, beta, Generators(random_state))
     candidates = sorted({check_integer(k, "candidates", least=1) for k in candidates})
     if not candidates:
         raise ValueError("candidates is empty")

@@ -18,7 +18,7 @@ from ..models.announcing import announced
 from ..models.components import Components
 from ..models.factorization import Factorization
 from ..models.normalisation import component_masses
-from ..models.restarts import Runs, Seeds, check_options, check_random_init
+from ..models.restarts import Generators, Runs, check_options, check_random_init
 from ..topics.similarity import unit_rows
 from .restarts import FitCallback, fit_restarts, fit_whole
 
@@ -177,7 +177,7 @@ def consensus(
     neighborhood = check_number(neighborhood, "neighborhood", most=1.0)
     refit_H = check_flag(refit_H, "refit_H")
     options = {"time_limit": time_limit, "callback": callback, "progress": progress}
-    runs, seeds = Runs("consensus", n_restarts, **options), Seeds(random_state)
+    runs, seeds = Runs("consensus", n_restarts, **options), Generators(random_state)
     restarts, objectives, settings = [], [], {}
     for model in fit_restarts(X, n_components, n_restarts, seeds, runs, factorize_options):
         restarts.append(unit_rows(model.H))

@@ -46,7 +46,7 @@ class Blocks:
     n_folds : int
         Parts.
     beta : 2 or 1
-    seeds : Seeds
+    seeds : Generators
     """
 
     direction = 1  # to be minimised
@@ -111,7 +111,7 @@ class Entries:
     n_folds : int
         Draws, independent of each other.
     beta : 2 or 1
-    seeds : Seeds
+    seeds : Generators
     """
 
     direction = 1  # to be minimised

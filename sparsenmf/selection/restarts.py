@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..models.factorization import Factorization
 from ..models.factorize import factorize
-from ..models.restarts import Seeds
+from ..models.restarts import Generators
 
 FitCallback: TypeAlias = Callable[[Factorization], object]
 
@@ -31,7 +31,7 @@ def fit_restarts(X, n_components, n_restarts, random_state, runs, options):
     KeyboardInterrupt
         If it comes before the first model is finished; later, it ends the sequence.
     """
-    seeds = random_state if isinstance(random_state, Seeds) else Seeds(random_state)
+    seeds = random_state if isinstance(random_state, Generators) else Generators(random_state)
     done = 0
     try:
         while done < n_restarts and not runs.stop_reason:

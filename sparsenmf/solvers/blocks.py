@@ -87,8 +87,8 @@ class BlockRows:
         other.dtype = other._only.dtype
         return other
 
-    def survey(self, beta, *, want_mean=True):
-        """Return the loss's constants and the mean of X, if that is wanted, in one pass.
+    def survey(self, beta):
+        """Return the loss and the mean of X, found in one pass.
 
         From then on `nnz` is without what has a weight of zero, as it is in memory.
         """
@@ -98,7 +98,7 @@ class BlockRows:
         for start, stop, rows in self:
             part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
             constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz
-            total += float(rows.data.sum(dtype=np.float64)) if want_mean else 0.0
+            total += float(rows.data.sum(dtype=np.float64))
         self._surveys = False
         self.nnz, (n_samples, n_features) = nnz, self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
@@ -291,3 +291,11 @@ class RatioBlocks(Blocks):
 
         fit, _, self._summary_ahead = add_steps(steps())
         return fit
+
+
+BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {
+    ("cd", 2.0): Blocks,
+    ("mu", 2.0): Blocks,
+    ("mu", 1.0): RatioBlocks,
+}
+"""By solver and beta: those that take X in blocks of rows."""

@@ -1,68 +1,137 @@
-"""What a user fixes beforehand: components that stay as they are, and words for topics."""
+"""What a user knows beforehand: components that stay fixed, and words to begin topics with."""
+
+from __future__ import annotations
 
 import numbers
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data.arguments import check_choice
 from ..data.names import as_text, check_vocabulary
+from ..data.typing import Seeding, SeedWords, Vocabulary
 
-SEEDINGS = ("start", "support")
+STRENGTHS = ("start", "support")
 
 FAINT = 0.01
 """What a seeded component has at first of the other features, as a share of a random
 start: not nothing, which multiplicative updates could not change."""
 
 
-def check_frozen(frozen, name, given, n_components):
-    """Return which components of a factor are frozen, as a mask.
+class Fixed(NamedTuple):
+    """The components of a factor that a user fixes.
+
+    Attributes
+    ----------
+    name : str
+        "frozen_W" or "frozen_H".
+    components : ndarray of int
+    n_flags : int or None
+        Length of the mask that named them, if it was one.
+    """
+
+    name: str
+    components: np.ndarray
+    n_flags: int | None
+
+    def mask(self, given, n_components):
+        """Return the fixed components as a mask of shape (n_components,).
+
+        Parameters
+        ----------
+        given : int
+            Components that the user's start of the factor has.
+        n_components : int
+
+        Raises
+        ------
+        ValueError
+            If it does not name components whose values are given.
+        """
+        if self.n_flags not in (None, given, n_components):
+            raise ValueError(
+                f"{self.name} has {self.n_flags} flags, but there are {n_components} components"
+            )
+        mask, factor = np.zeros(n_components, bool), self.name[-1]
+        for r in self.components.tolist():
+            if not 0 <= r < given:
+                raise ValueError(
+                    f"{self.name} names component {r}, but {factor} gives values for {given} "
+                    f"component{'s' * (given != 1)}: pass {factor} with all that is to be frozen"
+                )
+            mask[r] = True
+        return mask
+
+
+def check_fixed(frozen, name):
+    """Return the components that a user fixes, a `Fixed`.
 
     Parameters
     ----------
     frozen : sequence of int or of bool, or None
     name : str
         "frozen_W" or "frozen_H".
-    given : int
-        Components that the user's start of the factor has.
-    n_components : int
 
     Raises
     ------
-    TypeError, ValueError
-        If it does not name components whose values are given.
+    TypeError
+        If it is neither numbers nor a mask.
     """
-    mask = np.zeros(n_components, bool)
-    if frozen is None:
-        return mask
-    listed = np.asarray(frozen)
+    listed = np.asarray(() if frozen is None else frozen)
     if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "biu"):
         raise TypeError(f"{name} must be a sequence of component numbers or a mask, not {frozen!r}")
     if listed.dtype.kind == "b":
-        if len(listed) not in (given, n_components):
-            raise ValueError(
-                f"{name} has {len(listed)} flags, but there are {n_components} components"
-            )
-        listed = np.flatnonzero(listed)
-    factor = name[-1]
-    for r in listed.tolist():
-        if not 0 <= r < given:
-            raise ValueError(
-                f"{name} names component {r}, but {factor} gives values for {given} component"
-                f"{'s' * (given != 1)}: pass {factor} with all that is to be frozen"
-            )
-    mask[listed.astype(np.intp)] = True
-    return mask
+        return Fixed(name, np.flatnonzero(listed), len(listed))
+    return Fixed(name, listed.astype(np.intp), None)
 
 
-def check_seeds(seeds, vocabulary, seeding, shape):
+@dataclass(frozen=True, eq=False)
+class Seeds:
+    """Words to begin topics with, for ``factorize(X, k, seeds=...)``.
+
+    Parameters
+    ----------
+    topics : dict of topic -> features
+        ``{"sports": ["team", "match"], "law": ["court"]}`` with a vocabulary, or
+        ``{0: [17, 4], 3: [8]}``. Topics are components by number, or else are numbered in the
+        order of the dict; features are terms or columns.
+    vocabulary : sequence of n_features str, or dict of term -> column, optional
+        The columns of the terms.
+    strength : {"start", "support"}, default "start"
+        Whether the seeds are where a component starts, or all the features it may ever have.
+
+    Examples
+    --------
+    >>> from sparsenmf import Seeds, factorize
+    >>> X = [[4.0, 2, 0], [2.0, 1, 0], [0.0, 0, 3]]
+    >>> seeds = Seeds({"pets": ["cat"]}, vocabulary=["cat", "mouse", "stock"])
+    >>> factorize(X, 2, seeds=seeds, random_state=0).top_terms(seeds.vocabulary)[0]
+    ['cat', 'mouse']
+    """
+
+    topics: SeedWords
+    vocabulary: Vocabulary | None = None
+    strength: Seeding = "start"
+
+    @classmethod
+    def of(cls, seeds: Seeds | SeedWords | None, vocabulary: Vocabulary | None = None) -> Seeds:
+        """Return what a user passed as `Seeds`, with a vocabulary if it has none of its own."""
+        if seeds is None:
+            return cls({})
+        if not isinstance(seeds, cls):
+            seeds = cls(seeds)
+        if seeds.vocabulary is None:
+            seeds = cls(seeds.topics, vocabulary, seeds.strength)
+        return seeds
+
+
+def check_seeds(seeds, shape):
     """Return the columns of each seeded component, a dict of int -> ndarray of int.
 
     Parameters
     ----------
-    seeds : dict of component or name -> features, or None
-        Names are numbered in their order.
-    vocabulary : sequence or dict of terms, or None
-    seeding : str
+    seeds : Seeds
     shape : (n_components, n_features)
 
     Raises
@@ -70,9 +139,8 @@ def check_seeds(seeds, vocabulary, seeding, shape):
     TypeError, ValueError
         If there are more topics than components, a feature is unknown, or a topic has none.
     """
-    check_choice(seeding, "seeding", SEEDINGS)
-    if seeds is None:
-        return {}
+    check_choice(seeds.strength, "seeds.strength", STRENGTHS)
+    seeds, vocabulary = seeds.topics, seeds.vocabulary
     if not isinstance(seeds, dict):
         raise TypeError(f"seeds must be a dict of topic -> features, not {seeds!r}")
     n_components, n_features = shape
@@ -103,8 +171,8 @@ def _column(feature, topic, places, n_features):
         feature = as_text(feature, f"seeds[{topic!r}]")
         if places is None:
             raise ValueError(
-                f"seeds[{topic!r}] has the term {feature!r}: pass the vocabulary, which says "
-                f"what column that is"
+                f"seeds[{topic!r}] has the term {feature!r}: pass Seeds(seeds, vocabulary), "
+                f"whose vocabulary says what column that is"
             )
         if feature not in places:
             raise ValueError(f"seeds[{topic!r}] has {feature!r}, which is not in the vocabulary")
@@ -116,7 +184,7 @@ def _column(feature, topic, places, n_features):
     return int(feature)
 
 
-def plant_seeds(Ht, seeds, seeding):
+def plant_seeds(Ht, seeds, strength):
     """Set the start of the seeded components, in place, and return the support.
 
     Each keeps the length it had, on its own features; of the others it has a little, or,
@@ -127,10 +195,10 @@ def plant_seeds(Ht, seeds, seeding):
     ndarray of shape (n_features, width), bool, or None
         Entries that may differ from zero; None: all.
     """
-    support = np.ones(Ht.shape, bool) if seeds and seeding == "support" else None
+    support = np.ones(Ht.shape, bool) if seeds and strength == "support" else None
     for r, columns in seeds.items():
         length = np.sqrt(np.einsum("j,j->", Ht[:, r], Ht[:, r], dtype=np.float64))
-        Ht[:, r] *= Ht.dtype.type(FAINT if seeding == "start" else 0.0)
+        Ht[:, r] *= Ht.dtype.type(FAINT if strength == "start" else 0.0)
         Ht[columns, r] = length / np.sqrt(len(columns))
         if support is not None:
             support[:, r] = False
@@ -138,8 +206,8 @@ def plant_seeds(Ht, seeds, seeding):
     return support
 
 
-def constrain(penalty, frozen, support=None):
-    """Return the penalty with these components frozen and this support."""
+def constrain(penalty, fixed, support=None):
+    """Return the penalty with these components fixed, a mask, and this support."""
     free = penalty.free.copy()
-    free[: len(frozen)] = ~frozen
+    free[: len(fixed)] = ~fixed
     return penalty._replace(free=free, support=penalty.support if support is None else support)

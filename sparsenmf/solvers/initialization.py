@@ -94,7 +94,7 @@ def correlates(W):
     return bool(len(part) * squares.sum() > chance * n_pairs)
 
 
-def initialize(
+def initialize_factors(
     rows, columns, n_components, init, rng, *,
     W=None, H=None, beta=2.0, solver="cd", mean=None, dtype=None, W_folder=None, n_threads=1,
 ):  # fmt: skip

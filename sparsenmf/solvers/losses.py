@@ -118,23 +118,17 @@ def check_beta(loss):
     return named_beta(loss)
 
 
-def check_loss(loss, solver, X, *, unknown=False):
-    """Return the beta of a loss that the solver can minimise on X.
+def check_loss(loss, X, *, unknown=False):
+    """Return the beta of a loss that is finite on X.
 
     With `unknown`, nothing but the stored entries of X counts.
 
     Raises
     ------
     ValueError
-        If there is no such loss, the solver has none like it, or X has zeros, and the
-        divergence of zero is infinite.
+        If there is no such loss, or X has zeros, and the divergence of zero is infinite.
     """
     beta = check_beta(loss)
-    if solver == "cd" and beta not in (1, 2):
-        raise ValueError(
-            f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '
-            f'not {loss!r}: take solver="mu", which minimises any'
-        )
     zeros = X.nnz < X.shape[0] * X.shape[1] and not unknown
     if beta <= 0 and (zeros or (hasattr(X, "data") and X.nnz and X.data.min() == 0)):
         raise ValueError(

@@ -14,7 +14,7 @@ REASONS = {
     "precision": "rounding is all that is left",
     "max_iter": "the iteration limit was reached",
     "time_limit": "the time limit was reached",
-    "callback": "the callback asked to stop",
+    "callback": "the caller asked to stop",
     "interrupted": "it was interrupted (Ctrl-C)",
 }
 

@@ -1,25 +1,67 @@
-"""Weights of samples and features, folded into the matrix and out of the factors.
+"""How much samples, features and entries of X count.
 
-A sample of weight c counts as c copies of it would, penalty included, and so does a
-feature. A beta divergence grows with the beta-th power of a common factor of its
-arguments, so the weighted problem of X is the plain problem of X with its rows and
-columns multiplied by weight**(1 / beta), whose factors are multiplied likewise.
+A sample of weight c counts as c copies of it, penalty included, and so does a feature. A beta
+divergence grows with the beta-th power of a common factor of its arguments. The weighted problem
+of X is therefore the plain problem of X with its rows and columns multiplied by
+weight**(1 / beta), and its factors are multiplied likewise.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from ..data.arguments import check_vector
+from ..data.typing import Matrix, Vector
 
 CHUNK = 2**18  # entries of X looked at together
 
 LARGEST = 15  # orders of magnitude by which a row or a column is scaled
 
 
-class Weights(NamedTuple):
-    """Weights of the rows and columns of X, or None where all are one.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weights:
+    """How much samples, features and entries of X count, for ``factorize(X, k, weights=...)``.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n_samples,), optional
+        A sample of weight c counts, in the loss and in the penalties, as c copies of it. A
+        sample of weight zero has no influence, and gets the W that `transform` gives it.
+    features : array-like of shape (n_features,), optional
+        The same for features; kept, and used by `transform`. A feature of weight zero is
+        left out: its column of H is zero. Weights of samples and features need a loss with
+        beta > 0.
+    entries : scipy.sparse matrix or array of shape (n_samples, n_features), optional
+        How much each stored entry of X counts in the loss, zeros included: the same
+        entries must be stored. What is not stored counts once, or not at all if it is unknown.
+
+    Examples
+    --------
+    >>> from sparsenmf import Weights, factorize
+    >>> X = [[4.0, 2, 0], [2.0, 1, 0], [0.0, 0, 3]]
+    >>> model = factorize(X, 2, weights=Weights(samples=[1, 1, 5]), random_state=0)
+    """
+
+    samples: Vector | None = None
+    features: Vector | None = None
+    entries: Matrix | None = None
+
+    @classmethod
+    def of(cls, weights: Weights | Vector | Matrix | None) -> Weights:
+        """Return what a user passed as `Weights`: a vector is of samples, a matrix of entries."""
+        if weights is None or isinstance(weights, cls):
+            return weights or cls()
+        if getattr(weights, "ndim", None) == 1 or np.ndim(weights) == 1:
+            return cls(samples=weights)
+        return cls(entries=weights)
+
+
+class Scaling(NamedTuple):
+    """Weights of the rows and columns of X, or None where all are one; X is scaled by them.
 
     Attributes
     ----------
@@ -93,8 +135,8 @@ def inverses(weights, beta):
     return None if scale is None else np.divide(1, scale, out=scale, where=scale > 0)
 
 
-def check_weights(sample_weight, feature_weight, shape, beta, *, plain=True):
-    """Return the `Weights` that a user asked for.
+def check_scaling(weights, shape, beta, *, plain=True):
+    """Return the `Scaling` by checked weights of samples and features.
 
     Raises
     ------
@@ -103,21 +145,21 @@ def check_weights(sample_weight, feature_weight, shape, beta, *, plain=True):
         are zero, or if the loss has none; or if entries have weights or are unknown, and are not
         plain.
     """
-    if not (plain or (sample_weight is None and feature_weight is None)):
+    if not (plain or (weights.samples is None and weights.features is None)):
         raise ValueError(
-            "sample_weight and feature_weight are for entries that count alike: multiply them into "
-            'weights, which may go with missing="unknown"'
+            "weights of samples and features are for entries that count alike: multiply them into "
+            'weights.entries, which may go with missing="unknown"'
         )
-    samples = check_vector(sample_weight, "sample_weight", shape[0])
-    features = check_vector(feature_weight, "feature_weight", shape[1])
+    samples = check_vector(weights.samples, "weights.samples", shape[0])
+    features = check_vector(weights.features, "weights.features", shape[1])
     if beta <= 0 and not (samples is None and features is None):
         raise ValueError(
-            f"sample_weight and feature_weight need a loss with beta > 0: a divergence with "
+            f"weights of samples and features need a loss with beta > 0: a divergence with "
             f"beta = {beta:g} does not grow with its arguments"
         )
-    for name, weights in (("sample_weight", samples), ("feature_weight", features)):
-        _check_range(weights, name, beta)
-    return Weights(_unless_ones(samples), _unless_ones(features), beta)
+    for name, vector in (("weights.samples", samples), ("weights.features", features)):
+        _check_range(vector, name, beta)
+    return Scaling(_unless_ones(samples), _unless_ones(features), beta)
 
 
 def _check_range(weights, name, beta):

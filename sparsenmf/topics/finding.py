@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from ..data.typing import (
 from ..data.validation import check_matrix
 from ..models.factorization import Factorization
 from ..models.factorize import factorize
+from ..solvers.constraints import Seeds
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
 from .quality import LabelAgreement, label_agreement, quality_table
@@ -259,7 +260,8 @@ def find_topics(
         shorten(x) if title is None else title for x, title in zip(texts, titles, strict=True)
     ]
     terms = vectorizer.get_feature_names_out()
-    model = factorize(X, n_topics, vocabulary=terms, **factorize_options)
+    fit = {**factorize_options, "seeds": Seeds.of(factorize_options.get("seeds"), terms)}
+    model = factorize(X, n_topics, **cast(Any, fit))
     options = {"n_topics": n_topics, **weighing, **factorize_options}
     return Topics(model, terms, titles, vectorizer, X, texts, options)
 

@@ -5,7 +5,6 @@ import inspect
 import pprint
 
 OPTIONS = (
-    "solver",
     "loss",
     "init",
     "alpha_W",
@@ -13,16 +12,13 @@ OPTIONS = (
     "l1_ratio",
     "tol",
     "max_iter",
-    "max_sweeps",
-    "extrapolate",
     "missing",
-    "n_restarts",
     "random_state",
 )
 """What `factorize` takes and a model keeps."""
 
 WITHOUT_EFFECT = {
-    *("n_threads", "progress", "callback", "checkpoint", "checkpoint_every", "resume", "W_path"),
+    *("n_threads", "progress", "checkpoint"),
 }
 """What `factorize` takes and the result does not depend on."""
 
@@ -41,21 +37,21 @@ X = read_matrix("X.npz").astype("{}")
 
 NOT_KEPT = """\
 # A model does not keep these arguments: add them if you had passed them.
-# sample_weight, weights, frozen_W, frozen_H, seeds, low_memory
+# weights, frozen_W, frozen_H, seeds, low_memory of the solver
 """
 
 
 def script_of_model(model, vectorizer=None):
     """Return the script that makes X, by the vectorizer if there is one, and factorizes it."""
     if vectorizer is None:
-        imports = "from sparsenmf import factorize, read_matrix\n"
+        imports = "import sparsenmf\nfrom sparsenmf import factorize, read_matrix\n"
         made = READ_MATRIX.format(model.n_samples, model.n_features, model.H.dtype)
     else:
         kind, call = type(vectorizer), _make_vectorizer(vectorizer)
         imports = (
             f"{'import numpy' * ('numpy.' in call)}\n"
             f"from {_public(kind.__module__)} import {kind.__name__}\n\n"
-            "from sparsenmf import factorize, read_texts\n"
+            "import sparsenmf\nfrom sparsenmf import factorize, read_texts\n"
         ).lstrip()
         read = READ_TEXTS.format(model.n_samples)
         fitted = f'X = vectorizer.fit_transform(texts).astype("{model.H.dtype}")\n'
@@ -66,15 +62,30 @@ def script_of_model(model, vectorizer=None):
 def _factorize(model):
     """Return the call of `factorize`, as far as a model knows it."""
     given = {name: model.options[name] for name in OPTIONS if name in model.options}
+    if "n_restarts" in model.options:
+        del given["init"]
     lines = [f"n_components={model.n_components},", *_arguments(given)]
+    lines.append(f"solver={solver_call(model.options)},")
+    if "n_restarts" in model.options:
+        lines.append(f"init=sparsenmf.RandomStarts({model.options['n_restarts']}),")
     if model.options.get("init") == "custom":
         lines.append("W=...,  # REPLACE by the factors that it began with")
         lines.append("H=...,")
     if model.feature_weight is not None:
-        lines.append("feature_weight=...,  # REPLACE by the weights of the features")
+        lines.append("weights=sparsenmf.Weights(features=...),  # REPLACE by those of the features")
     if "random_state" not in given:
         lines.append("random_state=None,  # the numbers came from a generator, which is not kept")
     return _call("model = factorize", ["X,", *lines])
+
+
+def solver_call(options):
+    """Return the call that makes the solver of a model."""
+    if options.get("solver") == "mu":
+        return "sparsenmf.MultiplicativeUpdate()"
+    settings = [
+        f"{name}={options[name]}" for name in ("max_sweeps", "extrapolate") if name in options
+    ]
+    return f"sparsenmf.CoordinateDescent({', '.join(settings)})"
 
 
 def script_of_topics(model, options):
