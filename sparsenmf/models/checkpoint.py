@@ -6,6 +6,7 @@ import numbers
 import warnings
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Checkpoint:
         object.__setattr__(self, "resume", check_flag(self.resume, "checkpoint.resume"))
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint | PathLike | None) -> Checkpoint | None:
+    def of(cls, checkpoint: Any) -> Checkpoint | None:
         """Return what a user passed as a `Checkpoint`, or None."""
         if checkpoint is None or isinstance(checkpoint, cls):
             return checkpoint

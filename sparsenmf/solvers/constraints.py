@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class Seeds:
     strength: Seeding = "start"
 
     @classmethod
-    def of(cls, seeds: Seeds | SeedWords | None, vocabulary: Vocabulary | None = None) -> Seeds:
+    def of(cls, seeds: Any, vocabulary: Vocabulary | None = None) -> Seeds:
         """Return what a user passed as `Seeds`, with a vocabulary if it has none of its own."""
         if seeds is None:
             return cls({})

@@ -122,7 +122,7 @@ class Problem:
         self.fixed_H = check_fixed(frozen_H, "frozen_H")
         self.n_threads: int = resolve_threads(check_threads(n_threads))
         self._cut: weakref.ref[Cut] | None = None
-        self._cut_for: tuple | None = None
+        self._cut_in_blocks = False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -143,9 +143,9 @@ class Problem:
         low_memory = self.is_stored or solver.low_memory
         tall = self.descends(solver) and is_tall(self.shape, self.X.nnz)
         known = None if self._cut is None else self._cut()
-        if known is None or self._cut_for != (low_memory or tall):
+        if known is None or self._cut_in_blocks != (low_memory or tall):
             known = self._cut_rows() if low_memory or tall else self._transpose()
-            self._cut, self._cut_for = weakref.ref(known), low_memory or tall
+            self._cut, self._cut_in_blocks = weakref.ref(known), low_memory or tall
         return known
 
     def _cut_rows(self):
@@ -176,8 +176,11 @@ class Problem:
         support : ndarray or None
             Entries of H' that may differ from zero.
         """
-        width = padded_width(self.n_components, self.dtype)
-        penalty_W, penalty_H = make_penalties(self.scaling.sizes(self.shape), *self.alphas, width)
+        alpha_W, alpha_H, l1_ratio = self.alphas
+        penalty_W, penalty_H = make_penalties(
+            self.scaling.sizes(self.shape), alpha_W, alpha_H, l1_ratio,
+            padded_width(self.n_components, self.dtype),
+        )  # fmt: skip
         return (
             constrain(penalty_W.weigh(self.scaling.samples, self.beta), fixed_W),
             constrain(penalty_H.weigh(self.scaling.features, self.beta), fixed_H, support),

@@ -9,7 +9,7 @@ weight**(1 / beta), and its factors are multiplied likewise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -51,7 +51,7 @@ class Weights:
     entries: Matrix | None = None
 
     @classmethod
-    def of(cls, weights: Weights | Vector | Matrix | None) -> Weights:
+    def of(cls, weights: Any) -> Weights:
         """Return what a user passed as `Weights`: a vector is of samples, a matrix of entries."""
         if weights is None or isinstance(weights, cls):
             return weights or cls()
