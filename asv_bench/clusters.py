@@ -42,7 +42,7 @@ def measure(X, n_workers, n_blocks, n_components, n_iter):
 
         started = time.perf_counter()
         model = factorize(
-            blocks, n_components, max_iter=n_iter, tol=0, random_state=0, callback=note
+            blocks, n_components, max_iter=n_iter, tol=0, random_state=0, progress=note
         )
         total = time.perf_counter() - started
         seconds = np.median(np.diff(model.time_history)[:-1])

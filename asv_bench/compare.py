@@ -52,7 +52,7 @@ def trace(peer, X, k, W, H, threads, target, limit, loss):
 
         start = {"W": W, "H": H} if W is not None else {"random_state": 0}
         options = {"tol": 0, "max_iter": limit, "n_threads": threads, "loss": loss}
-        sparsenmf.factorize(X, k, **start, **options, callback=look)
+        sparsenmf.factorize(X, k, **start, **options, progress=look)
     else:
         # Those that cannot go on from where they were: double, then halve the bracket.
         def reaches(n_iter):

@@ -7,6 +7,8 @@ import numpy as np
 from judge import objective
 from peers import REFERENCE, run_sklearn
 
+from sparsenmf import CoordinateDescent
+
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 
@@ -35,7 +37,11 @@ def follow(X, k, W, H, limit):
     """
     import sparsenmf
 
-    plain = {"extrapolate": False, "max_sweeps": 1, "tol": 0, "max_iter": limit}
+    plain = {
+        "solver": CoordinateDescent(max_sweeps=1, extrapolate=False),
+        "tol": 0,
+        "max_iter": limit,
+    }
     model = sparsenmf.factorize(X, k, W=W, H=H, **plain)
     final = objective(X, model.W, model.H, "frobenius")
     return final, dict(enumerate(model.objective_history.tolist(), 1))

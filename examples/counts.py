@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import plots
+from sparsenmf import RandomStarts, plots
 from sparsenmf.models.components import Components
 
 N_TOPICS, N_DOCUMENTS, N_WORDS = 8, 3000, 2000
@@ -51,7 +51,7 @@ def cosines(model):
 models = {}
 print("\nCosine of each topic and the nearest that was found:\n")
 for loss in ("frobenius", "kullback-leibler"):
-    models[loss] = sparsenmf.factorize(X, N_TOPICS, loss=loss, n_restarts=3, random_state=0)
+    models[loss] = sparsenmf.factorize(X, N_TOPICS, loss=loss, init=RandomStarts(3), random_state=0)
     print(f"{loss:>18}  " + "  ".join(f"{cosine:.3f}" for cosine in cosines(models[loss])))
 
 # %%

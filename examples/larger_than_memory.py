@@ -21,6 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import sparsenmf
+from sparsenmf import CoordinateDescent
 
 N_TERMS, N_TOPICS, BATCH, N_BATCHES = 5000, 10, 4000, 20
 
@@ -63,7 +64,7 @@ print(store)
 # ends with the bits that it would have ended with.
 
 options = {
-    "W_path": folder / "W.npy",
+    "solver": CoordinateDescent(W_path=folder / "W.npy"),
     "checkpoint": folder / "checkpoint.npz",
     "random_state": 0,
 }

@@ -65,7 +65,7 @@ def main():
 
         options = {"random_state": 0, "max_iter": 15}
         calm = factorize(blocks, N_TOPICS, **options)
-        killed = factorize(blocks, N_TOPICS, callback=kill_one, **options)
+        killed = factorize(blocks, N_TOPICS, progress=kill_one, **options)
         print(f"W is {calm.W.shape[0]:,} x {calm.W.shape[1]}, in {calm.W.numblocks[0]} blocks")
         for name, model in (("undisturbed", calm), ("a worker killed", killed)):
             print(f"{name}: relative error {model.error / model.x_norm:.6f}")

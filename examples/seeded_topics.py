@@ -21,7 +21,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from topics import DOCSTRING_WORDS, read_documentation
 
 import sparsenmf
-from sparsenmf import plots
+from sparsenmf import Seeds, plots
 
 SEEDS = {
     "matrices": ["matrix", "eigenvalues", "inverse", "sparse"],
@@ -56,7 +56,7 @@ def print_topics(model):
 # The words say where a topic begins. What it becomes is up to the documents: other words may
 # join, and take over.
 
-seeded = sparsenmf.factorize(older, 10, seeds=SEEDS, vocabulary=terms, random_state=0)
+seeded = sparsenmf.factorize(older, 10, seeds=Seeds(SEEDS, vocabulary=terms), random_state=0)
 print("Begun with seed words:")
 print_topics(seeded)
 
@@ -67,7 +67,7 @@ print_topics(seeded)
 # weighs is learned.
 
 only = sparsenmf.factorize(
-    older, 10, seeds=SEEDS, seeding="support", vocabulary=terms, random_state=0
+    older, 10, seeds=Seeds(SEEDS, vocabulary=terms, strength="support"), random_state=0
 )
 print("Of the seed words only:")
 print_topics(only)

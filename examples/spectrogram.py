@@ -22,6 +22,7 @@ import numpy as np
 from scipy.signal import spectrogram
 
 import sparsenmf
+from sparsenmf import RandomStarts
 
 RATE, SECONDS = 4000, 7  # samples a second
 NOTES = {"C4": 261.63, "E4": 329.63, "G4": 392.00, "A4": 440.00}  # hertz
@@ -69,7 +70,7 @@ print("\nHow well the envelope of each note is found (correlation):\n")
 print(f"{'':18}" + "".join(f"{note:>8}" for note in NOTES))
 for loss in ("itakura-saito", "kullback-leibler", "frobenius"):
     models[loss] = sparsenmf.factorize(
-        X, 5, loss=loss, solver="mu", n_restarts=3, random_state=0, max_iter=200
+        X, 5, loss=loss, solver="mu", init=RandomStarts(3), random_state=0, max_iter=200
     )
     amplitudes = np.sqrt(models[loss].W.T)
     found = np.corrcoef(amplitudes, envelopes)[:5, 5:]

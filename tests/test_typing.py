@@ -13,13 +13,13 @@ import typing
 from pathlib import Path
 
 import pytest
+from sparsenmf.solvers.running import SOLVERS
 
 import sparsenmf
 from sparsenmf import typing as types
 from sparsenmf.data.entries import MISSING
 from sparsenmf.solvers.initialization import INITS
 from sparsenmf.solvers.losses import BETAS
-from sparsenmf.solvers.running import SOLVERS
 from tests.test_architecture import PUBLIC
 
 ROOT = Path(__file__).parents[1]

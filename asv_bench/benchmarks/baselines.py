@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import norm
 
+from sparsenmf import CoordinateDescent
+
 from . import datasets
 from .common import Benchmark
 
@@ -50,7 +52,7 @@ class EqualIterations(Benchmark):
             return model.reconstruction_err_ / self.norm
         from sparsenmf import factorize
 
-        plain = {"max_sweeps": 1, "extrapolate": False, "n_threads": 1}
+        plain = {"solver": CoordinateDescent(max_sweeps=1, extrapolate=False), "n_threads": 1}
         return factorize(
             self.X,
             N_COMPONENTS,

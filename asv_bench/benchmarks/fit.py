@@ -4,6 +4,8 @@ import functools
 import math
 import tempfile
 
+from sparsenmf import CoordinateDescent
+
 from . import datasets
 from .common import THREADS, Benchmark
 
@@ -53,7 +55,11 @@ class Arrangement(Benchmark):
     def setup(self, data, low_memory, n_threads):
         self.require_cores(n_threads)
         self.X = datasets.load(data)
-        self.options = {"tol": 0, "random_state": 0, "low_memory": low_memory}
+        self.options = {
+            "tol": 0,
+            "random_state": 0,
+            "solver": CoordinateDescent(low_memory=low_memory),
+        }
         self.time_factorize(data, low_memory, n_threads, max_iter=1)
 
     def time_factorize(self, data, low_memory, n_threads, max_iter=10):
@@ -190,7 +196,13 @@ class FixedObjective(Benchmark):
                 continue
             W, H = datasets.start(X, self.n_components)
             model = factorize(
-                X, self.n_components, W=W, H=H, max_iter=100, tol=0, max_sweeps=1, extrapolate=False
+                X,
+                self.n_components,
+                W=W,
+                H=H,
+                max_iter=100,
+                tol=0,
+                solver=CoordinateDescent(max_sweeps=1, extrapolate=False),
             )
             half_norm = model.x_norm**2 / 2
             targets[data] = half_norm - 0.995 * (half_norm - model.objective)
@@ -214,7 +226,7 @@ class FixedObjective(Benchmark):
             H=H,
             max_iter=500,
             tol=0,
-            callback=lambda state: state.objective <= self.target,
+            progress=lambda state: state.objective <= self.target,
         )
         return model if model.stop_reason == "callback" else None
 

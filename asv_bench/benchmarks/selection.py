@@ -1,5 +1,7 @@
 """How many components, and which: many fits of one matrix, or of parts of it."""
 
+from sparsenmf import RandomStarts
+
 from . import datasets
 from .common import Benchmark
 
@@ -33,7 +35,7 @@ class Restarts(Benchmark):
     def time_restarts(self):
         from sparsenmf import factorize
 
-        factorize(self.X, 10, n_restarts=5, max_iter=30, random_state=0)
+        factorize(self.X, 10, init=RandomStarts(5), max_iter=30, random_state=0)
 
     def time_consensus(self):
         from sparsenmf import consensus

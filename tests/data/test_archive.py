@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, factorize
+from sparsenmf import Checkpoint, CoordinateDescent, Factorization, factorize
 from sparsenmf.data.files import write_table
 
 from .. import problems
@@ -276,14 +276,14 @@ def test_names_of_any_length_and_devices_can_be_written_to(tmp_path):
         model.save(tmp_path / ("a" * 256))
     for _ in range(2):
         model.save(os.devnull)
-        factorize(np.eye(9), 2, max_iter=11, tol=0, checkpoint=os.devnull, checkpoint_every=1)
+        factorize(np.eye(9), 2, max_iter=11, tol=0, checkpoint=Checkpoint(os.devnull, every=1))
         model.report(os.devnull, range(300))
         (tmp_path / "null.csv").symlink_to(os.devnull)
         write_table(tmp_path / "null.csv", {"a": [1, 2]})
         (tmp_path / "null.csv").unlink()
     assert not os.path.isfile(os.devnull)
     with pytest.raises(ValueError, match="W_path /dev/null is a device"):
-        factorize(np.eye(9), 2, low_memory=True, W_path=os.devnull)
+        factorize(np.eye(9), 2, solver=CoordinateDescent(low_memory=True, W_path=os.devnull))
 
 
 @posix

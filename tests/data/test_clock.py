@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize
+from sparsenmf import RandomStarts, factorize
 from sparsenmf.data import clock
 
 from ..children import run_child
@@ -82,7 +82,7 @@ def fit(kind, folder):
         write_csr(folder, X)
         return factorize(open_csr(folder), 20, **some)
     if kind == "restarts":
-        model = factorize(X, 20, n_restarts=3, **some)
+        model = factorize(X, 20, init=RandomStarts(3), **some)
         assert len(model.restart_objectives) == 3
         return model
     if kind == "select":
@@ -140,7 +140,7 @@ def test_a_limit_that_cuts_a_fit_short_is_a_warning():
         model = estimators.NMF(3, random_state=0, time_limit=1e-9).fit(X)
     assert model.n_iter_ == 1
     with pytest.warns(estimators.ConvergenceWarning, match="Time limit of 1e-09 s reached"):
-        estimators.NMF(3, random_state=0, time_limit=1e-9, n_restarts=3).fit(X)
+        estimators.NMF(3, random_state=0, time_limit=1e-9, init=RandomStarts(3)).fit(X)
     with pytest.warns(estimators.ConvergenceWarning, match="iterations 2 reached"):
         estimators.NMF(3, random_state=0, time_limit=1e9, max_iter=2).fit(X)
     with warnings.catch_warnings():

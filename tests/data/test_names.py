@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import sparsenmf
-from sparsenmf import factorize, plots
+from sparsenmf import Seeds, factorize, plots
 from sparsenmf.data.names import check_names, check_vocabulary
 from sparsenmf.topics.quality import encode
 from sparsenmf.topics.tables import typical_documents
@@ -70,7 +70,7 @@ def say(model, terms, titles, tmp_path):
     """Everything that is said with names."""
     X, page = make_counts(), tmp_path / "page.html"
     seeds = {"a": TERMS[4:6], "b": TERMS[17:18]}
-    seeded = factorize(X, 3, seeds=seeds, vocabulary=terms, random_state=0, max_iter=5)
+    seeded = factorize(X, 3, seeds=Seeds(seeds, vocabulary=terms), random_state=0, max_iter=5)
     model.report(page, terms, titles)
     lists = [TERMS[:4], TERMS[9:12]]
     return {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, factorize, open_csr, write_csr
+from sparsenmf import CoordinateDescent, Factorization, Weights, factorize, open_csr, write_csr
 from sparsenmf.data.files import write_factor, write_table
 from sparsenmf.data.outputs import check_outputs
 
@@ -193,7 +193,7 @@ def factors(here):
         "dense": mapped("dense.npy", X.toarray()),
         "W": mapped("W.npy", np.ones((X.shape[0], 2))),
         "H": mapped("H.npy", np.ones((2, X.shape[1]))),
-        "sample_weight": mapped("sample_weight.npy", np.ones(X.shape[0])),
+        "weights": Weights(samples=mapped("sample_weight.npy", np.ones(X.shape[0]))),
     }
 
 
@@ -209,19 +209,33 @@ def test_no_run_writes_to_what_its_arguments_are_mapped_from(place, output, name
     before = contents()
     written = NAMES[name](path, Path("alias"))
     with pytest.raises(ValueError, match=f"{output} .* is also read, as "):
-        factorize(X, 2, low_memory=True, max_iter=1, **options, **{output: written})
+        factorize(
+            X,
+            2,
+            solver=CoordinateDescent(low_memory=True),
+            max_iter=1,
+            **options,
+            **{output: written},
+        )
     assert all(path.read_bytes() == before[path] for path in before)
 
 
 def test_two_outputs_of_a_run_are_two_files(here):
     with pytest.raises(ValueError, match=r"W_path new and checkpoint \./new are one file"):
-        factorize(make_counts(), 2, low_memory=True, W_path="new", checkpoint="./new")
+        factorize(
+            make_counts(),
+            2,
+            solver=CoordinateDescent(low_memory=True, W_path="new"),
+            checkpoint="./new",
+        )
     assert not Path("new").exists()
 
 
 def test_a_result_is_not_written_over_the_w_that_it_is_kept_in(here):
     store = open_csr("store")
-    model = factorize(store, 2, random_state=0, max_iter=2, W_path="kept.npy")
+    model = factorize(
+        store, 2, random_state=0, max_iter=2, solver=CoordinateDescent(W_path="kept.npy")
+    )
     before, expected = Path("kept.npy").read_bytes(), model.W.copy()
     Path("alias.npy").symlink_to("kept.npy")
     for write in (

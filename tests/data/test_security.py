@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import Factorization, factorize, open_csr, read_matrix, write_csr
+from sparsenmf import Checkpoint, Factorization, factorize, open_csr, read_matrix, write_csr
 
 from ..problems import small_model
 
@@ -103,7 +103,7 @@ def test_pickles_are_refused_without_being_loaded(tmp_path):
         lambda: read_matrix(tmp_path / "X.npy"),
         lambda: write_csr(tmp_path / "new", tmp_path / "X.npz"),
         lambda: write_csr(tmp_path / "new", tmp_path / "X.npy"),
-        lambda: factorize(X, 2, max_iter=3, checkpoint=tmp_path / "state", resume=True),
+        lambda: factorize(X, 2, max_iter=3, checkpoint=Checkpoint(tmp_path / "state", resume=True)),
         lambda: open_csr(tmp_path / "store"),
     ):
         with pytest.raises(ValueError, match=str(tmp_path)):

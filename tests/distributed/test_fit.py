@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
+from sparsenmf import CoordinateDescent, Weights
 from sparsenmf.solvers.initialization import draw_start
 
 from .. import problems
@@ -93,7 +94,7 @@ def same_start(X, n_components=K, cuts=CUTS, seed=0):
     [
         {},
         {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.4},
-        {"extrapolate": False, "max_sweeps": 1},
+        {"solver": CoordinateDescent(max_sweeps=1, extrapolate=False)},
     ],
     ids=lambda options: " ".join(options) or "plain",
 )
@@ -205,7 +206,7 @@ def test_x_and_w_stay_where_they_are(client):
         total = client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total)
         sent.append(sum(total.values()))
 
-    factorize(parts, 20, random_state=0, max_iter=7, tol=0, callback=note)
+    factorize(parts, 20, random_state=0, max_iter=7, tol=0, progress=note)
     mean = np.diff(sent).mean()
     one = X.shape[1] * 24 * 4  # a padded H
     # H to the other worker, its sum to the first, and the last sum to here; the rest is small.
@@ -235,9 +236,8 @@ def test_progress_and_callback(client, X, capsys):
         seen.append((state.n_iter, state.objective, state.W.compute(), state.H))
         return state.n_iter == 4
 
-    model = factorize(lazy(X), K, progress=True, callback=look, **OPTIONS)
+    model = factorize(lazy(X), K, progress=look, **OPTIONS)
     assert (model.stop_reason, len(model.objective_history)) == ("callback", 4)
-    assert "factorize" in capsys.readouterr().err
     _, objective, W, H = seen[-1]
     assert (W.shape, objective) == ((400, K), model.objective_history[-1])
     assert 0.5 * np.linalg.norm(X.toarray() - W @ H) ** 2 == pytest.approx(objective, rel=1e-10)
@@ -273,7 +273,7 @@ def all_there(client):
 
 def test_a_worker_that_is_killed_between_iterations_changes_nothing(client, X, all_there):
     calm = factorize(lazy(X), K, **OPTIONS)
-    killed = factorize(lazy(X), K, callback=lambda s: s.n_iter == 9 and kill_one(client), **OPTIONS)
+    killed = factorize(lazy(X), K, progress=lambda s: s.n_iter == 9 and kill_one(client), **OPTIONS)
     np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
     np.testing.assert_array_equal(killed.to_factorization().W, calm.to_factorization().W)
 
@@ -286,7 +286,7 @@ def test_a_worker_that_is_killed_at_work_changes_nothing(client, X, delay, all_t
         if state.n_iter == 6:
             threading.Timer(delay, kill_one, [client]).start()
 
-    killed = factorize(lazy(X), K, callback=kill_soon, **OPTIONS)
+    killed = factorize(lazy(X), K, progress=kill_soon, **OPTIONS)
     np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
     np.testing.assert_array_equal(killed.to_factorization().W, calm.to_factorization().W)
 
@@ -309,7 +309,7 @@ def test_a_folder_bounds_what_is_kept_for_recovery(client, X, tmp_path, all_ther
     for scratch in (None, tmp_path):
         noted = []
         model = factorize(
-            lazy(X), K, scratch=scratch, callback=lambda _, n=noted: n.append(n_tasks(client)),
+            lazy(X), K, scratch=scratch, progress=lambda _, n=noted: n.append(n_tasks(client)),
             **options,
         )  # fmt: skip
         counts[scratch] = max(noted[25:])
@@ -320,7 +320,7 @@ def test_a_folder_bounds_what_is_kept_for_recovery(client, X, tmp_path, all_ther
     for old in tmp_path.iterdir():
         old.unlink()
     killed = factorize(
-        lazy(X), K, scratch=tmp_path, callback=lambda s: s.n_iter == 17 and kill_one(client),
+        lazy(X), K, scratch=tmp_path, progress=lambda s: s.n_iter == 17 and kill_one(client),
         **options,
     )  # fmt: skip
     np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
@@ -337,7 +337,7 @@ def test_data_that_cannot_be_made_again_are_reported(client, X, all_there):
                 os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(RuntimeError, match="data are lost: X that was scattered is gone"):
-        factorize(scattered, K, callback=kill_both, **OPTIONS)
+        factorize(scattered, K, progress=kill_both, **OPTIONS)
 
 
 def wait_until(condition, seconds=20):
@@ -357,7 +357,7 @@ def test_nothing_is_left_of_a_run_that_is_cancelled(client, X, all_there):
         raise Stop
 
     with pytest.raises(Stop) as caught:
-        factorize(lazy(X), K, callback=fail, **OPTIONS)
+        factorize(lazy(X), K, progress=fail, **OPTIONS)
     wait_until(lambda: n_tasks(client) == 0)
     assert caught.traceback  # it holds the frames, and they the futures
 
@@ -368,7 +368,7 @@ def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
         Crew, "settle", lambda self, blocks, f=Crew.settle: crews.append(self) or f(self, blocks)
     )
     with pytest.raises(RuntimeError, match="were cancelled"):
-        factorize(lazy(X), K, callback=lambda state: crews[0].cancel(), **OPTIONS)
+        factorize(lazy(X), K, progress=lambda state: crews[0].cancel(), **OPTIONS)
     wait_until(lambda: n_tasks(client) == 0)
 
 
@@ -379,11 +379,11 @@ def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
     ("option", "message"),
     [
         ({"loss": "kullback-leibler"}, "loss is not for clusters"),
-        ({"sample_weight": [1]}, "sample_weight is not for clusters"),
+        ({"weights": Weights(samples=[1])}, "sample_weight is not for clusters"),
         ({"W": 1}, "W is not for clusters"),
         ({"n_component": 1}, "unexpected keyword argument 'n_component'"),
         ({"scratch": 3}, "scratch must be a path"),
-        ({"callback": 3}, "callback must be callable"),
+        ({"progress": 3}, "callback must be callable"),
     ],
 )
 def test_options_that_cannot_be(client, X, option, message):

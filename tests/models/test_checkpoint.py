@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 from sparsenmf import (
+    Checkpoint,
+    CoordinateDescent,
     Factorization,
+    Seeds,
+    Weights,
     consensus,
     factorize,
     forecast_selection,
@@ -29,10 +33,10 @@ KINDS = pytest.mark.parametrize(
         {"loss": "kullback-leibler"},
         {"solver": "mu"},
         {"loss": 1.5},
-        {"low_memory": True},
+        {"solver": CoordinateDescent(low_memory=True)},
         {"alpha_W": 1e-3, "l1_ratio": 0.5},
-        {"extrapolate": False},
-        {"sample_weight": np.linspace(0.5, 2, 300), "seeds": {0: [1, 2]}},
+        {"solver": CoordinateDescent(extrapolate=False)},
+        {"weights": Weights(samples=np.linspace(0.5, 2, 300)), "seeds": {0: [1, 2]}},
     ],
     ids=lambda options: " ".join(map(str, options)) or "plain",
 )
@@ -57,7 +61,9 @@ def test_goes_on_to_the_same_bits(X, tmp_path, options):
     expected = factorize(X, 6, max_iter=18, **options)
     path = tmp_path / "state"
     for max_iter in (1, 7, 8, 18):
-        model = factorize(X, 6, max_iter=max_iter, checkpoint=path, resume=True, **options)
+        model = factorize(
+            X, 6, max_iter=max_iter, checkpoint=Checkpoint(path, resume=True), **options
+        )
         assert model.n_iter == max_iter
     assert_same(model, expected)
 
@@ -74,24 +80,24 @@ def test_goes_on_after_any_iteration(X, tmp_path):
     for at in range(1, expected.n_iter, 9):
         path = tmp_path / f"state{at}"
         with pytest.raises(RuntimeError):
-            factorize(X, 6, checkpoint=path, checkpoint_every=1, callback=kill, **options)
-        assert_same(factorize(X, 6, checkpoint=path, resume=True, **options), expected)
+            factorize(X, 6, checkpoint=Checkpoint(path, every=1), progress=kill, **options)
+        assert_same(factorize(X, 6, checkpoint=Checkpoint(path, resume=True), **options), expected)
 
 
 def test_seconds_go_on(X, tmp_path):
     path, options = tmp_path / "state", {"random_state": 0, "tol": 0}
     first = factorize(X, 6, max_iter=5, checkpoint=path, **options)
-    second = factorize(X, 6, max_iter=9, checkpoint=path, resume=True, **options)
+    second = factorize(X, 6, max_iter=9, checkpoint=Checkpoint(path, resume=True), **options)
     np.testing.assert_array_equal(second.time_history[:5], first.time_history)
     assert (np.diff(second.time_history) > 0).all()
-    stopped = factorize(X, 6, time_limit=1e-9, checkpoint=path, resume=True, **options)
+    stopped = factorize(X, 6, time_limit=1e-9, checkpoint=Checkpoint(path, resume=True), **options)
     assert (stopped.n_iter, stopped.stop_reason) == (10, "time_limit")
 
 
 def test_a_finished_run_is_finished(X, tmp_path):
     path = tmp_path / "state"
     first = factorize(X, 6, random_state=0, checkpoint=path)
-    again = factorize(X, 6, random_state=0, checkpoint=path, resume=True)
+    again = factorize(X, 6, random_state=0, checkpoint=Checkpoint(path, resume=True))
     assert first.stop_reason == "converged"
     assert_same(again, first)
 
@@ -145,7 +151,7 @@ def test_a_full_disk_leaves_the_last_one_and_the_run(X, tmp_path, monkeypatch):
             model = factorize(X, 6, max_iter=20, checkpoint=path, **options)
     assert model.n_iter == 20
     assert path.read_bytes() == good
-    again = factorize(X, 6, max_iter=20, checkpoint=path, resume=True, **options)
+    again = factorize(X, 6, max_iter=20, checkpoint=Checkpoint(path, resume=True), **options)
     assert_same(again, model)
 
 
@@ -156,9 +162,9 @@ def test_ctrl_c_leaves_a_state_that_goes_on(X, tmp_path):
         if state.n_iter == 7:
             raise KeyboardInterrupt
 
-    stopped = factorize(X, 6, checkpoint=path, callback=interrupt, **options)
+    stopped = factorize(X, 6, checkpoint=path, progress=interrupt, **options)
     assert stopped.stop_reason == "interrupted"
-    model = factorize(X, 6, checkpoint=path, resume=True, **options)
+    model = factorize(X, 6, checkpoint=Checkpoint(path, resume=True), **options)
     assert model.n_iter > 7
     np.testing.assert_array_equal(model.objective_history[:7], stopped.objective_history)
     assert (np.diff(model.objective_history) <= 0).all()
@@ -189,9 +195,9 @@ START = np.random.default_rng(7).random((9, 200))
         ({"alpha_H": 0.1}, "alpha_H='same', not 0.1"),
         ({"loss": "kullback-leibler"}, "loss='frobenius', not 'kullback-leibler'"),
         ({"solver": "mu"}, "solver='cd', not 'mu'"),
-        ({"extrapolate": False}, "extrapolate=True, not False"),
-        ({"max_sweeps": 7}, "max_sweeps=[12], not 7"),
-        ({"low_memory": True}, "low_memory=False, not True"),
+        ({"solver": CoordinateDescent(extrapolate=False)}, "extrapolate=True, not False"),
+        ({"solver": CoordinateDescent(max_sweeps=7)}, "max_sweeps=[12], not 7"),
+        ({"solver": CoordinateDescent(low_memory=True)}, "low_memory=False, not True"),
         ({"missing": "unknown"}, "missing=None, not 'unknown'"),
         ({"n_components": 10}, "n_components=9, not 10"),  # rows of factors have room for 16
         ({"n_components": 5}, "n_components=9, not 5"),
@@ -200,10 +206,10 @@ START = np.random.default_rng(7).random((9, 200))
         ({"random_state": np.random.RandomState(0)}, "other random_state"),
         ({"H": START}, "init='random', not 'custom', and other H"),
         ({"init": "nndsvd"}, "init='random', not 'nndsvd'"),
-        ({"sample_weight": np.full(300, 2.0)}, "other sample_weight"),
-        ({"feature_weight": np.arange(200.0)}, "other feature_weight"),
+        ({"weights": Weights(samples=np.full(300, 2.0))}, "other sample_weight"),
+        ({"weights": Weights(features=np.arange(200.0))}, "other feature_weight"),
         ({"seeds": {0: [3]}}, "other seeds"),
-        ({"seeds": {0: [3]}, "seeding": "support"}, "other seeds, and seeding='start'"),
+        ({"seeds": Seeds({0: [3]}, strength="support")}, "other seeds, and seeding='start'"),
         ({"X": lambda X: X * 2}, "made with other entries of X[.]"),
         ({"X": shuffled}, "made with other entries of X[.]"),
         ({"X": lambda X: X[:, ::-1].tocsr()}, "made with other entries of X[.]"),
@@ -219,7 +225,7 @@ def test_another_problem_is_refused_and_the_difference_named(X, tmp_path, change
     if "X" in changed:
         arguments["X"] = changed["X"](X)
     with pytest.raises(ValueError, match="state is the checkpoint of another run: .*" + message):
-        factorize(**arguments, checkpoint=path, resume=True)
+        factorize(**arguments, checkpoint=Checkpoint(path, resume=True))
 
 
 @pytest.mark.parametrize(
@@ -228,10 +234,14 @@ def test_another_problem_is_refused_and_the_difference_named(X, tmp_path, change
         ({"H": START}, {"H": START[::-1]}, "other H[.]"),
         ({"H": START, "frozen_H": [0]}, {"H": START, "frozen_H": [1]}, "other frozen_H[.]"),
         ({"seeds": {0: [3]}}, {"seeds": {1: [3]}}, "other seeds[.]"),
-        ({"seeds": {0: [3]}}, {"seeds": {0: [3]}, "seeding": "support"}, "seeding='start', not"),
         (
-            {"sample_weight": np.arange(1.0, 301)},
-            {"sample_weight": np.arange(300.0, 0, -1)},
+            {"seeds": {0: [3]}},
+            {"seeds": Seeds({0: [3]}, strength="support")},
+            "seeding='start', not",
+        ),
+        (
+            {"weights": Weights(samples=np.arange(1.0, 301))},
+            {"weights": Weights(samples=np.arange(300.0, 0, -1))},
             "other sample_weight[.]",
         ),
     ],
@@ -271,7 +281,7 @@ def test_a_store_is_known_by_its_checksums(X, tmp_path):
 
 @pytest.mark.parametrize("make", [int, np.int64, np.random.default_rng, np.random.RandomState])
 def test_the_same_problem_in_another_form_goes_on(X, tmp_path, make):
-    options = {"checkpoint": tmp_path / "state", "resume": True}
+    options = {"checkpoint": Checkpoint(tmp_path / "state", resume=True)}
     factorize(X, 6, random_state=make(3), max_iter=3, **options)
     for form in (X.tocsc(), X.tocoo(), X.toarray()):
         again = factorize(form, 6, random_state=make(3), max_iter=5, n_threads=2, **options)
@@ -294,17 +304,17 @@ def test_damage_is_refused_by_name(X, tmp_path):
     path = tmp_path / "state"
     path.write_bytes(b"not a zip archive")
     with pytest.raises(ValueError, match="state is not a whole saved"):
-        factorize(X, 5, checkpoint=path, resume=True)
+        factorize(X, 5, checkpoint=Checkpoint(path, resume=True))
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"resume": True}, ValueError, "resume=True needs checkpoint"),
-        ({"checkpoint": "state", "resume": 1}, TypeError, "resume must be True or False"),
+        ({"checkpoint": Checkpoint("state", resume=1)}, TypeError, "resume must be True or False"),
         ({"checkpoint": 3}, TypeError, "checkpoint must be a path, not 3"),
         ({"checkpoint": "no/such/folder"}, FileNotFoundError, "there is no folder"),
-        ({"checkpoint": "state", "checkpoint_every": 0}, ValueError, "checkpoint_every"),
+        ({"checkpoint": Checkpoint("state", every=0)}, ValueError, "checkpoint_every"),
     ],
 )
 def test_arguments_are_checked(X, options, error, message, tmp_path, monkeypatch):

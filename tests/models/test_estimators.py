@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sparsenmf import Seeds, Weights
+
 pytest.importorskip("sklearn")
 
 from sklearn.base import clone
@@ -166,10 +168,15 @@ def test_without_scikit_learn_the_error_says_what_to_install(name):
 def test_constraints_are_those_of_factorize(X):
     rng = np.random.default_rng(1)
     samples, features, H = rng.random(400), rng.random(250), rng.random((2, 250))
-    options = {"feature_weight": features, "frozen_H": [1], "random_state": 0, "max_iter": 20}
+    options = {
+        "weights": Weights(features=features),
+        "frozen_H": [1],
+        "random_state": 0,
+        "max_iter": 20,
+    }
     estimator = NMF(6, **options)
     W = estimator.fit_transform(X, H=H, sample_weight=samples)
-    model = factorize(X, 6, H=H, sample_weight=samples, **options)
+    model = factorize(X, 6, H=H, weights=Weights(samples=samples), **options)
     np.testing.assert_array_equal(W, model.W)
     np.testing.assert_array_equal(estimator.components_, model.H)
     np.testing.assert_array_equal(estimator.components_[1], H[1])
@@ -180,7 +187,7 @@ def test_seeds_are_columns_of_a_frame_or_terms_of_a_vocabulary(X):
     pd = pytest.importorskip("pandas")
     terms = [f"term{j}" for j in range(250)]
     frame = pd.DataFrame(X.toarray(), columns=terms)
-    options = {"seeds": {"a": ["term3", "term9"]}, "seeding": "support", "random_state": 0}
+    options = {"seeds": Seeds({"a": ["term3", "term9"]}, strength="support"), "random_state": 0}
     by_frame = NMF(4, max_iter=5, **options).fit(frame)
     by_vocabulary = NMF(4, max_iter=5, vocabulary=terms, **options).fit(X)
     np.testing.assert_array_equal(by_frame.components_, by_vocabulary.components_)
@@ -195,7 +202,9 @@ def test_sample_weights_are_routed_through_a_pipeline(X):
 
     weights = np.random.default_rng(0).random(400)
     with sklearn.config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(NMF(4, random_state=0).set_fit_request(sample_weight=True))
+        pipeline = make_pipeline(
+            NMF(4, random_state=0).set_fit_request(weights=Weights(samples=True))
+        )
         pipeline.fit(X, sample_weight=weights)
     weighted = NMF(4, random_state=0).fit(X, sample_weight=weights)
     np.testing.assert_array_equal(pipeline[0].components_, weighted.components_)
@@ -274,8 +283,10 @@ def test_masked_weights_are_refused(name):
     with pytest.raises(TypeError, match=f"{name} is a masked array"):
         factorize(X, 2, **{name: weights})
     fits = {
-        "sample_weight": lambda: NMF(2).fit(X, sample_weight=weights),
-        "feature_weight": lambda: NMF(2, feature_weight=weights).fit(X),
+        "weights": Weights(
+            samples=lambda: NMF(2).fit(X, sample_weight=weights),
+            features=lambda: NMF(2, feature_weight=weights).fit(X),
+        ),
     }
     with pytest.raises(TypeError, match=f"{name} is a masked array"):
         fits[name]()

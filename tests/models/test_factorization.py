@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import nnls
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, Weights, factorize
 from sparsenmf.models.components import Components
 
 from .. import problems
@@ -97,7 +97,7 @@ def test_transform_refuses_another_vocabulary(X, model):
     ("options", "error", "message"),
     [
         ({"tol": -1}, ValueError, "tol must be >= 0"),
-        ({"max_sweeps": 0}, ValueError, "max_sweeps must be at least 1"),
+        ({"solver": CoordinateDescent(max_sweeps=0)}, ValueError, "max_sweeps must be at least 1"),
         ({"n_threads": 1.5}, TypeError, "n_threads must be an integer"),
     ],
 )
@@ -155,7 +155,7 @@ def test_other_changes_count_too(name, rng):
     X = rng.random((30, 12))
     model = factorize(
         X, 4, random_state=0, max_iter=10, alpha_W=0.01, alpha_H=0, l1_ratio=0.5,
-        feature_weight=1 + rng.random(12),
+        weights=Weights(features=1 + rng.random(12)),
     )  # fmt: skip
     before = model.transform(X)
     if name == "feature_weight":

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, factorize
 from sparsenmf.solvers import scale
 from sparsenmf.solvers.alternation import Alternation
 from sparsenmf.solvers.initialization import check_start
@@ -51,7 +51,7 @@ def test_stops_when_the_callback_says_so(X):
         seen.append((state.n_iter, state.objective, state.relative_error, state.seconds))
         return state.n_iter == 4
 
-    model = factorize(X, 5, random_state=0, callback=stop_at_four)
+    model = factorize(X, 5, random_state=0, progress=stop_at_four)
     assert model.stop_reason == "callback"
     assert [n for n, *_ in seen] == [1, 2, 3, 4]
     np.testing.assert_array_equal(model.objective_history, [f for _, f, *_ in seen])
@@ -61,7 +61,7 @@ def test_stops_when_the_callback_says_so(X):
 
 def test_an_error_in_the_callback_is_the_callers(X):
     with pytest.raises(ZeroDivisionError):
-        factorize(X, 5, callback=lambda state: 1 / 0)
+        factorize(X, 5, progress=lambda state: 1 / 0)
 
 
 def test_interrupt_returns_what_has_been_reached(X):
@@ -69,7 +69,7 @@ def test_interrupt_returns_what_has_been_reached(X):
         if state.n_iter == 3:
             raise KeyboardInterrupt
 
-    model = factorize(X, 5, random_state=0, callback=interrupt)
+    model = factorize(X, 5, random_state=0, progress=interrupt)
     assert model.stop_reason == "interrupted"
     assert model.n_iter == 3
     same = factorize(X, 5, random_state=0, max_iter=3)
@@ -209,7 +209,9 @@ def test_progress_is_shown_without_tqdm(X, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize("n_components", [3, 8])
-@pytest.mark.parametrize("options", [{}, {"solver": "mu"}, {"low_memory": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"solver": "mu"}, {"solver": CoordinateDescent(low_memory=True)}]
+)
 def test_a_large_W_is_put_in_order_by_a_kernel(X, n_components, options, monkeypatch):
     """To the bits of NumPy; with little padding in the memory of what is of no more use."""
     options = {**options, "random_state": 0, "max_iter": 4, "tol": 0}
@@ -228,7 +230,13 @@ def test_a_large_W_is_put_in_order_by_a_kernel(X, n_components, options, monkeyp
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"low_memory": True}, {"missing": "unknown"}, {"loss": "kullback-leibler"}]
+    "options",
+    [
+        {},
+        {"solver": CoordinateDescent(low_memory=True)},
+        {"missing": "unknown"},
+        {"loss": "kullback-leibler"},
+    ],
 )
 def test_lengths_of_components_are_those_of_the_current_W(X, options, monkeypatch):
     """Whether or not they have come with the gram matrix of its update."""
@@ -245,6 +253,6 @@ def test_lengths_of_components_are_those_of_the_current_W(X, options, monkeypatc
         exact = (runs[0].current.W.astype(float) ** 2).sum(axis=0)
         seen.append(np.allclose(runs[0].squares_W(), exact, rtol=1e-5))
 
-    factorize(X, 5, random_state=0, max_iter=60, tol=0, callback=look, **options)
+    factorize(X, 5, random_state=0, max_iter=60, tol=0, progress=look, **options)
     assert len(seen) > 10
     assert all(seen)

@@ -15,6 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
+from sparsenmf import CoordinateDescent, MultiplicativeUpdate
 from sparsenmf.data import rows
 from sparsenmf.solvers import mixed_precision as mixed
 
@@ -24,7 +25,7 @@ from ..children import TIMEOUT, expected, finish_child, posix, solve, start_chil
 def report_interrupted(X, callback):
     """Run until Ctrl-C comes; print what was returned and what it should be."""
     model = sparsenmf.factorize(
-        X, 20, random_state=0, tol=0, max_iter=10**9, callback=callback, n_threads=2
+        X, 20, random_state=0, tol=0, max_iter=10**9, progress=callback, n_threads=2
     )
     residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
     objective = 0.5 * (residual**2).sum()
@@ -92,7 +93,7 @@ def interrupt_at_line(X, n, after, **options):
 
     try:
         return sparsenmf.factorize(
-            X, 3, random_state=0, max_iter=4, tol=0, callback=switch, **options
+            X, 3, random_state=0, max_iter=4, tol=0, progress=switch, **options
         )
     finally:
         sys.settrace(tracer)
@@ -134,8 +135,8 @@ def test_interrupt_at_any_line_leaves_a_consistent_result(after, in_single, tall
         {"solver": "mu"},
         {"solver": "mu", "loss": "itakura-saito", "missing": "unknown"},
         {"missing": "unknown"},
-        {"low_memory": True},
-        {"low_memory": True, "loss": "kullback-leibler"},
+        {"solver": CoordinateDescent(low_memory=True)},
+        {"solver": MultiplicativeUpdate(low_memory=True), "loss": "kullback-leibler"},
     ],
     ids=lambda options: " ".join(map(str, options.values())),
 )

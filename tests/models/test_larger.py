@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, factorize, open_csr, write_csr
+from sparsenmf import CoordinateDescent, Factorization, Weights, factorize, open_csr, write_csr
 from sparsenmf.models import finishing
 from sparsenmf.solvers import blocks, scale
 
@@ -35,12 +35,17 @@ def store(X, tmp_path_factory):
     [
         {},
         {"alpha_W": 1e-3, "l1_ratio": 0.5},
-        {"sample_weight": np.arange(600) % 3, "feature_weight": np.linspace(0.5, 2, 250)},
+        {"weights": Weights(samples=np.arange(600) % 3, features=np.linspace(0.5, 2, 250))},
         {"H": np.ones((2, 250), np.float32), "frozen_H": [1]},
         {"init": "nndsvd"},
         {"solver": "mu"},
         {"solver": "mu", "loss": KL},
-        {"solver": "mu", "loss": KL, "init": "nndsvd", "sample_weight": np.arange(600) % 3},
+        {
+            "solver": "mu",
+            "loss": KL,
+            "init": "nndsvd",
+            "weights": Weights(samples=np.arange(600) % 3),
+        },
     ],
     ids=lambda options: " ".join(options) or "plain",
 )
@@ -115,7 +120,10 @@ def test_goes_on_from_a_checkpoint(store, options, block_nnz, tmp_path, monkeypa
     monkeypatch.setattr(blocks, "BLOCK_NNZ", block_nnz)
     options = {"random_state": 0, "tol": 0, **options}
     expected = factorize(store, 6, max_iter=12, **options)
-    options |= {"checkpoint": tmp_path / "state", "W_path": tmp_path / "W.npy"}
+    options |= {
+        "checkpoint": tmp_path / "state",
+        "solver": CoordinateDescent(W_path=tmp_path / "W.npy"),
+    }
     factorize(store, 6, max_iter=5, **options)
     model = factorize(store, 6, max_iter=12, resume=True, **options)
     np.testing.assert_array_equal(model.W, expected.W)
@@ -184,7 +192,7 @@ def test_w_on_disk_is_the_same(tall, tmp_path):
     store, path = tall, tmp_path / "W.npy"
     options = {"random_state": 0, "max_iter": 3}
     inside = factorize(store, 6, **options)
-    outside = factorize(store, 6, W_path=path, **options)
+    outside = factorize(store, 6, solver=CoordinateDescent(W_path=path), **options)
     assert isinstance(outside.W, np.memmap)
     np.testing.assert_array_equal(outside.W, inside.W)
     np.testing.assert_array_equal(np.load(path), inside.W)
@@ -201,9 +209,9 @@ GIVEN = np.random.default_rng(2).random((600, 2), np.float32)
 @pytest.mark.parametrize(
     "options",
     [
-        {"sample_weight": np.arange(600) % 3, "feature_weight": np.linspace(0.5, 2, 250)},
-        {"feature_weight": np.arange(250) % 5},
-        {"sample_weight": np.linspace(1, 2, 600), "W": GIVEN, "frozen_W": [1]},
+        {"weights": Weights(samples=np.arange(600) % 3, features=np.linspace(0.5, 2, 250))},
+        {"weights": Weights(features=np.arange(250) % 5)},
+        {"weights": Weights(samples=np.linspace(1, 2, 600)), "W": GIVEN, "frozen_W": [1]},
         {"W": GIVEN, "frozen_W": [1]},
     ],
     ids=" ".join,
@@ -217,9 +225,11 @@ def test_w_path_goes_with_weights_and_frozen_components(
     options = {"random_state": 0, "max_iter": 4, "tol": 0, **solver, **options}
     for matrix in (store, X):
         low_memory = matrix is X
-        inside = factorize(matrix, 5, low_memory=low_memory, **options)
+        inside = factorize(matrix, 5, solver=CoordinateDescent(low_memory=low_memory), **options)
         path = tmp_path / "W.npy"
-        outside = factorize(matrix, 5, low_memory=low_memory, W_path=path, **options)
+        outside = factorize(
+            matrix, 5, solver=CoordinateDescent(low_memory=low_memory, W_path=path), **options
+        )
         assert isinstance(outside.W, np.memmap)
         np.testing.assert_array_equal(outside.W, inside.W)
         np.testing.assert_array_equal(outside.H, inside.H)
@@ -233,15 +243,15 @@ def test_w_path_goes_with_weights_and_frozen_components(
 def test_w_path_is_refused_where_w_cannot_stay_on_disk(X, store, tmp_path):
     path = tmp_path / "W.npy"
     with pytest.raises(ValueError, match="W_path is for a store"):
-        factorize(X, 5, W_path=path)
+        factorize(X, 5, solver=CoordinateDescent(W_path=path))
     with pytest.raises(FileNotFoundError, match="W_path"):
-        factorize(store, 5, W_path=tmp_path / "no" / "W.npy")
+        factorize(store, 5, solver=CoordinateDescent(W_path=tmp_path / "no" / "W.npy"))
     assert not path.exists()
 
 
 def test_low_memory_may_have_its_w_on_disk(X, tmp_path):
-    options = {"random_state": 0, "max_iter": 5, "low_memory": True}
-    model = factorize(X, 5, W_path=tmp_path / "W.npy", **options)
+    options = {"random_state": 0, "max_iter": 5, "solver": CoordinateDescent(low_memory=True)}
+    model = factorize(X, 5, solver=CoordinateDescent(W_path=tmp_path / "W.npy"), **options)
     np.testing.assert_array_equal(model.W, factorize(X, 5, **options).W)
 
 
@@ -252,7 +262,7 @@ def test_no_room_for_w_is_an_error_at_once(store, tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        factorize(store, 5, W_path=tmp_path / "W.npy")
+        factorize(store, 5, solver=CoordinateDescent(W_path=tmp_path / "W.npy"))
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import estimate_memory
+from sparsenmf import CoordinateDescent, MultiplicativeUpdate, estimate_memory
 
 MIB = 2**20
 
@@ -110,7 +110,7 @@ def test_forecast_holds_for_tall_matrices_in_double_precision(max_iter):
 
 def test_low_memory_is_without_the_transpose():
     (usual, _), (low, forecast) = (
-        measure(300_000, 60_000, 6_000_000, 10, low_memory=low_memory)
+        measure(300_000, 60_000, 6_000_000, 10, solver=CoordinateDescent(low_memory=low_memory))
         for low_memory in (False, True)
     )
     assert low < usual - 6 * 6_000_000  # of the transpose's eight bytes an entry
@@ -119,7 +119,14 @@ def test_low_memory_is_without_the_transpose():
 
 def test_low_memory_holds_for_starts_from_the_svd():
     usual, low = (
-        measure(300_000, 60_000, 6_000_000, 10, low_memory=low_memory, init="nndsvd")[0]
+        measure(
+            300_000,
+            60_000,
+            6_000_000,
+            10,
+            solver=CoordinateDescent(low_memory=low_memory),
+            init="nndsvd",
+        )[0]
         for low_memory in (False, True)
     )
     assert low < usual - 4 * 6_000_000  # the sums of the products are what it has instead
@@ -127,7 +134,7 @@ def test_low_memory_holds_for_starts_from_the_svd():
 
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 def test_low_memory_holds_for_multiplicative_updates(loss):
-    options = {"low_memory": True, "loss": loss, "solver": "mu"}
+    options = {"solver": MultiplicativeUpdate(low_memory=True), "loss": loss}
     used, forecast = measure(300_000, 60_000, 6_000_000, 10, **options)
     assert forecast == pytest.approx(used, rel=0.2)
 

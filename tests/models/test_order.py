@@ -7,7 +7,15 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import consensus, factorize, topic_sizes, topic_table
+from sparsenmf import (
+    CoordinateDescent,
+    MultiplicativeUpdate,
+    Weights,
+    consensus,
+    factorize,
+    topic_sizes,
+    topic_table,
+)
 from sparsenmf.data.files import write_factor
 
 from ..corpus import TERMS, make_counts
@@ -47,17 +55,17 @@ OPTIONS = [
     {"loss": "kullback-leibler", "solver": "mu"},
     {"loss": "itakura-saito", "missing": "unknown", "max_iter": 5},
     {"loss": 0.5, "max_iter": 5},
-    {"low_memory": True},
-    {"low_memory": True, "loss": "kullback-leibler"},
+    {"solver": CoordinateDescent(low_memory=True)},
+    {"solver": MultiplicativeUpdate(low_memory=True), "loss": "kullback-leibler"},
     {"missing": "unknown"},
     {"n_restarts": 2},
     {"init": "nndsvda"},
     {"alpha_W": 0.01, "l1_ratio": 1.0},
-    {"sample_weight": WEIGHTS},
-    {"sample_weight": WEIGHTS, "low_memory": True},
-    {"sample_weight": WEIGHTS, "loss": "kullback-leibler"},
-    {"feature_weight": np.linspace(1e-3, 9, 82)},
-    {"feature_weight": np.linspace(9, 1e-3, 82), "loss": "kullback-leibler"},
+    {"weights": Weights(samples=WEIGHTS)},
+    {"solver": CoordinateDescent(low_memory=True), "weights": Weights(samples=WEIGHTS)},
+    {"weights": Weights(samples=WEIGHTS), "loss": "kullback-leibler"},
+    {"weights": Weights(features=np.linspace(1e-3, 9, 82))},
+    {"weights": Weights(features=np.linspace(9, 1e-3, 82)), "loss": "kullback-leibler"},
 ]
 
 
@@ -78,7 +86,10 @@ def test_the_largest_share_of_a_store_comes_first(X, tmp_path):
     sparsenmf.write_csr(tmp_path / "store", X)
     store = sparsenmf.open_csr(tmp_path / "store")
     check_order(factorize(store, 7, random_state=0))
-    weighted = {"sample_weight": WEIGHTS, "W_path": tmp_path / "W.npy"}
+    weighted = {
+        "solver": CoordinateDescent(W_path=tmp_path / "W.npy"),
+        "weights": Weights(samples=WEIGHTS),
+    }
     check_order(factorize(store, 7, random_state=0, **weighted))
 
 

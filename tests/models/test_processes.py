@@ -292,7 +292,7 @@ def child_ends_early():
 
     def work():
         sparsenmf.factorize(
-            make_matrix(), 20, tol=0, max_iter=10**9, callback=lambda _: started.set()
+            make_matrix(), 20, tol=0, max_iter=10**9, progress=lambda _: started.set()
         )
 
     threading.Thread(target=work, daemon=True).start()

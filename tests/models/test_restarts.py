@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparsenmf import Factorization, factorize
+from sparsenmf import CoordinateDescent, Factorization, RandomStarts, factorize
 
 from ..problems import planted_counts
 
@@ -11,8 +11,8 @@ X, _, _ = planted_counts(4, 120, 90)
 
 
 def test_the_best_is_kept_and_the_spread_reported():
-    best = factorize(X, 6, n_restarts=4, random_state=0)
-    more = factorize(X, 6, n_restarts=6, random_state=0)
+    best = factorize(X, 6, init=RandomStarts(4), random_state=0)
+    more = factorize(X, 6, init=RandomStarts(6), random_state=0)
     np.testing.assert_array_equal(more.restart_objectives[:4], best.restart_objectives)
     assert best.objective == best.restart_objectives.min()
     assert len(set(best.restart_objectives)) > 1
@@ -22,7 +22,10 @@ def test_the_best_is_kept_and_the_spread_reported():
 
 
 def test_one_start_is_the_plain_call():
-    plain, one = factorize(X, 3, random_state=0), factorize(X, 3, random_state=0, n_restarts=1)
+    plain, one = (
+        factorize(X, 3, random_state=0),
+        factorize(X, 3, random_state=0, init=RandomStarts(1)),
+    )
     np.testing.assert_array_equal(plain.W, one.W)
     assert one.restart_objectives is None
     assert "starts" not in repr(one)
@@ -38,10 +41,10 @@ def test_generators_are_used_and_advanced(make):
 
 
 def test_what_ends_a_run_ends_them_all():
-    ended = factorize(X, 6, n_restarts=4, random_state=0, callback=lambda state: True)
+    ended = factorize(X, 6, init=RandomStarts(4), progress=lambda state: True, random_state=0)
     assert ended.stop_reason == "callback"
     assert len(ended.restart_objectives) == 1
-    short = factorize(X, 6, n_restarts=10**6, random_state=0, time_limit=0.2)
+    short = factorize(X, 6, init=RandomStarts(10**6), random_state=0, time_limit=0.2)
     assert short.stop_reason == "time_limit"
     assert 1 <= len(short.restart_objectives) < 10**6
 
@@ -55,15 +58,15 @@ def test_an_interrupt_keeps_the_best_of_those_before():
         if len(runs) == 3:
             raise KeyboardInterrupt
 
-    kept = factorize(X, 6, n_restarts=5, random_state=0, callback=interrupt)
-    whole = factorize(X, 6, n_restarts=2, random_state=0)
+    kept = factorize(X, 6, init=RandomStarts(5), progress=interrupt, random_state=0)
+    whole = factorize(X, 6, init=RandomStarts(2), random_state=0)
     assert kept.stop_reason == "interrupted"
     assert len(kept.restart_objectives) == 3
     np.testing.assert_array_equal(kept.W, whole.W)
 
 
 def test_files_keep_the_objectives(tmp_path):
-    model = factorize(X, 3, n_restarts=3, random_state=0, max_iter=5)
+    model = factorize(X, 3, init=RandomStarts(3), random_state=0, max_iter=5)
     model.save(tmp_path / "model.npz")
     loaded = Factorization.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(loaded.restart_objectives, model.restart_objectives)
@@ -75,7 +78,7 @@ def test_files_keep_the_objectives(tmp_path):
         ({"n_restarts": 0}, "n_restarts must be"),
         ({"n_restarts": 2, "init": "nndsvd"}, 'init must be "random"'),
         ({"n_restarts": 2, "checkpoint": "a"}, "checkpoint is for one run"),
-        ({"n_restarts": 2, "W_path": "a"}, "W_path is for one run"),
+        ({"n_restarts": 2, "solver": CoordinateDescent(W_path="a")}, "W_path is for one run"),
     ],
 )
 def test_errors_name_the_argument(options, message):

@@ -18,6 +18,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
+from sparsenmf import Checkpoint
 
 from ..children import (
     TIMEOUT,
@@ -235,7 +236,7 @@ def at_the_end_of_the_program(layer, daemon):
         n_iter = 10**9 if daemon else 20
         X, wanted = small_store(), whole_store_digest(n_iter)
         model = sparsenmf.factorize(
-            X, 3, max_iter=n_iter, tol=0, random_state=0, callback=lambda _: started.set()
+            X, 3, max_iter=n_iter, tol=0, random_state=0, progress=lambda _: started.set()
         )
         print(expected() if model.H.tobytes() == wanted else "wrong", flush=True)
 
@@ -343,7 +344,7 @@ def child_signalled(loss, name):
 
     try:
         model = sparsenmf.factorize(
-            X, callback=announce, n_threads=n_threads, **{**options, "max_iter": 10**6}
+            X, progress=announce, n_threads=n_threads, **{**options, "max_iter": 10**6}
         )
     except SystemExit:
         print(json.dumps("terminated"), flush=True)
@@ -393,12 +394,13 @@ def test_termination_leaves_the_last_checkpoint_whole(tmp_path):
     assert child.returncode == -signal.SIGTERM
     options = {"random_state": 0, "tol": 0, "max_iter": 400, "n_threads": 1}
     plain = sparsenmf.factorize(make_matrix(), 20, **options)
-    resumed = sparsenmf.factorize(make_matrix(), 20, checkpoint=path, resume=True, **options)
+    resumed = sparsenmf.factorize(
+        make_matrix(), 20, checkpoint=Checkpoint(path, resume=True), **options
+    )
     assert same_bits(plain, resumed)
 
 
 def child_with_checkpoint(path):
     sparsenmf.factorize(
-        make_matrix(), 20, random_state=0, tol=0, max_iter=10**6, n_threads=1, checkpoint=path,
-        checkpoint_every=1, callback=lambda state: state.n_iter == 3 and print("ready", flush=True),
+        make_matrix(), 20, random_state=0, tol=0, max_iter=10**6, n_threads=1, checkpoint=Checkpoint(path, every=1), progress=lambda state: state.n_iter == 3 and print("ready", flush=True),
     )  # fmt: skip

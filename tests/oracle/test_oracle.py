@@ -14,6 +14,7 @@ import pytest
 import sparsenmf
 from sparsenmf.data import rows
 
+from ..grouped import grouped
 from . import draws as draws
 from . import judge as oracle
 from .draws import draw
@@ -54,7 +55,7 @@ def fit(case, folder=None, **options):
         if case.arrangement == "tall":  # as problems with many samples are
             patch.setattr(rows, "TALL", 1)
             patch.setattr(rows, "TALL_NNZ", 0)
-        return strictly(sparsenmf.factorize, X, case.n_components, **options)
+        return strictly(sparsenmf.factorize, X, case.n_components, **grouped(options))
 
 
 def tolerance(problem, model, objective, *, single):

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import sparsenmf
 from sparsenmf import factorize
 
+from ..grouped import grouped
 from . import judge as oracle
 from .judge import Problem
 from .test_oracle import faults_at_the_end, faults_of_dead, faults_of_factors, strictly
@@ -54,7 +55,7 @@ def test_isolated_samples_are_kept(seed):
     A = rng.poisson(rng.gamma(0.5, size=(40, 3)) @ rng.gamma(0.5, size=(3, 25)) * 4.0)
     X = sp.csr_array(sp.block_diag([A + (A.sum(axis=1) == 0)[:, None], [[1.0]], [[1.0]]]))
     for options in ({}, {"sample_weight": 1 + rng.random(X.shape[0])}, {"alpha_W": 1e-3}):
-        model = strictly(factorize, X, 5, loss=KL, random_state=seed, **options)
+        model = strictly(factorize, X, 5, loss=KL, random_state=seed, **grouped(options))
         weighted = {k: v for k, v in options.items() if k == "sample_weight"}
         if "alpha_W" in options:
             weighted.update(alpha_W=1e-3, alpha_H=1e-3)
@@ -153,7 +154,7 @@ def test_nothing_goes_with_a_frozen_component_that_is_zero(side, loss):
 def test_the_objective_with_a_feature_of_weight_zero(alpha, loss):
     X = sp.random_array((200, 60), density=0.1, rng=1)
     options = {"feature_weight": (np.arange(60) >= 10) * 1.0, "alpha_W": alpha, "l1_ratio": 1.0}
-    model = strictly(factorize, X, 8, loss=loss, random_state=0, **options)
+    model = strictly(factorize, X, 8, loss=loss, random_state=0, **grouped(options))
     objective(X, model, 2.0 if loss == "frobenius" else 1.0, **options, alpha_H=alpha)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize, forecast_selection, select_n_components
+from sparsenmf import Weights, factorize, forecast_selection, select_n_components
 from sparsenmf.models.restarts import Seeds
 from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
 from sparsenmf.selection.selected import fewest
@@ -262,9 +262,9 @@ def test_progress_begins_with_the_forecast(capsys):
         ({"n_repeats": 91}, "n_repeats is 91"),
         ({"loss": 1.5}, "method='blocks' measures"),
         ({"H": np.ones((2, 90))}, "H cannot be passed on"),
-        ({"sample_weight": np.ones(120)}, "sample_weight cannot"),
+        ({"weights": Weights(samples=np.ones(120))}, "sample_weight cannot"),
         ({"time_limit": 0}, "time_limit must be"),
-        ({"callback": 3}, "callback must be callable"),
+        ({"progress": 3}, "callback must be callable"),
         ({"early_stop": 1}, "early_stop must be True or False"),
     ],
 )

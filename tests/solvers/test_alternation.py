@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, factorize
 from sparsenmf.solvers import alternation
 from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
@@ -56,11 +56,10 @@ def plain_iterates(X, W, H, n_iter, **penalties):
         W.shape[1],
         W=W,
         H=H,
-        max_sweeps=1,
-        extrapolate=False,
+        solver=CoordinateDescent(max_sweeps=1, extrapolate=False),
+        progress=lambda state: iterates.append((state.W, state.H)),
         tol=0,
         max_iter=n_iter,
-        callback=lambda state: iterates.append((state.W, state.H)),
         **penalties,
     )
     return iterates
@@ -88,8 +87,7 @@ def test_the_first_iteration_is_plain(low_memory):
     W, H = random_start(X, 4, seed=1)
     reached = []
     factorize(
-        X, 4, W=W, H=H, max_iter=2, tol=0, low_memory=low_memory,
-        callback=lambda state: reached.append(state.W @ state.H),
+        X, 4, W=W, H=H, max_iter=2, tol=0, solver=CoordinateDescent(low_memory=low_memory), progress=lambda state: reached.append(state.W @ state.H),
     )  # fmt: skip
     for sweeps, product in zip((1, 2), reached, strict=True):
         W, *_ = reference.update_rows(X.toarray(), H.T, H @ H.T, 0, W, sweeps, SWEEP_TOLERANCE)
@@ -161,7 +159,7 @@ def test_callback_sees_the_objective_of_the_factors_it_sees():
         expected = reference.objective(X.toarray(), state.W, state.H)
         seen.append((state.objective, expected))
 
-    factorize(X, 6, tol=0, max_iter=25, random_state=0, callback=look)
+    factorize(X, 6, tol=0, max_iter=25, random_state=0, progress=look)
     objectives, expected = np.array(seen).T
     np.testing.assert_allclose(objectives, expected, rtol=1e-12)
 
@@ -288,7 +286,14 @@ def test_extrapolation_needs_fewer_iterations():
     ahead = 0
     for seed in range(7):
         fast = factorize(X, 10, random_state=seed, tol=0, max_iter=12)
-        plain = factorize(X, 10, random_state=seed, tol=0, max_iter=20, extrapolate=False)
+        plain = factorize(
+            X,
+            10,
+            random_state=seed,
+            tol=0,
+            max_iter=20,
+            solver=CoordinateDescent(extrapolate=False),
+        )
         ahead += fast.objective < plain.objective
     assert ahead >= 5
 
@@ -320,7 +325,7 @@ def test_momentum_does_not_make_one_factor_grow(loss, max_iter):
     sizes, scale = [], np.sqrt(X.mean() / 6)
     factorize(
         X, 6, loss=loss, random_state=0, tol=0, max_iter=max_iter,
-        callback=lambda state: sizes.append(np.sqrt((state.H**2).mean())),
+        progress=lambda state: sizes.append(np.sqrt((state.H**2).mean())),
     )  # fmt: skip
     model = factorize(X, 6, loss=loss, random_state=0, tol=0, max_iter=max_iter)
     rms_W, rms_H = np.sqrt((model.W**2).mean(axis=0)), np.sqrt((model.H**2).mean(axis=1))
@@ -355,7 +360,11 @@ def test_balancing_changes_no_bit_of_the_product(monkeypatch):
 
 @pytest.mark.parametrize(
     "options",
-    [{"alpha_W": 1e-3}, {"extrapolate": False}, {"H": np.ones((1, 250)), "frozen_H": [0]}],
+    [
+        {"alpha_W": 1e-3},
+        {"solver": CoordinateDescent(extrapolate=False)},
+        {"H": np.ones((1, 250)), "frozen_H": [0]},
+    ],
 )
 def test_scale_is_left_alone_where_it_matters(options, monkeypatch):
     X = problems.documents(400, 250)

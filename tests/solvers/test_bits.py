@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, Seeds, Weights, factorize
 
 from ..children import TIMEOUT, make_matrix, posix, run_child
 from ..models.test_torture import LAYERS, environment
@@ -43,10 +43,14 @@ def fits(X, n_threads):
         model = factorize(X, K, solver=solver, loss=loss, **options)
         yield f"{solver} {loss}", digest_model(model, X, n_threads)
     for name, more in {
-        "low memory": {"low_memory": True},
+        "low memory": {"solver": CoordinateDescent(low_memory=True)},
         "nndsvd": {"init": "nndsvd"},
-        "penalties": {"alpha_W": 1e-4, "l1_ratio": 0.5, "sample_weight": np.arange(X.shape[0])},
-        "seeds": {"seeds": {0: [1, 2], 1: [3]}, "seeding": "support"},
+        "penalties": {
+            "alpha_W": 1e-4,
+            "l1_ratio": 0.5,
+            "weights": Weights(samples=np.arange(X.shape[0])),
+        },
+        "seeds": {"seeds": Seeds({0: [1, 2], 1: [3]}, strength="support")},
     }.items():
         yield name, digest_model(factorize(X, K, **options, **more), X, n_threads)
     for loss in ("frobenius", "kullback-leibler"):

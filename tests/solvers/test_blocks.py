@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, Seeds, Weights, factorize
 from sparsenmf.data import rows
 from sparsenmf.data.entries import Entries
 from sparsenmf.data.rows import make_rows
@@ -25,9 +25,9 @@ KL = "kullback-leibler"
 OPTIONS = [
     {},
     {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.4},
-    {"extrapolate": False, "max_sweeps": 1},
-    {"sample_weight": np.linspace(0.1, 2, 400), "feature_weight": np.linspace(2, 0.2, 250)},
-    {"seeds": {0: [3, 5], 1: [9]}, "seeding": "support"},
+    {"solver": CoordinateDescent(max_sweeps=1, extrapolate=False)},
+    {"weights": Weights(samples=np.linspace(0.1, 2, 400), features=np.linspace(2, 0.2, 250))},
+    {"seeds": Seeds({0: [3, 5], 1: [9]}, strength="support")},
     {"H": np.ones((2, 250)), "frozen_H": [1]},
     {"init": "nndsvd"},
     {"init": "nndsvda"},
@@ -36,7 +36,7 @@ OPTIONS = [
 
 PENALTIES = {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.4}
 
-WEIGHTS = {"sample_weight": np.arange(400) % 4, "feature_weight": np.linspace(2, 0.2, 250)}
+WEIGHTS = {"weights": Weights(samples=np.arange(400) % 4, features=np.linspace(2, 0.2, 250))}
 
 OPTIONS += [
     {"solver": "mu", "loss": loss, **options}
@@ -47,7 +47,7 @@ OPTIONS += [
         WEIGHTS,
         {**WEIGHTS, **PENALTIES},
         {"init": "nndsvd"},
-        {"seeds": {0: [3, 5], 1: [9]}, "seeding": "support"},
+        {"seeds": Seeds({0: [3, 5], 1: [9]}, strength="support")},
         {"H": np.ones((2, 250)), "frozen_H": [1]},
         {"W": np.ones((400, 2)), "frozen_W": [0]},
     )
@@ -90,7 +90,10 @@ def name(options):
 @pytest.mark.parametrize("options", OPTIONS, ids=name)
 def test_iterates_are_those_of_the_whole_matrix(X, options):
     options = {"random_state": 0, "max_iter": 15, "tol": 0, **options}
-    whole, blocks = factorize(X, 6, **options), factorize(X, 6, low_memory=True, **options)
+    whole, blocks = (
+        factorize(X, 6, **options),
+        factorize(X, 6, solver=CoordinateDescent(low_memory=True), **options),
+    )
     np.testing.assert_allclose(blocks.W, whole.W, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(blocks.H, whole.H, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(blocks.objective_history, whole.objective_history, rtol=1e-10)
@@ -101,7 +104,10 @@ def test_iterates_are_those_of_the_whole_matrix(X, options):
 @pytest.mark.parametrize("options", OPTIONS, ids=name)
 def test_pieces_are_those_of_the_whole_matrix(X, options, in_pieces):
     options = {"random_state": 0, "max_iter": 15, "tol": 0, **options}
-    whole, pieces = factorize(X, 6, **options), factorize(X, 6, low_memory=True, **options)
+    whole, pieces = (
+        factorize(X, 6, **options),
+        factorize(X, 6, solver=CoordinateDescent(low_memory=True), **options),
+    )
     np.testing.assert_allclose(pieces.W, whole.W, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(pieces.H, whole.H, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(pieces.objective_history, whole.objective_history, rtol=1e-10)
@@ -131,7 +137,15 @@ def test_same_bits_at_any_thread_count(options, in_pieces):
     X = problems.documents(2000, 250, dtype=np.float32)
     assert X.nnz * 24 > 500_000  # in parallel
     first, *others = (
-        factorize(X, 20, low_memory=True, random_state=0, max_iter=4, n_threads=n, **options)
+        factorize(
+            X,
+            20,
+            solver=CoordinateDescent(low_memory=True),
+            random_state=0,
+            max_iter=4,
+            n_threads=n,
+            **options,
+        )
         for n in (1, 2, 3)
     )
     for model in others:
@@ -141,7 +155,7 @@ def test_same_bits_at_any_thread_count(options, in_pieces):
 
 def test_a_nearly_exact_fit_is_measured_from_its_residuals(in_pieces):
     X, W, H = problems.planted(dtype=np.float32)
-    model = factorize(X, 5, W=W, H=H, max_iter=2, low_memory=True)
+    model = factorize(X, 5, W=W, H=H, max_iter=2, solver=CoordinateDescent(low_memory=True))
     residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
     expected = np.linalg.norm(residual) / np.linalg.norm(X.toarray().astype(float))
     # The square is the difference of two sums of float64, some 1e14 times as large.
@@ -170,7 +184,7 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
         X = sp.random_array(shape, density=0.1, rng=rng, format="csr")
         arranged = arrangement.arrange(
             X, Entries(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
-            W=None, H=None, low_memory=False, n_threads=1,
+            W=None, H=None, solver=CoordinateDescent(low_memory=False), n_threads=1,
         )  # fmt: skip
         assert arranged.layout is layout
 
@@ -183,16 +197,19 @@ def test_odd_matrices(matrix, options, monkeypatch):
     monkeypatch.setattr(arrangement, "MemorySource", lambda X: Pieces(X, cuts))
     solver = {"solver": "mu"} if "loss" in options else {}
     options = {"random_state": 0, "max_iter": 10, **options, **solver}
-    whole, blocks = factorize(X, 1, **options), factorize(X, 1, low_memory=True, **options)
+    whole, blocks = (
+        factorize(X, 1, **options),
+        factorize(X, 1, solver=CoordinateDescent(low_memory=True), **options),
+    )
     np.testing.assert_allclose(blocks.W @ blocks.H, whole.W @ whole.H, rtol=1e-6, atol=1e-9)
     assert blocks.relative_error == pytest.approx(whole.relative_error, rel=1e-6, abs=1e-7)
 
 
 def test_what_needs_the_transpose_is_refused(X):
     with pytest.raises(ValueError, match=r'low_memory=True and .* need solver="mu", .*Mini'):
-        factorize(X, 5, low_memory=True, loss=KL, solver="cd")
+        factorize(X, 5, solver=CoordinateDescent(low_memory=True), loss=KL)
     with pytest.raises(ValueError, match=r"low_memory=True needs .*any other looks at all"):
-        factorize(X, 5, low_memory=True, loss=1.5)
+        factorize(X, 5, solver=CoordinateDescent(low_memory=True), loss=1.5)
 
 
 class Passes(Pieces):
@@ -213,7 +230,9 @@ def test_an_iteration_is_one_pass(X, options, monkeypatch):
     for max_iter in (5, 15):
         source = Passes(X, [0, 100, 300, 400])
         monkeypatch.setattr(arrangement, "MemorySource", lambda X, source=source: source)
-        model = factorize(X, 5, low_memory=True, tol=0, max_iter=max_iter, **options)
+        model = factorize(
+            X, 5, solver=CoordinateDescent(low_memory=True), tol=0, max_iter=max_iter, **options
+        )
         assert model.n_iter == max_iter
         assert (source.count == source.count[0]).all()
         passes.append(source.count[0])
@@ -222,7 +241,15 @@ def test_an_iteration_is_one_pass(X, options, monkeypatch):
 
 def test_what_is_reported_is_that_of_the_factors(X, in_pieces):
     penalties = {"alpha_W": 1e-3, "l1_ratio": 0.3}
-    model = factorize(X, 5, low_memory=True, loss=KL, random_state=0, max_iter=30, **penalties)
+    model = factorize(
+        X,
+        5,
+        solver=CoordinateDescent(low_memory=True),
+        loss=KL,
+        random_state=0,
+        max_iter=30,
+        **penalties,
+    )
     assert model.options["solver"] == "mu"
     assert (np.diff(model.objective_history) < 0).all()
     expected = reference.divergence(X.toarray(), model.W, model.H, 1, 1e-3, 1e-3, 0.3)
@@ -232,7 +259,14 @@ def test_what_is_reported_is_that_of_the_factors(X, in_pieces):
 def test_a_step_that_rounding_raises_is_not_taken(in_pieces):
     X, W, H = problems.planted(60, 40, 3)
     model = factorize(
-        X, 3, W=W + 0.01, H=H + 0.01, low_memory=True, loss=KL, tol=0, max_iter=40_000
+        X,
+        3,
+        W=W + 0.01,
+        H=H + 0.01,
+        solver=CoordinateDescent(low_memory=True),
+        loss=KL,
+        tol=0,
+        max_iter=40_000,
     )
     assert model.stop_reason == "precision"
     assert (np.diff(model.objective_history) <= 0).all()
@@ -243,7 +277,9 @@ def test_a_step_that_rounding_raises_is_not_taken(in_pieces):
 @pytest.mark.parametrize("seed", range(4))
 def test_rounding_never_makes_a_loss_negative(seed, in_pieces):
     X, W, H = problems.planted(60, 40, 3, seed=seed)
-    model = factorize(X, 3, W=W, H=H, low_memory=True, loss=KL, max_iter=3, tol=0)
+    model = factorize(
+        X, 3, W=W, H=H, solver=CoordinateDescent(low_memory=True), loss=KL, max_iter=3, tol=0
+    )
     assert (model.objective_history >= 0).all()
     assert model.objective == pytest.approx(0, abs=1e-10)
 
@@ -265,7 +301,13 @@ def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
             super().iterate()
             self.stalled = False
 
-    start = {"W": W + 0.01, "H": H + 0.01, "loss": KL, "low_memory": True, "tol": 0}
+    start = {
+        "W": W + 0.01,
+        "H": H + 0.01,
+        "loss": KL,
+        "solver": CoordinateDescent(low_memory=True),
+        "tol": 0,
+    }
     with (
         mock.patch.object(arrangement, "Alternation", Stubborn),
         mock.patch("sparsenmf.solvers.alternation.check_overflow"),
@@ -287,7 +329,7 @@ def test_an_interrupt_within_a_pass_leaves_a_whole_iterate(X, monkeypatch):
 
     monkeypatch.setattr(arrangement, "MemorySource", lambda X: Interrupting(X, [0, 100, 300, 400]))
     options = {"loss": KL, "solver": "mu", "random_state": 0, "tol": 0}
-    model = factorize(X, 5, low_memory=True, **options)
+    model = factorize(X, 5, solver=CoordinateDescent(low_memory=True), **options)
     assert model.stop_reason == "interrupted"
     assert 1 < model.n_iter < 7
     expected = factorize(X, 5, max_iter=model.n_iter, **options)
@@ -307,9 +349,9 @@ def test_a_callback_may_look_at_how_far_it_has_come(X, in_pieces):
             super().iterate()
             seen.append(self.optimality())
 
-    expected = factorize(X, 5, low_memory=True, **options)
+    expected = factorize(X, 5, solver=CoordinateDescent(low_memory=True), **options)
     with mock.patch.object(arrangement, "Alternation", Looking):
-        model = factorize(X, 5, low_memory=True, **options)
+        model = factorize(X, 5, solver=CoordinateDescent(low_memory=True), **options)
     np.testing.assert_array_equal(model.W, expected.W)
     assert seen[-1] == model.optimality == expected.optimality
 
@@ -324,7 +366,7 @@ def test_without_another_thread_blocks_are_read_in_this_one(X, in_pieces, monkey
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
-    options = {"low_memory": True, "random_state": 0, "max_iter": 3}
+    options = {"solver": CoordinateDescent(low_memory=True), "random_state": 0, "max_iter": 3}
     expected = factorize(X, 5, **options)
     monkeypatch.setattr(background.threading.Thread, "start", refuse)
     found = factorize(X, 5, **options)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, factorize
+from sparsenmf import CoordinateDescent, Factorization, Seeds, Weights, factorize
 
 from .. import problems, reference
 
@@ -40,7 +40,9 @@ def test_integer_weights_are_repetitions(loss, solver, penalties, rng):
     X, W, H = make_problem()
     samples, features = rng.integers(1, 4, 40), rng.integers(1, 4, 30)
     options = {"loss": loss, "solver": solver, "max_iter": 25, "tol": 0, **penalties}
-    weighted = factorize(X, 4, W=W, H=H, sample_weight=samples, feature_weight=features, **options)
+    weighted = factorize(
+        X, 4, W=W, H=H, weights=Weights(samples=samples, features=features), **options
+    )
     i, j = np.repeat(np.arange(40), samples), np.repeat(np.arange(30), features)
     repeated = factorize(X[i][:, j], 4, W=W[i], H=H[:, j], **options)
     np.testing.assert_allclose(weighted.objective_history, repeated.objective_history, rtol=1e-9)
@@ -62,7 +64,7 @@ def test_objective_is_the_weighted_divergence(loss, solver, rng):
     samples, features = rng.random(40) * 3, rng.random(30)
     model = factorize(
         X, 4, W=W, H=H, loss=loss, solver=solver, max_iter=10,
-        sample_weight=samples, feature_weight=features,
+        weights=Weights(samples=samples, features=features),
     )  # fmt: skip
     total = 0.0
     for i in range(40):
@@ -79,7 +81,9 @@ def test_weight_zero_is_absence(loss):
     samples[[3, 17]], features[[0, 29]] = 0, 0
     i, j = samples > 0, features > 0
     options = {"loss": loss, "alpha_W": 1e-3, "l1_ratio": 0.5, "max_iter": 200, "tol": 1e-9}
-    weighted = factorize(X, 4, W=W, H=H, sample_weight=samples, feature_weight=features, **options)
+    weighted = factorize(
+        X, 4, W=W, H=H, weights=Weights(samples=samples, features=features), **options
+    )
     smaller = factorize(X[i][:, j], 4, W=W[i], H=H[:, j], **options)
     np.testing.assert_allclose(weighted.W[i], smaller.W, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(weighted.H[:, j], smaller.H, rtol=1e-6, atol=1e-9)
@@ -93,7 +97,7 @@ def test_weights_of_one_change_no_bit():
     X, W, H = make_problem(dtype=np.float32)
     plain = factorize(X, 4, W=W, H=H, max_iter=5)
     weighted = factorize(
-        X, 4, W=W, H=H, max_iter=5, sample_weight=np.ones(40), feature_weight=np.ones(30)
+        X, 4, W=W, H=H, max_iter=5, weights=Weights(samples=np.ones(40), features=np.ones(30))
     )
     np.testing.assert_array_equal(weighted.W, plain.W)
     np.testing.assert_array_equal(weighted.H, plain.H)
@@ -103,7 +107,9 @@ def test_weights_of_one_change_no_bit():
 def test_transform_uses_the_feature_weights_and_so_does_a_saved_model(tmp_path, rng):
     X, _, _ = make_problem(3)
     features = rng.random(30) + 0.1
-    model = factorize(X, 4, feature_weight=features, random_state=0, tol=1e-9, max_iter=2000)
+    model = factorize(
+        X, 4, weights=Weights(features=features), random_state=0, tol=1e-9, max_iter=2000
+    )
     np.testing.assert_allclose(model.transform(X), model.W, atol=2e-3)
     scaled = model.H * np.sqrt(features)
     solved = factorize(
@@ -121,8 +127,8 @@ def test_callback_sees_the_factors_of_x_itself(rng):
     samples, features = rng.random(40) + 0.1, rng.random(30) + 0.1
     seen = []
     model = factorize(
-        X, 4, W=W, H=H, frozen_H=[0], sample_weight=samples, feature_weight=features,
-        max_iter=3, callback=lambda state: seen.append((state.W, state.H)),
+        X, 4, W=W, H=H, frozen_H=[0], weights=Weights(samples=samples, features=features), progress=lambda state: seen.append((state.W, state.H)),
+        max_iter=3,
     )  # fmt: skip
     np.testing.assert_array_equal(seen[-1][0], model.W)
     np.testing.assert_allclose(seen[-1][1], model.H, rtol=1e-12)
@@ -136,7 +142,9 @@ def test_callback_sees_the_factors_of_x_itself(rng):
 @pytest.mark.parametrize("weigh", [False, True])
 def test_frozen_components_stay_to_the_bit_and_the_rest_is_learned(loss, solver, penalties, weigh):
     X, W, H = make_problem(4, dtype=np.float32)
-    weights = {"sample_weight": np.linspace(0.1, 3, 40), "feature_weight": np.linspace(2, 0.3, 30)}
+    weights = {
+        "weights": Weights(samples=np.linspace(0.1, 3, 40), features=np.linspace(2, 0.3, 30))
+    }
     model = factorize(
         X, 4, W=W, H=H, frozen_H=[2, 0], frozen_W=[False, True, False, False],
         loss=loss, solver=solver, max_iter=30, **penalties, **(weights if weigh else {}),
@@ -154,7 +162,14 @@ def test_frozen_components_stay_to_the_bit_and_the_rest_is_learned(loss, solver,
 def test_frozen_sweeps_are_those_of_the_reference(loss):
     X, W, H = make_problem(5)
     model = factorize(
-        X, 4, W=W, H=H, frozen_H=[1], loss=loss, max_iter=1, max_sweeps=1, extrapolate=False
+        X,
+        4,
+        W=W,
+        H=H,
+        frozen_H=[1],
+        loss=loss,
+        max_iter=1,
+        solver=CoordinateDescent(max_sweeps=1, extrapolate=False),
     )
     free = np.array([True, False, True, True])
     step = {"frobenius": reference.update_rows, "kullback-leibler": reference.update_rows_kl}[loss]
@@ -202,7 +217,7 @@ def test_support_is_all_a_component_may_have(loss, solver, penalties):
     X, _, _ = make_problem(8)
     seeds = {"first": ["term3", "term7"], "second": ["term11"]}
     model = factorize(
-        X, 4, seeds=seeds, seeding="support", vocabulary=TERMS, random_state=0,
+        X, 4, seeds=Seeds(seeds, vocabulary=TERMS, strength="support"), random_state=0,
         loss=loss, solver=solver, max_iter=30, **penalties,
     )  # fmt: skip
     assert set(np.flatnonzero(model.H[0])) <= {3, 7}
@@ -218,7 +233,7 @@ def test_support_is_all_a_component_may_have(loss, solver, penalties):
 def test_support_costs_nothing_outside_of_it():
     """The objective is that of the factors, and stationary for the entries that may move."""
     X, _, _ = make_problem(9, dtype=np.float32)
-    model = factorize(X, 3, seeds={1: [3, 7, 9]}, seeding="support", random_state=0, tol=0)
+    model = factorize(X, 3, seeds=Seeds({1: [3, 7, 9]}, strength="support"), random_state=0, tol=0)
     assert model.objective == pytest.approx(reference.objective(X, model.W, model.H), rel=1e-5)
     assert model.optimality < 1e-3
 
@@ -232,7 +247,7 @@ def test_seeds_decide_which_component_a_topic_becomes(loss, seed):
     # The features that tell a planted topic best from the others.
     shares = H / np.maximum(H.sum(axis=0), 1e-30)
     seeds = {f"topic {r}": [names[j] for j in np.argsort(-shares[r])[:3]] for r in wanted}
-    model = factorize(X, 5, seeds=seeds, vocabulary=names, loss=loss, random_state=seed)
+    model = factorize(X, 5, seeds=Seeds(seeds, vocabulary=names), loss=loss, random_state=seed)
     similar = model.H @ H.T / np.outer(*(np.linalg.norm(F, axis=1) for F in (model.H, H)))
     assert similar.argmax(axis=1)[:3].tolist() == wanted
 
@@ -242,7 +257,7 @@ def test_seeds_by_number_and_dict_vocabulary_are_the_same():
     options = {"random_state": 0, "max_iter": 5}
     by_number = factorize(X, 4, seeds={2: [5, 1]}, **options)
     vocabulary = {f"term{j}": j for j in range(30)}
-    by_name = factorize(X, 4, seeds={2: ["term1", 5]}, vocabulary=vocabulary, **options)
+    by_name = factorize(X, 4, seeds=Seeds({2: ["term1", 5]}, vocabulary=vocabulary), **options)
     np.testing.assert_array_equal(by_number.H, by_name.H)
     assert not np.array_equal(by_number.H, factorize(X, 4, **options).H)
 
@@ -253,11 +268,23 @@ def test_seeds_by_number_and_dict_vocabulary_are_the_same():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"sample_weight": [1, 2]}, ValueError, "sample_weight must have shape"),
-        ({"sample_weight": -np.ones(40)}, ValueError, "sample_weight must be finite, not neg"),
-        ({"sample_weight": np.zeros(40)}, ValueError, "not all zero"),
-        ({"feature_weight": ["a"] * 30}, TypeError, "feature_weight must hold real numbers"),
-        ({"feature_weight": np.full(30, np.nan)}, ValueError, "feature_weight must be finite"),
+        ({"weights": Weights(samples=[1, 2])}, ValueError, "sample_weight must have shape"),
+        (
+            {"weights": Weights(samples=-np.ones(40))},
+            ValueError,
+            "sample_weight must be finite, not neg",
+        ),
+        ({"weights": Weights(samples=np.zeros(40))}, ValueError, "not all zero"),
+        (
+            {"weights": Weights(features=["a"] * 30)},
+            TypeError,
+            "feature_weight must hold real numbers",
+        ),
+        (
+            {"weights": Weights(features=np.full(30, np.nan))},
+            ValueError,
+            "feature_weight must be finite",
+        ),
         ({"frozen_H": [0]}, ValueError, "H gives values for 0 components"),
         ({"frozen_H": [2], "H": np.ones((2, 30))}, ValueError, "for 2 components: pass H"),
         ({"frozen_H": [-1], "H": np.ones((2, 30))}, ValueError, "component -1"),
@@ -277,9 +304,9 @@ def test_seeds_by_number_and_dict_vocabulary_are_the_same():
         ({"seeds": {0: [1.5]}}, TypeError, "terms or column numbers"),
         ({"seeds": {0: "word"}}, TypeError, "must be a sequence of features"),
         ({"seeds": {0: ["word"]}}, ValueError, "pass the vocabulary"),
-        ({"seeds": {0: ["word"]}, "vocabulary": TERMS}, ValueError, "not in the vocabulary"),
-        ({"seeds": {0: ["word"]}, "vocabulary": TERMS[1:]}, ValueError, "vocabulary has 29"),
-        ({"seeds": {0: [1]}, "seeding": "soft"}, ValueError, "seeding must be one of"),
+        ({"seeds": Seeds({0: ["word"]}, vocabulary=TERMS)}, ValueError, "not in the vocabulary"),
+        ({"seeds": Seeds({0: ["word"]}, vocabulary=TERMS[1:])}, ValueError, "vocabulary has 29"),
+        ({"seeds": Seeds({0: [1]}, strength="soft")}, ValueError, "seeding must be one of"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(options, error, message):
@@ -290,7 +317,7 @@ def test_what_cannot_be_is_refused_by_name(options, error, message):
 
 def test_weights_are_refused_where_the_loss_has_no_scale():
     with pytest.raises(ValueError, match="sample_weight and feature_weight need a loss"):
-        factorize(np.ones((4, 3)), 2, loss="itakura-saito", sample_weight=[1, 2, 3, 4])
+        factorize(np.ones((4, 3)), 2, loss="itakura-saito", weights=Weights(samples=[1, 2, 3, 4]))
 
 
 # Normalised factors.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, Seeds, Weights, factorize
 from sparsenmf.data import rows
 from sparsenmf.solvers.alternation import Alternation
 from sparsenmf.solvers.row_update import frobenius
@@ -35,7 +35,7 @@ def foreseen_or_not(X, n_iter, **options):
     """Two runs of as many iterations: to max_iter, and until the callback stops it."""
     options = {"random_state": 0, "tol": 0, **options}
     yield factorize(X, K, max_iter=n_iter, **options)
-    yield factorize(X, K, callback=lambda state: state.n_iter == n_iter, **options)
+    yield factorize(X, K, progress=lambda state: state.n_iter == n_iter, **options)
 
 
 @pytest.mark.parametrize("low_memory", [False, True])
@@ -44,10 +44,10 @@ def foreseen_or_not(X, n_iter, **options):
     "options",
     [
         {},
-        {"extrapolate": False},
+        {"solver": CoordinateDescent(extrapolate=False)},
         {"alpha_W": 1e-4, "l1_ratio": 0.5},
-        {"sample_weight": np.linspace(0, 3, 300), "feature_weight": np.linspace(1, 2, 220)},
-        {"seeds": {0: [3, 4, 5]}, "seeding": "support"},
+        {"weights": Weights(samples=np.linspace(0, 3, 300), features=np.linspace(1, 2, 220))},
+        {"seeds": Seeds({0: [3, 4, 5]}, strength="support")},
         {"frozen_H": [0], "H": np.ones((1, 220))},
     ],
     ids=lambda options: next(iter(options), "plain"),
@@ -56,7 +56,9 @@ def test_the_optimality_is_the_same(dtype, low_memory, options, monkeypatch):
     monkeypatch.setattr(rows, "SINGLE_WORK", 2**60)
     X = problems.documents(300, 220, dtype=dtype)
     for n_iter in (1, 2, 7):
-        foreseen, not_foreseen = foreseen_or_not(X, n_iter, low_memory=low_memory, **options)
+        foreseen, not_foreseen = foreseen_or_not(
+            X, n_iter, solver=CoordinateDescent(low_memory=low_memory), **options
+        )
         np.testing.assert_array_equal(foreseen.W, not_foreseen.W)
         np.testing.assert_array_equal(foreseen.H, not_foreseen.H)
         assert foreseen.objective == not_foreseen.objective
@@ -73,7 +75,7 @@ def test_solvers_that_measure_at_the_end_only(options):
 @pytest.mark.parametrize("low_memory", [False, True])
 def test_the_columns_are_not_looked_at_again(measures, low_memory):
     X = problems.documents(300, 220)
-    foreseen_or_not_ = foreseen_or_not(X, 5, low_memory=low_memory)
+    foreseen_or_not_ = foreseen_or_not(X, 5, solver=CoordinateDescent(low_memory=low_memory))
     next(foreseen_or_not_)
     assert measures == ["rows"]
     measures.clear()
@@ -120,8 +122,8 @@ def test_what_was_measured_before_more_iterations_is_forgotten():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Alternation, "iterate", iterate)
-        foreseen = factorize(X, K, random_state=0, tol=0, callback=look)
-    expected = factorize(X, K, random_state=0, tol=0, callback=look)
+        foreseen = factorize(X, K, random_state=0, tol=0, progress=look)
+    expected = factorize(X, K, random_state=0, tol=0, progress=look)
     assert len(found) == 9
     np.testing.assert_array_equal(foreseen.W, expected.W)
     assert foreseen.optimality == expected.optimality

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, factorize
 from sparsenmf.data.rows import make_rows
 from sparsenmf.solvers.initialization import initialize
 from sparsenmf.solvers.svd import orthonormalizer, truncated_svd
@@ -153,7 +153,9 @@ def test_the_start_of_a_multiple_of_X_is_that_of_X(init, dtype, shape):
 
 @pytest.mark.parametrize("init", NNDSVD)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("options", [{}, {"low_memory": True}, {"missing": "unknown"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"solver": CoordinateDescent(low_memory=True)}, {"missing": "unknown"}]
+)
 @pytest.mark.filterwarnings("error")
 def test_a_fit_of_a_multiple_of_X_is_as_good(init, dtype, options):
     B = np.random.default_rng(3).random((8, 7))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize, write_csr
+from sparsenmf import Checkpoint, CoordinateDescent, factorize, write_csr
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.solvers import blocks
@@ -44,8 +44,7 @@ def test_H_is_fitted_first_and_no_iteration_is_plain(X, low_memory):
     W, H = svd_start(X)
     dense, reached = X.toarray(), []
     factorize(
-        X, K, W=W, H=H, max_iter=1, tol=0, low_memory=low_memory,
-        callback=lambda state: reached.append(state.W @ state.H),
+        X, K, W=W, H=H, max_iter=1, tol=0, solver=CoordinateDescent(low_memory=low_memory), progress=lambda state: reached.append(state.W @ state.H),
     )  # fmt: skip
     Ht = update(dense.T, W, H.T)
     W = update(dense, Ht, W)
@@ -57,7 +56,12 @@ def test_H_is_fitted_first_and_no_iteration_is_plain(X, low_memory):
 @pytest.mark.parametrize("alpha", [0.0, 1e-3])
 def test_a_W_that_is_right_is_not_lost_on_an_H_at_random(low_memory, alpha):
     X, W, _ = problems.planted(200, 120)
-    options = {"alpha_W": alpha, "low_memory": low_memory, "max_iter": 1, "tol": 0}
+    options = {
+        "alpha_W": alpha,
+        "solver": CoordinateDescent(low_memory=low_memory),
+        "max_iter": 1,
+        "tol": 0,
+    }
     known = factorize(X, 5, W=W, random_state=0, **options)
     drawn = factorize(X, 5, random_state=0, **options)
     assert known.objective < 0.2 * drawn.objective
@@ -74,7 +78,9 @@ def test_what_is_drawn_at_random_does_not_lead(X):
 
 def test_without_momentum_iterates_begin_with_W(X):
     W, H = svd_start(X)
-    model = factorize(X, K, W=W, H=H, extrapolate=False, max_sweeps=1, max_iter=1)
+    model = factorize(
+        X, K, W=W, H=H, solver=CoordinateDescent(max_sweeps=1, extrapolate=False), max_iter=1
+    )
     ((expected_W, expected_H),) = reference.hals(X.toarray(), W, H, 1, 0, 0, 0, 0)
     np.testing.assert_allclose(model.W @ model.H, expected_W @ expected_H, atol=1e-12)
 
@@ -97,7 +103,9 @@ def test_a_store_in_blocks_has_the_iterates_of_the_matrix(X, dtype, options, tmp
     whole = factorize(X, K, W=W, H=H, max_iter=6, tol=0, **options)
     for other in (
         factorize(store, K, W=W, H=H, max_iter=6, tol=0, **options),
-        factorize(X, K, W=W, H=H, max_iter=6, tol=0, low_memory=True, **options),
+        factorize(
+            X, K, W=W, H=H, max_iter=6, tol=0, solver=CoordinateDescent(low_memory=True), **options
+        ),
     ):
         rtol = 1e-4 if dtype == np.float32 else 1e-10
         np.testing.assert_allclose(other.objective_history, whole.objective_history, rtol=rtol)
@@ -106,11 +114,11 @@ def test_a_store_in_blocks_has_the_iterates_of_the_matrix(X, dtype, options, tmp
 @pytest.mark.parametrize("low_memory", [False, True])
 def test_a_run_that_goes_on_does_not_begin_again(X, low_memory, tmp_path):
     W, H = svd_start(X)
-    options = {"W": W, "H": H, "tol": 0, "low_memory": low_memory}
+    options = {"W": W, "H": H, "tol": 0, "solver": CoordinateDescent(low_memory=low_memory)}
     whole = factorize(X, K, max_iter=7, **options)
     path = tmp_path / "run"
     factorize(X, K, max_iter=3, checkpoint=path, **options)
-    again = factorize(X, K, max_iter=7, checkpoint=path, resume=True, **options)
+    again = factorize(X, K, max_iter=7, checkpoint=Checkpoint(path, resume=True), **options)
     np.testing.assert_array_equal(again.W, whole.W)
     np.testing.assert_array_equal(again.H, whole.H)
 

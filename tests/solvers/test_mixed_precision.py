@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from sparsenmf import factorize
+from sparsenmf import Checkpoint, CoordinateDescent, Seeds, Weights, factorize
 from sparsenmf.data import rows
 from sparsenmf.kernels.coordinate_descent import update_rows
 from sparsenmf.solvers import mixed_precision as mixed
@@ -43,7 +43,7 @@ def precisions(X, **options):
         seen.append(state._current.W.dtype)
         assert state.W.dtype == state.H.dtype == np.float64
 
-    model = factorize(X, K, random_state=0, callback=look, **options)
+    model = factorize(X, K, random_state=0, progress=look, **options)
     return seen, model
 
 
@@ -52,8 +52,8 @@ def precisions(X, **options):
     [
         {},
         {"alpha_W": 1e-4, "l1_ratio": 0.5},
-        {"sample_weight": np.linspace(0, 3, 300), "feature_weight": np.linspace(1, 2, 220)},
-        {"seeds": {0: [3, 4, 5]}, "seeding": "support"},
+        {"weights": Weights(samples=np.linspace(0, 3, 300), features=np.linspace(1, 2, 220))},
+        {"seeds": Seeds({0: [3, 4, 5]}, strength="support")},
         {"frozen_H": [0], "H": np.ones((1, 220))},
     ],
     ids=lambda options: next(iter(options), "plain"),
@@ -104,7 +104,13 @@ def test_small_problems_begin_in_double_precision(X):
     assert precisions(X, max_iter=1)[0] == [np.float64]
 
 
-@pytest.mark.parametrize("options", [{"extrapolate": False}, {"low_memory": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"solver": CoordinateDescent(extrapolate=False)},
+        {"solver": CoordinateDescent(low_memory=True)},
+    ],
+)
 def test_some_runs_have_no_beginning_in_single_precision(X, small, options):
     assert precisions(X, max_iter=1, **options)[0] == [np.float64]
 
@@ -128,7 +134,7 @@ def test_what_is_frozen_stays_to_the_bit_in_between(X, small, monkeypatch):
 
     factorize(
         X, K, W=given_W, H=given_H, frozen_W=[0], frozen_H=[1], tol=0, max_iter=60,
-        random_state=0, callback=look,
+        random_state=0, progress=look,
     )  # fmt: skip
     assert len(seen) > 5
     for W, H in seen:
@@ -182,7 +188,7 @@ def test_goes_on_from_a_checkpoint_to_the_bit(X, small, stop_at, tmp_path):
     whole_seen, whole = precisions(X, **options)
     assert {np.dtype(np.float32), np.dtype(np.float64)} == set(whole_seen)
     precisions(X, **options | {"max_iter": stop_at}, checkpoint=file)
-    rest_seen, rest = precisions(X, **options, checkpoint=file, resume=True)
+    rest_seen, rest = precisions(X, **options, checkpoint=Checkpoint(file, resume=True))
     assert rest_seen == whole_seen[stop_at:]
     np.testing.assert_array_equal(rest.W, whole.W)
     np.testing.assert_array_equal(rest.H, whole.H)
@@ -194,7 +200,7 @@ def test_interrupted_in_the_beginning_is_a_result_in_double_precision(X, small):
         if state.n_iter == 3:
             raise KeyboardInterrupt
 
-    model = factorize(X, K, random_state=0, callback=stop)
+    model = factorize(X, K, random_state=0, progress=stop)
     assert model.stop_reason == "interrupted"
     assert (model.n_iter, model.W.dtype, model.H.dtype) == (3, np.float64, np.float64)
     expected = reference.objective(X.toarray(), model.W, model.H)
@@ -224,7 +230,7 @@ def test_objective_is_exact_from_where_double_precision_takes_over(X, small):
             expected = reference.objective(X.toarray(), state.W, state.H)
             exact.append(state.objective == pytest.approx(expected, rel=1e-13))
 
-    factorize(X, K, random_state=0, tol=0, max_iter=60, callback=look)
+    factorize(X, K, random_state=0, tol=0, max_iter=60, progress=look)
     assert len(exact) > 5
     assert all(exact)
 
@@ -254,7 +260,9 @@ def test_given_factors_may_be_far_larger_or_smaller_than_single_precision(X, sma
     """Where that shows, they are neither rounded nor lost."""
     W, H = np.full((300, K), 1.0), np.full((K, 220), 1.0)
     H[:, 0] = np.arange(K)
-    usual = factorize(X, K, W=W, H=H, max_iter=1, tol=0, extrapolate=False)
+    usual = factorize(
+        X, K, W=W, H=H, max_iter=1, tol=0, solver=CoordinateDescent(extrapolate=False)
+    )
     W[7, 2] = size**5
     model = factorize(X, K, W=W, H=H, max_iter=1, tol=0)
     assert np.isfinite(model.W).all()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, factorize
 
 from .. import reference
 from ..strategies import problems
@@ -48,7 +48,7 @@ def test_order_of_rows_and_columns_does_not_matter(problem, random):
     rows = random.sample(range(X.shape[0]), X.shape[0])
     columns = random.sample(range(X.shape[1]), X.shape[1])
     W, H = start(X, n_components)
-    options = {"max_iter": 2, "extrapolate": False, "tol": 0}
+    options = {"max_iter": 2, "solver": CoordinateDescent(extrapolate=False), "tol": 0}
     model = factorize(X, n_components, W=W, H=H, **options)
     moved = factorize(
         X.toarray()[rows][:, columns], n_components, W=W[rows], H=H[:, columns], **options
@@ -78,7 +78,12 @@ def test_single_precision_stays_near_double(problem):
     X, n_components = problem
     W, H = start(X.astype(np.float64), n_components)
     # One plain sweep is continuous in the data; which coordinates a second one skips is not.
-    options = {"W": W, "H": H, "max_iter": 1, "max_sweeps": 1, "extrapolate": False}
+    options = {
+        "W": W,
+        "H": H,
+        "max_iter": 1,
+        "solver": CoordinateDescent(max_sweeps=1, extrapolate=False),
+    }
     single = factorize(X.astype(np.float32), n_components, **options)
     double = factorize(X.astype(np.float64), n_components, **options)
     assert single.objective == pytest.approx(double.objective, abs=1e-4 * double.x_norm**2 + 1e-30)

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import factorize, write_csr
+from sparsenmf import Checkpoint, CoordinateDescent, factorize, write_csr
 from sparsenmf.solvers.row_update.frobenius import SECOND_SWEEP
 
 K, SHAPE = 6, (60, 48)
@@ -33,22 +33,27 @@ def test_one_sweep_where_X_has_few_entries_for_its_size(case):
     X, sweeps = case
     model = factorize(X, K, **OPTIONS)
     assert model.options["max_sweeps"] == sweeps
-    assert same(model, factorize(X, K, max_sweeps=sweeps, **OPTIONS))
-    assert not same(model, factorize(X, K, max_sweeps=3 - sweeps, **OPTIONS))
+    assert same(model, factorize(X, K, solver=CoordinateDescent(max_sweeps=sweeps), **OPTIONS))
+    assert not same(
+        model, factorize(X, K, solver=CoordinateDescent(max_sweeps=3 - sweeps), **OPTIONS)
+    )
 
 
 def test_a_number_that_is_given_stands(case):
     X, sweeps = case
-    model = factorize(X, K, max_sweeps=3 - sweeps, **OPTIONS)
+    model = factorize(X, K, solver=CoordinateDescent(max_sweeps=3 - sweeps), **OPTIONS)
     assert model.options["max_sweeps"] == 3 - sweeps
 
 
 def test_blocks_and_stores_have_as_many(case, tmp_path):
     X, sweeps = case
-    few = factorize(X, K, low_memory=True, **OPTIONS)
+    few = factorize(X, K, solver=CoordinateDescent(low_memory=True), **OPTIONS)
     stored = factorize(write_csr(tmp_path / "X", X), K, **OPTIONS)
     assert few.options["max_sweeps"] == stored.options["max_sweeps"] == sweeps
-    assert same(few, factorize(X, K, low_memory=True, max_sweeps=sweeps, **OPTIONS))
+    assert same(
+        few,
+        factorize(X, K, solver=CoordinateDescent(low_memory=True, max_sweeps=sweeps), **OPTIONS),
+    )
 
 
 @pytest.mark.parametrize("options", [{"loss": "kullback-leibler"}, {"missing": "unknown"}])
@@ -56,12 +61,14 @@ def test_two_where_a_sweep_costs_no_more_than_the_entries(options):
     X = with_entries(BORDER - 1)
     model = factorize(X, K, **options, **OPTIONS)
     assert model.options["max_sweeps"] == 2
-    assert same(model, factorize(X, K, max_sweeps=2, **options, **OPTIONS))
+    assert same(
+        model, factorize(X, K, solver=CoordinateDescent(max_sweeps=2), **options, **OPTIONS)
+    )
 
 
 def test_an_interrupted_run_goes_on_with_as_many(tmp_path):
     X = with_entries(BORDER - 1)
-    options = {**OPTIONS, "checkpoint": tmp_path / "run.npz", "checkpoint_every": 1}
+    options = {**OPTIONS, "checkpoint": Checkpoint(tmp_path / "run.npz", every=1)}
     factorize(X, K, **{**options, "max_iter": 2})
     again = factorize(X, K, resume=True, **options)
     assert same(again, factorize(X, K, **OPTIONS))
@@ -72,4 +79,6 @@ def test_the_estimator_decides_alike(case):
     X, sweeps = case
     model = sparsenmf.NMF(K, max_iter=5, tol=0, random_state=0)
     W = model.fit_transform(X)
-    assert np.array_equal(W, factorize(X, K, max_sweeps=sweeps, **OPTIONS).W)
+    assert np.array_equal(
+        W, factorize(X, K, solver=CoordinateDescent(max_sweeps=sweeps), **OPTIONS).W
+    )

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsenmf import factorize
+from sparsenmf import CoordinateDescent, Weights, factorize
 
 from .. import reference
 
@@ -74,7 +74,13 @@ def test_integer_weights_are_repetitions(rng, loss):
     counts = 1 + np.arange(X.shape[0]) % 3
     V = sp.csr_array((np.repeat(counts, np.diff(X.indptr)), X.indices, X.indptr), shape=X.shape)
     start = {"W": rng.random((X.shape[0], 3)), "H": rng.random((3, X.shape[1]))}
-    options = {"missing": "unknown", "loss": loss, "max_iter": 30, "tol": 0, "extrapolate": False}
+    options = {
+        "missing": "unknown",
+        "loss": loss,
+        "max_iter": 30,
+        "tol": 0,
+        "solver": CoordinateDescent(extrapolate=False),
+    }
     weighted = factorize(X, 3, weights=V, **start, **options)
     start["W"] = np.repeat(start["W"], counts, axis=0)
     repeated = factorize(
@@ -205,8 +211,11 @@ def test_options_and_files_remember_what_is_missing(rng, tmp_path):
         ({"weights": np.ones((3, 3))}, r"weights has shape \(3, 3\), but X has shape"),
         ({"weights": sp.csr_array((30, 40))}, "weights must have the same stored entries as X"),
         ({"weights": sp.csr_array(np.eye(30, 40))}, "weights must have the same stored entries"),
-        ({"sample_weight": np.ones(30)}, "multiply them into weights"),
-        ({"low_memory": True}, "low_memory=True is for entries that count alike"),
+        ({"weights": Weights(samples=np.ones(30))}, "multiply them into weights"),
+        (
+            {"solver": CoordinateDescent(low_memory=True)},
+            "low_memory=True is for entries that count alike",
+        ),
         ({"loss": "itakura-saito"}, "infinite where X is zero"),
     ],
 )

@@ -24,6 +24,7 @@ import sparsenmf
 from sparsenmf import factorize
 
 from ..children import make_matrix
+from ..grouped import grouped
 
 SOLVERS = [
     ("cd", "frobenius"),
@@ -43,7 +44,7 @@ def kinds(folder):
 
     def plain(seed, X, **options):
         options = {"max_iter": 3, "tol": 0, "n_threads": 1 + seed % 2, **options}
-        model = factorize(X, 5 + seed % 20, random_state=seed, **options)
+        model = factorize(X, 5 + seed % 20, random_state=seed, **grouped(options))
         assert np.isfinite(model.transform(X, n_threads=options["n_threads"])).all()
         return model
 
@@ -76,7 +77,7 @@ def kinds(folder):
             if state.n_iter == 2:
                 raise KeyboardInterrupt
 
-        assert plain(seed, matrices[0], callback=stop).stop_reason == "interrupted"
+        assert plain(seed, matrices[0], progress=stop).stop_reason == "interrupted"
 
     for X in matrices:
         for solver, loss in SOLVERS:

@@ -11,7 +11,15 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import Factorization, factorize, find_topics, topic_labels, topic_table
+from sparsenmf import (
+    CoordinateDescent,
+    Factorization,
+    Weights,
+    factorize,
+    find_topics,
+    topic_labels,
+    topic_table,
+)
 from sparsenmf.topics.finding import weigh_texts
 from sparsenmf.topics.tables import typical_documents
 
@@ -104,11 +112,11 @@ def test_a_model_knows_the_norms_of_its_rows(tmp_path):
     for given, options in [
         (X, {}),
         (X.astype(np.float32), {}),
-        (X, {"sample_weight": weights, "feature_weight": np.arange(1.0, 21)}),
-        (X, {"low_memory": True, "sample_weight": weights}),
+        (X, {"weights": Weights(samples=weights, features=np.arange(1.0, 21))}),
+        (X, {"solver": CoordinateDescent(low_memory=True), "weights": Weights(samples=weights)}),
         (X, {"loss": "kullback-leibler"}),
         (store, {}),
-        (store, {"sample_weight": weights, "feature_weight": np.arange(1.0, 21)}),
+        (store, {"weights": Weights(samples=weights, features=np.arange(1.0, 21))}),
         (store, {"loss": "kullback-leibler"}),
     ]:
         model = factorize(given, 2, random_state=0, max_iter=5, **options)

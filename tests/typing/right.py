@@ -14,8 +14,11 @@ from sklearn.pipeline import make_pipeline
 import sparsenmf
 from sparsenmf import (
     NMF,
+    CoordinateDescent,
     Factorization,
     MiniBatchNMF,
+    Seeds,
+    Weights,
     consensus,
     estimate_memory,
     factorize,
@@ -70,10 +73,17 @@ def matrices() -> None:
     factorize(X.toarray(), 3, init="nndsvd", alpha_W=0.1, alpha_H="same", l1_ratio=1, tol=0)
     factorize(pd.DataFrame(X.toarray()), 3, init=None, solver=None, n_threads=None)
     factorize([[1, 2], [3, 4.5]], 1, random_state=np.random.default_rng(0))
-    factorize(X, 2, callback=stop_early, time_limit=10, progress=False)
+    factorize(X, 2, progress=stop_early, time_limit=10)
     factorize(X, 3, W=model.W, H=model.H, frozen_H=[0], missing="zero", weights=None)
-    factorize(X, 2, seeds={"pets": ["cat"]}, vocabulary=[f"cat{i}"[: 3 + i] for i in range(30)])
-    factorize(X, 2, seeds={0: [1, 2], 1: range(3)}, seeding="support", sample_weight=np.ones(40))
+    factorize(
+        X, 2, seeds=Seeds({"pets": ["cat"]}, vocabulary=[f"cat{i}"[: 3 + i] for i in range(30)])
+    )
+    factorize(
+        X,
+        2,
+        weights=Weights(samples=np.ones(40)),
+        seeds=Seeds({0: [1, 2], 1: range(3)}, strength="support"),
+    )
     new = model.transform(X[:5], tol=1e-3)
     rating = model.predict(3, [0, 1])
     print(new.mean(axis=0), rating.max(), model.loss(X), model.normalize("both").scale.sum())
@@ -129,7 +139,13 @@ def files(folder: Path) -> None:
     written = write_csr(folder / "store", [X, X], dtype=np.float32)
     store = open_csr(folder / "store", verify=True)
     print(written.nnz + store.nnz, store.rows(0, 5).shape, [start for start, _ in store.blocks()])
-    model = factorize(store, 3, W_path=folder / "W.npy", checkpoint=folder / "run.npz", max_iter=3)
+    model = factorize(
+        store,
+        3,
+        solver=CoordinateDescent(W_path=folder / "W.npy"),
+        checkpoint=folder / "run.npz",
+        max_iter=3,
+    )
     sparsenmf.files.write_table(folder / "terms.csv", sparsenmf.term_table(model, terms, 3))
 
 

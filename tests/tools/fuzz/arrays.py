@@ -12,6 +12,7 @@ from sparsenmf.data.entries import check_entries
 from sparsenmf.data.validation import check_matrix
 
 from ... import reference
+from ...grouped import grouped
 from .cases import attempt, case, check, check_canonical, check_factors, often, pick
 
 DTYPES = ("f4", "f8", "f4", "f8", ">f4", ">f8", "f2", "g", "?", "i1", "u1", "i2", ">i4", "i8", "u8")
@@ -374,8 +375,18 @@ def fit(rng, folder):
     if not plain:
         name = pick(rng, list(OPTIONS))
         options[name] = pick(rng, OPTIONS[name])
-    names = ("X ", *OPTIONS, "n_components", "loss", "beta", "stored zeros", "argument", "solver")
-    done, model = attempt(lambda: factorize(X, n_components, **options), *names)
+    names = (
+        "X ",
+        *OPTIONS,
+        "weights",
+        "n_components",
+        "loss",
+        "beta",
+        "stored zeros",
+        "argument",
+        "solver",
+    )
+    done, model = attempt(lambda: factorize(X, n_components, **grouped(options)), *names)
     check(snapshot(X) == before, "the caller's arrays were written to")
     if not done:
         return "refused"

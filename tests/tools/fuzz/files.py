@@ -12,8 +12,9 @@ import numpy as np
 import scipy.io
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, factorize, open_csr, read_matrix, write_csr
+from sparsenmf import Checkpoint, Factorization, factorize, open_csr, read_matrix, write_csr
 
+from ...grouped import grouped
 from .cases import attempt, case, check, check_canonical, check_factors, often, pick
 
 HUGE = (10**15, 2**63 - 1, 2**64, 10**30, -1, 0, 2**31, 2**32)
@@ -187,7 +188,9 @@ def small_matrix():
 
 
 def model_bytes(folder, **options):
-    model = factorize(small_matrix(), 2, random_state=0, max_iter=3, n_threads=1, **options)
+    model = factorize(
+        small_matrix(), 2, random_state=0, max_iter=3, n_threads=1, **grouped(options)
+    )
     model.save(folder / "model.nmf")
     return (folder / "model.nmf").read_bytes()
 
@@ -221,19 +224,21 @@ def model(rng, folder):
 
 def checkpoint_bytes(folder):
     options = {"random_state": 0, "max_iter": 3, "tol": 0, "n_threads": 1}
-    factorize(small_matrix(), 2, checkpoint=folder / "state.nmf", checkpoint_every=1, **options)
+    factorize(small_matrix(), 2, checkpoint=Checkpoint(folder / "state.nmf", every=1), **options)
     return (folder / "state.nmf").read_bytes()
 
 
 @case
 def checkpoint(rng, folder):
-    """`factorize(resume=True)`."""
+    """A fit that goes on from a checkpoint."""
     path = folder / "state.nmf"
     path.write_bytes(made("checkpoint", lambda: checkpoint_bytes(folder)))
     spoil(rng, path, folder)
-    options = {"random_state": 0, "max_iter": 5, "tol": 0, "n_threads": 1, "resume": True}
+    options = {"random_state": 0, "max_iter": 5, "tol": 0, "n_threads": 1}
     done, found = attempt(
-        lambda: factorize(small_matrix(), 2, checkpoint=path, **options), str(path), "overflow"
+        lambda: factorize(small_matrix(), 2, checkpoint=Checkpoint(path, resume=True), **options),
+        str(path),
+        "overflow",
     )
     check_nothing_ran(folder)
     if not done:

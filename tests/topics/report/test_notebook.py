@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from sparsenmf import Factorization, consensus, factorize, select_n_components
+from sparsenmf import CoordinateDescent, Factorization, consensus, factorize, select_n_components
 from sparsenmf.solvers.stopping import REASONS
 from sparsenmf.topics.finding import Topics
 from sparsenmf.topics.report.notebook import MOST_ROWS, N_TERMS, Bar, lay_out, show_model
@@ -101,7 +101,12 @@ def test_odd_models_have_a_table():
 
 
 def test_a_look_at_a_result_does_not_read_its_W_from_disk(tmp_path):
-    model = factorize(make_counts(), 2, low_memory=True, W_path=tmp_path / "W.npy", random_state=0)
+    model = factorize(
+        make_counts(),
+        2,
+        solver=CoordinateDescent(low_memory=True, W_path=tmp_path / "W.npy"),
+        random_state=0,
+    )
     shown = parse_text(model._repr_html_())
     assert [head.text for head in shown.all("th")] == ["topic"]
     assert "iterations" in shown.text

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sparsenmf import Factorization, factorize
+from sparsenmf import CoordinateDescent, Factorization, factorize
 from sparsenmf.topics.report import figures
 from sparsenmf.topics.tables import topic_table
 from sparsenmf.topics.top_terms import heaviest
@@ -484,7 +484,7 @@ def test_a_store_and_a_mapped_W(tmp_path):
     from sparsenmf import write_csr
 
     store = write_csr(tmp_path / "store", make_counts())
-    model = factorize(store, 2, random_state=0, W_path=tmp_path / "W.npy")
+    model = factorize(store, 2, random_state=0, solver=CoordinateDescent(W_path=tmp_path / "W.npy"))
     assert isinstance(model.W, np.memmap)
     page = write(model, tmp_path, TERMS, make_texts())
     assert len(topics_of(page)) == 2

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import NMF, Factorization, factorize, find_topics
+from sparsenmf import NMF, CoordinateDescent, Factorization, Seeds, Weights, factorize, find_topics
 from sparsenmf.topics.report.script import READ_MATRIX, READ_TEXTS
 
 from ...corpus import TERMS, make_counts, make_texts
@@ -49,7 +49,7 @@ FOUND = {
     "terms": {"ngrams": (1, 2), "min_df": 2, "max_df": 0.9, "max_terms": 30, "stop_words": None},
     "words": {"stop_words": frozenset(TERMS[:3]), "token_pattern": r"\b[a-z]{4,}\b"},
     "long": {"stop_words": [f"quote ' and \\ and \n {i}" for i in range(200)] + TERMS[:3]},
-    "seeds": {"seeds": SEEDS, "seeding": "support", "random_state": np.int64(4)},
+    "seeds": {"seeds": Seeds(SEEDS, strength="support"), "random_state": np.int64(4)},
     "restarts": {"n_restarts": 3, "alpha_W": np.float64(1e-3), "progress": True, "n_threads": 1},
 }
 
@@ -80,7 +80,11 @@ FITTED = {
     "plain": {},
     "seed": {"random_state": 7, "loss": "kullback-leibler", "alpha_W": 0.1, "l1_ratio": 0.5},
     "mu": {"random_state": 1, "solver": "mu", "loss": 1.5, "max_iter": 9, "tol": 0},
-    "sweeps": {"random_state": 1, "extrapolate": False, "max_sweeps": 3, "init": "nndsvd"},
+    "sweeps": {
+        "random_state": 1,
+        "solver": CoordinateDescent(max_sweeps=3, extrapolate=False),
+        "init": "nndsvd",
+    },
     "unknown": {"random_state": 1, "missing": "unknown", "alpha_W": 1e-3},
     "restarts": {"n_restarts": 3},
     "restarts of a seed": {"n_restarts": 2, "random_state": 5},
@@ -123,7 +127,11 @@ def test_the_script_has_the_vectorizer(vectorizer):
 def test_what_must_be_replaced_is_marked():
     rng = np.random.default_rng(0)
     custom = factorize(
-        make_counts(), 3, W=rng.random((80, 3)), feature_weight=np.arange(20.0), random_state=rng
+        make_counts(),
+        3,
+        W=rng.random((80, 3)),
+        weights=Weights(features=np.arange(20.0)),
+        random_state=rng,
     )
     custom.report("page.html", TERMS, vectorizer=text.TfidfVectorizer(tokenizer=str.split))
     code = parse(Path("page.html")).one("code").text
@@ -132,7 +140,9 @@ def test_what_must_be_replaced_is_marked():
         assert re.search(rf"^    {name}=\.\.\.,  # REPLACE", code, re.MULTILINE), name
     assert "random_state=None,  # the numbers came from a generator" in code
     weights = np.linspace(1, 2, 80)
-    find_topics(make_texts(), 2, sample_weight=weights, callback=print).report("page.html")
+    find_topics(make_texts(), 2, weights=Weights(samples=weights), progress=print).report(
+        "page.html"
+    )
     code = parse(Path("page.html")).one("code").text
     ast.parse(code)
     assert "sample_weight=...,  # REPLACE by your ndarray of shape (80,)" in code

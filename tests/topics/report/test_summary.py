@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import factorize, write_csr
+from sparsenmf import Weights, factorize, write_csr
 from sparsenmf.topics.report.summary import UNKNOWN, explained, show_percent
 
 from ...corpus import TERMS, make_counts
@@ -61,7 +61,9 @@ def test_for_counts_it_is_the_part_of_the_differences(kind, tmp_path, rng):
 
 def test_what_was_not_measured_is_not_claimed(tmp_path):
     counts = make_counts() + 0.0
-    weighted = factorize(counts, 3, loss=KL, sample_weight=np.linspace(1, 2, 80), random_state=0)
+    weighted = factorize(
+        counts, 3, loss=KL, weights=Weights(samples=np.linspace(1, 2, 80)), random_state=0
+    )
     unknown = factorize(counts, 3, loss=KL, missing="unknown", random_state=0)
     other = factorize(counts, 3, loss=1.5, random_state=0, max_iter=5)
     for model in (weighted, unknown, other):
