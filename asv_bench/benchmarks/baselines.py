@@ -155,13 +155,13 @@ class Nndsvd(Benchmark):
         from sparsenmf.data.rows import make_rows
         from sparsenmf.kernels.compile.threads import resolve_threads
         from sparsenmf.kernels.transpose import transpose_rows
-        from sparsenmf.solvers.initialization import initialize
+        from sparsenmf.solvers.initialization import initialize_factors
 
         n_threads = resolve_threads()
         rows = make_rows(self.X, n_components)
         columns = transpose_rows(rows, self.X.shape[1], n_components, n_threads)
         rng = np.random.default_rng(0)
-        W, Ht = initialize(rows, columns, n_components, "nndsvd", rng, n_threads=n_threads)
+        W, Ht = initialize_factors(rows, columns, n_components, "nndsvd", rng, n_threads=n_threads)
         return W[:, :n_components], Ht[:, :n_components].T
 
     def time_start(self, library, data, n_components):

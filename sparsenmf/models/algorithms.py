@@ -62,7 +62,7 @@ class Solver:
             return
         if problem.beta == 1:
             raise ValueError(
-                f'{what} and loss="kullback-leibler" need MultiplicativeUpdate() (solver="mu"), '
+                f'{what} and loss="kullback-leibler" need solver="mu", a MultiplicativeUpdate, '
                 f"which is what stores have by default, or MiniBatchNMF: coordinate descent looks "
                 f"at X from both sides"
             )

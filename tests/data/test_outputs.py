@@ -12,6 +12,7 @@ from sparsenmf.data.files import write_factor, write_table
 from sparsenmf.data.outputs import check_outputs
 
 from ..corpus import TERMS, make_counts, make_texts
+from ..grouped import grouped
 
 testing = pytest.importorskip("click.testing")
 click = pytest.importorskip("click")
@@ -209,14 +210,8 @@ def test_no_run_writes_to_what_its_arguments_are_mapped_from(place, output, name
     before = contents()
     written = NAMES[name](path, Path("alias"))
     with pytest.raises(ValueError, match=f"{output} .* is also read, as "):
-        factorize(
-            X,
-            2,
-            solver=CoordinateDescent(low_memory=True),
-            max_iter=1,
-            **options,
-            **{output: written},
-        )
+        options = {**options, "low_memory": True, output: written}
+        factorize(X, 2, max_iter=1, **grouped(options))
     assert all(path.read_bytes() == before[path] for path in before)
 
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sparsenmf import CoordinateDescent, factorize, write_csr
+from sparsenmf import factorize, write_csr
 from sparsenmf.data.formats import INT32_MAX
 from sparsenmf.data.validation import check_matrix
 
@@ -258,7 +258,7 @@ OPTIONS = [
     ({"max_iter": 0}, ValueError, "max_iter must be at least 1, not 0"),
     ({"max_iter": 10.0}, TypeError, "max_iter must be an integer, not 10.0"),
     (
-        {"solver": CoordinateDescent(max_sweeps=0)},
+        {"max_sweeps": 0},
         ValueError,
         "max_sweeps must be at least 1, not 0",
     ),
@@ -269,13 +269,12 @@ OPTIONS = [
     ({"alpha_H": "equal"}, TypeError, "alpha_H must be a number.* not 'equal'"),
     ({"l1_ratio": 1.5}, ValueError, "l1_ratio must be >= 0 and <= 1, not 1.5"),
     (
-        {"solver": CoordinateDescent(extrapolate=1)},
+        {"extrapolate": 1},
         TypeError,
         "extrapolate must be True or False, not 1",
     ),
     ({"n_threads": 0}, ValueError, "n_threads must be at least 1, not 0"),
     ({"n_threads": 1.0}, TypeError, "n_threads must be an integer, not 1.0"),
-    ({"progress": "print"}, TypeError, "callback must be callable, not 'print'"),
     ({"progress": "yes"}, TypeError, "progress must be True or False, not 'yes'"),
     ({"random_state": -1}, ValueError, "random_state must be at least 0, not -1"),
     ({"random_state": "x"}, TypeError, "random_state must be an integer, not 'x'"),

@@ -25,6 +25,7 @@ from sparsenmf import (
 )
 
 from .. import problems
+from ..grouped import grouped
 
 KINDS = pytest.mark.parametrize(
     "options",
@@ -106,12 +107,12 @@ CHILD = """
 import sys
 import numpy as np
 from tests import problems
-from sparsenmf import factorize
+from sparsenmf import Checkpoint, factorize
 X = problems.documents(300, 200, dtype=np.float32)
 model = factorize(
     X, 6, random_state=0, tol=0, max_iter=400,
-    checkpoint=sys.argv[1], checkpoint_every=1, resume=True,
-    callback=lambda state: print(state.n_iter, flush=True) and False,
+    checkpoint=Checkpoint(sys.argv[1], every=1, resume=True),
+    progress=lambda state: print(state.n_iter, flush=True) and False,
 )
 model.save(sys.argv[2])
 """
@@ -206,10 +207,10 @@ START = np.random.default_rng(7).random((9, 200))
         ({"random_state": np.random.RandomState(0)}, "other random_state"),
         ({"H": START}, "init='random', not 'custom', and other H"),
         ({"init": "nndsvd"}, "init='random', not 'nndsvd'"),
-        ({"weights": Weights(samples=np.full(300, 2.0))}, "other sample_weight"),
-        ({"weights": Weights(features=np.arange(200.0))}, "other feature_weight"),
+        ({"weights": Weights(samples=np.full(300, 2.0))}, "other weights.samples"),
+        ({"weights": Weights(features=np.arange(200.0))}, "other weights.features"),
         ({"seeds": {0: [3]}}, "other seeds"),
-        ({"seeds": Seeds({0: [3]}, strength="support")}, "other seeds, and seeding='start'"),
+        ({"seeds": Seeds({0: [3]}, strength="support")}, "other seeds, and strength='start'"),
         ({"X": lambda X: X * 2}, "made with other entries of X[.]"),
         ({"X": shuffled}, "made with other entries of X[.]"),
         ({"X": lambda X: X[:, ::-1].tocsr()}, "made with other entries of X[.]"),
@@ -237,12 +238,12 @@ def test_another_problem_is_refused_and_the_difference_named(X, tmp_path, change
         (
             {"seeds": {0: [3]}},
             {"seeds": Seeds({0: [3]}, strength="support")},
-            "seeding='start', not",
+            "strength='start', not",
         ),
         (
             {"weights": Weights(samples=np.arange(1.0, 301))},
             {"weights": Weights(samples=np.arange(300.0, 0, -1))},
-            "other sample_weight[.]",
+            "other weights.samples[.]",
         ),
     ],
 )
@@ -250,8 +251,10 @@ def test_arrays_are_compared_in_their_order(X, tmp_path, first, second, message)
     path, options = tmp_path / "state", {"random_state": 0, "checkpoint": tmp_path / "state"}
     factorize(X, 9, max_iter=3, **options, **first)
     with pytest.raises(ValueError, match=message):
-        factorize(X, 9, resume=True, **options, **second)
-    assert factorize(X, 9, max_iter=5, resume=True, **options, **first).n_iter == 5
+        factorize(X, 9, **grouped({**options, **second, "resume": True}))
+    assert (
+        factorize(X, 9, **grouped({**options, **first, "max_iter": 5, "resume": True})).n_iter == 5
+    )
     assert path.exists()
 
 
@@ -262,21 +265,26 @@ def test_weights_of_entries_are_compared(X, tmp_path):
     factorize(X, 9, weights=weights, **options)
     weights.data = weights.data[::-1].copy()
     with pytest.raises(ValueError, match=r"other weights\."):
-        factorize(X, 9, weights=weights, resume=True, **options)
+        factorize(X, 9, weights=weights, **grouped({**options, "resume": True}))
 
 
 def test_a_store_is_known_by_its_checksums(X, tmp_path):
     folder = tmp_path / "store"
     options = {"random_state": 0, "max_iter": 3, "checkpoint": tmp_path / "state"}
     factorize(write_csr(folder, X), 9, **options)
-    assert factorize(open_csr(folder), 9, resume=True, **{**options, "max_iter": 5}).n_iter == 5
+    assert (
+        factorize(open_csr(folder), 9, **grouped({**options, "max_iter": 5, "resume": True})).n_iter
+        == 5
+    )
     with pytest.raises(ValueError, match=r"made with other entries of X\."):
-        factorize(write_csr(tmp_path / "other", shuffled(X)), 9, resume=True, **options)
+        factorize(
+            write_csr(tmp_path / "other", shuffled(X)), 9, **grouped({**options, "resume": True})
+        )
     with pytest.raises(ValueError, match="made with X='a store', not 'in memory'"):
-        factorize(X, 9, resume=True, **options)
+        factorize(X, 9, **grouped({**options, "resume": True}))
     write_csr(folder, X[:1], append=True)
     with pytest.raises(ValueError, match="shape of X='300 x 200', not '301 x 200'"):
-        factorize(open_csr(folder), 9, resume=True, **options)
+        factorize(open_csr(folder), 9, **grouped({**options, "resume": True}))
 
 
 @pytest.mark.parametrize("make", [int, np.int64, np.random.default_rng, np.random.RandomState])
@@ -288,7 +296,7 @@ def test_the_same_problem_in_another_form_goes_on(X, tmp_path, make):
         assert again.n_iter == 5
 
 
-@pytest.mark.parametrize("options", [{"checkpoint": "state"}, {"resume": True}])
+@pytest.mark.parametrize("options", [{"checkpoint": "state"}])
 def test_many_fits_have_no_checkpoint(X, options):
     for fits in (
         lambda: select_n_components(X, [2, 3], random_state=0, **options),
@@ -310,14 +318,13 @@ def test_damage_is_refused_by_name(X, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"resume": True}, ValueError, "resume=True needs checkpoint"),
-        ({"checkpoint": Checkpoint("state", resume=1)}, TypeError, "resume must be True or False"),
+        ({"checkpoint": "state", "resume": 1}, TypeError, "resume must be True or False"),
         ({"checkpoint": 3}, TypeError, "checkpoint must be a path, not 3"),
         ({"checkpoint": "no/such/folder"}, FileNotFoundError, "there is no folder"),
-        ({"checkpoint": Checkpoint("state", every=0)}, ValueError, "checkpoint_every"),
+        ({"checkpoint": "state", "checkpoint_every": 0}, ValueError, "checkpoint.every"),
     ],
 )
 def test_arguments_are_checked(X, options, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):
-        factorize(X, 5, **options)
+        factorize(X, 5, **grouped(options))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Seeds, Weights
+from sparsenmf import RandomStarts, Seeds, Weights
 
 pytest.importorskip("sklearn")
 
@@ -168,15 +168,14 @@ def test_without_scikit_learn_the_error_says_what_to_install(name):
 def test_constraints_are_those_of_factorize(X):
     rng = np.random.default_rng(1)
     samples, features, H = rng.random(400), rng.random(250), rng.random((2, 250))
-    options = {
-        "weights": Weights(features=features),
-        "frozen_H": [1],
-        "random_state": 0,
-        "max_iter": 20,
-    }
+    options = {"frozen_H": [1], "random_state": 0, "max_iter": 20}
     estimator = NMF(6, **options)
-    W = estimator.fit_transform(X, H=H, sample_weight=samples)
-    model = factorize(X, 6, H=H, weights=Weights(samples=samples), **options)
+    weights = Weights(features=features)
+    W = estimator.fit_transform(X, H=H, sample_weight=samples, weights=weights)
+    both = Weights(samples=samples, features=features)
+    model = factorize(X, 6, H=H, weights=both, **options)
+    with pytest.raises(ValueError, match="pass the weights of samples once"):
+        estimator.fit(X, H=H, sample_weight=samples, weights=both)
     np.testing.assert_array_equal(W, model.W)
     np.testing.assert_array_equal(estimator.components_, model.H)
     np.testing.assert_array_equal(estimator.components_[1], H[1])
@@ -189,11 +188,12 @@ def test_seeds_are_columns_of_a_frame_or_terms_of_a_vocabulary(X):
     frame = pd.DataFrame(X.toarray(), columns=terms)
     options = {"seeds": Seeds({"a": ["term3", "term9"]}, strength="support"), "random_state": 0}
     by_frame = NMF(4, max_iter=5, **options).fit(frame)
-    by_vocabulary = NMF(4, max_iter=5, vocabulary=terms, **options).fit(X)
+    named = Seeds(options["seeds"].topics, terms, "support")
+    by_vocabulary = NMF(4, max_iter=5, seeds=named, random_state=0).fit(X)
     np.testing.assert_array_equal(by_frame.components_, by_vocabulary.components_)
     assert set(np.flatnonzero(by_frame.components_[0])) <= {3, 9}
     assert by_frame.components_[0].any()
-    with pytest.raises(ValueError, match="pass the vocabulary"):
+    with pytest.raises(ValueError, match="pass Seeds"):
         NMF(4, **options).fit(X)
 
 
@@ -202,9 +202,7 @@ def test_sample_weights_are_routed_through_a_pipeline(X):
 
     weights = np.random.default_rng(0).random(400)
     with sklearn.config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(
-            NMF(4, random_state=0).set_fit_request(weights=Weights(samples=True))
-        )
+        pipeline = make_pipeline(NMF(4, random_state=0).set_fit_request(sample_weight=True))
         pipeline.fit(X, sample_weight=weights)
     weighted = NMF(4, random_state=0).fit(X, sample_weight=weights)
     np.testing.assert_array_equal(pipeline[0].components_, weighted.components_)
@@ -216,7 +214,7 @@ def test_unknown_entries_and_restarts():
     rng = np.random.default_rng(0)
     X = rng.random((40, 3)) @ rng.random((3, 30))
     X[rng.random(X.shape) < 0.5] = np.nan
-    options = {"missing": "unknown", "random_state": 0, "max_iter": 20, "n_restarts": 3}
+    options = {"missing": "unknown", "random_state": 0, "max_iter": 20, "init": RandomStarts(3)}
     with pytest.warns(ConvergenceWarning):
         estimator = NMF(3, **options).fit(X)
     model = factorize(X, 3, **options)
@@ -275,18 +273,14 @@ def test_a_mask_is_refused_where_what_is_absent_is_zero():
         fitted.inverse_transform(np.ma.array(np.ones((1, 2)), mask=[[True, False]]))
 
 
-@pytest.mark.parametrize("name", ["sample_weight", "feature_weight"])
+@pytest.mark.parametrize("name", ["samples", "features"])
 def test_masked_weights_are_refused(name):
     X, _ = masked_problem()
-    weights = np.ma.array(np.ones(X.shape[name == "feature_weight"]), mask=False)
+    weights = np.ma.array(np.ones(X.shape[name == "features"]), mask=False)
     weights[0] = np.ma.masked
-    with pytest.raises(TypeError, match=f"{name} is a masked array"):
-        factorize(X, 2, **{name: weights})
-    fits = {
-        "weights": Weights(
-            samples=lambda: NMF(2).fit(X, sample_weight=weights),
-            features=lambda: NMF(2, feature_weight=weights).fit(X),
-        ),
-    }
-    with pytest.raises(TypeError, match=f"{name} is a masked array"):
-        fits[name]()
+    for fit in (lambda w: factorize(X, 2, weights=w), lambda w: NMF(2).fit(X, weights=w)):
+        with pytest.raises(TypeError, match=f"weights.{name} is a masked array"):
+            fit(Weights(**{name: weights}))
+    if name == "samples":
+        with pytest.raises(TypeError, match="sample_weight is a masked array"):
+            NMF(2).fit(X, sample_weight=weights)

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import nnls
 
-from sparsenmf import CoordinateDescent, Weights, factorize
+from sparsenmf import Weights, factorize
 from sparsenmf.models.components import Components
 
 from .. import problems
@@ -97,7 +97,7 @@ def test_transform_refuses_another_vocabulary(X, model):
     ("options", "error", "message"),
     [
         ({"tol": -1}, ValueError, "tol must be >= 0"),
-        ({"solver": CoordinateDescent(max_sweeps=0)}, ValueError, "max_sweeps must be at least 1"),
+        ({"max_sweeps": 0}, ValueError, "max_sweeps must be at least 1"),
         ({"n_threads": 1.5}, TypeError, "n_threads must be an integer"),
     ],
 )

@@ -9,10 +9,11 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import CoordinateDescent, Factorization, Weights, factorize, open_csr, write_csr
-from sparsenmf.models import finishing
+from sparsenmf.models import result
 from sparsenmf.solvers import blocks, scale
 
 from .. import problems
+from ..grouped import grouped
 
 KL = "kullback-leibler"
 
@@ -120,12 +121,9 @@ def test_goes_on_from_a_checkpoint(store, options, block_nnz, tmp_path, monkeypa
     monkeypatch.setattr(blocks, "BLOCK_NNZ", block_nnz)
     options = {"random_state": 0, "tol": 0, **options}
     expected = factorize(store, 6, max_iter=12, **options)
-    options |= {
-        "checkpoint": tmp_path / "state",
-        "solver": CoordinateDescent(W_path=tmp_path / "W.npy"),
-    }
-    factorize(store, 6, max_iter=5, **options)
-    model = factorize(store, 6, max_iter=12, resume=True, **options)
+    options |= {"checkpoint": tmp_path / "state", "W_path": tmp_path / "W.npy"}
+    factorize(store, 6, max_iter=5, **grouped(options))
+    model = factorize(store, 6, max_iter=12, **grouped({**options, "resume": True}))
     np.testing.assert_array_equal(model.W, expected.W)
     np.testing.assert_array_equal(model.objective_history, expected.objective_history)
 
@@ -133,6 +131,7 @@ def test_goes_on_from_a_checkpoint(store, options, block_nnz, tmp_path, monkeypa
 SCRIPT = """
 import json, sys
 from sparsenmf import factorize, open_csr
+from tests.grouped import grouped
 def status(key):
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(key))
@@ -140,7 +139,8 @@ import threading, time
 store, path, options = open_csr(sys.argv[1]), sys.argv[2] or None, json.loads(sys.argv[3])
 if options.pop("weights"):
     options["sample_weight"] = [0.5, 0, 2, 1] * (store.shape[0] // 4)
-factorize(store, 16, max_iter=1, random_state=0, W_path=path, **options)
+options = grouped({**options, "W_path": path})
+factorize(store, 16, max_iter=1, random_state=0, **options)
 before, most, done = status("RssAnon"), 0, threading.Event()
 def watch():
     global most
@@ -148,7 +148,7 @@ def watch():
         most = max(most, status("RssAnon"))
 watcher = threading.Thread(target=watch)
 watcher.start()
-model = factorize(store, 16, max_iter=2, random_state=0, W_path=path, **options)
+model = factorize(store, 16, max_iter=2, random_state=0, **options)
 done.set()
 watcher.join()
 print(json.dumps([max(most, status("RssAnon")) - before, model.relative_error]))
@@ -192,7 +192,7 @@ def test_w_on_disk_is_the_same(tall, tmp_path):
     store, path = tall, tmp_path / "W.npy"
     options = {"random_state": 0, "max_iter": 3}
     inside = factorize(store, 6, **options)
-    outside = factorize(store, 6, solver=CoordinateDescent(W_path=path), **options)
+    outside = factorize(store, 6, **grouped({**options, "W_path": path}))
     assert isinstance(outside.W, np.memmap)
     np.testing.assert_array_equal(outside.W, inside.W)
     np.testing.assert_array_equal(np.load(path), inside.W)
@@ -219,16 +219,17 @@ GIVEN = np.random.default_rng(2).random((600, 2), np.float32)
 def test_w_path_goes_with_weights_and_frozen_components(
     X, store, solver, options, chunk, tmp_path, monkeypatch
 ):
-    for module in (finishing, scale):
+    monkeypatch.setattr(result, "STORE_ROWS", 7)
+    for module in (scale,):
         monkeypatch.setattr(module, "CHUNK", chunk)
     solver = {key: value for key, value in solver.items() if key != "init" or "W" not in options}
     options = {"random_state": 0, "max_iter": 4, "tol": 0, **solver, **options}
     for matrix in (store, X):
         low_memory = matrix is X
-        inside = factorize(matrix, 5, solver=CoordinateDescent(low_memory=low_memory), **options)
+        inside = factorize(matrix, 5, **grouped({**options, "low_memory": low_memory}))
         path = tmp_path / "W.npy"
         outside = factorize(
-            matrix, 5, solver=CoordinateDescent(low_memory=low_memory, W_path=path), **options
+            matrix, 5, **grouped({**options, "low_memory": low_memory, "W_path": path})
         )
         assert isinstance(outside.W, np.memmap)
         np.testing.assert_array_equal(outside.W, inside.W)
@@ -251,7 +252,7 @@ def test_w_path_is_refused_where_w_cannot_stay_on_disk(X, store, tmp_path):
 
 def test_low_memory_may_have_its_w_on_disk(X, tmp_path):
     options = {"random_state": 0, "max_iter": 5, "solver": CoordinateDescent(low_memory=True)}
-    model = factorize(X, 5, solver=CoordinateDescent(W_path=tmp_path / "W.npy"), **options)
+    model = factorize(X, 5, **grouped({**options, "W_path": tmp_path / "W.npy"}))
     np.testing.assert_array_equal(model.W, factorize(X, 5, **options).W)
 
 
@@ -377,4 +378,4 @@ def test_the_command_refuses_what_a_store_cannot_do(store, tmp_path):
     result = command("factorize", store.folder, "-k", 5, *options)
     assert (result.exit_code, 'need solver="mu"' in result.output) == (1, True)
     result = command("factorize", store.folder, "-k", 5, "--resume")
-    assert (result.exit_code, "resume=True needs checkpoint" in result.output) == (1, True)
+    assert (result.exit_code, "--resume needs a --checkpoint" in result.output) == (1, True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import CoordinateDescent, MultiplicativeUpdate, estimate_memory
+from sparsenmf import MultiplicativeUpdate, estimate_memory
 
 MIB = 2**20
 
@@ -19,6 +19,7 @@ SCRIPT = """
 import ctypes, json, sys
 import numpy as np, scipy.sparse as sp
 from sparsenmf import estimate_memory, factorize
+from tests.grouped import grouped
 
 def status(key):
     with open("/proc/self/status") as file:
@@ -31,6 +32,7 @@ def reset_peak():
 n, m, nnz, k, options = json.loads(sys.argv[1])
 method, dtype = options.pop("method", None), options.pop("dtype", "float32")
 max_iter = options.pop("max_iter", 3)
+options = grouped(options)
 rng = np.random.default_rng(0)
 rows, columns = rng.integers(n, size=nnz, dtype=np.int32), rng.integers(m, size=nnz, dtype=np.int32)
 X = sp.csr_array((rng.random(nnz, dtype=dtype), (rows, columns)), shape=(n, m))
@@ -48,7 +50,7 @@ del large, long
 trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
 if trim:
     trim(0)
-known = {name: options[name] for name in ("low_memory", "loss", "missing") if name in options}
+known = {name: options[name] for name in ("solver", "loss", "missing") if name in options}
 forecast, error = estimate_memory(X, k, **known).total, 0.5
 if method:
     from sparsenmf import forecast_selection, select_n_components
@@ -110,7 +112,7 @@ def test_forecast_holds_for_tall_matrices_in_double_precision(max_iter):
 
 def test_low_memory_is_without_the_transpose():
     (usual, _), (low, forecast) = (
-        measure(300_000, 60_000, 6_000_000, 10, solver=CoordinateDescent(low_memory=low_memory))
+        measure(300_000, 60_000, 6_000_000, 10, low_memory=low_memory)
         for low_memory in (False, True)
     )
     assert low < usual - 6 * 6_000_000  # of the transpose's eight bytes an entry
@@ -124,7 +126,7 @@ def test_low_memory_holds_for_starts_from_the_svd():
             60_000,
             6_000_000,
             10,
-            solver=CoordinateDescent(low_memory=low_memory),
+            low_memory=low_memory,
             init="nndsvd",
         )[0]
         for low_memory in (False, True)

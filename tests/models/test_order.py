@@ -10,6 +10,7 @@ import sparsenmf
 from sparsenmf import (
     CoordinateDescent,
     MultiplicativeUpdate,
+    RandomStarts,
     Weights,
     consensus,
     factorize,
@@ -58,7 +59,7 @@ OPTIONS = [
     {"solver": CoordinateDescent(low_memory=True)},
     {"solver": MultiplicativeUpdate(low_memory=True), "loss": "kullback-leibler"},
     {"missing": "unknown"},
-    {"n_restarts": 2},
+    {"init": RandomStarts(2)},
     {"init": "nndsvda"},
     {"alpha_W": 0.01, "l1_ratio": 1.0},
     {"weights": Weights(samples=WEIGHTS)},

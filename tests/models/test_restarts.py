@@ -1,10 +1,11 @@
-"""`factorize(..., n_restarts=R)`: the best of several random starts."""
+"""`factorize(..., init=RandomStarts(n))`: the best of several random starts."""
 
 import numpy as np
 import pytest
 
-from sparsenmf import CoordinateDescent, Factorization, RandomStarts, factorize
+from sparsenmf import Factorization, RandomStarts, factorize
 
+from ..grouped import grouped
 from ..problems import planted_counts
 
 X, _, _ = planted_counts(4, 120, 90)
@@ -33,7 +34,7 @@ def test_one_start_is_the_plain_call():
 
 @pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
 def test_generators_are_used_and_advanced(make):
-    rng, options = make(5), {"n_restarts": 2, "max_iter": 5}
+    rng, options = make(5), {"init": RandomStarts(2), "max_iter": 5}
     first, second = (factorize(X, 3, random_state=rng, **options) for _ in range(2))
     assert (first.restart_objectives != second.restart_objectives).all()
     again = factorize(X, 3, random_state=make(5), **options)
@@ -75,12 +76,12 @@ def test_files_keep_the_objectives(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_restarts": 0}, "n_restarts must be"),
-        ({"n_restarts": 2, "init": "nndsvd"}, 'init must be "random"'),
+        ({"n_restarts": 0}, "RandomStarts.n must be"),
+        ({"n_restarts": 2, "W": np.ones((120, 3))}, 'only used with init="custom"'),
         ({"n_restarts": 2, "checkpoint": "a"}, "checkpoint is for one run"),
-        ({"n_restarts": 2, "solver": CoordinateDescent(W_path="a")}, "W_path is for one run"),
+        ({"n_restarts": 2, "W_path": "a"}, "W_path is for one run"),
     ],
 )
 def test_errors_name_the_argument(options, message):
     with pytest.raises(ValueError, match=message):
-        factorize(X, 3, **options)
+        factorize(X, 3, **grouped(options))

@@ -14,6 +14,7 @@ from sparsenmf.solvers import alternation
 from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
 from .. import problems, reference
+from ..grouped import grouped
 
 PENALTIES = [
     {},
@@ -56,11 +57,10 @@ def plain_iterates(X, W, H, n_iter, **penalties):
         W.shape[1],
         W=W,
         H=H,
-        solver=CoordinateDescent(max_sweeps=1, extrapolate=False),
         progress=lambda state: iterates.append((state.W, state.H)),
         tol=0,
         max_iter=n_iter,
-        **penalties,
+        **grouped({**penalties, "max_sweeps": 1, "extrapolate": False}),
     )
     return iterates
 

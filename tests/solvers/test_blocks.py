@@ -7,18 +7,27 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import CoordinateDescent, Seeds, Weights, factorize
+from sparsenmf import (
+    CoordinateDescent,
+    MultiplicativeUpdate,
+    Problem,
+    Seeds,
+    Weights,
+    factorize,
+    initialize,
+)
 from sparsenmf.data import rows
-from sparsenmf.data.entries import Entries
 from sparsenmf.data.rows import make_rows
-from sparsenmf.solvers import arrangement
+from sparsenmf.models import algorithms
+from sparsenmf.solvers import problem
 from sparsenmf.solvers.alternation import Alternation
 from sparsenmf.solvers.blocks import BlockColumns, BlockRows, Blocks, MemorySource
-from sparsenmf.solvers.initialization import initialize
+from sparsenmf.solvers.initialization import initialize_factors
 from sparsenmf.solvers.layout import Layout
-from sparsenmf.solvers.weights import Weights
+from sparsenmf.solvers.weights import Scaling
 
 from .. import problems, reference
+from ..grouped import grouped
 
 KL = "kullback-leibler"
 
@@ -79,7 +88,7 @@ def X():
 def in_pieces(monkeypatch):
     """low_memory=True takes its matrix in pieces."""
     monkeypatch.setattr(
-        arrangement, "MemorySource", lambda X: Pieces(X, [0, 1, 130, 152, 158, X.shape[0]])
+        problem, "MemorySource", lambda X: Pieces(X, [0, 1, 130, 152, 158, X.shape[0]])
     )
 
 
@@ -92,7 +101,7 @@ def test_iterates_are_those_of_the_whole_matrix(X, options):
     options = {"random_state": 0, "max_iter": 15, "tol": 0, **options}
     whole, blocks = (
         factorize(X, 6, **options),
-        factorize(X, 6, solver=CoordinateDescent(low_memory=True), **options),
+        factorize(X, 6, **grouped({**options, "low_memory": True})),
     )
     np.testing.assert_allclose(blocks.W, whole.W, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(blocks.H, whole.H, rtol=1e-6, atol=1e-9)
@@ -106,7 +115,7 @@ def test_pieces_are_those_of_the_whole_matrix(X, options, in_pieces):
     options = {"random_state": 0, "max_iter": 15, "tol": 0, **options}
     whole, pieces = (
         factorize(X, 6, **options),
-        factorize(X, 6, solver=CoordinateDescent(low_memory=True), **options),
+        factorize(X, 6, **grouped({**options, "low_memory": True})),
     )
     np.testing.assert_allclose(pieces.W, whole.W, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(pieces.H, whole.H, rtol=1e-6, atol=1e-9)
@@ -119,11 +128,11 @@ def test_pieces_are_those_of_the_whole_matrix(X, options, in_pieces):
 def test_a_start_from_the_svd_needs_no_transpose(shape, in_pieces):
     X = sp.random_array(shape, density=0.2, rng=np.random.default_rng(0), format="csr")
     X = sp.csr_array(sp.vstack([X, X, X]))
-    rows = BlockRows(arrangement.MemorySource(X), Weights(None, None, 2.0), 6)
+    rows = BlockRows(MemorySource(X), Scaling(None, None, 2.0), 6)
     assert len(list(rows)) == 5
     for init in ("nndsvd", "nndsvdar"):
         starts = [
-            initialize(*sides, 6, init, np.random.default_rng(3), mean=X.mean())
+            initialize_factors(*sides, 6, init, np.random.default_rng(3), mean=X.mean())
             for sides in ((rows, BlockColumns(rows)), (make_rows(X, 6), make_rows(X.T.tocsr(), 6)))
         ]
         for factor, expected in zip(*starts, strict=True):
@@ -140,11 +149,10 @@ def test_same_bits_at_any_thread_count(options, in_pieces):
         factorize(
             X,
             20,
-            solver=CoordinateDescent(low_memory=True),
             random_state=0,
             max_iter=4,
             n_threads=n,
-            **options,
+            **grouped({**options, "low_memory": True}),
         )
         for n in (1, 2, 3)
     )
@@ -169,7 +177,7 @@ def test_blocks_are_read_ahead_and_an_error_while_reading_is_seen(X):
                 raise OSError("the disk is gone")
             return super().rows(start, stop)
 
-    broken = BlockRows(Broken(X, [0, 130, 152, 400]), Weights(None, None, 2.0), 6)
+    broken = BlockRows(Broken(X, [0, 130, 152, 400]), Scaling(None, None, 2.0), 6)
     seen = []
     blocks = iter(broken)
     with pytest.raises(OSError, match="the disk is gone"):
@@ -182,11 +190,9 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
     rng = np.random.default_rng(0)
     for shape, layout in (((800, 90), Blocks), ((600, 90), Layout)):
         X = sp.random_array(shape, density=0.1, rng=rng, format="csr")
-        arranged = arrangement.arrange(
-            X, Entries(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
-            W=None, H=None, solver=CoordinateDescent(low_memory=False), n_threads=1,
-        )  # fmt: skip
-        assert arranged.layout is layout
+        tall, solver = Problem(X, 5, n_threads=1), CoordinateDescent()
+        run = solver.start(tall, initialize(tall, solver, random_state=0))
+        assert type(run.alternation.layout) is layout
 
 
 @pytest.mark.parametrize("options", [{}, {"init": "nndsvd"}, {"solver": "mu"}, {"loss": KL}])
@@ -194,12 +200,12 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
 def test_odd_matrices(matrix, options, monkeypatch):
     X = problems.odd_matrices()[matrix]
     cuts = sorted({0, X.shape[0] // 2, X.shape[0] // 2 + 1, X.shape[0]})
-    monkeypatch.setattr(arrangement, "MemorySource", lambda X: Pieces(X, cuts))
+    monkeypatch.setattr(problem, "MemorySource", lambda X: Pieces(X, cuts))
     solver = {"solver": "mu"} if "loss" in options else {}
     options = {"random_state": 0, "max_iter": 10, **options, **solver}
     whole, blocks = (
         factorize(X, 1, **options),
-        factorize(X, 1, solver=CoordinateDescent(low_memory=True), **options),
+        factorize(X, 1, **grouped({**options, "low_memory": True})),
     )
     np.testing.assert_allclose(blocks.W @ blocks.H, whole.W @ whole.H, rtol=1e-6, atol=1e-9)
     assert blocks.relative_error == pytest.approx(whole.relative_error, rel=1e-6, abs=1e-7)
@@ -229,9 +235,9 @@ def test_an_iteration_is_one_pass(X, options, monkeypatch):
     passes = []
     for max_iter in (5, 15):
         source = Passes(X, [0, 100, 300, 400])
-        monkeypatch.setattr(arrangement, "MemorySource", lambda X, source=source: source)
+        monkeypatch.setattr(problem, "MemorySource", lambda X, source=source: source)
         model = factorize(
-            X, 5, solver=CoordinateDescent(low_memory=True), tol=0, max_iter=max_iter, **options
+            X, 5, tol=0, max_iter=max_iter, **grouped({**options, "low_memory": True})
         )
         assert model.n_iter == max_iter
         assert (source.count == source.count[0]).all()
@@ -244,11 +250,10 @@ def test_what_is_reported_is_that_of_the_factors(X, in_pieces):
     model = factorize(
         X,
         5,
-        solver=CoordinateDescent(low_memory=True),
         loss=KL,
         random_state=0,
         max_iter=30,
-        **penalties,
+        **grouped({**penalties, "low_memory": True}),
     )
     assert model.options["solver"] == "mu"
     assert (np.diff(model.objective_history) < 0).all()
@@ -259,15 +264,9 @@ def test_what_is_reported_is_that_of_the_factors(X, in_pieces):
 def test_a_step_that_rounding_raises_is_not_taken(in_pieces):
     X, W, H = problems.planted(60, 40, 3)
     model = factorize(
-        X,
-        3,
-        W=W + 0.01,
-        H=H + 0.01,
-        solver=CoordinateDescent(low_memory=True),
-        loss=KL,
-        tol=0,
-        max_iter=40_000,
-    )
+        X, 3, W=W + 0.01, H=H + 0.01, solver=MultiplicativeUpdate(low_memory=True), loss=KL,
+        tol=0, max_iter=40_000,
+    )  # fmt: skip
     assert model.stop_reason == "precision"
     assert (np.diff(model.objective_history) <= 0).all()
     expected = reference.divergence(X.toarray(), model.W, model.H, 1)
@@ -278,7 +277,7 @@ def test_a_step_that_rounding_raises_is_not_taken(in_pieces):
 def test_rounding_never_makes_a_loss_negative(seed, in_pieces):
     X, W, H = problems.planted(60, 40, 3, seed=seed)
     model = factorize(
-        X, 3, W=W, H=H, solver=CoordinateDescent(low_memory=True), loss=KL, max_iter=3, tol=0
+        X, 3, W=W, H=H, solver=MultiplicativeUpdate(low_memory=True), loss=KL, max_iter=3, tol=0
     )
     assert (model.objective_history >= 0).all()
     assert model.objective == pytest.approx(0, abs=1e-10)
@@ -305,11 +304,11 @@ def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
         "W": W + 0.01,
         "H": H + 0.01,
         "loss": KL,
-        "solver": CoordinateDescent(low_memory=True),
+        "solver": MultiplicativeUpdate(low_memory=True),
         "tol": 0,
     }
     with (
-        mock.patch.object(arrangement, "Alternation", Stubborn),
+        mock.patch.object(algorithms, "Alternation", Stubborn),
         mock.patch("sparsenmf.solvers.alternation.check_overflow"),
     ):
         factorize(X, 3, max_iter=7, **start)
@@ -327,9 +326,9 @@ def test_an_interrupt_within_a_pass_leaves_a_whole_iterate(X, monkeypatch):
                 raise KeyboardInterrupt
             return super().rows(start, stop)
 
-    monkeypatch.setattr(arrangement, "MemorySource", lambda X: Interrupting(X, [0, 100, 300, 400]))
+    monkeypatch.setattr(problem, "MemorySource", lambda X: Interrupting(X, [0, 100, 300, 400]))
     options = {"loss": KL, "solver": "mu", "random_state": 0, "tol": 0}
-    model = factorize(X, 5, solver=CoordinateDescent(low_memory=True), **options)
+    model = factorize(X, 5, **grouped({**options, "low_memory": True}))
     assert model.stop_reason == "interrupted"
     assert 1 < model.n_iter < 7
     expected = factorize(X, 5, max_iter=model.n_iter, **options)
@@ -349,9 +348,9 @@ def test_a_callback_may_look_at_how_far_it_has_come(X, in_pieces):
             super().iterate()
             seen.append(self.optimality())
 
-    expected = factorize(X, 5, solver=CoordinateDescent(low_memory=True), **options)
-    with mock.patch.object(arrangement, "Alternation", Looking):
-        model = factorize(X, 5, solver=CoordinateDescent(low_memory=True), **options)
+    expected = factorize(X, 5, **grouped({**options, "low_memory": True}))
+    with mock.patch.object(algorithms, "Alternation", Looking):
+        model = factorize(X, 5, **grouped({**options, "low_memory": True}))
     np.testing.assert_array_equal(model.W, expected.W)
     assert seen[-1] == model.optimality == expected.optimality
 

@@ -268,22 +268,22 @@ def test_seeds_by_number_and_dict_vocabulary_are_the_same():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"weights": Weights(samples=[1, 2])}, ValueError, "sample_weight must have shape"),
+        ({"weights": Weights(samples=[1, 2])}, ValueError, "weights.samples must have shape"),
         (
             {"weights": Weights(samples=-np.ones(40))},
             ValueError,
-            "sample_weight must be finite, not neg",
+            "weights.samples must be finite, not neg",
         ),
         ({"weights": Weights(samples=np.zeros(40))}, ValueError, "not all zero"),
         (
             {"weights": Weights(features=["a"] * 30)},
             TypeError,
-            "feature_weight must hold real numbers",
+            "weights.features must hold real numbers",
         ),
         (
             {"weights": Weights(features=np.full(30, np.nan))},
             ValueError,
-            "feature_weight must be finite",
+            "weights.features must be finite",
         ),
         ({"frozen_H": [0]}, ValueError, "H gives values for 0 components"),
         ({"frozen_H": [2], "H": np.ones((2, 30))}, ValueError, "for 2 components: pass H"),
@@ -316,7 +316,7 @@ def test_what_cannot_be_is_refused_by_name(options, error, message):
 
 
 def test_weights_are_refused_where_the_loss_has_no_scale():
-    with pytest.raises(ValueError, match="sample_weight and feature_weight need a loss"):
+    with pytest.raises(ValueError, match="weights of samples and features need a loss"):
         factorize(np.ones((4, 3)), 2, loss="itakura-saito", weights=Weights(samples=[1, 2, 3, 4]))
 
 

@@ -11,6 +11,7 @@ from sparsenmf.solvers.row_update import frobenius
 from sparsenmf.solvers.stopping import WINDOW, Stopping
 
 from .. import problems
+from ..grouped import grouped
 
 K = 6
 
@@ -44,7 +45,7 @@ def foreseen_or_not(X, n_iter, **options):
     "options",
     [
         {},
-        {"solver": CoordinateDescent(extrapolate=False)},
+        {"extrapolate": False},
         {"alpha_W": 1e-4, "l1_ratio": 0.5},
         {"weights": Weights(samples=np.linspace(0, 3, 300), features=np.linspace(1, 2, 220))},
         {"seeds": Seeds({0: [3, 4, 5]}, strength="support")},
@@ -56,9 +57,8 @@ def test_the_optimality_is_the_same(dtype, low_memory, options, monkeypatch):
     monkeypatch.setattr(rows, "SINGLE_WORK", 2**60)
     X = problems.documents(300, 220, dtype=dtype)
     for n_iter in (1, 2, 7):
-        foreseen, not_foreseen = foreseen_or_not(
-            X, n_iter, solver=CoordinateDescent(low_memory=low_memory), **options
-        )
+        settings = grouped({**options, "low_memory": low_memory})
+        foreseen, not_foreseen = foreseen_or_not(X, n_iter, **settings)
         np.testing.assert_array_equal(foreseen.W, not_foreseen.W)
         np.testing.assert_array_equal(foreseen.H, not_foreseen.H)
         assert foreseen.objective == not_foreseen.objective

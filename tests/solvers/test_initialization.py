@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparsenmf import CoordinateDescent, factorize
 from sparsenmf.data.rows import make_rows
-from sparsenmf.solvers.initialization import initialize
+from sparsenmf.solvers.initialization import initialize_factors
 from sparsenmf.solvers.svd import orthonormalizer, truncated_svd
 
 from .. import problems, reference
@@ -61,7 +61,7 @@ def test_svd_explains_as_much_as_scikit_learns(rng):
 
 
 def test_nndsvd_equals_its_definition(X, rng):
-    W, Ht = initialize(*sides(X, 5), 5, "nndsvd", rng)
+    W, Ht = initialize_factors(*sides(X, 5), 5, "nndsvd", rng)
     expected_W, expected_H = reference.nndsvd(X.toarray(), 5)
     np.testing.assert_allclose(W[:, :5], expected_W, atol=1e-2 * expected_W.max())
     np.testing.assert_allclose(Ht[:, :5].T, expected_H, atol=1e-2 * expected_H.max())
@@ -74,7 +74,7 @@ def fill_of(X):
 
 
 def test_nndsvda_fills_zeros_with_the_mean(X, rng):
-    W, Ht = initialize(*sides(X, 5), 5, "nndsvda", rng)
+    W, Ht = initialize_factors(*sides(X, 5), 5, "nndsvda", rng)
     for factor in (W[:, :5], Ht[:, :5]):
         assert factor.min() > 0
         assert np.isclose(factor, fill_of(X), rtol=1e-12).any()
@@ -84,15 +84,15 @@ def test_nndsvda_of_zeros_and_ones_fills_as_scikit_learn_does(X, rng):
     X = X.sign()
     _initialize_nmf = pytest.importorskip("sklearn.decomposition._nmf")._initialize_nmf
     theirs, _ = _initialize_nmf(X, 5, init="nndsvda", random_state=0)
-    zeros = initialize(*sides(X, 5), 5, "nndsvd", rng)[0][:, :5] == 0
-    W, _ = initialize(*sides(X, 5), 5, "nndsvda", rng)
+    zeros = initialize_factors(*sides(X, 5), 5, "nndsvd", rng)[0][:, :5] == 0
+    W, _ = initialize_factors(*sides(X, 5), 5, "nndsvda", rng)
     assert zeros.any()
     np.testing.assert_allclose(W[:, :5][zeros], theirs[theirs == X.mean()][0])
 
 
 def test_nndsvdar_fills_zeros_with_small_random_values(X, rng):
-    W, _ = initialize(*sides(X, 5), 5, "nndsvdar", rng)
-    zeros = initialize(*sides(X, 5), 5, "nndsvd", np.random.default_rng(0))[0][:, :5] == 0
+    W, _ = initialize_factors(*sides(X, 5), 5, "nndsvdar", rng)
+    zeros = initialize_factors(*sides(X, 5), 5, "nndsvd", np.random.default_rng(0))[0][:, :5] == 0
     filled = W[:, :5][zeros]
     assert (filled > 0).all()
     assert filled.mean() == pytest.approx(fill_of(X) / 100 * np.sqrt(2 / np.pi), rel=0.2)
@@ -100,7 +100,7 @@ def test_nndsvdar_fills_zeros_with_small_random_values(X, rng):
 
 def test_random_start_follows_scikit_learns_scale(rng):
     X = problems.documents(1500, 900)
-    W, Ht = initialize(*sides(X, 9), 9, "random", rng)
+    W, Ht = initialize_factors(*sides(X, 9), 9, "random", rng)
     scale = np.sqrt(X.mean() / 9)
     for factor in (W, Ht):
         assert not factor[:, 9:].any()
@@ -140,7 +140,7 @@ def test_the_start_of_a_multiple_of_X_is_that_of_X(init, dtype, shape):
     def start(size, **options):
         scaled = sp.csr_array((X * size).astype(dtype))
         rng = np.random.default_rng(0)
-        W, Ht = initialize(*sides(scaled, 3), 3, init, rng, **options)
+        W, Ht = initialize_factors(*sides(scaled, 3), 3, init, rng, **options)
         return [factor.astype(float) / np.sqrt(size) for factor in (W, Ht)]
 
     for options in ({}, {"solver": "mu"}, {"beta": 1.0}, {"beta": 0.5, "solver": "mu"}):
@@ -205,7 +205,7 @@ def test_no_entry_of_a_start_for_multiplicative_updates_is_next_to_zero(beta, in
     for X, n_components in structures():
         for k in (n_components, min(3, *X.shape)):
             rng, X = np.random.default_rng(0), sp.csr_array(X)
-            for factor in initialize(*sides(X, k), k, init, rng, beta=beta, solver="mu"):
+            for factor in initialize_factors(*sides(X, k), k, init, rng, beta=beta, solver="mu"):
                 assert factor[:, :k].min() > 1e-9 * factor.max()
 
 

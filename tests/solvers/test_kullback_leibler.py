@@ -109,11 +109,11 @@ def test_a_stationary_point_keeps_the_margins():
 
 
 def test_random_start_has_the_sum_of_the_data():
-    from sparsenmf.solvers.initialization import initialize
+    from sparsenmf.solvers.initialization import initialize_factors
 
     X = counts(dtype=np.float32)
     sides = make_rows(X, 5), make_rows(X.T.tocsr(), 5)
-    W, Ht = initialize(*sides, 5, "random", np.random.default_rng(0), beta=1.0)
+    W, Ht = initialize_factors(*sides, 5, "random", np.random.default_rng(0), beta=1.0)
     assert (W @ Ht.T).sum() == pytest.approx(X.sum(), rel=1e-5)
 
 

@@ -8,10 +8,11 @@ from sparsenmf import Checkpoint, CoordinateDescent, factorize, write_csr
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.solvers import blocks
-from sparsenmf.solvers.initialization import correlates, initialize, leads
+from sparsenmf.solvers.initialization import correlates, initialize_factors, leads
 from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
 from .. import problems, reference
+from ..grouped import grouped
 
 K = 4
 
@@ -25,7 +26,7 @@ def svd_start(X, n_components=K):
     """The W and H of an NNDSVD start."""
     rows = make_rows(X, n_components)
     sides = rows, transpose_rows(rows, X.shape[1], n_components, 1)
-    W, Ht = initialize(*sides, n_components, "nndsvd", np.random.default_rng(0))
+    W, Ht = initialize_factors(*sides, n_components, "nndsvd", np.random.default_rng(0))
     return W[:, :n_components].copy(), Ht[:, :n_components].T.copy()
 
 
@@ -103,9 +104,7 @@ def test_a_store_in_blocks_has_the_iterates_of_the_matrix(X, dtype, options, tmp
     whole = factorize(X, K, W=W, H=H, max_iter=6, tol=0, **options)
     for other in (
         factorize(store, K, W=W, H=H, max_iter=6, tol=0, **options),
-        factorize(
-            X, K, W=W, H=H, max_iter=6, tol=0, solver=CoordinateDescent(low_memory=True), **options
-        ),
+        factorize(X, K, W=W, H=H, max_iter=6, tol=0, **grouped({**options, "low_memory": True})),
     ):
         rtol = 1e-4 if dtype == np.float32 else 1e-10
         np.testing.assert_allclose(other.objective_history, whole.objective_history, rtol=rtol)

@@ -184,10 +184,10 @@ def test_where_single_precision_overflows_double_takes_over(X, small, tall, fail
 
 @pytest.mark.parametrize("stop_at", [2, 40])
 def test_goes_on_from_a_checkpoint_to_the_bit(X, small, stop_at, tmp_path):
-    file, options = tmp_path / "run.npz", {"tol": 0, "max_iter": 60, "checkpoint_every": 1}
+    file, options = tmp_path / "run.npz", {"tol": 0, "max_iter": 60}
     whole_seen, whole = precisions(X, **options)
     assert {np.dtype(np.float32), np.dtype(np.float64)} == set(whole_seen)
-    precisions(X, **options | {"max_iter": stop_at}, checkpoint=file)
+    precisions(X, **options | {"max_iter": stop_at}, checkpoint=Checkpoint(file, every=1))
     rest_seen, rest = precisions(X, **options, checkpoint=Checkpoint(file, resume=True))
     assert rest_seen == whole_seen[stop_at:]
     np.testing.assert_array_equal(rest.W, whole.W)

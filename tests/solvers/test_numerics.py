@@ -13,6 +13,7 @@ from sparsenmf import factorize
 from sparsenmf.solvers.penalties import make_penalty
 
 from ..children import finish_child, start_child
+from ..grouped import grouped
 
 SOLVERS = [
     ("cd", "frobenius"),
@@ -151,10 +152,12 @@ def test_weights_of_any_size_work_or_are_refused(name, loss):
     for weight in 10.0 ** np.arange(-301, 301, 8):
         weights[3] = weight
         if abs(np.log10(weight)) > (30 if loss == "frobenius" else 15):
-            with pytest.raises(ValueError, match=f"{name} has values from .* must lie between"):
-                fit(X, 4, "cd", loss, max_iter=5, **{name: weights})
+            with pytest.raises(
+                ValueError, match=f"weights.{name[:-7]}s has values from .* must lie between"
+            ):
+                fit(X, 4, "cd", loss, max_iter=5, **grouped({name: weights}))
         else:
-            assert_sound(fit(X, 4, "cd", loss, max_iter=5, **{name: weights}))
+            assert_sound(fit(X, 4, "cd", loss, max_iter=5, **grouped({name: weights})))
 
 
 @solvers

@@ -8,6 +8,8 @@ import sparsenmf
 from sparsenmf import Checkpoint, CoordinateDescent, factorize, write_csr
 from sparsenmf.solvers.row_update.frobenius import SECOND_SWEEP
 
+from ..grouped import grouped
+
 K, SHAPE = 6, (60, 48)
 BORDER = K * sum(SHAPE) // SECOND_SWEEP  # entries of X from which on there are two
 OPTIONS = {"max_iter": 5, "tol": 0, "random_state": 0}
@@ -33,26 +35,24 @@ def test_one_sweep_where_X_has_few_entries_for_its_size(case):
     X, sweeps = case
     model = factorize(X, K, **OPTIONS)
     assert model.options["max_sweeps"] == sweeps
-    assert same(model, factorize(X, K, solver=CoordinateDescent(max_sweeps=sweeps), **OPTIONS))
-    assert not same(
-        model, factorize(X, K, solver=CoordinateDescent(max_sweeps=3 - sweeps), **OPTIONS)
-    )
+    assert same(model, factorize(X, K, **grouped({**OPTIONS, "max_sweeps": sweeps})))
+    assert not same(model, factorize(X, K, **grouped({**OPTIONS, "max_sweeps": 3 - sweeps})))
 
 
 def test_a_number_that_is_given_stands(case):
     X, sweeps = case
-    model = factorize(X, K, solver=CoordinateDescent(max_sweeps=3 - sweeps), **OPTIONS)
+    model = factorize(X, K, **grouped({**OPTIONS, "max_sweeps": 3 - sweeps}))
     assert model.options["max_sweeps"] == 3 - sweeps
 
 
 def test_blocks_and_stores_have_as_many(case, tmp_path):
     X, sweeps = case
-    few = factorize(X, K, solver=CoordinateDescent(low_memory=True), **OPTIONS)
+    few = factorize(X, K, **grouped({**OPTIONS, "low_memory": True}))
     stored = factorize(write_csr(tmp_path / "X", X), K, **OPTIONS)
     assert few.options["max_sweeps"] == stored.options["max_sweeps"] == sweeps
     assert same(
         few,
-        factorize(X, K, solver=CoordinateDescent(low_memory=True, max_sweeps=sweeps), **OPTIONS),
+        factorize(X, K, **grouped({**OPTIONS, "low_memory": True, "max_sweeps": sweeps})),
     )
 
 
@@ -68,9 +68,9 @@ def test_two_where_a_sweep_costs_no_more_than_the_entries(options):
 
 def test_an_interrupted_run_goes_on_with_as_many(tmp_path):
     X = with_entries(BORDER - 1)
-    options = {**OPTIONS, "checkpoint": Checkpoint(tmp_path / "run.npz", every=1)}
-    factorize(X, K, **{**options, "max_iter": 2})
-    again = factorize(X, K, resume=True, **options)
+    path = tmp_path / "run.npz"
+    factorize(X, K, **{**OPTIONS, "max_iter": 2}, checkpoint=Checkpoint(path, every=1))
+    again = factorize(X, K, **OPTIONS, checkpoint=Checkpoint(path, resume=True))
     assert same(again, factorize(X, K, **OPTIONS))
 
 
@@ -79,6 +79,4 @@ def test_the_estimator_decides_alike(case):
     X, sweeps = case
     model = sparsenmf.NMF(K, max_iter=5, tol=0, random_state=0)
     W = model.fit_transform(X)
-    assert np.array_equal(
-        W, factorize(X, K, solver=CoordinateDescent(max_sweeps=sweeps), **OPTIONS).W
-    )
+    assert np.array_equal(W, factorize(X, K, **grouped({**OPTIONS, "max_sweeps": sweeps})).W)

@@ -184,7 +184,7 @@ def test_store_is_used_by_threads_and_after_a_fork(store):
 def test_two_to_the_31_nonzeros(tmp_path, monkeypatch):
     """Files of holes: 3e9 nonzeros in each of two shards, of which the last are real."""
     # What was never written is zero, which a store does not have.
-    monkeypatch.setattr(sources.store, "find_problem", lambda *_: None)
+    monkeypatch.setattr(sources.reader, "find_problem", lambda *_: None)
     n_rows, width, n_features = 1000, 3 * 10**6, 4 * 10**6
     nnz = n_rows * width
     shards = []
