@@ -1,5 +1,8 @@
 """Settings by their single names, as parametrized tests and drawn problems have them."""
 
+from dataclasses import replace
+from functools import partial
+
 from sparsenmf import Checkpoint, RandomStarts, Seeds, Weights
 from sparsenmf.models.algorithms import SOLVERS
 
@@ -17,12 +20,13 @@ def grouped(options):
 
     settings = take("low_memory", "W_path", "max_sweeps", "extrapolate")
     if settings:
-        name, loss = options.pop("solver", None), options.get("loss", "frobenius")
-        if name is None:
-            in_blocks = settings.get("low_memory") and loss in ("kullback-leibler", 1)
-            known = loss in ("frobenius", "kullback-leibler", 1, 2)
-            name = "mu" if in_blocks or not known else "cd"
-        options["solver"] = SOLVERS[name](**settings)
+        solver, loss = options.get("solver"), options.get("loss", "frobenius")
+        if solver is None:
+            in_blocks = "W_path" in settings or settings.get("low_memory")
+            descends = ("frobenius", 2) if in_blocks else ("frobenius", 2, "kullback-leibler", 1)
+            solver = "cd" if loss in descends else "mu"
+        made = SOLVERS[solver] if isinstance(solver, str) else partial(replace, solver)
+        options["solver"] = made(**settings)
     weights = take("sample_weight", "feature_weight")
     if weights:
         names = {f"{name}_weight": f"{name}s" for name in ("sample", "feature")}

@@ -155,8 +155,8 @@ def identify(problem, start, low_memory):
         "n_components": problem.n_components,
         "low_memory": low_memory,
         "weights": problem.entries.weights,
-        "sample weights": weights.samples,
-        "feature weights": weights.features,
+        "weights.samples": weights.samples,
+        "weights.features": weights.features,
         "frozen_W": start.fixed_W,
         "frozen_H": start.fixed_H,
     }

@@ -202,7 +202,9 @@ default "frobenius"
     """
     arguments, began = dict(locals()), clock.seconds()
     if isinstance(init, RandomStarts):
-        return keep_best(factorize, arguments)
+        if init.n > 1:
+            return keep_best(factorize, arguments)
+        init = "random"
     check_progress(progress)
     problem = Problem(
         X, n_components, loss=loss, alpha_W=alpha_W, alpha_H=alpha_H, l1_ratio=l1_ratio,

@@ -203,6 +203,7 @@ def child_uses(n_threads):
 import importlib, json, pkgutil
 import numpy as np, scipy.sparse as sp
 import sparsenmf.kernels
+from sparsenmf import CoordinateDescent, MultiplicativeUpdate, Seeds
 from sparsenmf.kernels.compile import jit
 
 for dtype in ("f4", "f8"):
@@ -211,11 +212,13 @@ for dtype in ("f4", "f8"):
         for options in (
             dict(), dict(loss="kullback-leibler"), dict(solver="mu"), dict(init="nndsvd"),
             dict(solver="mu", loss="kullback-leibler"), dict(solver="mu", loss=1.5),
-            dict(alpha_W=0.1, l1_ratio=0.5), dict(extrapolate=False), dict(low_memory=True),
+            dict(alpha_W=0.1, l1_ratio=0.5), dict(solver=CoordinateDescent(extrapolate=False)),
+            dict(solver=CoordinateDescent(low_memory=True)),
             dict(weights=X), dict(missing="unknown", solver="mu"),
-            dict(low_memory=True, solver="mu"), dict(low_memory=True, init="nndsvd"),
-            dict(low_memory=True, loss="kullback-leibler"),
-            dict(sample_weight=np.arange(1, shape[0] + 1), seeds={{0: [1]}}, seeding="support"),
+            dict(solver=MultiplicativeUpdate(low_memory=True)),
+            dict(solver=CoordinateDescent(low_memory=True), init="nndsvd"),
+            dict(solver=MultiplicativeUpdate(low_memory=True), loss="kullback-leibler"),
+            dict(weights=np.arange(1, shape[0] + 1), seeds=Seeds({{0: [1]}}, strength="support")),
         ):
             model = sparsenmf.factorize(X, 12, max_iter=3, n_threads={n_threads}, **options)
             model.transform(X, n_threads={n_threads})
@@ -225,8 +228,8 @@ for dtype in ("f4", "f8"):
         k, ones = shape[0] // 4, np.ones(shape, dtype)
         sparsenmf.factorize(ones, k, W=ones[:, :k], max_iter=3, tol=0, n_threads={n_threads})
 
-names = [module.name for module in pkgutil.iter_modules(sparsenmf.kernels.__path__)]
-modules = [importlib.import_module("sparsenmf.kernels." + name) for name in names]
+found = pkgutil.walk_packages(sparsenmf.kernels.__path__, "sparsenmf.kernels.")
+modules = [importlib.import_module(module.name) for module in found]
 kernels = {{k for m in modules for k in vars(m).values() if isinstance(k, jit.Kernel)}}
 twins = [twin for kernel in kernels for twin in (kernel._serial, kernel._parallel)]
 unused = [twin.__name__ for twin in twins if not twin.signatures]

@@ -12,6 +12,7 @@ from sparsenmf import factorize, write_csr
 from sparsenmf.data.formats import INT32_MAX
 from sparsenmf.data.validation import check_matrix
 
+from ..grouped import grouped
 from ..problems import SPARSE, dense_of, small_integers
 from ..strategies import csr_matrices
 
@@ -288,7 +289,7 @@ OPTIONS = [
 )
 def test_wrong_option_is_refused_by_name(options, error, message):
     with pytest.raises(error, match=message):
-        factorize(np.ones((7, 5), np.float32), **{"n_components": 2, **options})
+        factorize(np.ones((7, 5), np.float32), **grouped({"n_components": 2, **options}))
 
 
 def test_small_index_types_do_not_overflow_in_blocks():

@@ -379,11 +379,11 @@ def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
     ("option", "message"),
     [
         ({"loss": "kullback-leibler"}, "loss is not for clusters"),
-        ({"weights": Weights(samples=[1])}, "sample_weight is not for clusters"),
+        ({"weights": Weights(samples=[1])}, "weights is not for clusters"),
         ({"W": 1}, "W is not for clusters"),
         ({"n_component": 1}, "unexpected keyword argument 'n_component'"),
         ({"scratch": 3}, "scratch must be a path"),
-        ({"progress": 3}, "callback must be callable"),
+        ({"progress": 3}, "progress must be True or False"),
     ],
 )
 def test_options_that_cannot_be(client, X, option, message):

@@ -99,7 +99,7 @@ def test_a_fit_says_what_it_does_and_that_kernels_are_compiled(cold, warm):
 def test_scripts_are_silent_unless_they_ask(warm):
     assert script(warm, f"{FIT})") == ("", "")
     # The second fit compiles, after one that was to be seen.
-    out, err = script(warm, f"{FIT}, progress=True); {FIT}, low_memory=True)")
+    out, err = script(warm, f"{FIT}, progress=True); {FIT}, init='nndsvd')")
     assert (out, "compiling" in err) == ("", False)
     assert "compiling" in script(warm, f"{FIT}, solver='mu', progress=True)")[1]
 
@@ -176,7 +176,7 @@ def test_what_others_compile_is_not_announced(warm):
     code = (
         "import numba\n"
         "def look(state): return bool(numba.njit(lambda x: x + 1)(state.n_iter) > 3)\n"
-        f"{FIT}, callback=look, progress=True)"
+        f"{FIT}, progress=look)"
     )
     assert "compiling" not in script(warm, code)[1]
 

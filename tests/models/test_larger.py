@@ -294,7 +294,7 @@ def attempt(folder, block_nnz, name, change, options):
         if state.n_iter == 2:
             change(path)
     try:
-        factorize(store, 4, tol=0, max_iter=4, random_state=0, callback=callback, **options)
+        factorize(store, 4, tol=0, max_iter=4, random_state=0, progress=callback, **options)
     except ValueError as error:
         assert f"{path} has been written to or replaced since the store was opened" in str(error)
         print("named")
@@ -378,4 +378,4 @@ def test_the_command_refuses_what_a_store_cannot_do(store, tmp_path):
     result = command("factorize", store.folder, "-k", 5, *options)
     assert (result.exit_code, 'need solver="mu"' in result.output) == (1, True)
     result = command("factorize", store.folder, "-k", 5, "--resume")
-    assert (result.exit_code, "--resume needs a --checkpoint" in result.output) == (1, True)
+    assert (result.exit_code, "--resume needs a --checkpoint" in result.output) == (2, True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import CoordinateDescent, Weights, estimate_memory
+from sparsenmf import estimate_memory
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
@@ -42,6 +42,8 @@ with open("/proc/self/clear_refs", "w") as file:
     file.write("5")
 before = status("VmRSS")
 init = options.pop("init", "random")
+from tests.grouped import grouped
+options = grouped(options)
 forecast = sparsenmf.estimate_memory(X, k, **options).total
 sparsenmf.factorize(X, k, init=init, tol=0, random_state=0, n_threads=2, **options)
 print(json.dumps([status("VmHWM") - before, forecast]))
@@ -62,25 +64,21 @@ CONFIGURATIONS = {
     "plain": (WIDE, "csr", {}),
     "tall": (TALL, "csr", {}),
     "another format": (WIDE, "csc", {}),
-    "low memory": (WIDE, "csr", {"solver": CoordinateDescent(low_memory=True)}),
+    "low memory": (WIDE, "csr", {"low_memory": True}),
     "mu": (WIDE, "csr", {"solver": "mu"}),
     "Kullback-Leibler": (WIDE, "csr", {"loss": "kullback-leibler"}),
     "Kullback-Leibler by mu": (WIDE, "csr", {"loss": "kullback-leibler", "solver": "mu"}),
-    "samples": (WIDE, "csr", {"weights": Weights(samples=True)}),
-    "tall samples": (TALL, "csr", {"weights": Weights(samples=True)}),
-    "many samples": ((800_000, 100_000), "csr", {"weights": Weights(samples=True)}),
-    "features": (WIDE, "csr", {"weights": Weights(features=True)}),
+    "samples": (WIDE, "csr", {"sample_weight": True}),
+    "tall samples": (TALL, "csr", {"sample_weight": True}),
+    "many samples": ((800_000, 100_000), "csr", {"sample_weight": True}),
+    "features": (WIDE, "csr", {"feature_weight": True}),
     "entries": (WIDE, "csr", {"weights": True}),
     "unknown": (WIDE, "csr", {"missing": "unknown"}),
     "unknown by mu": (WIDE, "csr", {"missing": "unknown", "solver": "mu"}),
     "double": (WIDE, "csr", {"dtype": "float64"}),
-    "double samples": (WIDE, "csr", {"dtype": "float64", "weights": Weights(samples=True)}),
+    "double samples": (WIDE, "csr", {"dtype": "float64", "sample_weight": True}),
     "double Kullback-Leibler": (WIDE, "csr", {"dtype": "float64", "loss": "kullback-leibler"}),
-    "double low memory": (
-        WIDE,
-        "csr",
-        {"dtype": "float64", "solver": CoordinateDescent(low_memory=True)},
-    ),
+    "double low memory": (WIDE, "csr", {"dtype": "float64", "low_memory": True}),
     "tall double, in single": (TALL, "csr", {"dtype": "float64"}),
     "tall double": (TALL, "csr", {"dtype": "float64", "max_iter": 60}),
 }
@@ -117,9 +115,9 @@ PLAIN = {"n_components": 20, "shape": (1000, 800), "nnz": 40_000}
 
 def test_forecast_counts_what_is_asked_for():
     plain, entry = estimate_memory(**PLAIN), 8 * 40_000 + 4 * 1001
-    weighted = estimate_memory(X, 20, weights=Weights(samples=np.ones(1000))).conversion
+    weighted = estimate_memory(X, 20, sample_weight=np.ones(1000)).conversion
     assert entry < weighted < entry + 100 * 1000  # and some numbers for each sample
-    both = estimate_memory(X.tocsc(), 20, weights=Weights(features=np.ones(800))).conversion
+    both = estimate_memory(X.tocsc(), 20, feature_weight=np.ones(800)).conversion
     assert 2 * entry < both < 2 * entry + 100 * 800
     assert estimate_memory(X.astype(int), 20).conversion == 4 * 40_000  # with the same indices
     assert estimate_memory(X, 20, weights=X).transpose == plain.transpose + 4 * 40_000

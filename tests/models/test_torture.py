@@ -402,5 +402,7 @@ def test_termination_leaves_the_last_checkpoint_whole(tmp_path):
 
 def child_with_checkpoint(path):
     sparsenmf.factorize(
-        make_matrix(), 20, random_state=0, tol=0, max_iter=10**6, n_threads=1, checkpoint=Checkpoint(path, every=1), progress=lambda state: state.n_iter == 3 and print("ready", flush=True),
+        make_matrix(), 20, random_state=0, tol=0, max_iter=10**6, n_threads=1,
+        checkpoint=Checkpoint(path, every=1),
+        progress=lambda state: state.n_iter == 3 and print("ready", flush=True),
     )  # fmt: skip

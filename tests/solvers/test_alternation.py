@@ -87,7 +87,8 @@ def test_the_first_iteration_is_plain(low_memory):
     W, H = random_start(X, 4, seed=1)
     reached = []
     factorize(
-        X, 4, W=W, H=H, max_iter=2, tol=0, solver=CoordinateDescent(low_memory=low_memory), progress=lambda state: reached.append(state.W @ state.H),
+        X, 4, W=W, H=H, max_iter=2, tol=0, solver=CoordinateDescent(low_memory=low_memory),
+        progress=lambda state: reached.append(state.W @ state.H),
     )  # fmt: skip
     for sweeps, product in zip((1, 2), reached, strict=True):
         W, *_ = reference.update_rows(X.toarray(), H.T, H @ H.T, 0, W, sweeps, SWEEP_TOLERANCE)

@@ -128,7 +128,7 @@ def test_pieces_are_those_of_the_whole_matrix(X, options, in_pieces):
 def test_a_start_from_the_svd_needs_no_transpose(shape, in_pieces):
     X = sp.random_array(shape, density=0.2, rng=np.random.default_rng(0), format="csr")
     X = sp.csr_array(sp.vstack([X, X, X]))
-    rows = BlockRows(MemorySource(X), Scaling(None, None, 2.0), 6)
+    rows = BlockRows(problem.MemorySource(X), Scaling(None, None, 2.0), 6)
     assert len(list(rows)) == 5
     for init in ("nndsvd", "nndsvdar"):
         starts = [
@@ -215,7 +215,7 @@ def test_what_needs_the_transpose_is_refused(X):
     with pytest.raises(ValueError, match=r'low_memory=True and .* need solver="mu", .*Mini'):
         factorize(X, 5, solver=CoordinateDescent(low_memory=True), loss=KL)
     with pytest.raises(ValueError, match=r"low_memory=True needs .*any other looks at all"):
-        factorize(X, 5, solver=CoordinateDescent(low_memory=True), loss=1.5)
+        factorize(X, 5, solver=MultiplicativeUpdate(low_memory=True), loss=1.5)
 
 
 class Passes(Pieces):

@@ -127,7 +127,8 @@ def test_callback_sees_the_factors_of_x_itself(rng):
     samples, features = rng.random(40) + 0.1, rng.random(30) + 0.1
     seen = []
     model = factorize(
-        X, 4, W=W, H=H, frozen_H=[0], weights=Weights(samples=samples, features=features), progress=lambda state: seen.append((state.W, state.H)),
+        X, 4, W=W, H=H, frozen_H=[0], weights=Weights(samples=samples, features=features),
+        progress=lambda state: seen.append((state.W, state.H)),
         max_iter=3,
     )  # fmt: skip
     np.testing.assert_array_equal(seen[-1][0], model.W)
@@ -303,10 +304,10 @@ def test_seeds_by_number_and_dict_vocabulary_are_the_same():
         ({"seeds": {0: [30]}}, ValueError, "has column 30 of 30"),
         ({"seeds": {0: [1.5]}}, TypeError, "terms or column numbers"),
         ({"seeds": {0: "word"}}, TypeError, "must be a sequence of features"),
-        ({"seeds": {0: ["word"]}}, ValueError, "pass the vocabulary"),
+        ({"seeds": {0: ["word"]}}, ValueError, "pass Seeds"),
         ({"seeds": Seeds({0: ["word"]}, vocabulary=TERMS)}, ValueError, "not in the vocabulary"),
         ({"seeds": Seeds({0: ["word"]}, vocabulary=TERMS[1:])}, ValueError, "vocabulary has 29"),
-        ({"seeds": Seeds({0: [1]}, strength="soft")}, ValueError, "seeding must be one of"),
+        ({"seeds": Seeds({0: [1]}, strength="soft")}, ValueError, "seeds.strength must be one of"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(options, error, message):

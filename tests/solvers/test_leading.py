@@ -45,7 +45,8 @@ def test_H_is_fitted_first_and_no_iteration_is_plain(X, low_memory):
     W, H = svd_start(X)
     dense, reached = X.toarray(), []
     factorize(
-        X, K, W=W, H=H, max_iter=1, tol=0, solver=CoordinateDescent(low_memory=low_memory), progress=lambda state: reached.append(state.W @ state.H),
+        X, K, W=W, H=H, max_iter=1, tol=0, solver=CoordinateDescent(low_memory=low_memory),
+        progress=lambda state: reached.append(state.W @ state.H),
     )  # fmt: skip
     Ht = update(dense.T, W, H.T)
     W = update(dense, Ht, W)

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pprint
+from dataclasses import fields, is_dataclass
 
 OPTIONS = (
     "loss",
@@ -96,6 +97,7 @@ def script_of_topics(model, options):
     call = _call("topics = find_topics", ["texts,", *_arguments(given), "titles=titles,"])
     read = READ_TEXTS.format(model.n_samples)
     return (
+        f"{'import sparsenmf' + chr(10) if 'sparsenmf.' in call else ''}"
         f"from sparsenmf import find_topics, read_texts\n\n{read}\n{call}"
         'topics.report("topics.html", texts)\n'
     )
@@ -143,6 +145,16 @@ def _argument(name, value):
 
 def _literal(value):
     """Return a value as Python source, or None if it has no short one."""
+    if is_dataclass(value):  # Seeds, CoordinateDescent, ...
+        given = {
+            field.name: _literal(getattr(value, field.name))
+            for field in fields(value)
+            if field.init and getattr(value, field.name) is not field.default
+        }
+        if None in given.values():
+            return None
+        listed = ", ".join(f"{name}={text}" for name, text in given.items())
+        return f"sparsenmf.{type(value).__name__}({listed})"
     if isinstance(value, type) and value.__module__ == "numpy":
         return f"numpy.{value.__name__}"
     if getattr(value, "__len__", int)() > LONGEST:

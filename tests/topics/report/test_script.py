@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import NMF, CoordinateDescent, Factorization, Seeds, Weights, factorize, find_topics
+from sparsenmf import (
+    NMF,
+    Checkpoint,
+    CoordinateDescent,
+    Factorization,
+    RandomStarts,
+    Seeds,
+    Weights,
+    factorize,
+    find_topics,
+)
 from sparsenmf.topics.report.script import READ_MATRIX, READ_TEXTS
 
 from ...corpus import TERMS, make_counts, make_texts
@@ -50,7 +60,12 @@ FOUND = {
     "words": {"stop_words": frozenset(TERMS[:3]), "token_pattern": r"\b[a-z]{4,}\b"},
     "long": {"stop_words": [f"quote ' and \\ and \n {i}" for i in range(200)] + TERMS[:3]},
     "seeds": {"seeds": Seeds(SEEDS, strength="support"), "random_state": np.int64(4)},
-    "restarts": {"n_restarts": 3, "alpha_W": np.float64(1e-3), "progress": True, "n_threads": 1},
+    "restarts": {
+        "init": RandomStarts(3),
+        "alpha_W": np.float64(1e-3),
+        "progress": True,
+        "n_threads": 1,
+    },
 }
 
 
@@ -86,8 +101,8 @@ FITTED = {
         "init": "nndsvd",
     },
     "unknown": {"random_state": 1, "missing": "unknown", "alpha_W": 1e-3},
-    "restarts": {"n_restarts": 3},
-    "restarts of a seed": {"n_restarts": 2, "random_state": 5},
+    "restarts": {"init": RandomStarts(3)},
+    "restarts of a seed": {"init": RandomStarts(2), "random_state": 5},
 }
 
 
@@ -136,7 +151,8 @@ def test_what_must_be_replaced_is_marked():
     custom.report("page.html", TERMS, vectorizer=text.TfidfVectorizer(tokenizer=str.split))
     code = parse(Path("page.html")).one("code").text
     ast.parse(code)
-    for name in ("W", "feature_weight", "tokenizer"):
+    assert "weights=sparsenmf.Weights(features=...),  # REPLACE" in code
+    for name in ("W", "tokenizer"):
         assert re.search(rf"^    {name}=\.\.\.,  # REPLACE", code, re.MULTILINE), name
     assert "random_state=None,  # the numbers came from a generator" in code
     weights = np.linspace(1, 2, 80)
@@ -145,8 +161,8 @@ def test_what_must_be_replaced_is_marked():
     )
     code = parse(Path("page.html")).one("code").text
     ast.parse(code)
-    assert "sample_weight=...,  # REPLACE by your ndarray of shape (80,)" in code
-    assert "callback" not in code
+    assert "weights=...,  # REPLACE by your Weights" in code
+    assert "progress" not in code
     find_topics(make_texts(), 2, stop_words=["a" * 100] * 1000).report("page.html")
     assert "stop_words=...,  # REPLACE by your list" in parse(Path("page.html")).one("code").text
 
@@ -166,9 +182,9 @@ def test_a_script_of_ones_own_is_shown_as_it_is():
 
 
 def test_a_run_that_goes_on_keeps_the_seed_it_began_with():
-    options = {"checkpoint": "state", "tol": 0}
+    options = {"checkpoint": Checkpoint("state", resume=True), "tol": 0}
     begun = factorize(make_counts(), 3, max_iter=3, **options)
-    ended = factorize(make_counts(), 3, max_iter=12, resume=True, **options)
+    ended = factorize(make_counts(), 3, max_iter=12, **options)
     assert ended.options["random_state"] == begun.options["random_state"]
     again = factorize(
         make_counts(), 3, max_iter=12, tol=0, random_state=ended.options["random_state"]
