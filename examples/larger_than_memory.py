@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import CoordinateDescent
+from sparsenmf import Checkpoint, CoordinateDescent
 
 N_TERMS, N_TOPICS, BATCH, N_BATCHES = 5000, 10, 4000, 20
 
@@ -65,12 +65,12 @@ print(store)
 
 options = {
     "solver": CoordinateDescent(W_path=folder / "W.npy"),
-    "checkpoint": folder / "checkpoint.npz",
+    "checkpoint": Checkpoint(folder / "checkpoint.npz", resume=True),
     "random_state": 0,
 }
 first = sparsenmf.factorize(store, N_TOPICS, max_iter=5, **options)
 print(f"\nStopped after {first.n_iter} iterations, as if the machine had gone down.")
-model = sparsenmf.factorize(store, N_TOPICS, resume=True, **options)
+model = sparsenmf.factorize(store, N_TOPICS, **options)
 print("Gone on:\n")
 print(model)
 print(f"\nW is on disk: {type(model.W).__name__} of {model.W.shape[0]:,} rows")
