@@ -13,11 +13,11 @@ import typing
 from pathlib import Path
 
 import pytest
-from sparsenmf.solvers.running import SOLVERS
 
 import sparsenmf
 from sparsenmf import typing as types
 from sparsenmf.data.entries import MISSING
+from sparsenmf.models.algorithms import SOLVERS
 from sparsenmf.solvers.initialization import INITS
 from sparsenmf.solvers.losses import BETAS
 from tests.test_architecture import PUBLIC

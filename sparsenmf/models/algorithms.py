@@ -134,6 +134,14 @@ class CoordinateDescent(Solver):
 
     Parameters
     ----------
+    low_memory : bool, default False
+        Do without a transpose of X, as with a store: for the Frobenius loss. On matrices with
+        many more rows than columns that is done anyway: it is faster. float64 has no iterations
+        in single precision then.
+    W_path : str or path-like, optional
+        For more samples than there is memory for: W is worked on in two unnamed files in this
+        file's folder, and comes back as this .npy file, mapped into memory. With a store or
+        low_memory.
     max_sweeps : int, optional
         Sweeps over a row in each iteration, while its columns are in cache; for the Frobenius
         loss one in the first iteration. Default: 2, but 1 for the Frobenius loss where sweeps
@@ -143,14 +151,6 @@ class CoordinateDescent(Solver):
         Momentum between iterations (Ang & Gillis 2019); an iteration that does not lower the
         objective is rolled back. With False and ``max_sweeps=1`` the iterates for the Frobenius
         loss are those of scikit-learn's coordinate descent.
-    low_memory : bool, default False
-        Do without a transpose of X, as with a store: for the Frobenius loss. On matrices with
-        many more rows than columns that is done anyway: it is faster. float64 has no iterations
-        in single precision then.
-    W_path : str or path-like, optional
-        For more samples than there is memory for: W is worked on in two unnamed files in this
-        file's folder, and comes back as this .npy file, mapped into memory. With a store or
-        low_memory.
 
     Raises
     ------
