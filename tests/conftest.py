@@ -11,6 +11,12 @@ import scipy.sparse as sp
 DATA = Path(os.environ.get("SPARSENMF_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Start no other processes for a single file, which would only wait for their imports."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    return 0 if len(files) == 1 and files.pop().endswith(".py") else None
+
+
 @pytest.fixture(autouse=True, scope="session")
 def interruptible():
     """Shells start jobs in the background deaf to Ctrl-C: here it is tested."""

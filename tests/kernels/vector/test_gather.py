@@ -1,25 +1,17 @@
 """Sums of gathered rows, compiled, against their Python reference."""
 
-import numba
 import numpy as np
 import pytest
 
 from sparsenmf.data.factors import pad_factor
-from sparsenmf.kernels.compile import jit
 from sparsenmf.kernels.vector import gather, vector_code
+
+from .compiling import compiled
 
 # Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
-
-
-def compiled(primitive, n_arguments):
-    """The LLVM code behind a primitive, as a function that Python can call."""
-    names = ", ".join("abcdefghi"[:n_arguments])
-    scope = {"primitive": primitive}
-    exec(f"def call({names}):\n    primitive({names})", scope)
-    return numba.njit(**jit.OPTIONS)(scope["call"])
 
 
 @DTYPES
@@ -30,7 +22,7 @@ def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
     data, indices = rng.random(nnz + 3).astype(dtype), rng.integers(30, size=nnz + 3)
     total = np.full(other.shape[1], np.nan, dtype)
     for kind in (np.int32, np.int64):
-        compiled(gather.gather_rows, 6)(total, data, indices.astype(kind), 2, 2 + nnz, other)
+        compiled(gather.gather_rows)(total, data, indices.astype(kind), 2, 2 + nnz, other)
         expected = data[2 : 2 + nnz].astype(float) @ other[indices[2 : 2 + nnz]]
         np.testing.assert_allclose(total, expected, rtol=TOLERANCE[dtype])
     again = np.full_like(total, np.nan)
@@ -41,7 +33,7 @@ def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
 @DTYPES
 def test_panels_cover_rows_of_every_width(rng, dtype):
     data, indices = rng.random(9).astype(dtype), rng.integers(30, size=9).astype(np.int32)
-    gathers, scatter = compiled(gather.gather_rows, 6), compiled(gather.scatter_row, 7)
+    gathers, scatter = compiled(gather.gather_rows), compiled(gather.scatter_row)
     for n_vectors in range(1, 2 * vector_code.PANEL + 3):
         width = n_vectors * vector_code.lanes(np.dtype(dtype).itemsize)
         other, total = rng.random((30, width)).astype(dtype), np.full(width, np.nan, dtype)
@@ -59,7 +51,7 @@ def test_a_last_turn_that_is_not_whole_reads_no_further(rng, dtype, n_components
     """Behind the row there is what must not be read: values that show, and rows there are none."""
     other = pad_factor(rng.random((30, n_components)), dtype)
     total = np.empty(other.shape[1], dtype)
-    gathers = compiled(gather.gather_rows, 6)
+    gathers = compiled(gather.gather_rows)
     for nnz in range(20):
         data = np.append(rng.random(nnz), np.full(9, np.nan)).astype(dtype)
         indices = np.append(rng.integers(30, size=nnz), np.full(9, 2**31 - 1)).astype(np.int32)
@@ -79,13 +71,13 @@ def sparse_rows(rng, dtype):
 def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
     other = pad_factor(rng.random((30, n_components)), dtype)
     data, indices, indptr = sparse_rows(rng, dtype)
-    of_row = compiled(gather.gather_rows, 6)
+    of_row = compiled(gather.gather_rows)
     for n, i in ((8, 0), (5, 35), (1, 39)):  # the last rows have nothing behind them
         expected = np.zeros((8, other.shape[1]), dtype)
         for t in range(n):
             of_row(expected[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
         found, again = np.full((2, *expected.shape), np.nan, dtype)
-        compiled(gather.gather_tile, 7)(found, data, indices, indptr, i, n, other)
+        compiled(gather.gather_tile)(found, data, indices, indptr, i, n, other)
         np.testing.assert_array_equal(found, expected)
         gather._gather_tile(again, data, indices, indptr, i, n, other)
         np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype])
@@ -96,12 +88,12 @@ def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
 def test_a_tile_is_scattered_as_its_rows_are(rng, dtype, n_components):
     factor = pad_factor(rng.random((40, n_components)), dtype)
     data, indices, indptr = sparse_rows(rng, dtype)
-    of_row = compiled(gather.scatter_row, 7)
+    of_row = compiled(gather.scatter_row)
     for n, i in ((8, 0), (5, 35), (0, 40)):  # the last rows have nothing behind them
         expected, found, again = np.zeros((3, 30, factor.shape[1]), dtype)
         for t in range(i, i + n):
             of_row(expected, data, indices, indptr[t], indptr[t + 1], factor, t)
-        compiled(gather.scatter_tile, 7)(found, data, indices, indptr, i, n, factor)
+        compiled(gather.scatter_tile)(found, data, indices, indptr, i, n, factor)
         np.testing.assert_array_equal(found, expected)
         gather._scatter_tile(again, data, indices, indptr, i, n, factor)
         np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype])

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from sparsenmf.data.factors import pad_factor
-from sparsenmf.kernels.compile import jit
 from sparsenmf.kernels.vector import gather, vector_code
 from sparsenmf.kernels.vector import rows as simd
+
+from .compiling import compiled
 
 # Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
@@ -15,24 +16,19 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
 
 
-def compiled(primitive, n_arguments):
-    """The LLVM code behind a primitive, as a function that Python can call."""
-    names = ", ".join("abcdefghi"[:n_arguments])
-    scope = {"primitive": primitive}
-    exec(f"def call({names}):\n    primitive({names})", scope)
-    return numba.njit(**jit.OPTIONS)(scope["call"])
-
-
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 def test_loops_are_not_unrolled(rng):
-    sums = compiled(gather.gather_rows, 6)
-    sums(np.empty(104), rng.random(5), np.arange(5), 0, 5, rng.random((5, 104)))
-    copy_rows = simd.copy_rows
+    gather_rows, copy_rows = gather.gather_rows, simd.copy_rows
+
+    @numba.njit
+    def sums(total, data, indices, other):
+        gather_rows(total, data, indices, 0, 5, other)
 
     @numba.njit
     def copy(target):  # sixteen vectors, as LLVM can tell
         copy_rows(target, 0, np.empty((8, 8)), 0, 8)
 
+    sums(np.empty(104), rng.random(5), np.arange(5), rng.random((5, 104)))
     copy(np.empty((9, 8)))
     # One for each vector of the widest panel; and in each step of a copy one, beside what
     # comes before and after the loop.
@@ -45,7 +41,7 @@ def test_loops_are_not_unrolled(rng):
 
 @DTYPES
 def test_clear_gram_clears_all_of_it(dtype):
-    for clear in (compiled(simd.clear_gram, 1), simd._clear_gram):
+    for clear in (compiled(simd.clear_gram), simd._clear_gram):
         around = np.full((5, 8, 8), np.nan, dtype)
         clear(around[2])
         assert (around[2] == 0).all()
@@ -58,7 +54,7 @@ def test_add_gram_equals_its_meaning(rng, dtype, n_components):
     rows = pad_factor(rng.random((50, n_components)), dtype)
     width = rows.shape[1]
     total, again = np.ones((2, width, width))
-    compiled(simd.add_gram, 4)(rows, 3, 47, total)
+    compiled(simd.add_gram)(rows, 3, 47, total)
     simd._add_gram(rows, 3, 47, again)
     wide = rows[3:47].astype(float)
     for result in (total, again):
@@ -78,12 +74,12 @@ def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
     start = (-room.ctypes.data % 64) // room.itemsize + shift
     target = room[start : start + 12 * width].reshape(12, width)
     source, again = rng.random((6, width)).astype(dtype), np.zeros((12, width), dtype)
-    compiled(simd.send_rows, 4)(target, 4, source, 5)
+    compiled(simd.send_rows)(target, 4, source, 5)
     simd._send_rows(again, 4, source, 5)
     np.testing.assert_array_equal(target, again)
     assert room.sum() == pytest.approx(source[:5].sum(), rel=1e-5)
     np.testing.assert_array_equal(target[4:9], source[:5])
-    compiled(simd.send_rows, 4)(target, 0, source, 0)
+    compiled(simd.send_rows)(target, 0, source, 0)
     np.testing.assert_array_equal(target, again)
 
 
@@ -93,9 +89,9 @@ def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
     factor = rng.random((7, 8))
     before = factor.copy()
     for start, n in ((0, 7), (5, 32), (7, 32), (3, 0)):  # some are not there
-        compiled(simd.ask_rows, 3)(factor, start, n)
+        compiled(simd.ask_rows)(factor, start, n)
         simd._ask_rows(factor, start, n)
-    compiled(simd.settle_stores, 1)(factor)
+    compiled(simd.settle_stores)(factor)
     simd._settle_stores(factor)
     np.testing.assert_array_equal(factor, before)
 
@@ -104,7 +100,7 @@ def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
 def test_copy_rows_copies_just_these(rng, dtype):
     source = pad_factor(rng.random((9, 20)), dtype)
     target, again = np.zeros((2, 12, source.shape[1]), dtype)
-    compiled(simd.copy_rows, 5)(target, 4, source, 2, 5)
+    compiled(simd.copy_rows)(target, 4, source, 2, 5)
     simd._copy_rows(again, 4, source, 2, 5)
     np.testing.assert_array_equal(target[4:9], source[2:7])
     assert not target[:4].any()
@@ -116,13 +112,13 @@ def test_copy_rows_copies_just_these(rng, dtype):
 @pytest.mark.parametrize("n", [0, 1, 8, 13, 24])
 def test_rows_are_loaded_and_copied_whole(rng, dtype, n):
     data = rng.random(40).astype(dtype)
-    for load in (compiled(simd.load_row, 4), simd._load_row):
+    for load in (compiled(simd.load_row), simd._load_row):
         x = np.full(34, np.nan, dtype)
         load(x[1:33], data, 5, 5 + n)
         np.testing.assert_array_equal(x[1 : n + 1], data[5 : 5 + n])
         assert (x[n + 1 : 33] == 0).all()
         assert np.isnan(x[[0, 33]]).all()
-    for copy in (compiled(simd.copy_values, 2), simd._copy_values):
+    for copy in (compiled(simd.copy_values), simd._copy_values):
         target = np.full(34, np.nan, dtype)
         copy(target[1:33], x[1:33])
         np.testing.assert_array_equal(target, x)
@@ -134,7 +130,7 @@ def test_extrapolate_moves_just_these_rows(rng, dtype, least):
     current, previous = (pad_factor(rng.random((9, 20)), dtype) for _ in range(2))
     expected, again = previous.copy(), previous.copy()
     simd._extrapolate(expected, current, 2, 7, dtype(0.8), dtype(least))
-    compiled(simd.extrapolate, 6)(again, current, 2, 7, dtype(0.8), dtype(least))
+    compiled(simd.extrapolate)(again, current, 2, 7, dtype(0.8), dtype(least))
     np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
     moved = expected[2:7, :20]
     assert (moved == 0).any() == (least == 0)
@@ -149,7 +145,7 @@ def test_earlier_products_are_added(rng, dtype, n_parts):
     sums = rng.random((n_parts, 30, 24)).astype(dtype)
     total = crosses.copy()
     total[:5] += 0.3 * sums[:, 11:16].sum(axis=0)
-    for run in (compiled(simd.add_earlier, 5), simd._add_earlier):
+    for run in (compiled(simd.add_earlier), simd._add_earlier):
         found, left = crosses.copy(), sums.copy()
         run(found, left, dtype(0.3), 11, 5)
         np.testing.assert_allclose(found, total, rtol=TOLERANCE[dtype])
@@ -166,7 +162,7 @@ def test_rows_are_restricted(rng, dtype, by_row, supported):
     l1, out = rng.random(30 if by_row else 1), -0.1 * np.finfo(dtype).max
     expected = crosses.copy()
     expected[:5] -= (l1[11:16, None] if by_row else l1[0]).astype(dtype)
-    for run in (compiled(simd.restrict_rows, 5), simd._restrict_rows):
+    for run in (compiled(simd.restrict_rows), simd._restrict_rows):
         found = crosses.copy()
         run(found, l1, support if supported else support[:0], 11, 5)
         kept = support[11:16] | (not supported)

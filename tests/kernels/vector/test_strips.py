@@ -1,26 +1,18 @@
 """Strips of gathered components, compiled, against their Python reference."""
 
-import numba
 import numpy as np
 import pytest
 
 from sparsenmf.data.factors import pad_factor
 from sparsenmf.kernels import weighted_short_rows as short_rows
-from sparsenmf.kernels.compile import jit
 from sparsenmf.kernels.vector import gather, strips, tiles
+
+from .compiling import compiled
 
 # Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
-
-
-def compiled(primitive, n_arguments):
-    """The LLVM code behind a primitive, as a function that Python can call."""
-    names = ", ".join("abcdefghi"[:n_arguments])
-    scope = {"primitive": primitive}
-    exec(f"def call({names}):\n    primitive({names})", scope)
-    return numba.njit(**jit.OPTIONS)(scope["call"])
 
 
 @DTYPES
@@ -32,11 +24,11 @@ def test_gathered_strips_and_products(rng, dtype, n_components, nnz):
     indices = rng.integers(0, 50, nnz + 6).astype(np.int32)
     n = -(-nnz // 8) * 8
     found = np.full((other.shape[1], n), np.nan, dtype)
-    compiled(strips.gather_strips, 6)(found, 0, indices, 3, 3 + nnz, other)
+    compiled(strips.gather_strips)(found, 0, indices, 3, 3 + nnz, other)
     np.testing.assert_array_equal(found[:, :nnz], other[indices[3 : 3 + nnz]].T)
     assert not found[:, nnz:].any()
     products = np.full(n, np.nan, dtype)
-    compiled(gather.dot_rows, 6)(products, row, indices, 3, 3 + nnz, other)
+    compiled(gather.dot_rows)(products, row, indices, 3, 3 + nnz, other)
     np.testing.assert_allclose(products[:nnz], row @ found[:, :nnz], rtol=TOLERANCE[dtype])
     assert (products[nnz:] == 1).all()
     again = np.full(n, np.nan, dtype)
@@ -57,7 +49,7 @@ def test_move_and_sum(rng, dtype):
     ratio = np.full(16, steep)
     ratio[expected > 0] = np.minimum(tile[0, expected > 0] / expected[expected > 0], steep)
     wide = x.astype(float) * ratio
-    for call in (compiled(strips.move_and_sum, 7), strips._move_and_sum):
+    for call in (compiled(strips.move_and_sum), strips._move_and_sum):
         moved, sums = y.copy(), np.empty(2, dtype)
         call(sums, tile, 2, step, 0, x, moved)
         np.testing.assert_allclose(moved, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
@@ -71,7 +63,7 @@ def test_smallest_positive(rng, dtype):
     x[[3, 30]] = 0
     empty, zeros = np.zeros(0, dtype), np.zeros(8, dtype)
     for numbers, expected in [(x, x[x > 0].min()), (zeros, np.inf), (empty, np.inf)]:
-        for call in (compiled(strips.smallest_positive, 2), strips._smallest_positive):
+        for call in (compiled(strips.smallest_positive), strips._smallest_positive):
             total = np.full(2, np.nan, dtype)
             call(total, numbers)
             assert total[0] == expected
@@ -83,7 +75,7 @@ def test_logarithms_are_exact_over_the_whole_range(dtype):
     x[4000:] = 0
     ratios = np.concatenate([np.logspace(-30, 9, 3000), np.linspace(0.99, 1.01, 1096)])
     y = (3 / ratios).astype(dtype)
-    call = compiled(strips.sum_log_ratios, 3)
+    call = compiled(strips.sum_log_ratios)
     total = np.empty(1, dtype)
     for start in range(0, 4096, 8):
         part = slice(start, start + 8)
@@ -107,7 +99,7 @@ def test_gathered_columns_of_short_rows(rng, dtype, height):
     size = max(int(lengths[chosen].max()), 1) * n_lanes
     strips, again = np.full((2, height, size), np.nan, dtype)
     arguments = chosen, indices, indptr.astype(np.int64), other
-    compiled(short_rows.gather_columns, 5)(strips, *arguments)
+    compiled(short_rows.gather_columns)(strips, *arguments)
     short_rows._gather_columns(again, *arguments)
     np.testing.assert_array_equal(strips, again)
     for t, i in enumerate(chosen):

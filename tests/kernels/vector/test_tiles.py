@@ -1,26 +1,17 @@
 """Sweeps over tiles of rows, compiled, against their Python reference."""
 
-import numba
 import numpy as np
 import pytest
 
 from sparsenmf.data.factors import padded_width
-from sparsenmf.kernels.compile import jit
 from sparsenmf.kernels.vector import tiles
 
 from ... import reference
+from .compiling import compiled
 
 # Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-
-def compiled(primitive, n_arguments):
-    """The LLVM code behind a primitive, as a function that Python can call."""
-    names = ", ".join("abcdefghi"[:n_arguments])
-    scope = {"primitive": primitive}
-    exec(f"def call({names}):\n    primitive({names})", scope)
-    return numba.njit(**jit.OPTIONS)(scope["call"])
 
 
 @DTYPES
@@ -29,7 +20,7 @@ def test_transpose_equals_its_meaning(rng, dtype, n_components):
     n_tile, width = tiles.tile_rows(dtype), padded_width(n_components, dtype)
     source = rng.random((n_tile, width)).astype(dtype)
     target, again = np.zeros((2, width, n_tile), dtype)
-    compiled(tiles.transpose, 3)(target, source, dtype(-0.5))
+    compiled(tiles.transpose)(target, source, dtype(-0.5))
     tiles._transpose(again, source, dtype(-0.5))
     np.testing.assert_array_equal(target, source.T - dtype(0.5))
     np.testing.assert_array_equal(again, target)
@@ -61,7 +52,7 @@ def test_sweeps_over_a_tile_equal_reference(rng, dtype, depth, max_sweeps):
         active &= change > limit
     if depth > 4:
         assert active[:n].any() == (max_sweeps < 30)
-    for run in (compiled(tiles.settle_tile, 9), tiles._settle_tile):
+    for run in (compiled(tiles.settle_tile), tiles._settle_tile):
         result, sums = tile.astype(dtype), np.full((2, n_tile), np.nan, dtype)
         arrays = (array.astype(dtype) for array in (cross, gram, inverse))
         run(result, *arrays, n, max_sweeps, dtype(tolerance), *sums)
@@ -84,7 +75,7 @@ def test_measuring_a_tile_equals_reference(rng, dtype, depth):
     active = np.arange(n_tile) < n
     change = reference.sweep_tile(there, cross[:depth], gram, active, move=False)[1]
     objective = (0.5 * there * (gram @ there) - cross[:depth] * there).sum(axis=0)
-    for run in (compiled(tiles.measure_tile, 7), tiles._measure_tile):
+    for run in (compiled(tiles.measure_tile), tiles._measure_tile):
         result, sums = tile.astype(dtype), np.full((2, n_tile), np.nan, dtype)
         run(result, *(array.astype(dtype) for array in (cross, gram, inverse)), n, *sums)
         np.testing.assert_array_equal(result, tile.astype(dtype))
@@ -104,7 +95,7 @@ def test_the_diagonal_is_inverted_where_it_may(rng, dtype):
     free = np.append(np.arange(12) % 4 > 0, np.ones(4, bool))
     diagonal = np.diag(gram).copy()
     expected = np.divide(1, diagonal, np.zeros(12, dtype), where=free[:12] & (diagonal > 0.1))
-    for run in (compiled(tiles.invert_diagonal, 3), tiles._invert_diagonal):
+    for run in (compiled(tiles.invert_diagonal), tiles._invert_diagonal):
         inverse = np.full(12, np.nan, dtype)
         run(inverse, gram, free)
         np.testing.assert_array_equal(inverse, expected)
