@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from ..data.archive import check_folder
 from ..data.files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
+from ..data.outputs import check_folder
 from ..solvers.losses import BETAS
 from .command import Input, Output
 

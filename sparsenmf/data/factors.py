@@ -6,8 +6,8 @@ from math import prod
 
 import numpy as np
 
-from .archive import map_scratch
-from .worker_threads import side_by_side
+from .outputs import map_scratch
+from .worker_threads import run_slices
 
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 VECTOR_BYTES = 32  # checked against `kernels.vector_code` by the tests; importing that loads numba
@@ -53,7 +53,7 @@ def zeros(shape, dtype, n_threads=1, *, touch=True):
         buffer[part][::PAGE] = 0
 
     if touch:
-        side_by_side(provide, len(buffer), n_threads, WORTH)
+        run_slices(provide, len(buffer), n_threads, WORTH)
     start = -buffer.ctypes.data % CACHE_LINE
     return buffer[start : start + nbytes].view(dtype).reshape(shape)
 
@@ -85,7 +85,7 @@ def largest(array, n_threads=1):
     def look(part):
         found.append(array[part].max())
 
-    side_by_side(look, len(array), n_threads, 1 + WORTH * len(array) // array.nbytes)
+    run_slices(look, len(array), n_threads, 1 + WORTH * len(array) // array.nbytes)
     return max(found)
 
 
@@ -132,7 +132,7 @@ def copy_columns(given, factor, n_threads=1):
     def copy(part):
         columns[part] = given[part]
 
-    side_by_side(copy, len(given), n_threads, 1 + WORTH // factor.strides[0])
+    run_slices(copy, len(given), n_threads, 1 + WORTH // factor.strides[0])
 
 
 def column_totals(W):

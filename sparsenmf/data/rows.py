@@ -78,10 +78,10 @@ def make_rows(X, n_components, weights=None, absent=1.0):
     so that writeable, read-only and memory-mapped input share one compiled kernel.
     """
     indptr = X.indptr.astype(np.int64, copy=False)
-    return freeze_rows(X.data, X.indices, indptr, n_components, weights, absent)
+    return rows_from_arrays(X.data, X.indices, indptr, n_components, weights, absent)
 
 
-def freeze_rows(data, indices, indptr, n_components, weights=None, absent=1.0):
+def rows_from_arrays(data, indices, indptr, n_components, weights=None, absent=1.0):
     """Return `Rows` of CSR arrays, cut into blocks."""
     weights = data[:0] if weights is None else weights
     data, indices, indptr, blocks, weights = map(

@@ -15,7 +15,6 @@ from ..data.arguments import (
     check_sweeps,
     check_threads,
 )
-from ..data.entries import STORED, Entries, check_entries, check_missing
 from ..data.factors import padded_width
 from ..data.outputs import check_run_outputs
 from ..data.store import is_store
@@ -35,6 +34,7 @@ from ..data.typing import (
     Vector,
     Vocabulary,
 )
+from ..data.validation import NO_WEIGHTS, EntryWeights, check_missing, check_weighted
 from ..kernels.compile.threads import resolve_threads
 from ..solvers.arrangement import arrange, default_solver
 from ..solvers.constraints import check_frozen, check_seeds, constrain, plant_seeds
@@ -281,10 +281,10 @@ default "frobenius"
         return keep_best(factorize, arguments)
     if is_store(X):
         if weights is not None or check_missing(missing):
-            raise TypeError(STORED.format("X"))
-        entries = Entries(None, 1.0)
+            raise TypeError(NO_WEIGHTS.format("X"))
+        entries = EntryWeights(None, 1.0)
     else:
-        X, entries = check_entries(X, weights, missing)
+        X, entries = check_weighted(X, weights, missing)
     n_components = check_n_components(n_components, X.shape)
     if solver is not None:
         check_choice(solver, "solver", SOLVERS)

@@ -10,11 +10,11 @@ import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
 from ..data.arguments import check_integer
-from ..data.entries import check_missing
 from ..data.factors import padded_width
 from ..data.formats import INT32_MAX
 from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
 from ..data.typing import Loss, Matrix, Missing, Solver, Vector
+from ..data.validation import check_missing
 from ..solvers.losses import check_beta
 
 MIB = 2**20

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 
 from sparsenmf import factorize
 from sparsenmf.data import rows
-from sparsenmf.data.entries import Entries
 from sparsenmf.data.rows import make_rows
+from sparsenmf.data.validation import EntryWeights
 from sparsenmf.solvers import arrangement
 from sparsenmf.solvers.alternation import Alternation
 from sparsenmf.solvers.blocks import BlockColumns, BlockRows, Blocks, MemorySource
@@ -169,7 +169,7 @@ def test_tall_matrices_are_arranged_so_by_themselves(monkeypatch):
     for shape, layout in (((800, 90), Blocks), ((600, 90), Layout)):
         X = sp.random_array(shape, density=0.1, rng=rng, format="csr")
         arranged = arrangement.arrange(
-            X, Entries(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
+            X, EntryWeights(None, 1.0), Weights(None, None, 2.0), 5, 2, "cd", "random", rng,
             W=None, H=None, low_memory=False, n_threads=1,
         )  # fmt: skip
         assert arranged.layout is layout

@@ -1,6 +1,7 @@
 """Matrices in files as blocks of rows, without reading a file as a whole."""
 
 import contextlib
+import gzip
 import math
 import zipfile
 from pathlib import Path
@@ -9,10 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..archive import DAMAGE, check_members
-from ..files import MATRIX_SUFFIXES, check_size
+from ..files import check_size, find_suffix
 from ..formats import real_values
+from ..market import read_coordinates
+from ..market import read_header as read_market_header
 from .layout import read_header
-from .market import open_market
 from .reader import open_csr
 from .triplets import Triplets, check_piece, sort_triplets
 
@@ -41,11 +43,8 @@ def read_chunks(path, scratch):
     if path.is_dir():
         yield from open_csr(path)
         return
-    suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
-    if suffix is None:
-        listed = ", ".join(MATRIX_SUFFIXES)
-        raise ValueError(f"{path} is not a matrix: its name should end in one of {listed}")
-    opener = {".npz": _open_npz, ".npy": _open_npy, ".h5ad": _open_h5ad}.get(suffix, open_market)
+    suffix = find_suffix(path)
+    opener = {".npz": _open_npz, ".npy": _open_npy, ".h5ad": _open_h5ad}.get(suffix, _open_market)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(open(path, "rb"))
         with _naming(path):
@@ -123,6 +122,15 @@ def _open_npy(file, suffix, stack):
     check_size(file, math.prod(shape) * dtype.itemsize)
     file.seek(0)
     return _slice_dense(shape, dtype, NpyStream(file, dimensions=2))
+
+
+def _open_market(file, suffix, stack):
+    if suffix == ".mtx.gz":
+        file = stack.enter_context(gzip.GzipFile(fileobj=file))
+    header = read_market_header(file)
+    if header.form != "coordinate":
+        raise ValueError(f"it is in {header.form} format, not coordinate: save it as .npy")
+    return Triplets(header.sizes[:2], read_coordinates(file, header))
 
 
 def _slice_dense(shape, dtype, stream):

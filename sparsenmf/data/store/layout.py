@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archive import DAMAGE, open_whole, read_npy_header
+from ..archive import DAMAGE, read_npy_header
 from ..arguments import check_integer, check_number
 from ..formats import index_type
+from ..outputs import open_whole
 
 FORMAT = 1
 
