@@ -564,6 +564,12 @@ MUTANTS = [
         "tests/data/store/test_reader.py",
         [
             ("(np.diff(indptr) < 0).any()", "False"),
+        ],
+    ),
+    *compiled(
+        "data/store/shards.py",
+        "tests/data/store/test_reader.py",
+        [
             ("indices.min() < 0 or indices.max() >= n_features", "indices.max() >= n_features"),
             ("if not rises.all():", "if False:"),
             ("data.min() > 0 and data.max() <= top", "data.min() >= 0 and data.max() <= top"),

@@ -1,4 +1,4 @@
-"""Matrices in files as blocks of rows, without reading a file as a whole."""
+"""Matrices in files as blocks of rows, each read when it is needed."""
 
 import contextlib
 import gzip
@@ -19,20 +19,20 @@ from .reader import open_csr
 from .triplets import Triplets, check_piece, sort_triplets
 
 CHUNK_NNZ = 2**21
-"""Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is made."""
+"""Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is read."""
 
 CHUNK_ROWS = 2**20
 
 
 def read_chunks(path, scratch):
-    """Yield a matrix of samples x features in blocks of rows.
+    """Yield the matrix of a file in blocks of rows.
 
     Parameters
     ----------
     path : str or path-like
-        As in `read_matrix`, .npz in the formats csr, csc and coo; or the folder of a store.
+        A file as in `read_matrix`, whose .npz has the format csr, csc or coo; or a store's folder.
     scratch : Path
-        A folder for temporary files: a matrix that is not in the order of its rows is sorted.
+        A folder for temporary files, with which matrices that are not stored by rows are sorted.
 
     Yields
     ------
@@ -67,7 +67,7 @@ def _naming(path):
 
 
 def _guard(path, items):
-    """Yield items, with the file's name in errors of reading, not in those of other work."""
+    """Yield items; only errors of reading them, not of using them, get the file's name."""
     items = iter(items)
     while True:
         with _naming(path):
@@ -169,7 +169,7 @@ def _columns_to_triplets(slices):
 
 
 def _slice_compressed(n_major, n_minor, pointers, indices, data):
-    """Yield some rows (columns) at a time: the first, and their CSR arrays."""
+    """Yield the number of the first of some rows (columns), and their CSR (CSC) arrays."""
     if pointers.left != n_major + 1 or len({indices.left, data.left}) != 1:
         raise ValueError(
             f"its arrays do not fit {n_major}: {pointers.left} pointers, {indices.left} indices, "
@@ -209,7 +209,7 @@ def _zip_streams(*streams):
 
 
 def take_native(size, *streams):
-    """Return the next values of each stream, in types that scipy knows."""
+    """Return the next values of each stream, in dtypes that scipy can use."""
     return tuple(real_values(stream.take(size), "the matrix") for stream in streams)
 
 
@@ -226,7 +226,7 @@ class NpyStream:
         self.left, self._width = (shape or (1,))[0], math.prod(shape[1:])
 
     def take(self, size):
-        """Return the next values, or rows one after the other."""
+        """Return the next values, or all values of the next rows, as a vector."""
         if size > self.left:
             raise ValueError(f"an array has {self.left} values left instead of {size}")
         wanted = size * self._width * self.dtype.itemsize
@@ -237,7 +237,7 @@ class NpyStream:
         return np.frombuffer(content, self.dtype)
 
     def drain(self):
-        """Read what is left: that compares the checksum, too."""
+        """Read the rest, with which a zip archive compares the checksum."""
         while self.left:
             self.take(min(self.left, CHUNK_NNZ))
         if self._file.read(1):
@@ -259,4 +259,4 @@ class H5Stream:
         return values
 
     def drain(self):
-        """Leave the rest."""
+        """Do nothing: HDF5 compares checksums as it reads."""
