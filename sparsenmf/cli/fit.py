@@ -86,9 +86,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), required=True,
               help=components_help)  # fmt: skip
 @click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")
-@click.option(
-    "--solver", type=click.Choice(["cd", "mu"]), help="Default: cd, or mu for losses without it."
-)
+@click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd, if the loss has it.")
 @click.option("--init", type=click.Choice(["random", "nndsvd", "nndsvda", "nndsvdar"]),
               default="random", show_default=True)  # fmt: skip
 @click.option("--alpha-W", "alpha_W", type=click.FloatRange(min=0), default=0.0,

@@ -157,12 +157,10 @@ result_options = together(
     output_option(
         "--topic-table",
         TABLE_SUFFIXES,
-        "Write the share, terms and typical documents of each topic.",
+        "Write the topics: shares, terms, documents.",
     ),
-    output_option("--term-table", TABLE_SUFFIXES, "Write the weight of each term in each topic."),
-    output_option(
-        "--document-table", TABLE_SUFFIXES, "Write the strongest topic of each document."
-    ),
+    output_option("--term-table", TABLE_SUFFIXES, "Write each term's weight in each topic."),
+    output_option("--document-table", TABLE_SUFFIXES, "Write each document's strongest topic."),
     click.option("--all-topics", is_flag=True, help="Write all shares into the --document-table."),
 )
 

@@ -612,7 +612,7 @@ MUTANTS = [
         [("add_gram(factor, chunk, chunk_end,", "add_gram(factor, blocks[block, 0], chunk_end,")],
     ),
     *interpreted(
-        "data/rows.py",
+        "data/factors.py",
         KERNELS,
         [
             ("    total += add(rest, np.float64)\n", ""),
