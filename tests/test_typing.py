@@ -16,7 +16,7 @@ import pytest
 
 import sparsenmf
 from sparsenmf import typing as types
-from sparsenmf.data.entries import MISSING
+from sparsenmf.data.validation import MISSING
 from sparsenmf.models.algorithms import SOLVERS
 from sparsenmf.solvers.initialization import INITS
 from sparsenmf.solvers.losses import BETAS

@@ -1,4 +1,4 @@
-"""The `sparsenmf` command: each subcommand is a thin call of the Python interface."""
+"""The `sparsenmf` command, whose subcommands call the Python interface."""
 
 from .command import group
 from .fit import factorize, topics

@@ -1,4 +1,4 @@
-"""The group of subcommands: exit codes, errors as one line, and what may be written."""
+"""The group of subcommands: exit codes, one-line errors, and checks of files to be written."""
 
 import os
 import shlex
@@ -10,20 +10,20 @@ from click.core import ParameterSource
 from .. import __version__
 from ..data.outputs import check_outputs, file_key
 from ..data.progress import tell
-from .streams import neutral_streams, neutralize
+from .streams import sanitize, sanitized_streams
 
 ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
-"""What the Python interface raises about what it was given; its messages are made to be read."""
+"""Errors of the Python interface about its arguments; their messages are for users."""
 
 STREAMS = {2: "the standard error", 1: "the standard output"}
 
-INTERRUPTED = 130  # as shells have it
+INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 
 ALWAYS = {"n_topics", "n_components", "random_state"}
-"""Options that the command of a report names, given or not: what the result hangs on."""
+"""Options that the command in a report always names, because the result depends on them."""
 
 NO_MATTER = {"n_threads", "progress", "checkpoint", "resume"}
-"""Options that change nothing about the result."""
+"""Options that do not change the result."""
 
 WIDTH = 80  # of a command on one line
 
@@ -32,15 +32,15 @@ class Group(click.Group):
     """Subcommands whose errors are one line on stderr: exit code 1, and 130 after Ctrl-C."""
 
     def main(self, *args, **kwargs):
-        """Run the command, with its streams neutral until it ends."""
-        with neutral_streams():
+        """Run the command with sanitized output."""
+        with sanitized_streams():
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx):
         """Run a subcommand."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # click ends silently
+        except BrokenPipeError:  # click then ends without a message
             raise
         except ERRORS as error:
             raise click.ClickException(describe(error)) from error
@@ -50,33 +50,33 @@ class Group(click.Group):
 
 
 def describe(error):
-    """Return an error's message on one line."""
+    """Return the message of an error on one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return neutralize(f"{error.filename}: {error.strerror}")
-    text = neutralize(" ".join(str(error).split()))
+        return sanitize(f"{error.filename}: {error.strerror}")
+    text = sanitize(" ".join(str(error).split()))
     if isinstance(error, MemoryError):
         return f"not enough memory: {text}" if text else "not enough memory"
     return text or type(error).__name__
 
 
 def say(text):
-    """Print on stdout as it is."""
+    """Print a text on stdout."""
     click.echo(text, file=sys.stdout)
 
 
 def tell_reading(progress, *paths):
-    """Say on stderr, if it is to be shown, what is read: before what takes long to import."""
+    """With progress, say on stderr what is read, before imports that take long."""
     if progress:
-        tell(neutralize(f"reading {', '.join(map(name_of, paths))}"))
+        tell(sanitize(f"reading {', '.join(map(name_of, paths))}"))
 
 
 def name_of(path):
-    """Return the name of a file or a folder as it is shown."""
+    """Return the name of a file or a folder for display."""
     return "standard input" if path == "-" else os.path.basename(os.path.abspath(path))
 
 
 class Input(click.Path):
-    """A file or a folder that a subcommand reads; or one of some words, which are no files."""
+    """A file or a folder that a subcommand reads, or one of some words with another meaning."""
 
     def __init__(self, *words):
         super().__init__()
@@ -88,7 +88,7 @@ class Output(click.Path):
 
 
 class Command(click.Command):
-    """A subcommand that refuses, before it does anything, to write to what it reads."""
+    """A subcommand that first of all refuses to write to files that it reads."""
 
     def invoke(self, ctx):
         """Run the subcommand."""
@@ -99,7 +99,7 @@ class Command(click.Command):
         return super().invoke(ctx)
 
     def _files(self, ctx, kind):
-        """Return the name and path of all that is given of a kind: of standard input its number."""
+        """Return the name and path of each file given of a kind; standard input is number 0."""
         found = []
         for param in self.params:
             if isinstance(param.type, kind):
@@ -113,9 +113,9 @@ class Command(click.Command):
 
 
 def same_command(ctx):
-    """Return the command that does the same again, as a shell takes it.
+    """Return the shell command that repeats this one.
 
-    The options that were given, and those of `ALWAYS`; without those of `NO_MATTER`.
+    It has the options that were given and those in `ALWAYS`, but none of `NO_MATTER`.
     """
     lines = [["sparsenmf", ctx.info_name]]
     for param in ctx.command.params:
@@ -135,12 +135,12 @@ def same_command(ctx):
 
 
 def _beside_options(path):
-    """Return a path that is not read as an option."""
+    """Return a path in a form that is not taken for an option."""
     return f"./{path}" if path.startswith("-") and path != "-" else path
 
 
 def printed_to():
-    """Return the name and number of each stream that is printed to, of two into one file one."""
+    """Return the name and number of the output streams; of two into one file, one."""
     streams = {file_key(number): (name, number) for number, name in STREAMS.items()}
     return list(streams.values())
 
@@ -158,6 +158,6 @@ def group():
       sparsenmf factorize counts.mtx.gz -k 50 --loss kullback-leibler --save model.npz
       sparsenmf transform model.npz new.npz --output W.npy
 
-    Results go to stdout, remarks and progress to stderr. Exit code 0: done; 1: an error, in
-    one line; 2: wrong usage; 130: Ctrl-C.
+    Results go to stdout, messages and progress to stderr. The exit code is 0 for success, 1 for
+    an error, 2 for wrong usage and 130 after Ctrl-C.
     """

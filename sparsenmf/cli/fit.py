@@ -1,4 +1,4 @@
-"""`sparsenmf topics` and `sparsenmf factorize`: what makes a model."""
+"""`sparsenmf topics` and `sparsenmf factorize`, which make a model."""
 
 import io
 import json
@@ -17,37 +17,37 @@ from .options import (
     vocabulary_option,
 )
 
-NARROWEST = 40  # columns that topics are printed in, at least
+NARROWEST = 40  # columns of a terminal that topics are laid out for, at least
 
-components_help = "How many to find."
+components_help = "Number of topics (components) to find."
 
 
 @click.command(cls=Command)
 @click.argument("paths", type=Input(), nargs=-1, required=True, metavar="PATH...")
-@click.option("--field", help="Name of the text's column, or in JSON objects.")
-@click.option("--title-field", help="Name of the title. Default: the text's beginning.")
+@click.option("--field", help="Column, or name in JSON objects, of the text.")
+@click.option("--title-field", help="Column or name of the title. Default: the text's beginning.")
 @click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
               show_default=True, help=components_help)  # fmt: skip
 @click.option("--min-df", type=Frequency(), default=5, show_default=True,
-              help="Drop terms of fewer documents (0.01: of less than 1%).")  # fmt: skip
+              help="Drop terms in fewer documents (0.01: in less than 1%).")  # fmt: skip
 @click.option("--max-df", type=Frequency(), default=0.5, show_default=True,
-              help="Drop terms of more documents.")  # fmt: skip
+              help="Drop terms in more documents.")  # fmt: skip
 @click.option("--stop-words", type=Input("english", "none"), default="english",
               show_default=True, metavar="english|none|FILE",
               help="Words to leave out.")  # fmt: skip
 @click.option("--ngrams", type=int, nargs=2, default=(1, 1), show_default=True,
               metavar="MIN MAX", help="Least and greatest number of words in a term.")  # fmt: skip
-@click.option("--max-terms", type=click.IntRange(min=1), help="Keep the most frequent only.")
+@click.option("--max-terms", type=click.IntRange(min=1), help="Keep the most frequent terms only.")
 @click.option("--tfidf/--counts", "tfidf", default=True, show_default=True,
-              help="How words are weighed.")  # fmt: skip
+              help="Weights of words: tf-idf, or plain counts.")  # fmt: skip
 @fit_options
 @result_options
 @output_option("--vocabulary-out", None, "Write the terms, one on each line.")
 def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **options):
     """Find the topics of texts and print them.
 
-    A PATH is a text file with a document on each line or, with --field, a JSON object; a
-    .csv or .tsv file (with --field); a folder of .txt files; or - for the standard input.
+    A PATH is a text file with one document on each line (with --field, one JSON object); a .csv
+    or .tsv file, with --field; a folder of .txt files; or - for the standard input.
 
     \b
     Examples:
@@ -86,7 +86,7 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), required=True,
               help=components_help)  # fmt: skip
 @click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")
-@click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd where there is one.")
+@click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd, if the loss has it.")
 @click.option("--init", type=click.Choice(["random", "nndsvd", "nndsvda", "nndsvdar"]),
               default="random", show_default=True)  # fmt: skip
 @click.option("--alpha-W", "alpha_W", type=click.FloatRange(min=0), default=0.0,
@@ -95,18 +95,18 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
               show_default=True, help="Weight of the penalty on H.")  # fmt: skip
 @click.option("--l1-ratio", type=click.FloatRange(0, 1), default=0.0, show_default=True,
               help="Share of L1 in the penalties.")  # fmt: skip
-@click.option("--low-memory", is_flag=True, help="Without a transpose of the matrix.")
+@click.option("--low-memory", is_flag=True, help="Make no transpose of the matrix.")
 @output_option("--w-path", (".npy",), "Keep W on disk, in this file.")
-@output_option("--checkpoint", None, "Keep the state of the run here, to go on with --resume.")
-@click.option("--resume", is_flag=True, help="Go on from the --checkpoint, if there is one.")
+@output_option("--checkpoint", None, "Save the state of the run here, for --resume.")
+@click.option("--resume", is_flag=True, help="Go on from the --checkpoint if the file exists.")
 @fit_options
 @vocabulary_option
 @result_options
 def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume, **options):
     """Factorize a MATRIX of samples x features; print a summary or the topics.
 
-    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file, or the
-    folder of a matrix larger than memory (see sparsenmf store). With a --vocabulary its
+    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy or .h5ad file, or the
+    folder of a matrix larger than memory (see sparsenmf store). With a --vocabulary the
     components are printed as topics.
 
     \b
@@ -173,7 +173,7 @@ SHOWN = (
 
 
 def split_options(options):
-    """Return those of the fit, and those of what is done with its result."""
+    """Return the options of the fit, and those of what is done with its result."""
     fit = {name: value for name, value in options.items() if name not in SHOWN}
     return fit, {name: options[name] for name in SHOWN}
 
@@ -197,7 +197,7 @@ def finish(
     document_table,
     all_topics,
 ):
-    """Write the files, then print; after Ctrl-C that is of what had been reached."""
+    """Write files and print results; after Ctrl-C these are what the run has reached so far."""
     from ..data.files import write_table
     from ..topics import tables
 
@@ -227,7 +227,7 @@ def finish(
         click.echo(repr(model), err=True)
         say(layout_topics(table, layout))
     if model.stop_reason == "interrupted":
-        click.echo("Interrupted: this is what had been reached.", err=True)
+        click.echo("Interrupted: these are the results so far.", err=True)
         click.get_current_context().exit(INTERRUPTED)
 
 

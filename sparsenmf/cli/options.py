@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from ..data.archive import check_folder
 from ..data.files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
+from ..data.outputs import check_folder
 from ..solvers.losses import BETAS
 from .command import Input, Output
 
@@ -19,7 +19,7 @@ class NumberOr(click.ParamType):
         self.words = words
 
     def get_metavar(self, param, ctx=None):
-        """Return what stands in the help."""
+        """Return the text for the help."""
         return f"[{'|'.join((*self.words, 'NUMBER'))}]"
 
     def convert(self, value, param, ctx):
@@ -33,7 +33,7 @@ class NumberOr(click.ParamType):
 
 
 class Frequency(click.ParamType):
-    """A number of documents, or with a decimal point a fraction of them."""
+    """A number of documents or, with a decimal point, a fraction of them."""
 
     name = "number"
 
@@ -46,7 +46,7 @@ class Frequency(click.ParamType):
 
 
 def output_option(name, suffixes, text, **settings):
-    """Return an option for a file that can be written, which is found out before the work."""
+    """Return an option for a file to be written; before any work it is checked that it can be."""
 
     def check(ctx, param, path):
         if path is not None and suffixes is None:
@@ -62,7 +62,7 @@ def output_option(name, suffixes, text, **settings):
 
 
 def together(*options):
-    """Return one decorator for several options, in their order."""
+    """Return one decorator that adds several options in their order."""
 
     def decorate(function):
         for option in reversed(options):
@@ -73,12 +73,12 @@ def together(*options):
 
 
 threads_option = click.option(
-    "--threads", "n_threads", type=click.IntRange(min=1), help="Default: all cores there are."
+    "--threads", "n_threads", type=click.IntRange(min=1), help="Default: all available cores."
 )
 
 
 def is_terminal(ctx, param, progress):
-    """Return whether to show progress: as was asked for, else if stderr is a terminal."""
+    """Return whether to show progress; without the option, whether stderr is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty() if progress is None else progress
 
 
@@ -86,7 +86,7 @@ progress_option = click.option(
     "--progress/--no-progress",
     default=None,
     callback=is_terminal,
-    help="Say what is done, on stderr. Default: if that is a terminal.",
+    help="Show progress on stderr. Default: only if it is a terminal.",
 )
 
 vocabulary_option = click.option(
@@ -102,7 +102,7 @@ terms_option = click.option(
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Terms to show of each topic.",
+    help="Number of terms to show of each topic.",
 )
 
 fit_options = together(
@@ -119,7 +119,7 @@ fit_options = together(
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="Another seed, another start.",
+        help="Seed of the random start.",
     ),
     click.option(
         "--tol",
@@ -142,7 +142,7 @@ result_options = together(
         type=click.IntRange(min=0),
         default=2,
         show_default=True,
-        help="Typical documents to show of each topic.",
+        help="Number of typical documents to show of each topic.",
     ),
     click.option(
         "--format",
@@ -150,14 +150,18 @@ result_options = together(
         type=click.Choice(["text", "csv", "json"]),
         default="text",
         show_default=True,
-        help="Of the topics on stdout.",
+        help="Format of the topics on stdout.",
     ),
-    output_option("--save", None, "Write the factorization, for transform and info."),
-    output_option("--report", None, "A page about the topics for any browser: .html."),
-    output_option("--topic-table", TABLE_SUFFIXES, "Topics: share, terms, typical documents."),
-    output_option("--term-table", TABLE_SUFFIXES, "The weight of each term in each topic."),
-    output_option("--document-table", TABLE_SUFFIXES, "Each document's strongest topic."),
-    click.option("--all-topics", is_flag=True, help="All shares in the --document-table."),
+    output_option("--save", None, "Save the factorization, for transform and info."),
+    output_option("--report", None, "Write an HTML page about the topics."),
+    output_option(
+        "--topic-table",
+        TABLE_SUFFIXES,
+        "Write the topics: shares, terms, documents.",
+    ),
+    output_option("--term-table", TABLE_SUFFIXES, "Write each term's weight in each topic."),
+    output_option("--document-table", TABLE_SUFFIXES, "Write each document's strongest topic."),
+    click.option("--all-topics", is_flag=True, help="Write all shares into the --document-table."),
 )
 
 factor_option = output_option(

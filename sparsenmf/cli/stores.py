@@ -1,4 +1,4 @@
-"""`sparsenmf store`, and what `sparsenmf info` says of a store."""
+"""`sparsenmf store`, and the output of `sparsenmf info` for a store."""
 
 import click
 
@@ -10,16 +10,16 @@ from .options import progress_option
 @click.command(cls=Command)
 @click.argument("matrix", type=Input())
 @click.argument("folder", type=Output())
-@click.option("--append", is_flag=True, help="Add the rows to those that are there.")
-@click.option("--overwrite", is_flag=True, help="Replace the matrix that is there.")
+@click.option("--append", is_flag=True, help="Add the rows to those in FOLDER.")
+@click.option("--overwrite", is_flag=True, help="Replace the matrix in FOLDER.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]),
-              help="Default: as in MATRIX; float32 for integers.")  # fmt: skip
+              help="Default: that of MATRIX; float32 for integers.")  # fmt: skip
 @progress_option
 def store(matrix, folder, append, overwrite, dtype, progress):
-    """Write MATRIX into FOLDER, as files that need not fit into memory to be used.
+    """Write MATRIX into FOLDER, from which factorize uses it without loading it into memory.
 
-    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy, or .h5ad file, or
-    such a folder. It is read in portions. FOLDER gets all of it or stays as it was.
+    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy or .h5ad file, or such
+    a folder. It is read in portions. If that fails, FOLDER stays as it was.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def store(matrix, folder, append, overwrite, dtype, progress):
 
 
 def describe_store(folder, verify):
-    """Print the size of a store, and with `verify` that its files are as they were written."""
+    """Print the size of a store; with `verify` compare the checksums of its files first."""
     from ..data.store import open_csr
 
     opened = open_csr(folder, verify=verify)
@@ -50,4 +50,4 @@ def describe_store(folder, verify):
     size = f"{opened.nbytes / 2**20:,.1f} MiB on disk"
     say(f"  {opened.dtype}, {shards:,} shard{'s'[: shards != 1]}, {size}")
     if verify:
-        say("  all checksums are those of what was written")
+        say("  all checksums are right")

@@ -15,13 +15,13 @@ from .stores import describe_store
 @click.argument("matrix", type=Input())
 @factor_option
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
-              help="A row is done when a sweep moves it by less than this.")  # fmt: skip
+              help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
 @threads_option
 @progress_option
 def transform(model, matrix, output, tol, n_threads, progress):
-    """Write the W of the samples in MATRIX, with the components of a saved MODEL.
+    """Write the W of the samples in MATRIX for the components of a saved MODEL.
 
-    The columns of MATRIX must be those of the fit, and weighed as they were.
+    The columns of MATRIX must be those of the fit, with the same weighting.
 
     \b
     Examples:
@@ -46,10 +46,10 @@ def transform(model, matrix, output, tol, n_threads, progress):
 @click.command(cls=Command)
 @click.argument("file", type=Input())
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), default=20,
-              show_default=True, help="Of the forecast of memory for a matrix.")  # fmt: skip
+              show_default=True, help="Components for which the memory is estimated.")  # fmt: skip
 @vocabulary_option
 @terms_option
-@click.option("--verify", is_flag=True, help="Compare the checksums of a store.")
+@click.option("--verify", is_flag=True, help="Compare the checksums of a store's files.")
 @progress_option
 def info(file, n_components, vocabulary, n_terms, verify, progress):
     """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
@@ -83,7 +83,7 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
 
 
 def describe_matrix(file, n_components):
-    """Print the size of a matrix, and what factorizing it would need."""
+    """Print the size of a matrix, and the memory that factorizing it would take."""
     from ..data.files import read_matrix
     from ..models.memory import estimate_memory
 
@@ -100,10 +100,10 @@ def describe_matrix(file, n_components):
 @click.command(cls=Command)
 @progress_option
 def warmup(progress):
-    """Compile all kernels and store them, so that later processes start at once.
+    """Compile all kernels and store them, so that later processes need not compile.
 
-    For container images: takes a minute or two, and prints the folder (SPARSENMF_CACHE_DIR
-    chooses it).
+    This is for container images. It takes a minute or two and prints the folder, which
+    SPARSENMF_CACHE_DIR sets.
 
     \b
     Example:

@@ -1,14 +1,10 @@
-"""The gate for everything but matrices: each error names the argument and what to do."""
+"""Checks of all arguments but matrices: each error names the argument and says what to do."""
 
 import math
 import numbers
-import os
 import secrets
-from pathlib import Path
 
 import numpy as np
-
-from .archive import check_folder
 
 
 def check_n_components(n_components, shape):
@@ -46,37 +42,20 @@ def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
 
 
 def check_alphas(alpha_W, alpha_H, l1_ratio):
-    """Return the weights of the penalties and the share of L1."""
+    """Return alpha_W, alpha_H (a float or "same") and l1_ratio, checked."""
     if not (isinstance(alpha_H, str) and alpha_H == "same"):
         alpha_H = check_number(alpha_H, "alpha_H")
     return check_number(alpha_W, "alpha_W"), alpha_H, check_number(l1_ratio, "l1_ratio", most=1.0)
 
 
 def check_threads(n_threads):
-    """Return the number of threads asked for, or None."""
+    """Return n_threads, an int that is at least 1, or None."""
     return None if n_threads is None else check_integer(n_threads, "n_threads", least=1)
 
 
 def check_sweeps(max_sweeps):
-    """Return the number of sweeps asked for, or None."""
+    """Return max_sweeps, an int that is at least 1, or None."""
     return None if max_sweeps is None else check_integer(max_sweeps, "max_sweeps", least=1)
-
-
-def check_path(path, name):
-    """Return the path of a file to be written.
-
-    Raises
-    ------
-    TypeError
-        If it is no path.
-    OSError
-        If there is no such folder, or such a file cannot be in it.
-    """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"{name} must be a path, not {path!r}")
-    path = Path(path)
-    check_folder(path, name)
-    return path
 
 
 def check_choice(value, name, choices):
@@ -95,10 +74,10 @@ def check_flag(value, name):
 
 
 def check_random_state(random_state):
-    """Return a random generator of the caller's own; the global state is left alone.
+    """Return a random generator; NumPy's global one is never used.
 
-    An integer or None makes a new `numpy.random.Generator`; a Generator or a
-    RandomState is used (and advanced) as it is.
+    An integer or None makes a new `numpy.random.Generator`. A Generator or a RandomState is
+    returned as it is, and the caller's draws advance it.
     """
     if isinstance(random_state, np.random.Generator | np.random.RandomState):
         return random_state
@@ -108,7 +87,7 @@ def check_random_state(random_state):
 
 
 def draw_seed():
-    """Return a random seed that any reader of JSON can represent: it has 53 bits."""
+    """Return a random seed of 53 bits, which every JSON parser reads exactly."""
     return secrets.randbits(53)
 
 
@@ -118,7 +97,8 @@ def check_vector(values, name, size):
     Raises
     ------
     TypeError, ValueError
-        If they are not finite, not of this length, negative, or all zero.
+        If they are not real numbers, have another length, or are negative, not finite or all
+        zero.
     """
     if values is None:
         return None
@@ -136,12 +116,12 @@ def check_vector(values, name, size):
 
 
 def check_places(places, name, size):
-    """Return rows or columns by number as an array of integers.
+    """Return row or column numbers as an array of integers.
 
     Raises
     ------
     TypeError, IndexError
-        If they are not integers, or not below the size.
+        If they are not integers in [0, size).
     """
     places = np.asarray(places)
     if places.dtype.kind not in "iu" and places.size:

@@ -1,32 +1,32 @@
-"""The time that a run takes: without that in which its kernels are compiled, or loaded."""
+"""A clock for runs that pauses while their kernels are compiled or loaded."""
 
 import contextlib
 import threading
 from time import perf_counter
 
-_mine = threading.local()  # a run, and what is compiled for it, are in one thread
+_mine = threading.local()  # a run and the compiling of its kernels are in one thread
 
 
 def seconds():
-    """Return a time, in seconds, that stands still while this thread waits for a compiler."""
+    """Return the time in seconds, but for what this thread has spent on compiling."""
     return perf_counter() - left_out()
 
 
 def left_out():
-    """Return the seconds for which the time of this thread has stood still so far."""
+    """Return for how many seconds the clock of this thread has been paused so far."""
     return getattr(_mine, "seconds", 0.0)
 
 
 def leave_out(more):
-    """Let so many seconds that have passed not count."""
+    """Let the clock go back by some seconds that have passed."""
     _mine.seconds = left_out() + more
 
 
 @contextlib.contextmanager
 def stopped():
-    """Let the time stand still in a block."""
+    """Pause the clock while the block runs."""
     before, began = left_out(), perf_counter()
     try:
         yield
     finally:
-        _mine.seconds = before + perf_counter() - began  # blocks within this one count once
+        _mine.seconds = before + perf_counter() - began  # a block within this one counts once

@@ -1,13 +1,19 @@
-"""To and from the containers of other packages, none of which is imported before it is used."""
+"""Matrices from and for other packages: AnnData, PyData sparse, pyarrow, pandas and polars.
 
+No such package is imported before it is used.
+"""
+
+import numbers
 import os
+from collections.abc import Iterable
 
 import numpy as np
+import scipy.sparse as sp
 
 from .names import as_text, check_labels, check_vocabulary, component_names
 
 OBSM, VARM, UNS = "X_nmf", "nmf", "nmf"
-"""Where W, H and the record of the run are in an AnnData."""
+"""Keys of W, H and the record of the run in an AnnData."""
 
 
 def unwrap(X, name="X"):
@@ -17,21 +23,20 @@ def unwrap(X, name="X"):
     ----------
     X : anything
         An AnnData, in memory or on disk, its ``.raw`` or its ``.X``; a PyData sparse array; or a
-        pyarrow SparseCSRMatrix, SparseCSCMatrix or SparseCOOTensor. Anything else is returned as
-        it is.
+        pyarrow SparseCSRMatrix, SparseCSCMatrix or SparseCOOTensor. Anything else is returned
+        unchanged.
     name : str
         The argument's name, for the errors.
 
     Raises
     ------
     TypeError
-        If it is what users take for a matrix, but none: None, an AnnData without X, a path, a
-        matrix on disk.
+        If X only looks like a matrix: None, an AnnData without X, a path, a list of texts, or a
+        store.
     ValueError
-        If it cannot be a scipy.sparse matrix: other than two dimensions, or a fill value
-        that is not zero.
+        If X has no scipy.sparse form: its dimensions are not two, or its fill value is not zero.
     """
-    # Of the type: a DataFrame has its columns as attributes.
+    # Attributes are looked up on the type, because a DataFrame has its columns as attributes.
     is_annotated = hasattr(type(X), "varm")
     if is_annotated:  # an AnnData or its .raw
         X = getattr(X, "X", None)
@@ -64,8 +69,137 @@ def unwrap(X, name="X"):
     return X
 
 
+def is_frame(X):
+    """Return whether X is a DataFrame of pandas or polars."""
+    return all(hasattr(type(X), name) for name in ("columns", "dtypes", "to_numpy"))
+
+
+def read_frame(frame, name="X", *, keep_zeros=False, allow_nan=False):
+    """Return the numbers of a frame as a matrix, which is sparse if a column is.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns may differ in type: floats, integers, booleans, nullable, sparse.
+    name : str
+        The argument's name, for the errors.
+    keep_zeros : bool
+        Whether the zeros of a dense column are stored, too.
+    allow_nan : bool
+        Whether values may be missing: NaN, None, NA, or absent from a sparse column whose
+        fill value is NaN.
+
+    Returns
+    -------
+    ndarray or scipy.sparse.coo_array
+        Of the smallest dtype that holds those of the columns. Missing values are NaN.
+
+    Raises
+    ------
+    TypeError
+        If a column does not hold real numbers; the message names it and one of its values.
+    ValueError
+        If the fill value of a sparse column is neither 0 nor a missing value that is allowed.
+    """
+    if 0 in frame.shape:
+        return np.empty(frame.shape)
+    if hasattr(frame, "items"):
+        pairs = list(frame.items())
+    else:  # polars
+        pairs = list(zip(frame.columns, frame.iter_columns(), strict=True))
+    kinds = {column.dtype for _, column in pairs}
+    if len(kinds) == 1 and isinstance(kind := kinds.pop(), np.dtype) and kind.kind in "fbiu":
+        return frame.to_numpy()  # without a copy, where pandas can
+    if not any(map(_is_sparse, (column for _, column in pairs))):
+        return np.column_stack([_values(column, label, name) for label, column in pairs])
+    places, values = [], []
+    for label, column in pairs:
+        if _is_sparse(column):
+            rows, entries = _sparse_entries(column, label, name, allow_nan)
+        else:
+            entries = _values(column, label, name)
+            there = ~np.isnan(entries) if allow_nan else np.ones(len(entries), bool)
+            rows = np.flatnonzero(there if keep_zeros else there & (entries != 0))
+            entries = entries[rows]
+        places.append(rows)
+        values.append(entries)
+    columns = np.repeat(np.arange(len(pairs)), [len(rows) for rows in places])
+    coordinates = np.concatenate(places), columns
+    return sp.coo_array((np.concatenate(values), coordinates), shape=frame.shape)
+
+
+def holds_numbers(values):
+    """Return whether every object is a real number."""
+    return all(isinstance(value, numbers.Real | np.bool_) for value in values)
+
+
+def _is_sparse(column):
+    return hasattr(column.dtype, "fill_value") and hasattr(column.dtype, "subtype")
+
+
+def _sparse_entries(column, label, name, allow_nan):
+    """Return the row numbers and the values that a sparse column stores."""
+    fill = column.dtype.fill_value
+    if column.dtype.subtype.kind not in "fbiu":
+        _raise_no_numbers(column, label, name)
+    if fill != 0 and not (allow_nan and np.isnan(fill)):
+        advice = "convert it to a fill value of 0"
+        if np.isnan(fill):
+            advice = '.fillna(0) makes them zeros, and missing="unknown" takes them as unknown'
+        raise ValueError(
+            f"{name} cannot be read as a sparse matrix: its column {label!r} has the fill value "
+            f"{fill} for all absent entries: {advice}"
+        )
+    array = column.array
+    return array.sp_index.indices, array.sp_values
+
+
+def _values(column, label, name):
+    """Return the numbers of a dense column; missing ones are NaN."""
+    kind = column.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "fbiu":
+        return column.to_numpy()
+    if not _is_numeric(column):
+        _raise_no_numbers(column, label, name)
+    if not hasattr(column, "array"):  # polars, whose missing booleans make a column of objects
+        values = column.to_numpy()
+        return values if values.dtype.kind in "fbiu" else column.cast(float).to_numpy()
+    wanted = getattr(kind, "numpy_dtype", np.dtype(object))
+    if wanted.kind not in "fbiu" or column.isna().any():
+        wanted = np.dtype(np.float64)
+    return column.to_numpy(dtype=wanted, na_value=np.nan if wanted.kind == "f" else 0)
+
+
+def _is_numeric(column):
+    kind = column.dtype
+    if not hasattr(column, "array"):
+        return kind.is_numeric() or str(kind) == "Boolean"
+    from pandas.api.types import is_complex_dtype, is_numeric_dtype
+
+    if _holds_objects(column):
+        return holds_numbers(column[column.notna()])
+    kind = kind.categories.dtype if hasattr(kind, "categories") else kind
+    return is_numeric_dtype(kind) and not is_complex_dtype(kind)
+
+
+def _holds_objects(column):
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind == "O"
+
+
+def _raise_no_numbers(column, label, name):
+    odd: Iterable = enumerate(column)
+    if _holds_objects(column):
+        there = zip(odd, column.notna(), strict=True)
+        odd = (pair for pair, is_there in there if is_there and not holds_numbers(pair[1:]))
+    row, value = next(iter(odd))
+    raise TypeError(
+        f"{name} must hold real numbers (floats, integers or booleans), but its column {label!r} "
+        f"holds {value!r} at row {row} ({column.dtype}): drop the column, or turn it into numbers"
+    )
+
+
 def to_frame(model, which="H", labels=None):
-    """Return W or H of a `Factorization` as a DataFrame; see `Factorization.to_frame`."""
+    """Return W or H as a DataFrame; `Factorization.to_frame` documents it."""
     if which not in ("W", "H"):
         raise ValueError(f'which must be "W" or "H", not {which!r}')
     try:
@@ -80,14 +214,14 @@ def to_frame(model, which="H", labels=None):
         return pd.DataFrame(model.H, index=components, columns=labels)
     if labels is not None:
         named = check_labels(labels, model.n_samples, "labels")
-        # An index stays what it is, and so do numbers and dates: other frames are joined by them.
+        # An index, numbers and dates keep their types, so that other frames can be joined by them.
         if not isinstance(labels, pd.Index):
             labels = [as_text(x, "labels") if isinstance(x, bytes) else x for x in named]
     return pd.DataFrame(model.W, index=labels, columns=components)
 
 
 def to_anndata(model, adata=None):
-    """Write a `Factorization` into an AnnData; see `Factorization.to_anndata`."""
+    """Write W, H and the run into an AnnData; `Factorization.to_anndata` documents it."""
     if adata is None:
         try:
             from anndata import AnnData
@@ -103,7 +237,7 @@ def to_anndata(model, adata=None):
     adata.obsm[OBSM] = np.array(model.W)
     adata.varm[VARM] = np.array(model.H.T, order="C")
     adata.uns[UNS] = {
-        # HDF5 has no None.
+        # HDF5 cannot hold None.
         "options": {name: value for name, value in model.options.items() if value is not None},
         "objective_history": np.array(model.objective_history),
         "time_history": np.array(model.time_history),

@@ -1,4 +1,4 @@
-"""Factors: arrays with padded, aligned rows, and sums over them."""
+"""Factors, which are arrays with padded and aligned rows, and sums over their rows."""
 
 import contextlib
 import mmap
@@ -6,15 +6,15 @@ from math import prod
 
 import numpy as np
 
-from .archive import map_scratch
-from .worker_threads import side_by_side
+from .outputs import map_scratch
+from .worker_threads import run_slices
 
-CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
-VECTOR_BYTES = 32  # checked against `kernels.vector_code` by the tests; importing that loads numba
+CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in the cache
+VECTOR_BYTES = 32  # a test compares it with `kernels.vector`, whose import would load numba
 CACHE_LINE, PAGE, LARGE_PAGE = 64, 2**12, 2**21  # bytes
-WORTH = 2**24  # bytes of an array, for which it is worth while to start a thread
-PART, ADDED = 2048, 256  # sums side by side, and how many entries of each precede float64
-SUMMABLE = 1e-20, 1e30  # sums, of squares too, with which single precision is trusted
+THREAD_BYTES = 2**24  # of an array; starting a thread for fewer takes longer than it saves
+PART, ADDED = 2048, 256  # sums side by side, and entries of each that are added before float64
+SUMMABLE = 1e-20, 1e30  # range of sums, also of squares, that single precision holds well
 
 
 def padded_width(n_components, dtype):
@@ -24,10 +24,10 @@ def padded_width(n_components, dtype):
 
 
 def empty_factor(shape, dtype, folder=None, n_threads=1, *, touch=True):
-    """Return a zero factor of (n_rows, n_components) with padded rows, aligned to cache lines.
+    """Return a factor of zeros, (n_rows, padded width of n_components), aligned to cache lines.
 
-    With a folder it is a file there, mapped into memory, that nobody else sees. `touch` and
-    n_threads are as for `zeros`.
+    With a folder it is mapped from a file there that nobody else sees. `touch` and n_threads are
+    those of `zeros`.
     """
     n_rows, n_components = shape
     shape = n_rows, padded_width(n_components, dtype)
@@ -38,12 +38,13 @@ def empty_factor(shape, dtype, folder=None, n_threads=1, *, touch=True):
 
 
 def zeros(shape, dtype, n_threads=1, *, touch=True):
-    """Return a working array of zeros, aligned to cache lines, of which every page is there.
+    """Return an array of zeros, aligned to cache lines, all of whose pages are in memory.
 
-    The system provides a page when it is first touched: a small one on one thread in about 1
-    microsecond, on two that touch the pages of one array 4. So this is done here; on several
-    threads for many large pages, which each take longer. But not with touch=False, for what is
-    filled at once, in the same way: a page is still in the cache then.
+    The system provides a page when it is first touched. One thread gets a small page in about 1
+    microsecond, each of two that touch the same array in 4. Therefore the pages are touched here,
+    before kernels use them: by several threads if there are many large pages, which take longer.
+    With touch=False they are not, for arrays that the caller fills at once in the same way: a
+    page that has just been provided is still in the cache.
     """
     dtype = np.dtype(dtype)
     nbytes = prod(shape) * dtype.itemsize
@@ -53,22 +54,22 @@ def zeros(shape, dtype, n_threads=1, *, touch=True):
         buffer[part][::PAGE] = 0
 
     if touch:
-        side_by_side(provide, len(buffer), n_threads, WORTH)
+        run_slices(provide, len(buffer), n_threads, THREAD_BYTES)
     start = -buffer.ctypes.data % CACHE_LINE
     return buffer[start : start + nbytes].view(dtype).reshape(shape)
 
 
 def _zero_bytes(nbytes):
-    """Return bytes that are zero: many of them on large pages, if the system has such.
+    """Return zero bytes, on large pages if there are many and the system has such pages.
 
-    A large page takes a twentieth of the time of the 512 small ones that it stands for
-    (measured). NumPy asks for them too, but without effect where the C library takes the memory
-    from its heap, as it does after the first large array has been freed.
+    A large page takes a twentieth of the time of the 512 small ones that it replaces (measured).
+    NumPy asks for large pages, too. That has no effect if the C library takes the memory from its
+    heap, as it does after the first large array has been freed.
     """
-    # Up to the last byte: a rest of small pages takes longer than another large one.
+    # The last large page may be partly used: small pages for the rest would take longer.
     whole = -(-nbytes // LARGE_PAGE) * LARGE_PAGE if nbytes >= LARGE_PAGE // 2 else 0
     if whole and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # if there is no memory, NumPy says so below
+        with contextlib.suppress(OSError):  # without enough memory NumPy raises an error below
             size, private = max(nbytes, whole), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
             pages = mmap.mmap(-1, size + LARGE_PAGE, flags=private)
             buffer = np.frombuffer(pages, np.uint8)
@@ -79,34 +80,34 @@ def _zero_bytes(nbytes):
 
 
 def largest(array, n_threads=1):
-    """Return the largest entry of an array: of a large one, found on several threads."""
+    """Return the largest entry of an array, which several threads look for if it is large."""
     found = []
 
     def look(part):
         found.append(array[part].max())
 
-    side_by_side(look, len(array), n_threads, 1 + WORTH * len(array) // array.nbytes)
+    run_slices(look, len(array), n_threads, 1 + THREAD_BYTES * len(array) // array.nbytes)
     return max(found)
 
 
 def sum_columns(array):
-    """Return the sums of the columns of an (any, width) array, in float64, to some 1e-7."""
+    """Return the column sums of an array, in float64, with a relative error of about 1e-7."""
     return _add_parts(array, lambda part, dtype: part.sum(axis=0, dtype=dtype))
 
 
 def sum_squares(array):
-    """Return the squared lengths of the columns of an (any, width) array, as `sum_columns`."""
+    """Return the column sums of the squares of an array, as accurate as `sum_columns`."""
     return _add_parts(array, lambda part, dtype: np.einsum("ab,ab->b", part, part, dtype=dtype))
 
 
 def _add_parts(array, add):
-    """Return sums over the rows of an array; add(part, dtype) sums a few hundred, in that type.
+    """Return sums over the rows of an array; add(part, dtype) sums a few hundred of them.
 
-    In the array's precision, which takes a fifth of the time that converting each entry does,
-    but not where they could leave its range.
+    These are added in the array's precision, which takes a fifth of the time of converting each
+    entry to float64. If the sums could leave the range of the dtype, all is added in float64.
     """
     width = array.shape[1]
-    side = max(1, PART // width)  # rows side by side: long ones are summed faster
+    side = max(1, PART // width)  # rows taken as one, because long rows are summed faster
     whole = len(array) // side * side
     parts, rest = array[:whole].reshape(-1, side * width), array[whole:]
     total = np.zeros(side * width)
@@ -119,29 +120,29 @@ def _add_parts(array, add):
 
 
 def pad_factor(factor, dtype, folder=None, n_threads=1):
-    """Copy a (n_rows, n_components) array into a padded factor."""
+    """Return a padded factor that holds a copy of a (n_rows, n_components) array."""
     padded = empty_factor(factor.shape, dtype, folder, n_threads, touch=False)
     copy_columns(factor, padded, n_threads)
     return padded
 
 
 def copy_columns(given, factor, n_threads=1):
-    """Copy a (n_rows, any) array into the first columns of a factor."""
+    """Copy an array into the first columns of a factor."""
     columns = factor[:, : given.shape[1]]
 
     def copy(part):
         columns[part] = given[part]
 
-    side_by_side(copy, len(given), n_threads, 1 + WORTH // factor.strides[0])
+    run_slices(copy, len(given), n_threads, 1 + THREAD_BYTES // factor.strides[0])
 
 
 def column_totals(W):
-    """Return the sums of the columns of W, in float64, a chunk of rows at a time."""
+    """Return the column sums of W, added in float64, one chunk of rows after the other."""
     return total_chunks(W[start : start + CHUNK] for start in range(0, len(W), CHUNK))
 
 
 def total_chunks(chunks):
-    """Return the sums of the columns of chunks of rows, one chunk after the other."""
+    """Return the column sums of chunks of rows, as `column_totals` adds them."""
     total = 0.0
     for chunk in chunks:
         total = total + chunk.sum(axis=0, dtype=np.float64)
@@ -149,7 +150,7 @@ def total_chunks(chunks):
 
 
 def row_totals(rows):
-    """Return the sum of each row of H, in float64, with the same bits from any array."""
+    """Return the sum of each row of H in float64; the memory layout does not change its bits."""
     return np.array([np.ascontiguousarray(row).sum(dtype=np.float64) for row in rows])
 
 

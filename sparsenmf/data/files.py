@@ -1,4 +1,4 @@
-"""Files in and out: matrices, vocabularies and tables. No pickle in any of them."""
+"""Files in and out: matrices, vocabularies, factors and tables, never with pickle."""
 
 from __future__ import annotations
 
@@ -15,18 +15,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .archive import (
-    DAMAGE,
-    DEFLATE_MOST,
-    check_array,
-    check_folder,
-    check_members,
-    open_whole,
-    read_npy_header,
-)
-from .market import CheckedText, read_header
+from .archive import DAMAGE, DEFLATE_MOST, check_array, check_members, read_npy_header
+from .market import read_market
 from .names import check_vocabulary, component_names
-from .outputs import check_outputs
+from .outputs import check_folder, check_outputs, open_whole
 from .typing import FloatArray, PathLike, Vocabulary
 from .validation import check_matrix
 
@@ -49,15 +41,16 @@ def read_matrix(path: PathLike) -> sp.csr_array:
     Returns
     -------
     scipy.sparse.csr_array
-        Checked as `factorize` does: non-negative, finite, float32 (integers too, where
-        that is exact) or float64.
+        Checked as in `factorize`: non-negative, finite, and float32 (integers too, if float32
+        holds them exactly) or float64.
 
     Raises
     ------
     OSError
         If the file cannot be opened (FileNotFoundError where there is none).
     ValueError
-        If it is of another kind, damaged, pickled, or not such a matrix.
+        If the file is of another kind, is damaged, holds pickled objects, or its matrix is
+        refused.
     ImportError
         For ``.h5ad`` without anndata.
 
@@ -72,10 +65,7 @@ def read_matrix(path: PathLike) -> sp.csr_array:
     dtype('float32')
     """
     path = Path(path)
-    suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
-    if suffix is None:
-        listed = ", ".join(MATRIX_SUFFIXES)
-        raise ValueError(f"{path} is not a matrix: its name should end in one of {listed}")
+    suffix = find_suffix(path)
     with open(path, "rb") as file:
         try:
             return check_matrix(_load(suffix, file, path))
@@ -83,8 +73,17 @@ def read_matrix(path: PathLike) -> sp.csr_array:
             raise ValueError(f"{path} is not a matrix that can be used: {error}") from error
 
 
+def find_suffix(path):
+    """Return the suffix in `MATRIX_SUFFIXES` that a path has, or raise a ValueError."""
+    suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
+    if suffix is None:
+        listed = ", ".join(MATRIX_SUFFIXES)
+        raise ValueError(f"{path} is not a matrix: its name should end in one of {listed}")
+    return suffix
+
+
 def _load(suffix, file, path):
-    """Read the matrix of a file of this kind, as whatever type it comes."""
+    """Return the matrix of an open file as its reader returns it, not yet checked."""
     if suffix == ".npy":
         shape, _, dtype = read_npy_header(file)
         check_size(file, math.prod(shape) * dtype.itemsize)
@@ -102,41 +101,25 @@ def _load(suffix, file, path):
             return anndata.read_h5ad(path)
         except OSError:
             raise
-        except Exception as error:  # of a class that is not public, for what it does not know
+        except Exception as error:  # anndata's own classes of errors are not public
             raise ValueError(error) from error
     if suffix == ".npz":
         with zipfile.ZipFile(file) as archive:
             check_members(archive)
             for name in archive.namelist():
                 check_array(archive, name)
-        return sp.load_npz(path)  # by name, for its errors
+        return sp.load_npz(path)  # given the name, for its error messages
     size = os.fstat(file.fileno()).st_size
     if suffix == ".mtx":
-        return _read_matrix_market(file, size)
-    return _read_matrix_market(gzip.GzipFile(fileobj=file), DEFLATE_MOST * size)
+        return read_market(file, size)
+    return read_market(gzip.GzipFile(fileobj=file), DEFLATE_MOST * size)
 
 
 def check_size(file, n_bytes):
-    """Raise if there are fewer bytes left in a file than its header announces."""
+    """Raise if a file has fewer bytes left than its header announces."""
     left = os.fstat(file.fileno()).st_size - file.tell()
     if left < n_bytes:
         raise ValueError(f"its header announces {n_bytes:,} bytes, but {left:,} follow")
-
-
-def _read_matrix_market(file, size):
-    import scipy.io
-
-    header = read_header(file)
-    dense = header.form == "array"
-    n_entries = math.prod(header.sizes) if dense else header.sizes[-1]
-    # scipy makes arrays for what is announced: it takes two bytes a number, at the least.
-    if n_entries * (2 if dense and header.symmetry == "general" else 1 if dense else 4) > size + 2:
-        raise ValueError(f"it announces {n_entries:,} entries, more than it can have")
-    text = CheckedText(file, header)
-    try:
-        return scipy.io.mmread(text)
-    finally:
-        text.check()
 
 
 def read_vocabulary(path: PathLike) -> list[str]:
@@ -176,8 +159,8 @@ def write_vocabulary(path: PathLike, terms: Vocabulary) -> None:
     Raises
     ------
     TypeError, ValueError
-        If they are no terms, or one has a line break: the terms after it would be read one
-        column too late.
+        If these are not terms, or if a term has a line break, after which all terms would be
+        read one column too late.
     """
     terms = check_vocabulary(terms)
     for place, term in enumerate(terms):
@@ -188,14 +171,14 @@ def write_vocabulary(path: PathLike, terms: Vocabulary) -> None:
 
 
 def check_writable(path, suffixes=TABLE_SUFFIXES):
-    """Raise if a file could not be written here, before there is anything to write.
+    """Raise if a file could not be written, before there is anything to write.
 
     Raises
     ------
     ValueError
         If the name has none of the suffixes.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ImportError
         For ``.parquet`` without pyarrow.
     """
@@ -215,8 +198,8 @@ def write_factor(path: PathLike, W: FloatArray) -> None:
     Parameters
     ----------
     path : str or path-like
-        ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz`), or as in
-        `write_table`, with the columns "topic_1", "topic_2", ...
+        ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz` writes it), or a table as
+        in `write_table`, with the columns "topic_1", "topic_2", ...
     W : ndarray of shape (n_samples, n_components)
 
     Raises
@@ -245,16 +228,16 @@ def write_table(path: PathLike, columns: Mapping[str, Any]) -> None:
     path : str or path-like
         ``.csv``, ``.tsv`` or ``.parquet`` (extra `parquet`).
     columns : dict of str -> sequence
-        All of one length. A list in a cell stays one in parquet; in text its items are
-        joined by "; ". None is an empty cell. Text is written as it is: a spreadsheet may take
-        a cell that begins with "=" for a formula.
+        All of one length. None is an empty cell. A list in a cell stays a list in parquet; in
+        the other formats its items are joined by "; ". Texts are written unchanged: a spreadsheet
+        may take a cell that begins with "=" for a formula.
 
     Raises
     ------
     ValueError
         If the name has another suffix, or the columns differ in length.
     OSError
-        If the folder does not exist or cannot be written to.
+        If the folder does not exist or is not writable.
     ImportError
         For ``.parquet`` without pyarrow.
     """
@@ -275,18 +258,18 @@ def write_table(path: PathLike, columns: Mapping[str, Any]) -> None:
 
 
 def write_delimited(file, columns, delimiter=","):
-    """Write a table, as in `write_table`, to an open text file."""
-    writer = csv.writer(Lines(file), delimiter=delimiter)
+    """Write a table to an open text file, with cells as in `write_table`."""
+    writer = csv.writer(NewlineFile(file), delimiter=delimiter)
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
         writer.writerow("; ".join(cell) if isinstance(cell, list) else cell for cell in row)
 
 
-class Lines:
-    """A file that ends lines with a newline alone, for a `csv.writer` that ends them with two.
+class NewlineFile:
+    r"""A text file for `csv.writer` that ends lines with "\n" in place of "\r\n".
 
-    Told to end them so itself, it leaves a carriage return within a cell without quotes before
-    Python 3.13, and whoever reads the file takes it for the end of a line.
+    With the writer's own option for this, cells that have a carriage return get no quotes before
+    Python 3.13, and readers of the file take it for the end of a line.
     """
 
     def __init__(self, file):

@@ -1,20 +1,26 @@
-"""Matrices in any of scipy's formats as CSR, their index arrays checked before scipy reads them."""
+"""Matrices in any of scipy's formats as CSR; index arrays and values are checked.
+
+The conversions of some formats write outside of their arrays if these do not fit, so index arrays
+are checked before scipy reads them.
+"""
 
 import numbers
 
 import numpy as np
 import scipy.sparse as sp
 
+from .factors import largest
+
 INT32_MAX = 2**31 - 1
 
-SHORT = 32  # entries of a row, up to which it is short (measured)
+SHORT = 32  # mean entries of rows, below which all indices are looked at (measured)
 
 
 def as_csr(X, name):
-    """Return a CSR array of our own, after making sure that scipy may read X.
+    """Return a matrix as a new CSR array, or raise if its index arrays are corrupt.
 
-    scipy's compiled code does not check index arrays, and notes facts on its objects:
-    so they are checked first, and X itself is not used but for its arrays.
+    scipy's compiled code does not check index arrays, so this is done first. scipy also notes
+    facts on its objects, so only the arrays of X are used, never X itself.
     """
     if X.format == "bsr":
         X = _blocks_to_csr(X, name)
@@ -22,7 +28,9 @@ def as_csr(X, name):
         X = _diagonals_to_coo(X, name)
     elif X.format == "lil":
         if any(len(row) != len(values) for row, values in zip(X.rows, X.data, strict=True)):
-            raise ValueError(f"{name} is corrupt (lil format): a row has not one index a value")
+            raise ValueError(
+                f"{name} is corrupt (lil format): a row has other numbers of indices and values"
+            )
     elif X.format == "dok":
         try:
             X = X.tocoo()
@@ -30,8 +38,9 @@ def as_csr(X, name):
             raise ValueError(f"{name} is corrupt (dok format): {error}") from None
     if X.format == "coo":
         data = real_values(X.data, name)
-        data = data.astype(np.float64) if data.dtype.kind in "biu" else data  # sums are exact
-        places = np.asarray(X.row), np.asarray(X.col)  # the smallest of a masked array is not
+        # Duplicates are summed, exactly in float64.
+        data = data.astype(np.float64) if data.dtype.kind in "biu" else data
+        places = np.asarray(X.row), np.asarray(X.col)  # min of a masked array skips what is masked
         _check_coordinates(places, X.shape, data, name)
         return sp.coo_array((data, places), shape=X.shape, copy=False).tocsr()
     if X.format not in ("csr", "csc"):
@@ -42,7 +51,7 @@ def as_csr(X, name):
     arrays = (real_values(X.data[: len(indices)], name), indices, indptr)
     X = kind(arrays, shape=X.shape, copy=False).tocsr()
     if canonical:
-        X.has_canonical_format = True  # scipy would take three times as long to find out
+        X.has_canonical_format = True  # scipy would take three times as long to see it
     return X
 
 
@@ -58,7 +67,7 @@ def _blocks_to_csr(X, name):
 
 
 def _diagonals_to_coo(X, name):
-    # scipy's conversion writes outside of its arrays where these do not fit.
+    # scipy's own conversion writes outside of its arrays if these do not fit.
     data, offsets = real_values(X.data, name), np.asarray(X.offsets)
     if data.ndim != 2 or offsets.dtype.kind != "i" or offsets.shape != data.shape[:1]:
         raise ValueError(
@@ -92,7 +101,7 @@ def _check_coordinates(places, shape, data, name):
 
 
 def _check_compressed(X, n_major, n_minor, name, dimensions=1):
-    """Return indptr, the indices that are stored, and whether they ascend in each row."""
+    """Return indptr, the stored indices, and whether they ascend, without repeats, in each row."""
     indptr, indices = np.asarray(X.indptr), np.asarray(X.indices)
     problem, ascend = None, True
     if indptr.dtype.kind != "i" or indices.dtype.kind != "i":
@@ -110,7 +119,7 @@ def _check_compressed(X, n_major, n_minor, name, dimensions=1):
     else:
         indptr, indices = _native(indptr), _native(indices[: indptr[-1]])
         ascend, outermost = _outermost(indices, indptr)
-        # What is negative is large as an unsigned number.
+        # A negative number is a large one without its sign.
         if outermost.size and outermost.view(f"u{outermost.itemsize}").max() >= n_minor:
             low, high = indices.min(), indices.max()
             problem = f"indices must lie in [0, {n_minor}), but span [{low}, {high}]"
@@ -120,12 +129,12 @@ def _check_compressed(X, n_major, n_minor, name, dimensions=1):
 
 
 def _outermost(indices, indptr):
-    """Return whether indices ascend, none twice, in each row, and some that are extreme.
+    """Return whether indices ascend, without repeats, in each row, and the outermost indices.
 
-    Those are in range if all are: the first and the last of each row, where they ascend. To
-    pick them where rows are short takes longer than to look at all.
+    All indices are in range if the outermost are: the first and the last of each row, where
+    rows ascend. If rows are short, all are returned: picking the ends would take longer.
     """
-    inside = np.array((1, len(indices)), indptr.dtype)  # as it is: else indptr is converted
+    inside = np.array((1, len(indices)), indptr.dtype)  # another dtype would convert indptr
     starts = indptr[slice(*np.searchsorted(indptr, inside))].astype(np.intp)
     rises = np.ones(len(indices), bool)
     np.greater(indices[1:], indices[:-1], out=rises[1:])
@@ -137,14 +146,14 @@ def _outermost(indices, indptr):
 
 
 def index_type(size):
-    """Return the type of indices below `size`."""
+    """Return the dtype of indices below `size`: int32, or int64 if they need it."""
     return np.dtype(np.int32 if size <= INT32_MAX else np.int64)
 
 
 def _native(array):
-    """Return the array in this machine's byte order and aligned.
+    """Return an array in this machine's byte order and aligned.
 
-    And contiguous, as scipy's compiled code wants it, but for a matrix, which stays in its order.
+    A vector is also contiguous, as scipy's compiled code needs it; a matrix keeps its order.
     """
     kind = array.dtype.newbyteorder("=")
     if array.ndim == 2:
@@ -153,9 +162,9 @@ def _native(array):
 
 
 def real_values(data, name):
-    """Return data that scipy and the kernels can work with, or raise if it is not real.
+    """Return real numbers in a dtype that scipy and the kernels can use, or raise.
 
-    Half precision becomes single, extended becomes double; integers stay.
+    Half precision becomes single and extended becomes double; integers stay integers.
     """
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{name} has masked values: fill them first")
@@ -164,13 +173,13 @@ def real_values(data, name):
         _raise_not_real(data, name)
     data = _native(data)
     if kind == "f" and size not in (4, 8):
-        with np.errstate(over="ignore"):  # what is too large is reported as infinite
+        with np.errstate(over="ignore"):  # an infinite value is reported later
             data = data.astype(np.float32 if size < 4 else np.float64)
     return data
 
 
 def _raise_not_real(data, name):
-    """Say what there is instead of real numbers."""
+    """Raise a TypeError that says what the data are instead of real numbers."""
     advice = {
         "c": "take its absolute values, or .real",
         "m": "turn times into numbers first",
@@ -194,3 +203,51 @@ def _raise_not_real(data, name):
         f"{name} must hold real numbers (floats, integers or booleans), not {data.dtype}"
         f"{example}: {advice}"
     )
+
+
+def check_dense(X, name, allow_nan=False, n_threads=1):
+    """Raise if a value of a dense matrix is negative, infinite or missing."""
+    if X.dtype.kind == "b" or X.size == 0 or _is_good(X, n_threads):
+        return
+    for i in range(len(X)):
+        bad = ~(np.isfinite(X[i]) & (X[i] >= 0))
+        if allow_nan:
+            bad &= ~np.isnan(X[i])
+        if bad.any():
+            _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
+
+
+def _is_good(X, n_threads):
+    """Return whether all values are finite and not negative, without a temporary array."""
+    if X.dtype.kind == "f":
+        # Read as unsigned integers, good values are below infinity: one pass tells.
+        kind = np.dtype(f"u{X.itemsize}")
+        if largest(X.view(kind), n_threads) < np.array(np.inf, X.dtype).view(kind):
+            return True
+    return X.min() >= 0 and X.max() < np.inf  # -0 is good, too; both return NaN if there is one
+
+
+def check_values(X, name, allow_nan=False):
+    """Return the smallest value; raise if a value is negative, infinite or missing."""
+    # Neither pair allocates a temporary array; minimum and maximum return NaN if there is one.
+    least, most = (np.fmin, np.fmax) if allow_nan else (np.minimum, np.maximum)
+    low = least.reduce(X.data) if X.nnz else 0
+    if X.data.dtype.kind == "b" or X.nnz == 0:
+        return low
+    if (low >= 0 and most.reduce(X.data) < np.inf) or (allow_nan and np.isnan(low)):
+        return low
+    good = np.isfinite(X.data) & (X.data >= 0)
+    p = int(np.argmin(good | np.isnan(X.data) if allow_nan else good))
+    row = int(np.searchsorted(X.indptr, p, side="right")) - 1
+    _raise_bad_value(name, row, int(X.indices[p]), X.data[p])
+
+
+def _raise_bad_value(name, row, column, value):
+    if np.isnan(value):
+        found, advice = "a missing value (NaN)", "drop or fill missing values first"
+    elif np.isinf(value):
+        found, advice = "an infinite value", "replace infinite values first"
+    else:
+        found = f"a negative value ({value:.6g})"
+        advice = "a non-negative factorization needs data >= 0; shift, clip or split it first"
+    raise ValueError(f"{name} has {found} at row {row}, column {column}: {advice}")

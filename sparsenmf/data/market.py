@@ -1,11 +1,13 @@
-"""MatrixMarket texts, checked line by line: scipy's reader takes half a number for a number.
+"""MatrixMarket files, whole or in portions; each line is checked before scipy reads it.
 
-It reads "1,5" as 1, "1.0D+02" as 1 and "0x10" as 0, passes over what follows a number, and ends
-the process where the last number is not one (scipy 1.17).
+scipy's reader accepts the beginning of a number as a number (scipy 1.17): it reads "1,5" as 1,
+"1.0D+02" as 1 and "0x10" as 0, ignores what follows a number, and ends the process if the last
+number is not one.
 """
 
 import io
 import itertools
+import math
 import re
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from .archive import DAMAGE
 
 PORTION = 2**21  # bytes: about a hundred thousand lines
 
-# What is left of a line when each run of digits is one zero: few different ones in a file.
+# A line is matched with a zero in place of each run of digits: few different lines are left.
 INTEGER, REAL = rb"-?0", rb"-?(?:(?:0\.?0?|\.0)(?:e[+-]?0)?|nan|inf(?:inity)?)"
 
 VALUES = {
@@ -32,7 +34,7 @@ DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 class Header(NamedTuple):
-    """What the first lines of a file say; `banner` is the very first."""
+    """The first lines of a file; `banner` is the very first."""
 
     banner: bytes
     form: str
@@ -41,18 +43,18 @@ class Header(NamedTuple):
     sizes: tuple[int, ...]
 
     def text(self, n_entries):
-        """Return the header of a file with so many entries."""
+        """Return the header of a file with this number of entries, as bytes."""
         sizes = [*self.sizes[:2], n_entries][: len(self.sizes)]
         return b"%s\n%s\n" % (self.banner, b" ".join(b"%d" % size for size in sizes))
 
 
 def read_header(file):
-    """Read a file up to its first entry.
+    """Return the header of a file; its first entry is read next.
 
     Raises
     ------
     ValueError
-        If it is not the beginning of a matrix of real numbers.
+        If the file does not begin as a matrix of real numbers.
     """
     banner = file.readline(PORTION).strip()
     words = banner.decode("ascii", "replace").lower().split()
@@ -71,19 +73,19 @@ def read_header(file):
         raise ValueError(f"it has no line with its {'three' if count == 3 else 'two'} sizes")
     header = Header(banner, form, field, symmetry, tuple(map(int, sizes)))
     n_rows, n_columns = header.sizes[:2]
-    # Either would have scipy write outside of its arrays.
+    # In either case scipy would write outside of its arrays.
     if 0 in (n_rows, n_columns) or (symmetry != "general" and n_rows != n_columns):
         raise ValueError(f"it cannot be {n_rows} x {n_columns} and {symmetry}")
     return header
 
 
 def read_lines(file, header):
-    """Yield the entries of a file as text, some whole lines at a time.
+    """Yield the entries of a file as bytes, some whole lines at a time.
 
     Raises
     ------
     ValueError
-        If a line is not that of an entry.
+        If a line is not an entry.
     """
     tokens = rb"[ \t]+".join(PLACES[header.form] + VALUES[header.field])
     pattern = re.compile(rb"[ \t]*(?:%s)?[ \t\r]*" % tokens, re.IGNORECASE)
@@ -98,7 +100,7 @@ def read_lines(file, header):
 
 
 def _check_lines(text, pattern):
-    """Return whole lines, or raise if there is one that does not match."""
+    """Return whole lines, or raise if one of them does not match."""
     shapes = np.frombuffer(text.translate(DIGITS), np.uint8)
     zero = shapes == ord("0")
     shapes = shapes[np.append(True, ~(zero[1:] & zero[:-1]))].tobytes().split(b"\n")
@@ -113,10 +115,10 @@ def _check_lines(text, pattern):
 
 
 class CheckedText:
-    """A file for scipy's reader, of which the header has been read.
+    """A file object for scipy's reader, which yields a header and checked lines.
 
-    An error within scipy's reader would be one of its own: ours is raised by `check`, and the
-    text ends before what is wrong.
+    An error that is raised within scipy's reader comes out as another one. Therefore the text ends
+    before a wrong line, and `check` raises the error afterwards.
     """
 
     def __init__(self, file, header):
@@ -131,12 +133,47 @@ class CheckedText:
                 self._ready = io.BytesIO(next(self._portions))
         except StopIteration:
             return b""
-        except DAMAGE as error:  # also of the zipped file that it is read from
+        except DAMAGE as error:  # also of the gzip file that the text comes from
             self._error = error
             return b""
         return content
 
     def check(self):
-        """Raise if it was not a whole text."""
+        """Raise the error that ended the text early, if any."""
         if self._error is not None:
             raise self._error
+
+
+def read_market(file, size):
+    """Return the matrix of a MatrixMarket file, which has at most this number of bytes."""
+    import scipy.io
+
+    header = read_header(file)
+    dense = header.form == "array"
+    n_entries = math.prod(header.sizes) if dense else header.sizes[-1]
+    # scipy allocates arrays for what the header announces. A number takes at least two bytes.
+    if n_entries * (2 if dense and header.symmetry == "general" else 1 if dense else 4) > size + 2:
+        raise ValueError(f"it announces {n_entries:,} entries, more than it can have")
+    text = CheckedText(file, header)
+    try:
+        return scipy.io.mmread(text)
+    finally:
+        text.check()
+
+
+def read_coordinates(file, header):
+    """Yield rows, columns and values of some lines at a time.
+
+    scipy's reader gets each portion of lines as a file of its own.
+    """
+    import scipy.io
+
+    found, announced = 0, header.sizes[-1]
+    for lines in read_lines(file, header):
+        count = sum(1 for line in lines.splitlines() if line.strip())
+        if count:
+            found += count
+            X = scipy.io.mmread(io.BytesIO(header.text(count) + lines))
+            yield X.row, X.col, X.data
+    if found != announced:
+        raise ValueError(f"it has {found} entries instead of the {announced} it announces")

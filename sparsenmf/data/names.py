@@ -1,4 +1,4 @@
-"""Names of features and samples: read by position, whatever holds them, and as text."""
+"""Names of features and samples as lists of texts, in the order of columns or rows."""
 
 import datetime
 import numbers
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 PLAIN = (numbers.Number, np.number, np.datetime64, datetime.date, os.PathLike)
-"""What is a name as it is printed: numbers such as identifiers, dates, paths."""
+"""Types of names other than texts, which are printed: identifiers, dates, paths."""
 
 
 def check_vocabulary(vocabulary, n_features=None) -> list[str]:
@@ -18,15 +18,15 @@ def check_vocabulary(vocabulary, n_features=None) -> list[str]:
     Parameters
     ----------
     vocabulary : sequence of n_features terms, or dict of term -> column
-        A list, a tuple, a one-dimensional array, or a column or an index of a frame, whose
-        labels do not count.
+        A list, a tuple, a one-dimensional array, or a column or an index of a frame, which is
+        read by position.
     n_features : int, optional
         Default: any number.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not one of n_features terms.
+        If these are not n_features terms.
     """
     if isinstance(vocabulary, Mapping):
         columns = list(vocabulary.values())
@@ -54,13 +54,13 @@ def check_names(names, n, name, *, owner="W has {} rows") -> list[Any]:
     Raises
     ------
     TypeError, ValueError
-        If they are not that.
+        If the names are not a sequence of n names.
     """
     return _as_texts(check_labels(names, n, name, owner=owner), name)
 
 
 def check_labels(labels, n, name, *, owner="W has {} rows") -> list[Any]:
-    """Return n labels of any kind as a list, or raise if they are not that."""
+    """Return n labels of any type as a list, or raise if these are not n labels in order."""
     labels = by_position(labels, name, f"{n} names")
     if len(labels) != n:
         raise ValueError(f"{name} has {len(labels)} names, but {owner.format(n)}")
@@ -68,18 +68,17 @@ def check_labels(labels, n, name, *, owner="W has {} rows") -> list[Any]:
 
 
 def component_names(n_components):
-    """Return the names of components in tables: "topic_1" is the first, as it is in all texts."""
+    """Return the names of components in tables, which begin with "topic_1"."""
     return [f"topic_{number}" for number in range(1, n_components + 1)]
 
 
 def by_position(values, name, what="values"):
-    """Return what a one-dimensional sequence holds as a list, the first one first.
+    """Return the items of a one-dimensional sequence as a list, in their order.
 
     Raises
     ------
     TypeError
-        If it has no order, such as a set, no end that is known, such as a generator, or other
-        than one dimension.
+        If it has no order, as a set, no length, as a generator, or several dimensions.
     """
     no_order = isinstance(values, Mapping) or (
         isinstance(values, Set) and not isinstance(values, KeysView)
@@ -93,13 +92,13 @@ def by_position(values, name, what="values"):
             f"{name} must be a sequence of {what}, not a {type(values).__name__} of shape "
             f"{tuple(shape)}: pass one column"
         )
-    if hasattr(values, "to_pylist"):  # pyarrow's, whose items are no Python objects
+    if hasattr(values, "to_pylist"):  # pyarrow's items are not Python objects
         return values.to_pylist()
     return list(values)
 
 
 def is_missing(value):
-    """Tell whether a value stands for none: None, NaN, NaT, or a masked one."""
+    """Return whether a value is missing: None, NaN, NaT, NA or masked."""
     if value is None or type(value).__name__ in ("NAType", "NaTType", "MaskedConstant"):
         return True
     return isinstance(value, float | np.floating | np.datetime64) and value != value
@@ -110,7 +109,7 @@ def _as_texts(values, name):
 
 
 def as_text(value, place):
-    """Return a name as a str, or None if it is missing; bytes are UTF-8."""
+    """Return a name as a str, or None if it is missing; bytes are decoded as UTF-8."""
     if isinstance(value, str):
         return str(value)
     if is_missing(value):

@@ -1,23 +1,151 @@
-"""Files to be written: none of them may be one that is read, or one that is also written."""
+"""Files to be written: as a whole or not at all, and never over a file that is also read."""
 
+import contextlib
+import io
 import os
+import secrets
 import stat
+import tempfile
 from pathlib import Path
 
-STORE = "shape.json"  # the record of a matrix on disk: all that lies beside it belongs to it
+import numpy as np
+
+STORE = "shape.json"  # a folder that has it is a store: all files in it are read
+
+NAME_BEGINNING = 20  # characters of a file's name that its temporary name begins with
+
+
+def check_path(path, name):
+    """Return the path of a file to be written.
+
+    Raises
+    ------
+    TypeError
+        If it is not a path.
+    OSError
+        If its folder does not exist, or the folder cannot hold a file of this name.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {path!r}")
+    path = Path(path)
+    check_folder(path, name)
+    return path
+
+
+def check_folder(path, name="cannot save"):
+    """Raise if a file of this name could not be written, before there is anything to write.
+
+    Raises
+    ------
+    FileNotFoundError
+        If its folder does not exist.
+    OSError
+        If the path is a folder itself, or its name is too long.
+    """
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{name} {path}: there is no folder {folder}")
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise IsADirectoryError(f"{name} {path}: it is a folder")
+    except FileNotFoundError:
+        pass
+
+
+@contextlib.contextmanager
+def open_whole(path):
+    """Open a binary file for writing that appears as a whole or not at all.
+
+    The file has a temporary name beside `path` and is renamed when the block ends without an
+    error. Until then, a file that has been there stays as it is. A device or a pipe cannot be
+    replaced, so the block writes to it.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or is not writable.
+    """
+    check_folder(path)
+    path = Path(os.path.realpath(path))  # the file that a link points to, not the link
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            yield Sink(file)
+        return
+    # Opened by name, not by mkstemp, so that the file gets the usual permissions. The name may be
+    # as long as the system allows, so the temporary one takes only the beginning of it.
+    beginning = path.name[:NAME_BEGINNING]
+    temporary = path.with_name(f".{beginning}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C, too, must not leave half a file
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+class Sink(io.RawIOBase):
+    """A device or a pipe as a file without positions: some of them claim to be seekable."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def writable(self):
+        """Return True."""
+        return True
+
+    def write(self, content):
+        """Write bytes."""
+        return self._file.write(content)
+
+
+def map_scratch(folder, n_bytes):
+    """Return an array of zero bytes in a file without a name, which goes when the array goes.
+
+    The space is reserved at once: a full disk raises OSError now and does not crash later.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)
+        return np.asarray(np.memmap(file, np.uint8, "r+", shape=(n_bytes,)))
+
+
+def write_rows(path, shape, dtype, pieces):
+    """Write a two-dimensional .npy file, whole or not at all, and return it as a memory map.
+
+    Parameters
+    ----------
+    path : str or path-like
+    shape : (int, int)
+    dtype : dtype
+    pieces : iterable of ndarray
+        Its rows, some at a time.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with open_whole(path) as file:
+        np.lib.format.write_array_header_2_0(file, header)
+        for piece in pieces:
+            file.write(np.ascontiguousarray(piece, dtype).data)
+    return np.load(path, mmap_mode="r")
 
 
 def check_outputs(outputs, inputs=()):
-    """Raise if a file that will be written is also read, or if two of them are one file.
+    """Raise if a file to be written is also read, or is named twice.
 
-    Links, hard links, relative paths and the files that arrays are mapped from count.
+    Two names of one file are recognized: links, hard links, relative paths and the files that
+    arrays are mapped from.
 
     Parameters
     ----------
     outputs : iterable of (name, file)
         A path, the number of an open file, or None.
     inputs : iterable of (name, source)
-        A file, the folder of texts or of a store, an array, a matrix, a store, or None.
+        A file, a folder of texts, a store or its folder, an array, a matrix, or None.
 
     Raises
     ------
@@ -49,13 +177,13 @@ def file_key(path):
     try:
         status = os.stat(path)
     except OSError:
-        if isinstance(path, int):  # closed
+        if isinstance(path, int):  # a closed one
             return None
     else:
         kind = status.st_mode
         known = stat.S_ISREG(kind) or stat.S_ISDIR(kind)
         return (status.st_dev, status.st_ino) if known else None
-    folder, name = os.path.split(os.path.realpath(path))  # of what is not there yet
+    folder, name = os.path.split(os.path.realpath(path))  # the file does not exist yet
     return file_key(folder), os.path.normcase(name)
 
 
@@ -66,7 +194,8 @@ def source_files(source):
     elif isinstance(source, str | os.PathLike):
         yield source
         if os.path.isdir(source):
-            yield from _files_below(Path(source))
+            pattern = "*" if (Path(source) / STORE).exists() else "*.txt"
+            yield from (path for path in Path(source).rglob(pattern) if path.is_file())
     elif source is not None:
         folder = getattr(source, "folder", None)
         if isinstance(folder, os.PathLike):  # a store
@@ -76,13 +205,8 @@ def source_files(source):
         yield from _mapped_files(source)
 
 
-def _files_below(folder):
-    pattern = "*" if (folder / STORE).exists() else "*.txt"
-    yield from (path for path in folder.rglob(pattern) if path.is_file())
-
-
 def _mapped_files(array):
-    """Yield the file of an array that is mapped, or a view of one, or an AnnData on disk."""
+    """Yield the files that an array, the arrays it is a view of, or an AnnData is mapped from."""
     while array is not None:
         filename = getattr(array, "filename", None)
         if isinstance(filename, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""A progress display for long runs; tqdm's where it is installed."""
+"""Progress displays on stderr for long runs: tqdm's bar if it is installed, else a line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = 0.5  # seconds between lines of the plain display
 
 
 def tell(text):
-    """Print a line on stderr, above the bar if there is one."""
+    """Print a line on stderr, above the progress bar if there is one."""
     if Line.unfinished:
         write("\n")
         Line.unfinished = False
@@ -28,7 +28,7 @@ def tell(text):
 
 
 def write(text):
-    """Write on stderr where that is possible: what is shown there is not worth failing for."""
+    """Write on stderr; if that is impossible, do nothing: progress is not worth failing for."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             sys.stderr.write(text)
@@ -38,13 +38,13 @@ def write(text):
 class Line:
     """A line on stderr that is rewritten in place, at most every `EVERY` seconds."""
 
-    unfinished = False  # whether the last thing on stderr is such a line
+    unfinished = False  # whether stderr ends with such a line
 
     def __init__(self, shown=0.0):
         self._shown = shown
 
     def is_due(self):
-        """Tell whether it is time to rewrite the line."""
+        """Return whether it is time to rewrite the line."""
         return time.monotonic() - self._shown >= EVERY
 
     def rewrite(self, text):
@@ -53,14 +53,14 @@ class Line:
         write(f"\r{text}")
 
     def finish(self):
-        """Leave the line."""
+        """End the line, if it is the last thing on stderr."""
         if Line.unfinished:
             write("\n")
         Line.unfinished = False
 
 
 def counted(items, name, unit, size=lambda item: 1):
-    """Yield items, and show on stderr how many units there have been."""
+    """Yield items, and show on stderr how many units they have added up to."""
     line, n = Line(time.monotonic()), 0
     try:
         for item in items:
@@ -79,7 +79,7 @@ def open_progress(show, total, name="factorize", unit="it"):
         return Silent()
     try:
         with warnings.catch_warnings():
-            # A notebook without ipywidgets has the bar of a terminal, which needs no remark.
+            # A notebook without ipywidgets gets the bar of a terminal, which needs no warning.
             warnings.filterwarnings("ignore", "IProgress not found")
             from tqdm.auto import tqdm
     except ImportError:
@@ -110,9 +110,9 @@ class Bar(Silent):
         self._bar.update(n_iter - self._bar.n)
 
     def close(self):
-        """End the bar; the iterations done are all that were needed."""
+        """End the bar at the iterations done, for no more were needed."""
         self._bar.total = self._bar.n
-        if hasattr(self._bar, "container"):  # a notebook's bar, whose length is set when it is made
+        if hasattr(self._bar, "container"):  # the length of a notebook's bar was set at first
             _, bar, _ = self._bar.container.children
             bar.max = max(self._bar.n, 1)
         self._bar.refresh()
@@ -126,34 +126,34 @@ class Plain(Silent):
         self._total, self._name, self._line, self._text = total, name, Line(), ""
 
     def update(self, n_iter, relative_error=None):
-        """Rewrite the line, if it is time to."""
+        """Rewrite the line if it is time to."""
         error = "" if relative_error is None else f" relative error {relative_error:.5f}"
         self._text = f"{self._name}: {n_iter}/{self._total}{error}"
         if self._line.is_due():
             self._line.rewrite(self._text)
 
     def close(self):
-        """Leave the line as it is at the end."""
+        """Show the last state and end the line."""
         if self._text:
             self._line.rewrite(self._text)
         self._line.finish()
 
 
 class IterationState:
-    """What a callback sees after an iteration.
+    """The state of a run after an iteration, for callbacks.
 
     Attributes
     ----------
     n_iter : int
-        Iterations done.
+        Number of iterations done.
     objective : float
-        Of the factors reached so far, penalties included.
+        Value for the current factors, penalties included.
     relative_error : float
         ``sqrt(2 * objective) / x_norm``, see `Factorization`.
     seconds : float
-        Since the beginning of `factorize`, but for compiling.
+        Time since the beginning of `factorize`, without that for compiling.
     W, H : ndarray
-        Copies of the factors, components in their working order.
+        Copies of the factors; their components are not yet sorted.
     """
 
     def __init__(self, run, stopping, weights):

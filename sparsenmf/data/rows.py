@@ -1,4 +1,4 @@
-"""The two things every kernel works on: sparse rows cut into blocks, and padded factors."""
+"""What a kernel reads of X: sparse rows, cut into blocks of about equal work."""
 
 from math import gcd
 from typing import NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 
 MAX_BLOCKS = 64
 MIN_BLOCKS = 32
-MANY_ROWS = 2**16  # whose blocks are cut with a look at one in TILE_ROWS
-FEW_BLOCKS = 8  # even of short matrices, for the threads
-BLOCK_ROWS = 128  # of taller ones, at least: a block has costs of its own, its gram matrix first
-TILE_ROWS = 32  # rows taken at once; blocks begin at multiples of it
-TALL = 8  # samples for each feature from which no transpose is made (measured)
-TALL_NNZ = 2**20  # smaller matrices fit in the cache either way
-SINGLE_WORK = 2**22  # nonzeros times components; below, there is no time to be saved
+MANY_ROWS = 2**16  # from here on, cutting into blocks looks at one row in TILE_ROWS only
+FEW_BLOCKS = 8  # also of short matrices, so that several threads have work
+BLOCK_ROWS = 128  # at least, in taller ones: each block has costs, such as its gram matrix
+TILE_ROWS = 32  # rows of a row tile; blocks begin at multiples of it
+TALL = 8  # samples a feature, from which on no transpose is made (measured)
+TALL_NNZ = 2**20  # smaller matrices fit in the cache with and without a transpose
+SINGLE_WORK = 2**22  # nonzeros times components, below which single precision saves no time
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
-GRAM_BUDGET = 2**20  # float64 entries of all gram partials together, where MIN_BLOCKS allows
+GRAM_BUDGET = 2**20  # float64 entries of the gram matrices of all blocks, if MIN_BLOCKS allows
 
 
 class Rows(NamedTuple):
@@ -29,9 +29,9 @@ class Rows(NamedTuple):
     blocks : ndarray of shape (n_blocks, 2), int64, read-only
         First row of each block and the row after its last one.
     weights : ndarray of shape (nnz or 0,), dtype of data, read-only
-        Of the stored entries; with none at all, each counts once.
+        Weights of the stored entries; empty if each counts once.
     absent : float
-        Weight of the entries that are not stored: 1, or 0 where they are unknown.
+        Weight of the entries that are not stored: 1, or 0 if they are unknown.
     """
 
     data: np.ndarray
@@ -59,7 +59,7 @@ class Rows(NamedTuple):
 
     @property
     def plain(self):
-        """Whether all entries count alike, zeros included."""
+        """Whether all entries, zeros included, count alike."""
         return self.absent == 1 and not len(self.weights)
 
     def mean(self, n_columns):
@@ -72,16 +72,16 @@ class Rows(NamedTuple):
 
 
 def make_rows(X, n_components, weights=None, absent=1.0):
-    """View a checked CSR matrix as `Rows`.
+    """Return `Rows` of a checked CSR matrix, which share its arrays.
 
-    The arrays are marked read-only (in views: the caller's arrays keep their flags),
-    so that writeable, read-only and memory-mapped input share one compiled kernel.
+    The arrays are read-only views, so that writeable, read-only and memory-mapped input share one
+    compiled kernel. The caller's arrays keep their flags.
     """
     indptr = X.indptr.astype(np.int64, copy=False)
-    return freeze_rows(X.data, X.indices, indptr, n_components, weights, absent)
+    return rows_from_arrays(X.data, X.indices, indptr, n_components, weights, absent)
 
 
-def freeze_rows(data, indices, indptr, n_components, weights=None, absent=1.0):
+def rows_from_arrays(data, indices, indptr, n_components, weights=None, absent=1.0):
     """Return `Rows` of CSR arrays, cut into blocks."""
     weights = data[:0] if weights is None else weights
     data, indices, indptr, blocks, weights = map(
@@ -91,21 +91,22 @@ def freeze_rows(data, indices, indptr, n_components, weights=None, absent=1.0):
 
 
 def _read_only(array):
-    # np.asarray: a memmap is an ndarray subclass with a slower dispatch.
+    # np.asarray, because numba takes longer to dispatch on a memmap, a subclass of ndarray.
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view
 
 
 def make_blocks(indptr, n_components):
-    """Cut rows into blocks of about equal work.
+    """Return blocks of rows of about equal work, as an array of (first, after last).
 
-    Work of a row: its nonzeros, and a share for the sweep. The blocks depend on the
-    data alone, never on the number of threads: sums over blocks are added in block
-    order, which makes results independent of it. Threads take runs of neighbours in
-    the list, so it is spread over the rows by a stride near the golden section:
-    frequent and rare terms, which no model of work treats quite fairly, then fall to
-    every thread.
+    The work of a row is its nonzeros and a constant share for the sweep. The blocks depend on
+    the data alone, never on the number of threads. Sums over blocks are added in block order, so
+    results do not depend on the number of threads either.
+
+    Threads take neighbours in the list. Its order therefore strides over the rows by about the
+    golden section: each thread gets both frequent and rare terms, which no model of the work
+    treats quite fairly.
     """
     n_rows = len(indptr) - 1
     wanted = max(-(-n_rows // BLOCK_ROWS), FEW_BLOCKS)
@@ -117,7 +118,7 @@ def make_blocks(indptr, n_components):
     shares = (each * n_rows + indptr[-1]) * np.arange(n_blocks + 1) // max(n_blocks, 1)
     bounds = np.searchsorted(work, shares) * step
     bounds[0], bounds[-1] = 0, n_rows
-    # Whole tiles, but for blocks of few heavy rows, and at the end.
+    # Blocks end with whole tiles, but for the last one and those of a few heavy rows.
     small = np.diff(bounds) < BLOCK_ROWS
     fixed = np.append(True, small) | np.append(small, True)
     tiles = (bounds + TILE_ROWS // 2) // TILE_ROWS * TILE_ROWS
@@ -128,13 +129,13 @@ def make_blocks(indptr, n_components):
 
 
 def even_blocks(n_rows):
-    """Cut rows into blocks of about equal numbers."""
+    """Return blocks of about equal numbers of rows, as `make_blocks` does."""
     bounds = np.linspace(0, n_rows, MAX_BLOCKS + 1).astype(np.int64)
     return np.column_stack([bounds[:-1], bounds[1:]])
 
 
 def row_work(n_components):
-    """Return the work of a row beyond its nonzeros (sweeps, gram matrix), in nonzeros.
+    """Return the work of a row beyond its nonzeros (sweeps, gram matrix), in units of nonzeros.
 
     Measured: 30 at 20 components, 55 at 50, 70 at 100, 115 at 200.
     """
@@ -152,15 +153,15 @@ def is_tall(shape, nnz):
 
 
 def begins_in_single(dtype, nnz, n_components):
-    """Return whether it pays to have X in single precision too, for the first iterations."""
+    """Return whether the first iterations should run on a single precision copy of X."""
     return dtype == np.float64 and nnz * n_components >= SINGLE_WORK
 
 
 def count_parts(nnz, n_features):
-    """Return the number of sums of X' W that are kept side by side, for the threads.
+    """Return the number of partial products X' W that threads compute side by side.
 
-    Each costs a pass over the columns, which should be little beside the entries. A power of
-    two, that two and four threads may share them alike.
+    Each one costs a pass over the columns, which should take little time beside the entries. It
+    is a power of two, so that two or four threads get equal shares.
     """
     most = np.clip(nnz // (ENTRIES_PER_PART * n_features), MIN_PARTS, MAX_PARTS)
     return 1 << (int(most).bit_length() - 1)

@@ -1,4 +1,4 @@
-"""Texts from files, folders, tables and pipes, whatever bytes are in them."""
+"""Texts from files, folders, tables and pipes; no bytes in them are an error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .files import MATRIX_SUFFIXES
 from .progress import counted
 from .typing import PathLike
 
-TITLE_WIDTH = 100  # characters of a text that stand for its title
+TITLE_WIDTH = 100  # characters of a title, or of a text's beginning in its place
 
-# NUL and halves of characters, which a table or a terminal could stumble over.
+# NUL and lone surrogates, which some tables and terminals reject.
 UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
@@ -36,16 +36,21 @@ def read_texts(
     Parameters
     ----------
     paths : str, path-like, or sequence of them
-        One after the other: a ``.csv`` or ``.tsv`` file with a header; a folder, each ``.txt``
-        file below which is a text; or another file, or "-", the standard input: without a
-        field each line that is not blank is a text, with one it is a JSON object. UTF-8; what
-        cannot be decoded becomes U+FFFD.
+        Each is one of:
+
+        - a ``.csv`` or ``.tsv`` file with a header, whose rows are texts;
+        - a folder, in which each ``.txt`` file, at any depth, is a text;
+        - another file, or "-" for the standard input. Each line that is not blank is a text or,
+          with a field, a JSON object.
+
+        Files are UTF-8; what cannot be decoded becomes U+FFFD.
     field : str, optional
-        Name of the text's column, or in the JSON objects. Null is an empty text.
+        Column, or name in the JSON objects, that holds the texts. Null is an empty text.
     title_field : str, optional
-        Name of the title. Default: the beginning of the text; for a folder, its path.
+        Column or name that holds the titles. By default a text's title is its beginning or, in a
+        folder, its path.
     progress : bool, default False
-        Show on stderr how many have been read.
+        Show on stderr how many texts have been read.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def read_texts(
     OSError
         If a file cannot be opened.
     ValueError
-        If a line is not what it should be; the message has its number.
+        If a line has another form; the message has its number.
 
     Examples
     --------
@@ -82,7 +87,7 @@ def read_texts(
 
 
 def _documents(path, field, title_field):
-    """Yield the titles (None where there are none) and texts of a file or folder."""
+    """Yield the title, or None, and the text of each document in a file or folder."""
     name = str(path)
     if name.endswith(MATRIX_SUFFIXES):
         raise ValueError(f"{name} is a matrix, not texts: read_matrix and factorize are for it")
@@ -116,7 +121,7 @@ def _folder(folder):
 
 @contextlib.contextmanager
 def _open_text(path, newline):
-    # "-sig": editors on Windows put a mark at the beginning of the file.
+    # "-sig", because editors on Windows begin a file with a byte order mark.
     options = {"encoding": "utf-8-sig", "errors": "replace", "newline": newline}
     if str(path) != "-":
         with open(path, **options) as file:
@@ -148,7 +153,7 @@ def _table_rows(file, name, field):
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
         dialect = csv.excel_tab if name.endswith(".tsv") else csv.excel
-        # Before 3.11 the csv module raises at NUL.
+        # Before Python 3.11 the csv module raises an error at NUL.
         reader = csv.DictReader((line.replace("\0", "\ufffd") for line in file), dialect=dialect)
         if field not in (reader.fieldnames or ()):
             listed = ", ".join(map(repr, reader.fieldnames or ()))
@@ -163,7 +168,7 @@ def _table_rows(file, name, field):
 
 
 def _value(record, field, place):
-    """Return the text of a record as a string."""
+    """Return the field of a record as a string."""
     if field not in record:
         listed = ", ".join(repr(name) for name in record if name is not None)
         raise ValueError(f"{place} has no {field!r}: it has {listed or 'nothing'}")
@@ -178,6 +183,6 @@ def _value(record, field, place):
 
 
 def shorten(text, width=TITLE_WIDTH):
-    """Return the beginning of a text on one line of at most this width."""
-    text = " ".join(text[: 20 * width].split())  # not all of a long text
+    """Return a text, or its beginning and "...", on one line of at most this width."""
+    text = " ".join(text[: 20 * width].split())  # splitting a long text would take long
     return text if len(text) <= width else text[: width - 3] + "..."

@@ -1,46 +1,54 @@
-"""The one gate for matrices: every cast and every error about what a user passed in.
+"""Checks of all matrices: every cast, and every error about a matrix that a user passed.
 
-Kernels check nothing, so nothing reaches them but through here. Each error names
-the argument, says what was found and where, and what to do.
+Kernels check nothing, so every matrix passes through here first. Each error names the argument,
+says what was found and where, and what to do.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from .containers import unwrap
-from .factors import largest
-from .formats import as_csr, index_type, real_values
-from .frames import holds_numbers, is_frame, read_frame
+from .arguments import check_choice
+from .containers import holds_numbers, is_frame, read_frame, unwrap
+from .formats import as_csr, check_dense, check_values, index_type, real_values
+
+MISSING = ("zero", "unknown")
+
+NO_WEIGHTS = (
+    "{} is a store, whose absent entries are zeros, each entry counting once: "
+    'weights and missing="unknown" are for matrices in memory'
+)
 
 FLOAT32_EXACT = 2**24  # integers up to here are exact in float32
 
 SCALES = {np.dtype(np.float32): (1e-15, 1e15), np.dtype(np.float64): (1e-100, 1e100)}
-"""Range of the largest value of X: beyond it, cubes of its square root, times long sums,
-come near the limits of the type."""
+"""Range of the largest value of X. Factors are about as large as its square root: outside of the
+range, long sums of their cubes would come near the limits of the dtype."""
 
 
 def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
-    """Return X as a canonical CSR array of float32 or float64, never densified.
+    """Return X as a canonical CSR array of float32 or float64.
 
     Parameters
     ----------
-    X : scipy.sparse matrix or array, ndarray, or pandas DataFrame
-        Or what `interchange.unwrap` knows. Non-negative and finite. Any format and index
-        order; duplicates are summed and explicit zeros dropped, in a copy. Never written to.
+    X : scipy.sparse matrix or array, ndarray, DataFrame, or what `containers.unwrap` takes
+        Non-negative and finite, in any format and index order. It is never written to: a copy
+        has its duplicates summed and its explicit zeros dropped.
     name : str
         The argument's name, for the errors.
     dtype : dtype, optional
         Precision to convert to, instead of X's own.
     keep_zeros : bool
-        Whether a stored zero, or a zero in a dense array, is an entry like others.
+        Whether to keep stored zeros, and to store the zeros of a dense array.
     allow_nan : bool
-        Whether a missing value may be stored; in a dense array it is one that is not stored.
+        Whether a missing value may be stored. Those of a dense array are left out.
 
     Returns
     -------
     scipy.sparse.csr_array
-        Sorted, without duplicates and zeros; data float32 (also for float16, and for integers
-        and booleans below 2**24) or float64. Shares X's arrays where it can.
+        Sorted, without duplicates and zeros. Its data are float32 (also for float16, and for
+        integers and booleans below 2**24) or float64. It shares X's arrays where it can.
 
     Raises
     ------
@@ -57,34 +65,34 @@ def check_matrix(X, name="X", dtype=None, *, keep_zeros=False, allow_nan=False):
         raise ValueError(f"{name} is empty: its shape is {X.shape[0]} x {X.shape[1]}")
     counts = X.dtype.kind in "biu"
     X = as_csr(X, name)
-    least = _check_values(X, name, allow_nan)
+    least = check_values(X, name, allow_nan)
     drop_zeros = not keep_zeros and X.nnz and least == 0
     if not X.has_canonical_format or drop_zeros:
-        # Integers are summed in float64: small types would overflow.
+        # Duplicates of integers are summed in float64, because small types would overflow.
         data = X.data.astype(np.float64 if counts else X.dtype)
         arrays = (data, X.indices.copy(), X.indptr.copy())
         X = sp.csr_array(arrays, shape=X.shape, copy=False)
         X.sum_duplicates()
         if drop_zeros:
             X.eliminate_zeros()
-        _check_values(X, name, allow_nan)  # two large values may add up to infinity
+        check_values(X, name, allow_nan)  # two large values may have added up to infinity
     if dtype is None:
         exact = not counts or X.nnz == 0 or X.data.max() < FLOAT32_EXACT
         dtype = (np.float32 if exact else np.float64) if counts else X.dtype
     data = _cast(X.data, np.dtype(dtype), name)
     if data is not X.data and not keep_zeros and data.size and data.min() == 0:
         X = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape, copy=False)
-        X.eliminate_zeros()  # what has become zero
+        X.eliminate_zeros()  # the cast has made them
         data = X.data
     kind = index_type(max(X.nnz, *X.shape))
     indices, indptr = (index.astype(kind, copy=False) for index in (X.indices, X.indptr))
     X = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
-    X.indices, X.indptr = indices, indptr  # scipy widens them where it need not
+    X.indices, X.indptr = indices, indptr  # scipy may have widened them
     return X
 
 
 def check_scale(X, dtype=None):
-    """Raise if sums of products of X's values would overflow or vanish in its precision."""
+    """Raise if products of factors of X would overflow or vanish in its precision."""
     top = X.max_value if hasattr(X, "max_value") else X.data.max() if X.nnz else 0
     dtype = np.dtype(dtype or X.dtype)
     low, high = SCALES[dtype]
@@ -97,7 +105,7 @@ def check_scale(X, dtype=None):
 
 
 def _cast(data, dtype, name):
-    """Convert finite values, or raise if the type cannot hold them."""
+    """Return finite values in another dtype, or raise if they are too large for it."""
     with np.errstate(over="ignore"):
         cast = data.astype(dtype, copy=False)
     if cast is not data and cast.size and np.isinf(np.fmax.reduce(cast, axis=None)):
@@ -130,19 +138,19 @@ def _as_sparse(X, name, keep_zeros, allow_nan):
         raise ValueError(
             f"{name} must have two dimensions (n_samples, n_features), but its shape is {X.shape}"
         )
-    _check_dense(X, name, allow_nan)
+    check_dense(X, name, allow_nan)
     return _store_all(X, allow_nan) if keep_zeros else sp.csr_array(X)
 
 
 def fill_masked(X, name, allow_nan):
-    """Return a masked array, or a list of such, with NaN for what is masked.
+    """Return a masked array, or a list of such rows, with NaN for masked values.
 
-    Anything else is returned as it is.
+    Anything else is returned unchanged.
 
     Raises
     ------
     TypeError
-        If X is a masked array, and no missing values are allowed.
+        If X is a masked array and no missing values are allowed.
     """
     rows = X if isinstance(X, list | tuple) else ()
     if any(isinstance(row, np.ma.MaskedArray) for row in rows):
@@ -151,75 +159,28 @@ def fill_masked(X, name, allow_nan):
         return X
     if not allow_nan:
         raise TypeError(
-            f"{name} is a masked array: fill what is masked ({name}.filled(0)) if it means "
+            f"{name} is a masked array: fill it ({name}.filled(0)) if what is masked means "
             f'zero, or pass missing="unknown" where there is such an argument'
         )
     return np.ma.filled(X.astype(np.result_type(X.dtype, np.float32)), np.nan)
 
 
 def _store_all(X, allow_nan):
-    """Return a sparse matrix with all entries of a dense one, but for missing ones."""
+    """Return a dense matrix as a sparse one that stores all entries, zeros too, but for NaN."""
     there = ~np.isnan(X) if allow_nan and X.dtype.kind == "f" else np.ones(X.shape, bool)
     row, column = np.nonzero(there)
     return sp.coo_array((X[there], (row, column)), shape=X.shape)
 
 
-def _check_dense(X, name, allow_nan=False, n_threads=1):
-    if X.dtype.kind == "b" or X.size == 0 or _is_good(X, n_threads):
-        return
-    for i in range(len(X)):
-        bad = ~(np.isfinite(X[i]) & (X[i] >= 0))
-        if allow_nan:
-            bad &= ~np.isnan(X[i])
-        if bad.any():
-            _raise_bad_value(name, i, int(bad.argmax()), X[i][bad.argmax()])
-
-
-def _is_good(X, n_threads):
-    """Return whether all values are finite and not negative; no temporary is needed."""
-    if X.dtype.kind == "f":
-        # Bits of good values, as numbers without a sign, are below those of infinity: one pass.
-        kind = np.dtype(f"u{X.itemsize}")
-        if largest(X.view(kind), n_threads) < np.array(np.inf, X.dtype).view(kind):
-            return True  # else there may be a -0
-    return X.min() >= 0 and X.max() < np.inf  # a NaN passes through both
-
-
-def _check_values(X, name, allow_nan=False):
-    """Return the smallest value, or raise if there is one that is not allowed."""
-    # min and max need no temporary, and a NaN passes through both, but not through fmin.
-    least, most = (np.fmin, np.fmax) if allow_nan else (np.minimum, np.maximum)
-    low = least.reduce(X.data) if X.nnz else 0
-    if X.data.dtype.kind == "b" or X.nnz == 0:
-        return low
-    if (low >= 0 and most.reduce(X.data) < np.inf) or (allow_nan and np.isnan(low)):
-        return low
-    good = np.isfinite(X.data) & (X.data >= 0)
-    p = int(np.argmin(good | np.isnan(X.data) if allow_nan else good))
-    row = int(np.searchsorted(X.indptr, p, side="right")) - 1
-    _raise_bad_value(name, row, int(X.indices[p]), X.data[p])
-
-
-def _raise_bad_value(name, row, column, value):
-    if np.isnan(value):
-        found, advice = "a missing value (NaN)", "drop or fill missing values first"
-    elif np.isinf(value):
-        found, advice = "an infinite value", "replace infinite values first"
-    else:
-        found = f"a negative value ({value:.6g})"
-        advice = "a non-negative factorization needs data >= 0; shift, clip or split it first"
-    raise ValueError(f"{name} has {found} at row {row}, column {column}: {advice}")
-
-
 def check_factor(factor, name, shape, shape_words, dtype, n_threads=1):
-    """Return a start for W or H as an array of X's precision, in any order (a copy if need be).
+    """Return a user's W or H as an array of this dtype, in its memory order, copied if need be.
 
-    It may have fewer components than the factor.
+    It may have fewer components than the shape says.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a finite non-negative matrix of the shape.
+        If it is not a dense, finite, non-negative matrix of this shape.
     """
     if sp.issparse(factor):
         raise TypeError(f"{name} must be a dense array: pass {name}.toarray()")
@@ -233,5 +194,77 @@ def check_factor(factor, name, shape, shape_words, dtype, n_threads=1):
         raise ValueError(
             f"{name} has shape {factor.shape}, but {shape_words} is {shape[0]} x {shape[1]}"
         )
-    _check_dense(factor, name, n_threads=n_threads)
+    check_dense(factor, name, n_threads=n_threads)
     return _cast(factor, dtype, name)
+
+
+class EntryWeights(NamedTuple):
+    """How much each entry of X counts.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (nnz,), dtype of X, or None
+        Weights of the stored entries; None if each counts once.
+    absent : float
+        Weight of the other entries: 1 if they are zeros, 0 if they are unknown.
+    """
+
+    weights: np.ndarray | None
+    absent: float
+
+    @property
+    def plain(self):
+        """Whether all entries count alike."""
+        return self.weights is None and self.absent == 1
+
+
+def check_missing(missing):
+    """Return whether entries that are not stored are unknown."""
+    return check_choice(missing, "missing", MISSING) == "unknown"
+
+
+def check_weighted(X, weights, missing, dtype=None):
+    """Return X as `check_matrix` does, and its `EntryWeights`.
+
+    With missing="unknown", stored NaN are unknown entries, too. Stored zeros are kept if there
+    are weights or unknown entries.
+
+    Parameters
+    ----------
+    X : matrix
+    weights : matrix or None
+        With exactly the stored entries of X.
+    missing : "zero" or "unknown"
+    dtype : dtype, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X or the weights are not such matrices, or their stored entries differ.
+    """
+    unknown = check_missing(missing)
+    if weights is None and not unknown:
+        return check_matrix(X, dtype=dtype), EntryWeights(None, 1.0)
+    X = check_matrix(X, dtype=dtype, keep_zeros=True, allow_nan=unknown)
+    keep = ~np.isnan(X.data)
+    if weights is not None:
+        weights = check_matrix(weights, "weights", dtype=X.dtype, keep_zeros=True)
+        _check_pattern(X, weights)
+        weights = weights.data
+        keep &= (weights > 0) | (not unknown)
+    if not keep.all():
+        indptr = np.concatenate([[0], np.cumsum(keep)])[X.indptr].astype(X.indptr.dtype)
+        X = sp.csr_array((X.data[keep], X.indices[keep], indptr), shape=X.shape)
+        weights = None if weights is None else weights[keep]
+    return X, EntryWeights(weights, 0.0 if unknown else 1.0)
+
+
+def _check_pattern(X, weights):
+    if weights.shape != X.shape:
+        raise ValueError(f"weights has shape {weights.shape}, but X has shape {X.shape}")
+    same = np.array_equal(weights.indptr, X.indptr) and np.array_equal(weights.indices, X.indices)
+    if not same:
+        raise ValueError(
+            f"weights must have the same stored entries as X: they have {weights.nnz} and "
+            f"{X.nnz}, and not all at the same places (weights may be zero, but stored)"
+        )

@@ -2,7 +2,7 @@
 
 import importlib
 
-from ..data.worker_threads import undisturbed
+from ..data.worker_threads import call_uninterrupted
 
 # Half imported because of Ctrl-C, numba could not be imported again.
-undisturbed(importlib.import_module, "numba")
+call_uninterrupted(importlib.import_module, "numba")

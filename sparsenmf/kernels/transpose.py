@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from ..data.factors import zeros
-from ..data.rows import freeze_rows
+from ..data.rows import rows_from_arrays
 from .compile.jit import kernel
 from .compile.threads import threads_for
 from .vector.vector_code import I64, meaning, vector_code
@@ -39,7 +39,7 @@ def transpose_rows(rows, n_columns, n_components, n_threads=1):
     if len(weights):
         of_weights = rows._replace(data=weights, weights=weights[:0])
         weights = transpose_rows(of_weights, n_columns, n_components, n_threads).data
-    return freeze_rows(data, indices, indptr, n_components, weights, rows.absent)
+    return rows_from_arrays(data, indices, indptr, n_components, weights, rows.absent)
 
 
 @kernel

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..data import clock
-from ..data.arguments import check_flag, check_path, check_sweeps
+from ..data.arguments import check_flag, check_sweeps
+from ..data.outputs import check_path
 from ..data.typing import PathLike
 from ..kernels.compile.threads import threads_for
 from ..solvers.alternation import Alternation

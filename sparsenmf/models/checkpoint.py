@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..data.archive import DAMAGE, is_sound, read_archive, write_archive
-from ..data.arguments import check_flag, check_integer, check_path
+from ..data.arguments import check_flag, check_integer
+from ..data.outputs import check_path
 from ..data.typing import PathLike
 
 STATE = ("W", "Ht", "next_Ht", "history")

@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 
 from ..data.archive import is_sound
 from ..data.arguments import check_alphas, check_integer, check_number, check_threads
-from ..data.entries import STORED, Entries, check_entries, check_missing
 from ..data.factors import empty_factor, padded_width
 from ..data.names import check_vocabulary
 from ..data.rows import make_rows
 from ..data.store import is_store
 from ..data.typing import FloatArray, Matrix, Missing, Vocabulary
-from ..data.validation import check_matrix, check_scale
+from ..data.validation import (
+    NO_WEIGHTS,
+    EntryWeights,
+    check_matrix,
+    check_missing,
+    check_scale,
+    check_weighted,
+)
 from ..solvers.losses import check_loss, make_loss, named_beta
 from ..solvers.penalties import make_penalties
 from ..solvers.weights import Scaling
@@ -174,11 +180,11 @@ class Components:
 
     def _check_matrix(self, X, values):
         """Return X, or a store, and its entries."""
-        stored, entries = is_store(X), Entries(None, 1.0)
+        stored, entries = is_store(X), EntryWeights(None, 1.0)
         if stored and (values is not None or self.missing == "unknown"):
-            raise TypeError(STORED.format("X"))
+            raise TypeError(NO_WEIGHTS.format("X"))
         if not stored:
-            X, entries = check_entries(X, values, self.missing, self.H.dtype)
+            X, entries = check_weighted(X, values, self.missing, self.H.dtype)
         if X.shape[1] != self.n_features:
             raise ValueError(
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "

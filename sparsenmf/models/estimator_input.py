@@ -4,9 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_array, validate_data
 
-from ..data.containers import unwrap
+from ..data.containers import is_frame, read_frame, unwrap
 from ..data.formats import as_csr
-from ..data.frames import is_frame, read_frame
 from ..data.validation import fill_masked
 
 DTYPES = [np.float64, np.float32]

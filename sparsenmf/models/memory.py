@@ -10,12 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
 from ..data.arguments import check_integer
-from ..data.entries import check_missing
 from ..data.factors import padded_width
 from ..data.formats import INT32_MAX
 from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
 from ..data.typing import Loss, Matrix, Missing, Vector
 from ..data.typing import Solver as SolverName
+from ..data.validation import check_missing
 from ..solvers.losses import check_beta
 from ..solvers.weights import Weights
 from .algorithms import Solver, named_solver

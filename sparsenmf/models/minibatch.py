@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ..data.arguments import check_flag, check_integer, check_random_state
-from ..data.locking import OneAtATime
 from ..data.progress import open_progress
 from ..data.typing import AlphaH, FloatArray, Init, Matrix, RandomState, Self
 from ..data.validation import check_matrix, check_scale
+from ..data.worker_threads import OneLearnerAtATime
 from .announcing import compiling_is_told
 
 # scikit-learn's names come from there, where their absence is explained.
@@ -21,7 +21,7 @@ from .first_batch import is_stream, open_stream
 from .stream import Plateau
 
 
-class MiniBatchNMF(OneAtATime, BaseNMF):
+class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
     """Non-negative matrix factorization of a stream: `sklearn.decomposition.MiniBatchNMF`'s place.
 
     H is learned from one batch of samples after the other; of a batch nothing is kept but what

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..data.factors import row_norms, zeros
 from ..data.formats import index_type
-from ..data.rows import count_blocks, count_parts, freeze_rows, make_rows
+from ..data.rows import count_blocks, count_parts, make_rows, rows_from_arrays
 from ..data.store import is_store
-from ..data.worker_threads import Background
+from ..data.worker_threads import BackgroundCall
 from ..kernels.products import multiply_with_gram, scatter_rows
 from .layout import Layout, Proposal, add_steps, sum_residuals
 from .losses import Loss, make_loss
@@ -60,11 +60,11 @@ class BlockRows:
             self.source.check(*blocks[0])
             yield *blocks[0], self._only
             return
-        ahead = Background(self._load, *blocks[0], daemon=True)
+        ahead = BackgroundCall(self._load, *blocks[0], daemon=True)
         for place, block in enumerate(blocks):  # the next one is read while one is worked on
             rows = ahead.result()
             if place + 1 < len(blocks):
-                ahead = Background(self._load, *blocks[place + 1], daemon=True)
+                ahead = BackgroundCall(self._load, *blocks[place + 1], daemon=True)
             self.source.check(*block)
             yield *block, rows
 
@@ -125,7 +125,7 @@ class BlockColumns:
             scatter_rows(n_threads, rows, cut_rows(rows, len(sums)), factor[start:stop], sums)
         # The parts, one below the other, as what sparse rows of ones are multiplied by.
         places = np.arange(len(sums) * self.n_rows, dtype=index_type(len(sums) * self.n_rows))
-        ones = freeze_rows(
+        ones = rows_from_arrays(
             np.ones(len(places), self.dtype),
             places.reshape(len(sums), self.n_rows).T.ravel(),
             np.arange(self.n_rows + 1) * len(sums),
@@ -169,7 +169,7 @@ class MemorySource:
 def columns_without_entries(n_features, n_components, dtype):
     """Return the `Rows` of a factor that is found from sums: all of them empty."""
     indptr = np.zeros(n_features + 1, np.int64)
-    return freeze_rows(np.empty(0, dtype), np.empty(0, np.int32), indptr, n_components)
+    return rows_from_arrays(np.empty(0, dtype), np.empty(0, np.int32), indptr, n_components)
 
 
 class Blocks(Layout):

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data.arguments import check_alphas, check_n_components, check_threads
-from ..data.entries import STORED, Entries, check_entries, check_missing
 from ..data.factors import padded_width
 from ..data.rows import is_tall, make_rows
 from ..data.store import is_store
 from ..data.typing import AlphaH, Frozen, Matrix, Missing, Vector
 from ..data.typing import Loss as LossName
-from ..data.validation import check_scale
+from ..data.validation import NO_WEIGHTS, EntryWeights, check_missing, check_scale, check_weighted
 from ..kernels.compile.threads import resolve_threads
 from ..kernels.transpose import transpose_rows
 from .blocks import BlockRows, MemorySource, columns_without_entries
@@ -109,10 +108,10 @@ class Problem:
         self.is_stored = is_store(X)
         if self.is_stored:
             if weights.entries is not None or check_missing(missing):
-                raise TypeError(STORED.format("X"))
-            self.X, self.entries = X, Entries(None, 1.0)
+                raise TypeError(NO_WEIGHTS.format("X"))
+            self.X, self.entries = X, EntryWeights(None, 1.0)
         else:
-            self.X, self.entries = check_entries(X, weights.entries, missing)
+            self.X, self.entries = check_weighted(X, weights.entries, missing)
         self.shape, self.dtype, self.missing = self.X.shape, self.X.dtype, missing
         self.n_components: int = check_n_components(n_components, self.shape)
         self.beta: float = check_loss(loss, self.X, unknown=not self.entries.absent)

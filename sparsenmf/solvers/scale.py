@@ -4,8 +4,8 @@ from math import prod
 
 import numpy as np
 
-from ..data.archive import write_rows
 from ..data.factors import row_totals, sum_squares
+from ..data.outputs import write_rows
 from ..data.rows import even_blocks
 from ..kernels.products import take_columns
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.entries import check_entries
 from ..data.factors import CHUNK, row_totals
 from ..data.store import is_store
+from ..data.validation import check_weighted
 
 
 class Survey(NamedTuple):
@@ -94,7 +94,7 @@ def check_survey_matrix(X, model):
     if X is None:
         return None
     if not is_store(X):
-        X, _ = check_entries(X, None, model.missing)
+        X, _ = check_weighted(X, None, model.missing)
     if X.shape != (model.n_samples, model.n_features):
         raise ValueError(
             f"X is {X.shape[0]} x {X.shape[1]}, but this factorization is of "

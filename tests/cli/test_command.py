@@ -167,7 +167,7 @@ def test_interrupt_saves_and_prints_what_has_been_reached(long_job, tmp_path):
     code, out, err = interrupt(start(*long_job, *outputs))
     assert code == 130
     assert "it was interrupted" in out
-    assert err.splitlines()[-1] == "Interrupted: this is what had been reached."
+    assert err.splitlines()[-1] == "Interrupted: these are the results so far."
     assert "Traceback" not in err
     assert sorted(os.listdir(tmp_path)) == ["model.npz", "table.csv"]
     model = Factorization.load(tmp_path / "model.npz")

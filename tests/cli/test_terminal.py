@@ -112,8 +112,8 @@ def test_warnings_have_no_controls(here):
     Path(name).mkdir()
     code = (
         "import sys, os, warnings; from sparsenmf.cli import group; "
-        "from sparsenmf.cli.streams import neutral_streams\n"
-        f"with neutral_streams(): warnings.warn('checkpoint {name!s} not written')"
+        "from sparsenmf.cli.streams import sanitized_streams\n"
+        f"with sanitized_streams(): warnings.warn('checkpoint {name!s} not written')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=TIMEOUT)
     assert result.returncode == 0
@@ -122,10 +122,10 @@ def test_warnings_have_no_controls(here):
 
 
 def test_text_in_other_writings_is_left_as_it_is():
-    from sparsenmf.cli.streams import IN_TEXT, neutralize
+    from sparsenmf.cli.streams import IN_TEXT, sanitize
 
     text = "naïve Ünï 漢字 \u05d0\u200f\u05d1 \u0645\u200c\u06cc 👩\u200d🔬\n\tend"
-    assert neutralize(text, IN_TEXT) == text
+    assert sanitize(text, IN_TEXT) == text
 
 
 SHELL = f"{sys.executable} -m sparsenmf"

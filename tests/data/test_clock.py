@@ -63,11 +63,11 @@ def compile_slowly():
 
     late, real = [0.0], clock.perf_counter
 
-    def undisturbed(function, *args, really=jit.undisturbed):
+    def call_uninterrupted(function, *args, really=jit.call_uninterrupted):
         late[0] += SLOW
         return really(function, *args)
 
-    jit.undisturbed = undisturbed
+    jit.call_uninterrupted = call_uninterrupted
     clock.perf_counter = lambda: real() + late[0]
     return late
 

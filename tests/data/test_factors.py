@@ -52,7 +52,7 @@ def test_sum_squares_keeps_what_single_precision_cannot_hold(rng, scale):
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("width", [3, 20])
 def test_large_factors_are_made_and_filled_by_threads_too(rng, n_threads, width, monkeypatch):
-    monkeypatch.setattr(factors, "WORTH", 2**12)
+    monkeypatch.setattr(factors, "THREAD_BYTES", 2**12)
     given = rng.random((5001, width)).astype(np.float32)
     factor = factors.pad_factor(given, np.float32, n_threads=n_threads)
     np.testing.assert_array_equal(factor[:, :width], given)

@@ -5,8 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import consensus, factorize, select_n_components, write_csr
-from sparsenmf.data.entries import check_entries
-from sparsenmf.data.validation import check_matrix
+from sparsenmf.data.validation import check_matrix, check_weighted
 
 pd = pytest.importorskip("pandas")
 
@@ -91,7 +90,7 @@ def missing(kind):
 )
 def test_missing_values_of_a_frame_are_unknown_or_refused(kind):
     X = missing(kind)
-    found, entries = check_entries(X, None, "unknown")
+    found, entries = check_weighted(X, None, "unknown")
     assert entries.absent == 0
     there = sp.csr_array((np.ones(found.nnz), found.indices, found.indptr), shape=found.shape)
     expected = NUMBERS > 0
@@ -198,7 +197,7 @@ def test_estimators_name_what_is_wrong_with_a_frame():
 def test_frames_of_polars():
     pl = pytest.importorskip("polars")
     X = pl.DataFrame({"a": [1, 0], "b": [True, False], "c": [0.5, 2.0], "d": [3, None]})
-    found, _ = check_entries(X, None, "unknown")
+    found, _ = check_weighted(X, None, "unknown")
     assert found.nnz == 7
     np.testing.assert_array_equal(found.toarray(), [[1, 1, 0.5, 3], [0, 0, 2, 0]])
     with pytest.raises(ValueError, match="missing value"):

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from sparsenmf.data.worker_threads import side_by_side
+from sparsenmf.data.worker_threads import run_slices
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 1000])
@@ -17,7 +17,7 @@ def test_slices_side_by_side_make_up_the_whole(n, n_threads):
         counts[part] += 1
         names.add(threading.current_thread().name)
 
-    side_by_side(look, n, n_threads, 10)
+    run_slices(look, n, n_threads, 10)
     assert (counts == 1).all()
     assert len(names) <= max(1, min(n_threads, n // 10))
     if n == 1000 and n_threads < 64:
@@ -31,4 +31,4 @@ def test_an_error_on_any_of_the_threads_is_raised(which):
             raise ValueError(f"slice {which}")
 
     with pytest.raises(ValueError, match=f"slice {which}"):
-        side_by_side(fail, 100, 2, 10)
+        run_slices(fail, 100, 2, 10)

@@ -1,6 +1,7 @@
-"""Matrices in files as blocks of rows, without reading a file as a whole."""
+"""Matrices in files as blocks of rows, each read when it is needed."""
 
 import contextlib
+import gzip
 import math
 import zipfile
 from pathlib import Path
@@ -9,28 +10,29 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..archive import DAMAGE, check_members
-from ..files import MATRIX_SUFFIXES, check_size
+from ..files import check_size, find_suffix
 from ..formats import real_values
+from ..market import read_coordinates
+from ..market import read_header as read_market_header
 from .layout import read_header
-from .market import open_market
 from .reader import open_csr
 from .triplets import Triplets, check_piece, sort_triplets
 
 CHUNK_NNZ = 2**21
-"""Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is made."""
+"""Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is read."""
 
 CHUNK_ROWS = 2**20
 
 
 def read_chunks(path, scratch):
-    """Yield a matrix of samples x features in blocks of rows.
+    """Yield the matrix of a file in blocks of rows.
 
     Parameters
     ----------
     path : str or path-like
-        As in `read_matrix`, .npz in the formats csr, csc and coo; or the folder of a store.
+        A file as in `read_matrix`, whose .npz has the format csr, csc or coo; or a store's folder.
     scratch : Path
-        A folder for temporary files: a matrix that is not in the order of its rows is sorted.
+        A folder for temporary files, with which matrices that are not stored by rows are sorted.
 
     Yields
     ------
@@ -41,11 +43,8 @@ def read_chunks(path, scratch):
     if path.is_dir():
         yield from open_csr(path)
         return
-    suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
-    if suffix is None:
-        listed = ", ".join(MATRIX_SUFFIXES)
-        raise ValueError(f"{path} is not a matrix: its name should end in one of {listed}")
-    opener = {".npz": _open_npz, ".npy": _open_npy, ".h5ad": _open_h5ad}.get(suffix, open_market)
+    suffix = find_suffix(path)
+    opener = {".npz": _open_npz, ".npy": _open_npy, ".h5ad": _open_h5ad}.get(suffix, _open_market)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(open(path, "rb"))
         with _naming(path):
@@ -68,7 +67,7 @@ def _naming(path):
 
 
 def _guard(path, items):
-    """Yield items, with the file's name in errors of reading, not in those of other work."""
+    """Yield items; only errors of reading them, not of using them, get the file's name."""
     items = iter(items)
     while True:
         with _naming(path):
@@ -125,6 +124,15 @@ def _open_npy(file, suffix, stack):
     return _slice_dense(shape, dtype, NpyStream(file, dimensions=2))
 
 
+def _open_market(file, suffix, stack):
+    if suffix == ".mtx.gz":
+        file = stack.enter_context(gzip.GzipFile(fileobj=file))
+    header = read_market_header(file)
+    if header.form != "coordinate":
+        raise ValueError(f"it is in {header.form} format, not coordinate: save it as .npy")
+    return Triplets(header.sizes[:2], read_coordinates(file, header))
+
+
 def _slice_dense(shape, dtype, stream):
     if len(shape) != 2 or dtype.kind not in "fbiu":
         raise ValueError(f"it must have two dimensions of real numbers, not {shape} of {dtype}")
@@ -161,7 +169,7 @@ def _columns_to_triplets(slices):
 
 
 def _slice_compressed(n_major, n_minor, pointers, indices, data):
-    """Yield some rows (columns) at a time: the first, and their CSR arrays."""
+    """Yield the number of the first of some rows (columns), and their CSR (CSC) arrays."""
     if pointers.left != n_major + 1 or len({indices.left, data.left}) != 1:
         raise ValueError(
             f"its arrays do not fit {n_major}: {pointers.left} pointers, {indices.left} indices, "
@@ -201,7 +209,7 @@ def _zip_streams(*streams):
 
 
 def take_native(size, *streams):
-    """Return the next values of each stream, in types that scipy knows."""
+    """Return the next values of each stream, in dtypes that scipy can use."""
     return tuple(real_values(stream.take(size), "the matrix") for stream in streams)
 
 
@@ -218,7 +226,7 @@ class NpyStream:
         self.left, self._width = (shape or (1,))[0], math.prod(shape[1:])
 
     def take(self, size):
-        """Return the next values, or rows one after the other."""
+        """Return the next values, or all values of the next rows, as a vector."""
         if size > self.left:
             raise ValueError(f"an array has {self.left} values left instead of {size}")
         wanted = size * self._width * self.dtype.itemsize
@@ -229,7 +237,7 @@ class NpyStream:
         return np.frombuffer(content, self.dtype)
 
     def drain(self):
-        """Read what is left: that compares the checksum, too."""
+        """Read the rest, with which a zip archive compares the checksum."""
         while self.left:
             self.take(min(self.left, CHUNK_NNZ))
         if self._file.read(1):
@@ -251,4 +259,4 @@ class H5Stream:
         return values
 
     def drain(self):
-        """Leave the rest."""
+        """Do nothing: HDF5 compares checksums as it reads."""

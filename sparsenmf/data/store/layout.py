@@ -1,4 +1,4 @@
-"""What is in a store's folder: its record, its files, and whether they fit each other."""
+"""The record and the files in the folder of a store, and whether they fit each other."""
 
 import json
 import os
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archive import DAMAGE, open_whole, read_npy_header
+from ..archive import DAMAGE, read_npy_header
 from ..arguments import check_integer, check_number
 from ..formats import index_type
+from ..outputs import open_whole
 
 FORMAT = 1
 
@@ -23,7 +24,7 @@ SHARD = re.compile(r"shard-([0-9]{5,18})")
 
 SHARD_FILES = ("indptr.npy", "indices.npy", "data.npy")  # made in this order
 
-SCRATCH, BUCKET = ".sort-", "rows-"  # begin the names of folders for sorting, and of their files
+SCRATCH, BUCKET = ".sort-", "rows-"  # prefixes of folders for sorting, and of the files in them
 
 TEMPORARY = re.compile(r"\.shape\.json-.*|\.sort-.*")
 
@@ -35,14 +36,14 @@ WITHIN_SCRATCH = re.compile(rf"{SCRATCH_LEFT.pattern}|{BUCKET}[0-9]+")
 
 DTYPES = ("float32", "float64")
 
-PIECE = 2**22  # bytes that are read at once
+PIECE = 2**22  # bytes that are read at once for a checksum
 
-MOST = 2**63 - 1  # features: what an index can be
+MOST = 2**63 - 1  # features, for indices are int64 at most
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Some rows of a store, in a folder of their own; as in shape.json."""
+    """Some rows of a store, in a folder of their own, as shape.json lists them."""
 
     folder: str
     rows: int
@@ -51,7 +52,7 @@ class Shard:
     files: dict
 
     def arrays(self, dtype, index_dtype):
-        """Return the type and length of each array."""
+        """Return the dtype and length of each array, by name."""
         return {
             "indptr": (np.dtype(np.int64), self.rows + 1),
             "indices": (index_dtype, self.nnz),
@@ -85,11 +86,11 @@ class Record:
 
     @property
     def next_number(self):
-        """The number of the next shard: one that has not been used."""
+        """The number of the next shard, which no shard has had."""
         return 1 + int(self.shards[-1].folder.removeprefix("shard-"))
 
     def files(self, folder):
-        """Yield the path, type, length and record of each file."""
+        """Yield the path, dtype, length and record of each file."""
         for shard in self.shards:
             for name, (dtype, length) in shard.arrays(self.dtype, self.index_dtype).items():
                 file = f"{name}.npy"
@@ -97,7 +98,7 @@ class Record:
 
 
 def write_record(folder, record):
-    """Write shape.json: from here on the folder holds what it says."""
+    """Write shape.json, with which the shards that it lists become the store."""
     content = {
         "format": FORMAT,
         "shape": record.shape,
@@ -112,7 +113,7 @@ def write_record(folder, record):
 
 
 def read_record(folder):
-    """Read shape.json.
+    """Return the record in shape.json.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def read_record(folder):
                     f"upgrade sparsenmf"
                 )
             if content.pop("crc32") != _checksum(content):
-                raise ValueError("its checksum is another one")
+                raise ValueError("its checksum is wrong")
             return _make_record(content)
         except DAMAGE as error:
             raise ValueError(f"{folder / RECORD} is not a store's record: {error}") from error
@@ -148,7 +149,7 @@ def _make_record(content):
     if record.dtype.name not in DTYPES:
         raise ValueError(f"its dtype is {record.dtype}")
     for shard in shards:
-        # Nothing outside of the folder is ever read, or removed.
+        # Otherwise files outside of the folder could be read or removed.
         if not SHARD.fullmatch(shard.folder):
             raise ValueError(f"{shard.folder!r} is not the name of a shard")
         check_integer(shard.rows, f"rows of {shard.folder}", least=1)
@@ -165,7 +166,7 @@ def _checksum(content):
 
 
 def size_of(path):
-    """Return the size of a file; raise for a pipe or a device, which may never end."""
+    """Return the size of a file; raise ValueError for a pipe or a device, which may never end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path} is not a file: the store is damaged")
@@ -173,12 +174,12 @@ def size_of(path):
 
 
 def find_data(path, dtype, length, info):
-    """Return where in a file its array begins, after comparing the file with the record.
+    """Compare a .npy file with its record, and return the position where its array begins.
 
     Raises
     ------
     ValueError
-        If the file is missing, or has another size, type or length.
+        If the file is missing, or has another size, dtype or length.
     """
     try:
         size = size_of(path)
@@ -198,7 +199,7 @@ def find_data(path, dtype, length, info):
 
 
 def read_header(file):
-    """Read the header of a .npy file; return the shape and type of its array."""
+    """Return the shape and dtype of the array in a .npy file, from its header."""
     shape, columns_first, dtype = read_npy_header(file)
     if columns_first and len(shape) > 1:
         raise ValueError("its columns come first: save it in C order")
@@ -206,7 +207,7 @@ def read_header(file):
 
 
 def verify_file(path, start, info):
-    """Raise ValueError if what is in a file, from `start` on, is not what was written."""
+    """Raise ValueError if a file's content, from `start` on, has another checksum."""
     checksum = 0
     with open(path, "rb") as file:
         file.seek(start)
@@ -217,12 +218,12 @@ def verify_file(path, start, info):
 
 
 def is_ours(name):
-    """Tell whether an entry of a folder has the name of a store's, or of one left over."""
+    """Return whether the name of a file or folder is one that stores or their writers use."""
     return bool(name in (RECORD, LOCK) or SHARD.fullmatch(name) or TEMPORARY.fullmatch(name))
 
 
 def is_leftover(path):
-    """Tell whether an entry of a folder is what a killed writer leaves, and nothing more."""
+    """Return whether a file or folder holds only what a killed writer leaves."""
     if path.is_file():
         return bool(RECORD_LEFT.fullmatch(path.name))
     if SHARD.fullmatch(path.name):
@@ -233,12 +234,12 @@ def is_leftover(path):
 
 
 def remove_unlisted(folder, shards):
-    """Remove what writers left in a folder, but for these shards.
+    """Remove what writers have left in a folder, but for these shards.
 
     Raises
     ------
     FileExistsError
-        If something has the name of a shard, but was not written by a writer: it stays.
+        If something has the name of a shard but other content; it is not removed.
     """
     listed = {shard.folder for shard in shards}
     found = [path for path in folder.iterdir() if path.name not in listed]
@@ -255,7 +256,7 @@ def remove_unlisted(folder, shards):
 
 
 def refuse_links(folder):
-    """Return a folder; raise if what would be written to or removed is a link to anywhere."""
+    """Return a folder; raise if a file or folder to be written to or removed is a link."""
     for path in folder.iterdir():
         if is_ours(path.name) and path.is_symlink():
             raise ValueError(f"{path} is a link, which a store never has: remove it")
@@ -263,7 +264,7 @@ def refuse_links(folder):
 
 
 def sync_folder(folder):
-    """Have the names in a folder written to the disk, where the system can do that."""
+    """Write the names in a folder to the disk, on systems that can do so."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -273,5 +274,5 @@ def sync_folder(folder):
 
 
 def absolute(folder) -> Path:
-    """Return a folder's path that stays true when the working directory changes."""
+    """Return the absolute path of a folder."""
     return Path(os.path.abspath(folder))

@@ -1,149 +1,97 @@
-"""One writer at a time: a file that says who writes."""
+"""One writer at a time: a file that is locked while a writer is at work, and that names it.
+
+The system releases such a lock when its process ends, however it ends. The name is for the error
+message, and for folders that machines share without sharing their locks.
+"""
 
 import contextlib
 import os
 import re
 import socket
 import stat
-import time
+import sys
 
-GRACE = 1.0  # seconds until a lock that does not say whose it is counts as left over
+OWNER = re.compile(rb"([0-9]{1,10}) (.+)")  # the number of a process, and its machine
 
-PATIENCE = 5.0  # seconds to wait for one who reads or writes the lock, which takes no time
+LONGEST = 1000  # bytes of a lock file that are read
 
-OWNER = re.compile(rb"([0-9]{1,10}) (.+)")
+if sys.platform == "win32":
+    import msvcrt
 
-LONGEST = 1000  # bytes of a lock that are looked at
+    def _lock(file):
+        file.seek(2**30)  # behind all content: others cannot read bytes that are locked
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
 
-HIGHEST = 2**31 - 1  # number of a process
-
-_held: dict[tuple, object] = {}  # by this process: a child does not inherit what its parent has
+    def _lock(file):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager
 def hold_lock(path):
-    """Hold a lock file while the block runs; take over one of a dead process.
+    """Hold a lock file while the block runs; take over one that a dead process has left.
 
     Raises
     ------
     BlockingIOError
-        If another writer holds it, or one that may be alive on another machine.
+        If another writer holds it, or may hold it on another machine.
     """
-    key, token = (os.getpid(), str(path)), object()
-    if _held.setdefault(key, token) is not token:
-        raise BlockingIOError(f"{path.parent} is being written to by another thread: wait for it")
-    try:
-        mine = os.fsencode(f"{os.getpid()} {socket.gethostname()}")
-        patient_until = time.monotonic() + GRACE  # the file's own time may lie in the future
-        while not (_create(path, mine) or _take_over(path, mine, patient_until)):
-            pass
-        try:
-            yield
-        finally:
-            path.unlink()
-    finally:
-        del _held[key]
-
-
-def _create(path, mine):
-    """Make the lock, or return False if there is one."""
-    try:
-        # Not in a `with`: what it holds could raise FileExistsError, too.
-        file = open(path, "x+b")  # noqa: SIM115 - the `with` below closes it
-    except FileExistsError:
-        return False
-    with file:
-        _wait_for(file)
-        if file.read() or not _is_still(file, path):
-            return False  # we were stopped for so long that another one took it for left over
-        try:
-            file.write(mine)
-            file.flush()
-        except BaseException:  # a lock without a name in it would be nobody's
-            path.unlink()
-            raise
-    return True
-
-
-def _take_over(path, mine, patient_until):
-    """Write ourselves into the lock of a dead process.
-
-    Returns False if there is no telling yet; raises BlockingIOError if its owner is alive.
-    """
-    try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):  # a pipe would be waited for
-            raise FileExistsError(f"{path} should be a lock file, but is something else: remove it")
-        with open(path, "r+b", opener=_open_itself) as file:
-            _wait_for(file)
-            pid, host = _owner(file)
-            age = time.time() - os.fstat(file.fileno()).st_mtime
-            if pid is None and age < GRACE and time.monotonic() < patient_until:
-                time.sleep(GRACE / 20)  # made, but not written yet
-                return False
-            alive = pid is not None and _lives(pid, host)
-            if not _is_still(file, path):
-                return False  # released, maybe while we asked: it may be another one's by now
-            if alive:
-                raise BlockingIOError(
-                    f"{path.parent} is being written to by process {pid} on {host}: "
-                    f"wait for it, or delete {path} if there is no such process"
-                )
-            file.seek(0)
-            file.write(mine)
-            file.truncate()
-            return True
-    except FileNotFoundError:  # released in the meantime
-        return False
-
-
-def _owner(file):
-    """Return the process and the machine that a lock names, or None twice."""
-    known = OWNER.fullmatch(file.read(LONGEST).strip())
-    if known and 0 < int(known[1]) <= HIGHEST:
-        return int(known[1]), os.fsdecode(known[2])
-    return None, None
-
-
-def _wait_for(file):
-    """Be the only one who reads and writes the lock until the file is closed."""
-    if os.name == "posix":
-        import fcntl
-
-        end = time.monotonic() + PATIENCE
-        while True:
+    while True:
+        with open(path, "r+b", buffering=0, opener=_open_or_make) as file:
+            if not _acquire(file, path):
+                continue  # its last owner removed the file after we had opened it
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise BlockingIOError(
-                        f"{file.name} is held by another process: wait for it to end"
-                    ) from None
-            time.sleep(GRACE / 1000)
+                file.seek(0)
+                file.truncate()
+                file.write(os.fsencode(f"{os.getpid()} {socket.gethostname()}"))
+                yield
+            finally:
+                if sys.platform == "win32":
+                    file.close()  # an open file cannot be removed there
+                    with contextlib.suppress(PermissionError):  # another writer has opened it
+                        path.unlink()
+                elif _is_at(path, file):
+                    path.unlink()
+            return
 
 
-def _is_still(file, path):
-    """Tell whether an open file is the one at a path."""
+def _open_or_make(path, flags):
+    """Open a file, but neither a pipe, which would be waited for, nor what a link leads to."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise FileExistsError(f"{path} should be a lock file, but is something else: remove it")
+    return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def _acquire(file, path):
+    """Lock an open file; return False if it is no longer the one at the path."""
+    try:
+        _lock(file)
+        is_free = True
+    except (BlockingIOError, PermissionError):  # the latter on Windows
+        is_free = False
+    file.seek(0)
+    owner = OWNER.fullmatch(file.read(LONGEST).strip())
+    pid, host = (int(owner[1]), os.fsdecode(owner[2])) if owner else (None, None)
+    here = socket.gethostname()
+    if not _is_at(path, file):
+        return False
+    if is_free and host in (None, here):
+        return True
+    if (pid, host) == (os.getpid(), here):
+        raise BlockingIOError(f"{path.parent} is being written to by another thread: wait for it")
+    if owner is None:
+        raise BlockingIOError(f"{path} is held by another process: wait for it to end")
+    raise BlockingIOError(
+        f"{path.parent} is being written to by process {pid} on {host}: "
+        f"wait for it, or delete {path} if there is no such process"
+    )
+
+
+def _is_at(path, file):
+    """Return whether an open file is still the one at a path."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _open_itself(path, flags):
-    """Open a file, but not what a link leads to."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
-
-
-def _lives(pid, host):
-    if host != socket.gethostname() or os.name != "posix":
-        return True  # no telling
-    if pid == os.getpid():  # an earlier process of the same number: our own are in _held
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is someone else's
-        return True
-    return True

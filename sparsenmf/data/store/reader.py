@@ -1,4 +1,4 @@
-"""`open_csr`: a sparse matrix on disk, larger than memory, seen as blocks of rows."""
+"""`open_csr`: a sparse matrix on disk whose rows are mapped into memory, block by block."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from ..arguments import check_integer
 from ..formats import INT32_MAX
 from ..typing import PathLike
 from .layout import RECORD, absolute, find_data, is_ours, read_record, verify_file
+from .shards import find_problem, map_shard
 
 BLOCK_NNZ = 2**23
-"""Nonzeros of a block, unless the caller says: 64 MiB of float32 data and their indices."""
+"""Nonzeros of a block by default: 64 MiB of float32 data and indices."""
 
 FILES = ("indptr.npy", "indices.npy", "data.npy")
 
@@ -29,15 +30,15 @@ MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of op
 def open_csr(folder: PathLike, *, verify: bool = False) -> CsrStore:
     """Open a sparse matrix that `write_csr` wrote, without reading it.
 
-    `factorize` takes it with any start, for the Frobenius loss and, by multiplicative updates,
-    the Kullback-Leibler loss.
+    `factorize` takes the store, with any start, for the Frobenius loss and, with multiplicative
+    updates, for the Kullback-Leibler loss.
 
     Parameters
     ----------
     folder : str or path-like
     verify : bool, default False
-        Whether to read all of it once, and compare the checksums. Sizes, types and lengths
-        of all files are compared in any case.
+        Whether to read all files once and compare their checksums. Their sizes, dtypes and
+        lengths are compared in any case.
 
     Returns
     -------
@@ -46,17 +47,17 @@ def open_csr(folder: PathLike, *, verify: bool = False) -> CsrStore:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If it is no store, an unfinished one, or damaged; the message names the file.
+        If it is not a store, is an unfinished store or is damaged; the message names the file.
 
     Notes
     -----
-    Files are mapped into memory, and must not be changed while the store is in use. They are
-    looked at each time before their rows are used: one that was written to, cut or replaced is
-    a ValueError that names it. One that is cut at the moment its rows are being used ends the
-    process with a bus error (SIGBUS), as any mapped file does. `write_csr` never changes a
-    file that is there, and removed files can be read by those who have mapped them.
+    The files are mapped into memory and must not be changed while the store is in use. Each time
+    before rows are used, their files are compared with what was opened; one that was written to,
+    cut or replaced is a ValueError that names it. A file that is cut while its rows are being
+    used ends the process with a bus error (SIGBUS), as for any mapped file. `write_csr` never
+    changes an existing file, and a process that has mapped a file can read it after its removal.
 
     Examples
     --------
@@ -88,11 +89,11 @@ def open_csr(folder: PathLike, *, verify: bool = False) -> CsrStore:
 
 
 class CsrStore:
-    """A CSR matrix in a folder of .npy files, of which blocks of rows are mapped into memory.
+    """A CSR matrix in a folder of .npy files, whose rows are mapped into memory.
 
-    Made by `open_csr` and `write_csr`. It stays what it was when it was opened: rows that are
-    appended later are seen by those who open it later. Can be pickled, by its path, and used
-    after a fork and by several threads.
+    `open_csr` and `write_csr` return it. It has the rows that were there when it was opened, not
+    those that are appended later. It can be pickled, by its path, and used after a fork and by
+    several threads.
 
     Attributes
     ----------
@@ -115,12 +116,12 @@ class CsrStore:
         self.nnz: int = record.nnz
         self.dtype: np.dtype = record.dtype
         self.max_value: float = record.max_value
-        self.n_shards, self.nbytes, self._marks = len(record.shards), 0, {}
+        self.n_shards, self.nbytes, self._stamps = len(record.shards), 0, {}
         for path, dtype, length, info in record.files(folder):
-            self._marks[path] = mark_file(path)
+            self._stamps[path] = file_stamp(path)
             find_data(path, dtype, length, info)
             self.nbytes += info["bytes"]
-        # First rows and positions of the shards, and the ends of the last.
+        # First rows and positions of the shards, and after them those behind the last shard.
         self._rows = np.cumsum([0, *(shard.rows for shard in record.shards)], dtype=np.int64)
         self._positions = np.cumsum([0, *(shard.nnz for shard in record.shards)], dtype=np.int64)
         self._checked: set[tuple[int, int, int]] = set()
@@ -133,7 +134,7 @@ class CsrStore:
         )
 
     def __reduce__(self):
-        # With the record: another process gets the same rows, also when more were appended.
+        # The record is pickled, so that rows appended since then do not show elsewhere.
         return type(self), (self.folder, self._record)
 
     def verify(self) -> None:
@@ -142,16 +143,16 @@ class CsrStore:
             verify_file(path, find_data(path, dtype, length, info), info)
 
     def checksum(self) -> str:
-        """Return what tells this matrix from others, from its record: no file is read."""
+        """Return a checksum of the matrix, from those in its record: no file is read."""
         shards = [(shard.rows, shard.nnz, shard.files) for shard in self._record.shards]
         return f"{zlib.crc32(json.dumps(shards, sort_keys=True).encode()):08x}"
 
     def rows(self, start: int, stop: int) -> sp.csr_array:
         """Return rows as a scipy.sparse.csr_array.
 
-        Its data and indices are read-only views of the files, of which pages come into memory
-        as they are used, if the rows are of one shard and have fewer than 2**31 nonzeros;
-        else copies.
+        If the rows are in one shard and have fewer than 2**31 nonzeros, its data and indices are
+        read-only views of the files, whose pages come into memory as they are used. Otherwise
+        they are copies.
 
         Parameters
         ----------
@@ -163,8 +164,8 @@ class CsrStore:
         IndexError
             If these are not rows of the matrix.
         ValueError
-            If the files are damaged, so that following their indices would not be safe, or are
-            no longer those that were opened.
+            If the files are so damaged that following their indices would not be safe, or have
+            changed since they were opened.
         """
         start, stop = operator.index(start), operator.index(stop)
         if not 0 <= start <= stop <= self.shape[0]:
@@ -177,14 +178,14 @@ class CsrStore:
             below = max(start - offset, 0), min(stop, int(self._rows[number + 1])) - offset
             pieces.append(self._slice_shard(number, *below))
         X = pieces[0] if len(pieces) == 1 else sp.vstack(pieces, format="csr")
-        X.has_canonical_format = True  # it was written so: scipy need not look
+        X.has_canonical_format = True  # `write_csr` has seen to it, so scipy need not look
         return X
 
     def check(self, start: int, stop: int) -> None:
-        """Raise ValueError if a file that has some of these rows is no longer what was opened.
+        """Raise ValueError if a file with some of these rows has changed since it was opened.
 
-        A mapped file that has become shorter would end the process, not raise, once its pages
-        are used. `rows` checks by itself; this is for rows that it returned a while ago.
+        Using the pages of a mapped file that has become shorter ends the process. `rows` checks
+        this, too; this method is for rows that it returned a while ago.
         """
         last = self._shard_of_row(max(start, stop - 1))
         for number in range(self._shard_of_row(start), last + 1):
@@ -194,7 +195,7 @@ class CsrStore:
         folder = self.folder / self._record.shards[number].folder
         for name in FILES:
             path = folder / name
-            if mark_file(path) not in (self._marks[path], None):
+            if file_stamp(path) not in (self._stamps[path], None):
                 raise ValueError(
                     f"{path} has been written to or replaced since the store was opened: "
                     f"open it again, or write it anew if it is damaged"
@@ -209,8 +210,8 @@ class CsrStore:
         indptr, indices, data = self._shard(number)
         indptr = indptr[start : stop + 1]
         low, high = int(indptr[0]), int(indptr[-1])
-        # No kernel checks these, and a damaged file must not have it read anywhere. Once for
-        # the same rows: a run passes over them again and again.
+        # Kernels check nothing: with a damaged file they would read anywhere. The same rows are
+        # checked once, because a run passes over them again and again.
         problem, place = None, (number, start, stop)
         if place in self._checked:
             indices, data = indices[low:high], data[low:high]
@@ -228,26 +229,27 @@ class CsrStore:
         self._checked.add(place)
         kind = np.int64 if high - low > INT32_MAX else indices.dtype
         X = sp.csr_array((stop - start, self.shape[1]), dtype=self.dtype)
-        # Set, not passed: scipy's constructor copies a view of less than half of an array.
+        # scipy's constructor would copy a view of less than half of an array.
         X.data, X.indices = data, indices.astype(kind, copy=False)
-        X.indptr = (indptr - low).astype(kind)  # scipy wants both of one type
+        X.indptr = (indptr - low).astype(kind)  # scipy needs the dtype of the indices
         return X
 
     def blocks(self, max_nnz: int = BLOCK_NNZ) -> list[tuple[int, int]]:
-        """Cut the matrix into blocks of rows with about equally many nonzeros.
+        """Return blocks of rows with about equal numbers of nonzeros.
 
-        They depend on the matrix and `max_nnz` alone, not on the shards: how it was written
-        changes nothing. A block that lies in two shards is copied when it is read.
+        They depend on the matrix and `max_nnz` alone, not on its shards, that is on how it was
+        written. A block that lies in two shards is copied when it is read.
 
         Parameters
         ----------
         max_nnz : int
-            The most of a block, unless a single row has more.
+            The largest number of nonzeros of a block, unless a single row has more.
 
         Returns
         -------
         list of (int, int)
-            First row, and the row after the last. Only a few entries of indptr are read.
+            The first row of each block and the row after its last. Finding them reads only a few
+            entries of indptr.
         """
         max_nnz = check_integer(max_nnz, "max_nnz", 1)
         blocks, start, position = [], 0, 0
@@ -274,56 +276,24 @@ class CsrStore:
         return min(number, self.n_shards - 1)
 
     def _position(self, row):
-        """Return how many nonzeros come before a row."""
+        """Return the number of nonzeros before a row."""
         number = self._shard_of_row(row)
         return int(self._positions[number] + self._shard(number)[0][row - self._rows[number]])
 
     def _row_at(self, position):
-        """Return the first row before which there are so many nonzeros, or more."""
+        """Return the first row with at least this number of nonzeros before it."""
         number = max(int(np.searchsorted(self._positions, position, side="left")) - 1, 0)
         indptr, _, _ = self._shard(number)
         return int(self._rows[number] + np.searchsorted(indptr, position - self._positions[number]))
 
 
-def mark_file(path):
-    """Return what tells a file from another and from what it was; None if it is not there.
+def file_stamp(path):
+    """Return what changes when a file is replaced or written to, or None if it is not there.
 
-    A file that is removed while it is mapped stays as it is for those who map it.
+    A removed file stays readable for a process that has mapped it.
     """
     try:
         status = os.stat(path)
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def find_problem(indptr, indices, data, n_features, top):
-    """Return what is wrong with some rows, or None; it would make results wrong, or worse."""
-    if not len(data):
-        return None
-    if indices.min() < 0 or indices.max() >= n_features:
-        return f"indices.npy leaves [0, {n_features})"
-    rises = indices[1:] > indices[:-1]
-    starts = indptr[1:-1]
-    rises[starts[(starts > 0) & (starts < len(indices))] - 1] = True  # between two rows
-    if not rises.all():
-        return "indices.npy does not rise"
-    if not (data.min() > 0 and data.max() <= top):  # also if it is NaN
-        return f"data.npy leaves (0, {top:g}]"
-    return None
-
-
-def map_shard(folder, record, number):
-    """Map the arrays of a shard into memory, read-only: indptr, indices and data."""
-    shard = record.shards[number]
-    maps = []
-    for name, (dtype, length) in shard.arrays(record.dtype, record.index_dtype).items():
-        path = folder / shard.folder / f"{name}.npy"
-        start = find_data(path, dtype, length, shard.files[path.name])
-        maps.append(np.asarray(np.memmap(path, dtype, "r", start, (length,))))
-    if maps[0][0] != 0 or maps[0][-1] != shard.nnz:
-        raise ValueError(
-            f"{folder / shard.folder} is damaged: indptr.npy leads from {maps[0][0]} to "
-            f"{maps[0][-1]} instead of from 0 to {shard.nnz}"
-        )
-    return maps

@@ -1,4 +1,4 @@
-"""Rows into shards: files that grow, in folders that nothing else is in."""
+"""Shards of a store: their files are written, mapped into memory and checked."""
 
 import contextlib
 import os
@@ -7,11 +7,11 @@ import zlib
 import numpy as np
 
 from ..formats import index_type
-from .layout import Shard, sync_folder
+from .layout import Shard, find_data, sync_folder
 
 
 def write_shards(folder, blocks, number, shard_nnz):
-    """Write blocks as shards, numbered from here on.
+    """Write blocks of rows as shards, which are numbered from `number` on.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def write_shards(folder, blocks, number, shard_nnz):
 
 
 class ShardWriter:
-    """The files of a shard, while they grow."""
+    """The files of a shard that grows."""
 
     def __init__(self, folder, n_features, dtype):
         folder.mkdir()
@@ -59,7 +59,7 @@ class ShardWriter:
         self._arrays["indptr"].add(np.zeros(1))
 
     def add(self, X, start, stop):
-        """Write rows of a canonical matrix."""
+        """Append rows of a canonical CSR matrix."""
         low, high = int(X.indptr[start]), int(X.indptr[stop])
         self._arrays["indptr"].add(
             X.indptr[start + 1 : stop + 1].astype(np.int64) + (self.nnz - low)
@@ -72,7 +72,7 @@ class ShardWriter:
             self.max_value = max(self.max_value, float(X.data[low:high].max()))
 
     def finish(self):
-        """Bring all to the disk; return the record."""
+        """Write all to the disk, and return the record of the shard."""
         files = {f"{name}.npy": array.finish() for name, array in self._arrays.items()}
         sync_folder(self.folder)
         return Shard(self.folder.name, self.rows, self.nnz, self.max_value, files)
@@ -86,7 +86,7 @@ class ShardWriter:
 
 
 class GrowingArray:
-    """A .npy file of one dimension, whose header is written when its length is known."""
+    """A one-dimensional .npy file that grows; its header is written again at the end."""
 
     def __init__(self, path, dtype):
         self._file = open(path, "xb")  # noqa: SIM115 - it stays open while the shard grows
@@ -106,11 +106,11 @@ class GrowingArray:
         self._length += len(values)
 
     def finish(self):
-        """Write the header, bring all to the disk; return the record of the file."""
+        """Write the header and all else to the disk, and return the record of the file."""
         size = self._file.tell()
         self._file.seek(0)
         self._write_header()
-        if self._file.tell() != self._start:  # NumPy leaves room for any length
+        if self._file.tell() != self._start:  # NumPy leaves room for longer numbers
             raise RuntimeError(f"the header of {self._file.name} has another size than before")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -120,3 +120,35 @@ class GrowingArray:
     def close(self):
         """Close the file as it is."""
         self._file.close()
+
+
+def find_problem(indptr, indices, data, n_features, top):
+    """Return what is wrong with the arrays of some rows, or None."""
+    if not len(data):
+        return None
+    if indices.min() < 0 or indices.max() >= n_features:
+        return f"indices.npy leaves [0, {n_features})"
+    rises = indices[1:] > indices[:-1]
+    starts = indptr[1:-1]
+    rises[starts[(starts > 0) & (starts < len(indices))] - 1] = True  # between two rows
+    if not rises.all():
+        return "indices.npy does not rise"
+    if not (data.min() > 0 and data.max() <= top):  # also if it is NaN
+        return f"data.npy leaves (0, {top:g}]"
+    return None
+
+
+def map_shard(folder, record, number):
+    """Return indptr, indices and data of a shard, mapped into memory and read-only."""
+    shard = record.shards[number]
+    maps = []
+    for name, (dtype, length) in shard.arrays(record.dtype, record.index_dtype).items():
+        path = folder / shard.folder / f"{name}.npy"
+        start = find_data(path, dtype, length, shard.files[path.name])
+        maps.append(np.asarray(np.memmap(path, dtype, "r", start, (length,))))
+    if maps[0][0] != 0 or maps[0][-1] != shard.nnz:
+        raise ValueError(
+            f"{folder / shard.folder} is damaged: indptr.npy leads from {maps[0][0]} to "
+            f"{maps[0][-1]} instead of from 0 to {shard.nnz}"
+        )
+    return maps

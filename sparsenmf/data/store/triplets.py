@@ -1,4 +1,4 @@
-"""Entries of a matrix in any order into blocks of rows: sorted on disk, in bounded memory."""
+"""An external sort: entries of a matrix, in any order, become blocks of rows in order."""
 
 import contextlib
 import errno
@@ -13,33 +13,33 @@ import scipy.sparse as sp
 
 from .layout import BUCKET, SCRATCH
 
-POINTER = 8  # bytes that a row takes at least
+POINTER = 8  # bytes that a row takes at least, in indptr
 
-N_BUCKETS = 128  # files open at once
+N_BUCKETS = 128  # files that are open at once
 
-PIECE = 2**18  # entries that are read back at once
+PIECE = 2**18  # entries of a bucket that are read at once
 
 EMPTY = np.dtype([("row", np.int64), ("column", np.int64), ("value", np.float64)])
-"""Of entries where there are none."""
+"""The dtype of entries if there are none."""
 
 
 class Triplets(NamedTuple):
-    """A matrix as (rows, columns, values), some at a time, in any order."""
+    """A matrix as pieces of (rows, columns, values), in any order."""
 
     shape: tuple[int, int]
     pieces: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def sort_triplets(triplets, scratch, limit):
-    """Yield blocks of rows, in order.
+    """Yield blocks of rows, in order; sort them in temporary files, in bounded memory.
 
     Parameters
     ----------
     triplets : Triplets
     scratch : Path
-        Folder for a temporary one.
+        The folder in which a temporary folder is made.
     limit : int
-        Most entries, and most rows, of a block; but a row is never cut.
+        A block has at most so many entries and so many rows, unless a single row has more.
 
     Yields
     ------
@@ -57,7 +57,7 @@ def sort_triplets(triplets, scratch, limit):
 
 
 class Bucket(NamedTuple):
-    """A file with the entries of some rows."""
+    """A file with the entries of the rows from low to high, of this dtype."""
 
     path: Path
     low: int
@@ -66,7 +66,7 @@ class Bucket(NamedTuple):
 
 
 def check_piece(piece, shape):
-    """Return rows, columns and values; raise ValueError if some are outside of the shape."""
+    """Return a piece; raise ValueError if an entry is outside of the shape."""
     (rows, columns, _), (n_rows, n_columns) = piece, shape
     if len(rows) and not (
         0 <= rows.min() <= rows.max() < n_rows and 0 <= columns.min() <= columns.max() < n_columns
@@ -84,13 +84,13 @@ def _pack(piece):
 
 
 def _distribute(pieces, low, high, folder):
-    """Write entries into files by ranges of rows; return a `Bucket` for each."""
+    """Write entries to one file for each range of rows, and return the `Bucket` of each."""
     width = -(-(high - low) // N_BUCKETS)
     starts = range(low, high, width)
     paths = [folder / f"{BUCKET}{start}" for start in starts]
     kind = EMPTY
     with contextlib.ExitStack() as stack:
-        # Without buffers: what is written is large, and they would not be cleared at an error.
+        # Writes are large and need no buffers, which would not be cleared after an error.
         files = [stack.enter_context(open(path, "xb", buffering=0)) for path in paths]
         for entries in pieces:
             kind = entries.dtype
@@ -107,7 +107,7 @@ def _distribute(pieces, low, high, folder):
 
 
 def _split(bucket, limit):
-    """Yield the entries of a bucket in ranges with few enough; remove its file."""
+    """Yield (low, high, entries) for ranges of rows within the limit; remove the file."""
     path, low, high, kind = bucket
     size = path.stat().st_size // kind.itemsize
     if (size <= limit and high - low <= limit) or high - low == 1:

@@ -1,4 +1,4 @@
-"""`write_csr`: blocks of rows into a folder, as a whole or not at all."""
+"""`write_csr`: writing blocks of rows to a store, all of them or none."""
 
 from __future__ import annotations
 
@@ -44,30 +44,31 @@ def write_csr(
 ) -> CsrStore:
     """Write a sparse matrix into a folder, from blocks of rows or a file, in bounded memory.
 
-    What the folder held stays valid until all is written; a writer that fails or is killed
-    changes nothing, and what it left is cleared away by the next one. So a long run is made
-    resumable by appending in portions: ``open_csr(folder).shape[0]`` says how many rows are in.
+    What is in the folder stays valid until everything is written. A writer that fails or is killed
+    changes nothing, and the next writer removes what it has left. To be able to resume a long
+    job, append the rows in portions: ``open_csr(folder).shape[0]`` is the number of rows written.
 
     Parameters
     ----------
     folder : str or path-like
         Made if it does not exist.
     chunks : iterable, matrix, or path
-        Blocks of rows, each of them what `factorize` takes as X; one such matrix; a store; or
-        the path of a store or of a ``.npz`` (csr, csc, coo), ``.mtx``, ``.mtx.gz`` (coordinate
-        format), ``.npy`` or ``.h5ad`` file, which is read in portions. All but csr and dense
-        ones are first sorted by rows, in temporary files in the folder: 24 bytes a nonzero.
+        One of: blocks of rows, each of them a matrix that `factorize` takes; one such matrix; a
+        store; the path of a store; or the path of a ``.npz`` (csr, csc, coo), ``.mtx``,
+        ``.mtx.gz`` (coordinate format), ``.npy`` or ``.h5ad`` file, which is read in portions. A
+        file that is neither csr nor dense is first sorted by rows, with temporary files in the
+        folder that take 24 bytes a nonzero.
     n_features : int, optional
-        What the number of columns has to be. Default: that of the first block.
+        Number of columns that every block must have. Default: that of the first block.
     dtype : float32 or float64, optional
-        Precision to convert to. Default: that of the store, or of the first block (float32
-        for integers, where exact); blocks whose values it cannot hold exactly are refused.
+        Precision to convert to. By default it is that of the store or of the first block (float32
+        for integers that it holds exactly), and blocks that it does not hold exactly are refused.
     append : bool, default False
-        Whether to add rows to those that are there, if any.
+        Whether to add the rows to those in the folder, if any.
     shard_nnz : int, default 2**26
-        Nonzeros of a shard, about: each is three files. Appending begins a new one.
+        About how many nonzeros a shard has. A shard is three files; appending begins a new one.
     overwrite : bool, default False
-        Whether to replace the matrix that is there, if any.
+        Whether to replace the matrix in the folder, if any.
 
     Returns
     -------
@@ -76,15 +77,16 @@ def write_csr(
     Raises
     ------
     FileExistsError
-        If the folder has a matrix, or is not a store but not empty.
+        If the folder already has a matrix, or is neither a store nor empty.
     BlockingIOError
-        If another process is writing to it.
+        If another writer is writing to it.
     OSError
-        If it cannot be written to, or the disk is full.
+        If the folder is not writable or the disk is full.
     ImportError
         For ``.h5ad`` without h5py.
     TypeError, ValueError
-        If a block is not a matrix as `factorize` needs it, is empty, or does not fit.
+        If a block is not a matrix that `factorize` takes, is empty, or has another number of
+        columns.
 
     Examples
     --------
@@ -111,7 +113,7 @@ def write_csr(
         remove_unlisted(folder, old.shards if old else ())
         kept, exact = (old if append else None), kind is None
         if kept is not None:
-            CsrStore(folder, kept)  # raises where files do not fit: nothing is added to a ruin
+            CsrStore(folder, kept)  # raises if the store is damaged
             n_features = check_fits(n_features, kept.n_features, "n_features", folder)
             kind = check_fits(kind, kept.dtype, "dtype", folder)
         try:
@@ -121,7 +123,7 @@ def write_csr(
             shards = (*(kept.shards if kept else ()), *shards)
             write_record(folder, Record(n_features, kind, shards))
         finally:
-            # Of the new shards if they are not in the record, else of those they replace.
+            # Those not in the record are the new shards after an error, else the replaced ones.
             with contextlib.suppress(OSError):
                 remove_unlisted(folder, read_record(folder).shards if has_record(folder) else ())
         return CsrStore(folder, read_record(folder))
@@ -129,7 +131,7 @@ def write_csr(
 
 @contextlib.contextmanager
 def make_folder(folder):
-    """Make a folder, and remove it again if nothing came into it."""
+    """Make a folder, and remove it again if the block leaves it empty."""
     made = not folder.exists()
     folder.mkdir(exist_ok=True)
     try:
@@ -140,12 +142,12 @@ def make_folder(folder):
 
 
 def has_record(folder):
-    """Tell whether a folder holds a finished store."""
+    """Return whether a folder holds a finished store."""
     return (folder / RECORD).exists()
 
 
 def find_record(folder, allowed):
-    """Return the record of the matrix in a folder, or None; raise if none should be there."""
+    """Return the record of the store in a folder, or None; raise if none is allowed there."""
     if has_record(folder):
         if not allowed:
             raise FileExistsError(
@@ -163,9 +165,9 @@ def find_record(folder, allowed):
 
 
 def check_fits(wanted, there, name, folder):
-    """Return what the store has; raise if an argument says otherwise."""
+    """Return the value that the store has; raise if an argument differs from it."""
     if wanted is not None and wanted != there:
-        raise ValueError(f"{name} is {wanted}, but {folder} has {there}: what is there stays so")
+        raise ValueError(f"{name} is {wanted}, but {folder} has {there}, which appending keeps")
     return there
 
 
@@ -184,10 +186,10 @@ def open_chunks(chunks, folder):
 
 
 def check_blocks(chunks, n_features, dtype, exact):
-    """Yield blocks as canonical CSR, all of one width and type.
+    """Yield blocks as canonical CSR matrices of one width and dtype.
 
-    Without a dtype, that of the first block holds for all; where it is `exact`, blocks with
-    values that it does not hold are refused.
+    Without a dtype, that of the first block is taken. If `exact`, blocks with values that the
+    dtype does not hold exactly are refused.
     """
     n_rows = 0
     chunks = ((chunk,) if not isinstance(chunk, CsrStore) else chunk for chunk in chunks)
@@ -204,9 +206,9 @@ def check_blocks(chunks, n_features, dtype, exact):
 
 
 def convert(X, dtype, name):
-    """Return a checked matrix in another type that holds its values exactly."""
+    """Return a checked matrix in a dtype; raise if that does not hold its values exactly."""
     if X.dtype == dtype:
-        # Already so, or asked for: then small values may have become zero.
+        # If the caller asked for the dtype, small values may have become zero.
         return X if X.nnz == 0 or X.data.min() > 0 else check_matrix(X, name)
     with np.errstate(over="ignore", under="ignore"):
         data = X.data.astype(dtype)

@@ -19,7 +19,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.np.ufunc import parallel as numba_parallel
 
 from ...data import clock
-from ...data.worker_threads import undisturbed
+from ...data.worker_threads import call_uninterrupted
 from .cache import attach_cache
 from .interrupts import in_pieces
 
@@ -129,7 +129,7 @@ def _shield(dispatcher):
 
 def _prepare(function, *args):
     with clock.stopped():
-        return undisturbed(function, *args)
+        return call_uninterrupted(function, *args)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ one case that cannot be known from here: the main thread under workqueue, while 
 library's parallel kernel runs in another thread. There, n_threads=1 is safe.
 """
 
+import contextlib
 import functools
-import math
 import multiprocessing
 import os
 import threading
@@ -68,13 +68,11 @@ def resolve_threads(n_threads=None):
 
 
 def available_cores():
-    """Return the cores that affinity, cgroup quota and ``OMP_NUM_THREADS`` leave us."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    limits = [cores, _cgroup_quota(), _from_environment("OMP_NUM_THREADS")]
-    return max(1, min(limit for limit in limits if limit is not None))
+    """Return the number of cores that affinity, cgroup quota and ``OMP_NUM_THREADS`` allow."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
+    limits = cores, _cgroup_quota(), _from_environment("OMP_NUM_THREADS")
+    return min(filter(None, limits), default=1)
 
 
 def _from_environment(name):
@@ -85,19 +83,14 @@ def _from_environment(name):
 
 @functools.cache
 def _cgroup_quota():
-    """Return the CPU quota of this container, rounded down, or None."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            folder = Path("/sys/fs/cgroup/cpu")
-            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
-            period = (folder / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    if not quota.isdecimal() or not period.isdecimal() or int(period) == 0:
-        return None
-    return max(1, math.floor(int(quota) / int(period)))
+    """Return the CPU quota of this container, rounded down but at least 1, or None."""
+    # os.process_cpu_count does not know of it; joblib's loky rounds up and is not always there.
+    for names in ("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"):  # version 2, 1
+        with contextlib.suppress(OSError, ValueError):
+            words = " ".join(Path("/sys/fs/cgroup", name).read_text() for name in names).split()
+            quota, period = (int(word) if word.isdecimal() else 0 for word in words)
+            return max(1, quota // period) if quota and period else None
+    return None
 
 
 def _parallel_is_safe():

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from ...data.archive import open_whole
-from ...data.arguments import check_integer, check_path
+from ...data.arguments import check_integer
 from ...data.names import check_names, check_vocabulary
-from ...data.outputs import check_outputs
+from ...data.outputs import check_outputs, check_path, open_whole
 from ...data.typing import Matrix, Names, PathLike, Vocabulary
 from ...models.factorization import Factorization
 from ..similarity import topic_layout, topic_similarity

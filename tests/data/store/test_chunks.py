@@ -337,7 +337,7 @@ def test_command_stores_and_describes(tmp_path):
 def test_command_verifies(tmp_path):
     write_csr(tmp_path / "store", matrix("f4"))
     result = run("info", tmp_path / "store", "--verify")
-    assert result.stdout.splitlines()[-1] == "  all checksums are those of what was written"
+    assert result.stdout.splitlines()[-1] == "  all checksums are right"
     data = next(tmp_path.glob("store/*/data.npy"))
     data.write_bytes(data.read_bytes()[:-1] + b"\x01")
     assert run("info", tmp_path / "store").exit_code == 0

@@ -1,5 +1,6 @@
-"""Writers beside what others have put into a folder: nothing of theirs is removed or waited for."""
+"""One writer at a time, and what others have put into the folder: nothing of theirs is removed."""
 
+import contextlib
 import os
 import socket
 import time
@@ -9,9 +10,10 @@ import pytest
 from sparsenmf import write_csr
 from sparsenmf.data.store import lock
 from sparsenmf.data.store.layout import LOCK
+from sparsenmf.data.store.lock import hold_lock
 
-from ...children import posix
-from .test_writer import only_its_own, rows, values
+from ...children import finish_child, posix, start_child
+from .test_writer import only_its_own, rows, start_fork, values
 
 
 @pytest.fixture
@@ -74,6 +76,10 @@ def test_leftovers_of_every_kind_are_removed(folder):
 
 
 CONTENTS = {
+    "this process": f"{os.getpid()} {socket.gethostname()}".encode(),
+    "living process": f"{os.getppid()} {socket.gethostname()}".encode(),
+    "empty": b"",
+    "number": b"99",
     "no text": b"\xff\xfe\x00\x01",
     "NUL": bytes(100),
     "enormous number": b"9" * 400 + b" host",
@@ -87,22 +93,34 @@ CONTENTS = {
 
 
 @posix
-@pytest.mark.parametrize("age", [-(10**6), 0, 10**6], ids=["future", "new", "old"])
 @pytest.mark.parametrize("content", CONTENTS)
-def test_a_lock_with_any_content_is_taken_over(content, age, folder, monkeypatch):
-    monkeypatch.setattr(lock, "GRACE", 0.1)
+def test_a_lock_that_nobody_holds_is_taken_over(content, folder):
+    """Whatever is in it: a number of a process may be that of a later one, which is alive."""
     (folder / LOCK).write_bytes(CONTENTS[content])
-    os.utime(folder / LOCK, (time.time() - age,) * 2)
     write_csr(folder, rows(5, 3), append=True)
     assert values(folder) == [1, 3]
     assert only_its_own(folder)
 
 
+HELD = {
+    f"{os.getppid()} {socket.gethostname()}\n": rf"by process {os.getppid()} on .* or delete",
+    "": r"\.sparsenmf-lock is held by another process",
+}
+
+
 @posix
-def test_the_owner_of_a_lock_is_recognized_with_a_newline(folder):
-    (folder / LOCK).write_text(f"{os.getppid()} {socket.gethostname()}\n")
-    with pytest.raises(BlockingIOError, match=f"by process {os.getppid()} on"):
-        write_csr(folder, rows(5, 3), append=True)
+@pytest.mark.parametrize("content", HELD)
+def test_the_holder_of_a_lock_is_named_if_it_says_who_it_is(content, folder):
+    import fcntl
+
+    (folder / LOCK).write_text(content)
+    with open(folder / LOCK) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match=HELD[content]):
+            write_csr(folder, rows(5, 3), append=True)
+    assert (folder / LOCK).read_text() == content
+    write_csr(folder, rows(5, 3), append=True)  # the lock ended with the file
+    assert values(folder) == [1, 3]
 
 
 @posix
@@ -115,12 +133,70 @@ def test_what_is_no_file_in_the_place_of_a_lock_is_named(kind, folder):
     assert values(folder) == [1]
 
 
-@posix
-def test_a_lock_that_another_program_locks_is_not_waited_for_for_ever(folder, monkeypatch):
-    import fcntl
+def test_lock_of_another_machine_is_not_taken_over(folder):
+    (folder / LOCK).write_text("1 elsewhere")
+    with pytest.raises(BlockingIOError, match=r"by process 1 on elsewhere"):
+        write_csr(folder, rows(5, 3), append=True)
+    assert (folder / LOCK).read_text() == "1 elsewhere"
 
-    monkeypatch.setattr(lock, "PATIENCE", 0.1)
-    with open(folder / LOCK, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(BlockingIOError, match=r"\.sparsenmf-lock is held by another process"):
-            write_csr(folder, rows(5, 3), append=True)
+
+@posix
+def test_a_lock_file_that_is_removed_before_it_is_locked_is_nobodys(tmp_path, monkeypatch):
+    """It is no longer at the path: others make a new one there, and lock that."""
+    path, really = tmp_path / LOCK, lock._lock
+    path.write_text("")
+    opened = []
+
+    def remove_first(file):
+        if not opened:
+            path.unlink()
+        opened.append(file)
+        really(file)
+
+    monkeypatch.setattr(lock, "_lock", remove_first)
+    with hold_lock(path):
+        assert path.read_text().startswith(f"{os.getpid()} ")
+        with pytest.raises(BlockingIOError, match="by another thread"):
+            hold_lock(path).__enter__()
+    assert len(opened) == 3
+    assert not path.exists()
+
+
+@posix
+def test_the_lock_file_of_another_writer_is_not_removed(tmp_path):
+    """Someone has deleted ours, though we are alive, and another writer has made a new one."""
+    path = tmp_path / LOCK
+    with hold_lock(path):
+        path.unlink()
+        path.write_text("another one's")
+    assert path.read_text() == "another one's"
+
+
+def die_with(path):
+    held = hold_lock(path)  # forgotten, it would be released
+    held.__enter__()
+    os._exit(0)
+
+
+def child_take_turns(path):
+    """Take a lock as often as possible; every other time let a process die with it."""
+    from pathlib import Path
+
+    path, taken = Path(path), 0
+    owner = path.with_name("owner")
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        os.waitpid(start_fork(die_with, path), 0)
+        with contextlib.suppress(BlockingIOError), hold_lock(path):
+            owner.open("x").close()  # fails if anybody else is inside
+            taken += 1
+            owner.unlink()
+    print(taken)
+
+
+@posix
+def test_two_never_hold_a_lock_at_once(tmp_path):
+    children = [start_child(child_take_turns, str(tmp_path / ".lock")) for _ in range(3)]
+    taken = [int(finish_child(child)) for child in children]
+    assert sum(taken) > 20
+    assert set(os.listdir(tmp_path)) <= {".lock"}

@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import open_csr, write_csr
-from sparsenmf.data import store as sources
+from sparsenmf.data.store import reader
 from sparsenmf.data.store.layout import Record, Shard, write_record
 from sparsenmf.data.store.shards import GrowingArray
 
@@ -184,7 +184,7 @@ def test_store_is_used_by_threads_and_after_a_fork(store):
 def test_two_to_the_31_nonzeros(tmp_path, monkeypatch):
     """Files of holes: 3e9 nonzeros in each of two shards, of which the last are real."""
     # What was never written is zero, which a store does not have.
-    monkeypatch.setattr(sources.reader, "find_problem", lambda *_: None)
+    monkeypatch.setattr(reader, "find_problem", lambda *_: None)
     n_rows, width, n_features = 1000, 3 * 10**6, 4 * 10**6
     nnz = n_rows * width
     shards = []

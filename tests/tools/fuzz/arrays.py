@@ -8,8 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsenmf import factorize
-from sparsenmf.data.entries import check_entries
-from sparsenmf.data.validation import check_matrix
+from sparsenmf.data.validation import check_matrix, check_weighted
 
 from ... import reference
 from ...grouped import grouped
@@ -289,7 +288,7 @@ def dense(rng, folder):
 
 @case
 def entries(rng, folder):
-    """`check_entries`: weights, and entries that are unknown."""
+    """`check_weighted`: weights, and entries that are unknown."""
     X, missing = (
         draw_sparse(rng, often(rng, 0.5)),
         pick(rng, ("zero", "unknown", "unknown", "none")),
@@ -305,7 +304,7 @@ def entries(rng, folder):
         X = corrupt(rng, X)
     values, counts = (None if Y is None else sums_of(Y) for Y in (X, weights))
     names = ("X ", "weights ", "missing ")
-    done, result = attempt(lambda: check_entries(X, weights, missing), *names)
+    done, result = attempt(lambda: check_weighted(X, weights, missing), *names)
     if not done:
         return "refused"
     check(values is not None and (weights is None or counts is not None), "accepted")
