@@ -6,7 +6,6 @@ import textwrap
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data.arguments import check_flag, check_integer
 from ..data.names import check_names, check_vocabulary, component_names
@@ -14,7 +13,7 @@ from ..data.texts import shorten
 from ..data.typing import Matrix, Names, Vocabulary
 from ..models.factorization import Factorization
 from .top_terms import heaviest
-from .typical_documents import survey
+from .typical_documents import summarize_topics, typical_documents
 
 MOST_TERMS = 10  # in a label
 
@@ -69,12 +68,12 @@ def topic_table(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     titles = _titles(model, titles)
     terms = model.top_terms(vocabulary, n_terms)
-    found = survey(model, n_documents, X)
+    summary = summarize_topics(model, n_documents, X)
     return {
         "topic": list(range(1, len(terms) + 1)),
-        "share": found.shares.tolist(),
+        "share": summary.shares.tolist(),
         "terms": terms,
-        "documents": [[titles[i] for i in rows] for rows in found.documents],
+        "documents": [[titles[i] for i in rows] for rows in summary.documents],
     }
 
 
@@ -243,37 +242,6 @@ def format_topics(table, width=100):
         lines += [shorten(f"- {title}", width - INDENT) for title in documents]
         blocks.append(f"\n{indent}".join(lines) + "\n")
     return "\n".join(blocks)
-
-
-def typical_documents(
-    model: Factorization, n: int = 2, X: Matrix | None = None
-) -> list[NDArray[np.int_]]:
-    """Return the documents that are most typical of each topic, the most typical first.
-
-    Parameters
-    ----------
-    model : Factorization
-    n : int, default 2
-    X : matrix of shape (n_samples, n_features), optional
-        What the model was fitted to, or a store. Default: the sums and lengths of its rows,
-        which a model knows of the X of its fit.
-
-    Returns
-    -------
-    list of n_components ndarrays of at most n int
-        Rows of W. Documents without the topic are left out.
-
-    Notes
-    -----
-    A document is typical of topic r if much of what the model says of it is that topic and is
-    in its words: ``sum_j min(X[i, j], W[i, r] * H[r, j]) / sum_j (W H)[i, j]``. A document
-    of one word, of which the model says the topic's other words too, has little of that.
-    Without X this is estimated: the topic's share of the row of W H, times what of this row's sum
-    X has, times the cosine of X's row with the topic (for the Frobenius loss; for others, of
-    their fit).
-    """
-    n = check_integer(n, "n", least=0)
-    return [np.array(rows, int) for rows in survey(model, n, X).documents]
 
 
 def document_mass(model):

@@ -196,7 +196,7 @@ def test_real_topics_agree_with_their_sections(real_path):
     path = real_path("bbc_news")
     X = sp.csr_array(sp.load_npz(path / "matrix.npz"))
     labels = (path / "labels.txt").read_text(encoding="utf8").split("\n")[:-1]
-    from sparsenmf.topics.finding import weigh_counts
+    from sparsenmf.topics.weighting import weigh_counts
 
     model = factorize(weigh_counts(X), 5, random_state=0)
     found = label_agreement(model, labels)

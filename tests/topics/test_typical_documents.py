@@ -12,8 +12,8 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf import Factorization, factorize, find_topics, topic_labels, topic_table
-from sparsenmf.topics.finding import weigh_texts
-from sparsenmf.topics.tables import typical_documents
+from sparsenmf.topics.typical_documents import typical_documents
+from sparsenmf.topics.weighting import weigh_texts
 
 from ..corpus import TERMS, make_counts
 

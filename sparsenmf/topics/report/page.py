@@ -21,7 +21,7 @@ from ...data.typing import Matrix, Names, PathLike, Vocabulary
 from ...models.factorization import Factorization
 from ..similarity import topic_layout, topic_similarity
 from ..top_terms import heaviest
-from ..typical_documents import check_survey_matrix, survey
+from ..typical_documents import check_fitted_matrix, summarize_topics
 from .figures import draw_history, draw_map
 from .parts import Topic, facts_of, lay_out_facts, lay_out_index, lay_out_options, lay_out_topics
 from .safe import TERM_WIDTH, TITLE_WIDTH, show, show_lines
@@ -73,7 +73,7 @@ def write_report(
         Terms of each topic, heaviest first.
     n_documents : int, default 3
         Typical documents of each topic: those whose words match it best, see
-        `sparsenmf.topics.tables.typical_documents`.
+        `sparsenmf.topics.typical_documents.typical_documents`.
     n_characters : int, default 240
         Of a document that are shown. By default the page has about 4 KB for each topic,
         however many documents there are.
@@ -118,24 +118,24 @@ def write_report(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     n_characters = check_integer(n_characters, "n_characters", least=10)
 
-    details, X = details or {}, check_survey_matrix(X, model)
+    details, X = details or {}, check_fitted_matrix(X, model)
     if script is None:
         script = script_of_model(model, vectorizer)
-    found = survey(model, n_documents, X)
-    topics = make_topics(model, vocabulary, names, found, n_terms, n_characters)
-    page = lay_out(model, topics, found, X, title, details, script)
+    summary = summarize_topics(model, n_documents, X)
+    topics = make_topics(model, vocabulary, names, summary, n_terms, n_characters)
+    page = lay_out(model, topics, summary, X, title, details, script)
     with open_whole(path) as file:
         file.write(page.encode())
 
 
-def make_topics(model, vocabulary, names, found, n_terms, n_characters):
+def make_topics(model, vocabulary, names, summary, n_terms, n_characters):
     """Return what is shown of each topic, a list of `Topic`; names are documents and titles."""
     similarity = topic_similarity(model.H)
     np.fill_diagonal(similarity, 0.0)
     topics = []
     for r, weights in enumerate(model.H):
         columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)
-        near, rows = heaviest(similarity[r], N_SIMILAR), found.documents[r]
+        near, rows = heaviest(similarity[r], N_SIMILAR), summary.documents[r]
         shown = [
             show_document(names["titles"][i], names["documents"][i], n_characters) for i in rows
         ]
@@ -144,12 +144,12 @@ def make_topics(model, vocabulary, names, found, n_terms, n_characters):
                 number=r + 1,
                 terms=[show(vocabulary[j], TERM_WIDTH) or "(blank)" for j in columns],
                 weights=[float(weights[j] / total) for j in columns],
-                share=float(found.shares[r]),
-                count=int(found.counts[r]),
+                share=float(summary.shares[r]),
+                count=int(summary.counts[r]),
                 rows=[i + 1 for i in rows],
                 titles=[name for name, _ in shown],
                 texts=[text for _, text in shown],
-                matches=found.matches[r],
+                matches=summary.matches[r],
                 similar=[int(s) for s in near if similarity[r, s] >= LEAST_SIMILAR],
             )
         )
@@ -164,7 +164,7 @@ def show_document(title, text, n_characters):
     return title, show(text or "", n_characters)
 
 
-def lay_out(model, topics, found, X, title, details, script):
+def lay_out(model, topics, summary, X, title, details, script):
     """Return the page as text."""
     files = resources.files(__package__)
     page, style, code = (
@@ -182,7 +182,7 @@ def lay_out(model, topics, found, X, title, details, script):
         script=code,
         title=show(title, TITLE_WIDTH, escape=True) or "Topics",
         lead=" ".join(summarize(model, X)),
-        facts=lay_out_facts({**facts_of(model, found), **details}),
+        facts=lay_out_facts({**facts_of(model, summary), **details}),
         map=draw_map(topic_layout(model.H), topics),
         index=lay_out_index(topics),
         many="many" if len(topics) > MANY else "few",

@@ -386,7 +386,7 @@ def test_pages_of_real_topics_load(browser, tmp_path, real_path):
     import scipy.sparse as sp
 
     from sparsenmf import factorize
-    from sparsenmf.topics.finding import weigh_counts
+    from sparsenmf.topics.weighting import weigh_counts
 
     folder = real_path("bbc_news")
     X = weigh_counts(sp.load_npz(folder / "matrix.npz"))

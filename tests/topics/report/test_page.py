@@ -17,7 +17,7 @@ from sparsenmf import Factorization, factorize
 from sparsenmf.topics.report import figures
 from sparsenmf.topics.tables import topic_table
 from sparsenmf.topics.top_terms import heaviest
-from sparsenmf.topics.typical_documents import survey
+from sparsenmf.topics.typical_documents import summarize_topics
 
 from ...corpus import TERMS, make_counts, make_texts
 from ...pages import HOSTILE, parse
@@ -382,7 +382,7 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
     model.W, model.H = W, model.H.astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sparsenmf.topics.typical_documents.CHUNK", chunk)
-        found = survey(model, n_documents)
+        found = summarize_topics(model, n_documents)
     mass = model.W.astype(float) * model.H.sum(axis=1)
     total = mass.sum(axis=1, keepdims=True)
     typical = mass / np.where(total > 0, total, 1) * model.W / np.maximum(model.W.max(axis=0), 1)
