@@ -266,7 +266,7 @@ X = make_counts()
         ((MIXED, X, {"tide": 7}), {}, ValueError, "vocabulary must map its terms to the col"),
         ((MIXED, X, iter(TERMS)), {}, TypeError, "vocabulary must be a sequence of terms"),
         ((MIXED, X, TERMS[:5]), {}, ValueError, "topics.0. has 'bake', which is not in"),
-        ((MIXED, X[:, :5], TERMS), {}, ValueError, "X has 5 features.* topics are of 20"),
+        ((MIXED, X[:, :5], TERMS), {}, ValueError, "X has 5 features.* topics have 20"),
         (("storm", X, TERMS), {}, TypeError, "topics must be a model or a list"),
         ((["storm"], X, TERMS), {}, TypeError, r"topics\[0\] must be a list of terms"),
         (([["tide", "tide"]], X, TERMS), {}, ValueError, r"topics\[0\] has a term more than"),

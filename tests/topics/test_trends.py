@@ -126,7 +126,7 @@ def test_groups_that_cannot_be_sorted_come_as_they_are():
         ("abcd", {}, TypeError, "groups must be a sequence"),
         (DATES, {"bin": "decade"}, ValueError, "bin must be one of 'year'"),
         (DATES, {"values": "mean"}, ValueError, "values must be one of 'share'"),
-        (["x"] * 4, {"bin": "year"}, ValueError, r"groups\[0\] is no date: 'x'"),
+        (["x"] * 4, {"bin": "year"}, ValueError, r"groups\[0\] is not a date: 'x'"),
         ([2020] * 4, {"bin": "year"}, TypeError, r"groups\[0\] must be a date .* not 2020"),
         (np.arange(4.0), {"bin": "year"}, TypeError, r"groups\[0\] must be a date"),
     ],

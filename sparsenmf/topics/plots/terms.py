@@ -13,7 +13,7 @@ from ...data.typing import Axes, Vocabulary
 from ...models.components import Components
 from ...models.factorization import Factorization
 from ..quality import topic_sizes
-from ..top_terms import heaviest, top_columns
+from ..top_terms import top_columns, top_indices
 from .canvas import BLUE, LABEL_WIDTH, PALE, add_scale, check_numbers, new_axes, plain
 
 COLUMNS = 4  # of panels
@@ -66,7 +66,7 @@ def plot_top_terms(
         ax.text(left, top, f"{r + 1}", weight="bold", color=BLUE, va="center")
         share = f"{sizes[r]:.1%}" if model.H[r].any() else "empty"
         ax.text(left + 0.9, top, share, color="#606060", va="center", ha="right", size=9)
-        columns = heaviest(model.H[r], n_terms)
+        columns = top_indices(model.H[r], n_terms)
         if len(columns):
             places = top + 1 + np.arange(len(columns))
             weights = model.H[r, columns].astype(float)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data.names import component_names
 from ...models.normalisation import component_masses
-from ..top_terms import heaviest
+from ..top_terms import top_indices
 from .parts import counted, reason_of, solver_of
 from .safe import TERM_WIDTH, VALUE_WIDTH, show
 
@@ -53,7 +53,7 @@ def show_model(model, terms=None, columns=None, title=None):
     given |= columns or {}
     if terms is not None:
         given["top terms"] = [
-            [terms[j] for j in heaviest(weights, N_TERMS)] for weights in model.H[:MOST_ROWS]
+            [terms[j] for j in top_indices(weights, N_TERMS)] for weights in model.H[:MOST_ROWS]
         ]
     size = f"{model.n_samples:,} x {model.n_features:,}"
     found = f"Factorization of {size} into {counted(model.n_components, 'component')}"

@@ -20,7 +20,7 @@ from ...data.outputs import check_outputs
 from ...data.typing import Matrix, Names, PathLike, Vocabulary
 from ...models.factorization import Factorization
 from ..similarity import topic_layout, topic_similarity
-from ..top_terms import heaviest
+from ..top_terms import top_indices
 from ..typical_documents import check_fitted_matrix, summarize_topics
 from .figures import draw_history, draw_map
 from .parts import Topic, facts_of, lay_out_facts, lay_out_index, lay_out_options, lay_out_topics
@@ -134,8 +134,8 @@ def make_topics(model, vocabulary, names, summary, n_terms, n_characters):
     np.fill_diagonal(similarity, 0.0)
     topics = []
     for r, weights in enumerate(model.H):
-        columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)
-        near, rows = heaviest(similarity[r], N_SIMILAR), summary.documents[r]
+        columns, total = top_indices(weights, n_terms), weights.sum(dtype=np.float64)
+        near, rows = top_indices(similarity[r], N_SIMILAR), summary.documents[r]
         shown = [
             show_document(names["titles"][i], names["documents"][i], n_characters) for i in rows
         ]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sparsenmf import factorize, plots, select_n_components, topic_layout, topic_sizes
+from sparsenmf.topics.placement import move_apart
 from sparsenmf.topics.plots.canvas import colours
-from sparsenmf.topics.plots.places import spread
 from sparsenmf.topics.similarity import match_components, topic_order, unit_rows
 
 from ...corpus import TERMS, make_counts
@@ -247,10 +247,10 @@ def test_labels_of_many_topics_do_not_cover_each_other(many):
 
 def test_discs_are_moved_apart_only_where_they_cover_each_other(rng):
     apart = np.array([[0.0, 0], [10, 0], [0, 10]])
-    np.testing.assert_array_equal(spread(apart, np.array([3.0, 4, 5])), apart)
+    np.testing.assert_array_equal(move_apart(apart, np.array([3.0, 4, 5]), 0.8), apart)
     crowd = np.vstack([rng.normal(size=(12, 2)), np.zeros((2, 2))])
     radii = rng.uniform(0.5, 2, 14)
-    moved = spread(crowd, radii)
+    moved = move_apart(crowd, radii, 0.8)
     first, second = np.triu_indices(14, 1)
     distances = np.linalg.norm(moved[first] - moved[second], axis=1)
     assert (distances >= 0.7 * (radii[first] + radii[second])).all()

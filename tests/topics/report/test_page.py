@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sparsenmf import Factorization, factorize
 from sparsenmf.topics.report import figures
 from sparsenmf.topics.tables import topic_table
-from sparsenmf.topics.top_terms import heaviest
+from sparsenmf.topics.top_terms import top_indices
 from sparsenmf.topics.typical_documents import summarize_topics
 
 from ...corpus import TERMS, make_counts, make_texts
@@ -400,12 +400,12 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
 def test_heaviest_are_those_of_a_sort(weights, n):
     weights = np.array(weights, float)
     order = np.argsort(-weights, kind="stable")[:n]
-    assert heaviest(weights, n).tolist() == [i for i in order.tolist() if weights[i] > 0]
+    assert top_indices(weights, n).tolist() == [i for i in order.tolist() if weights[i] > 0]
 
 
 def test_circles_of_the_map_are_moved_apart_and_stay_inside(rng):
     radii = rng.uniform(4, 20, 40)
-    places = figures.move_apart(figures.fit(rng.normal(size=(40, 2)) ** 3), radii)
+    places = figures.separate(figures.fit(rng.normal(size=(40, 2)) ** 3), radii)
     distance = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(40)
     assert (distance - radii[:, None] - radii).min() > -2
     for axis, size in enumerate((figures.WIDTH, figures.MAP_HEIGHT)):
