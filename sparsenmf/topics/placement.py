@@ -38,9 +38,8 @@ def move_apart(centres, radii, touch=1.0, gap=0.0, bounds=(-np.inf, np.inf)):
         same = close[distances[close] == 0]
         angles = 2.4 * same  # radians, near the golden angle
         between[same] = 1e-6 * np.column_stack([np.cos(angles), np.sin(angles)])
-        steps = (
-            ((least - distances) / np.maximum(distances, 1e-6))[close, None] * between[close] / 4
-        )
+        overlap = (least - distances)[close] / np.maximum(distances[close], 1e-6)
+        steps = overlap[:, None] * between[close] / 4
         np.add.at(centres, first[close], steps)
         np.subtract.at(centres, second[close], steps)
         centres = np.clip(centres, *bounds)

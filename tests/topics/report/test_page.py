@@ -332,7 +332,7 @@ def test_sizes_are_bounded(tmp_path):
         ((TERMS,), {"details": "seed 0"}, TypeError, "details must be a dict"),
         ((TERMS,), {"titles": ["a", "b"]}, ValueError, "titles has 2 names, but W has 80 rows"),
         ((TERMS,), {"script": 3}, TypeError, "script must be a string, not 3"),
-        ((TERMS,), {"vectorizer": "tfidf"}, TypeError, "vectorizer must be one of scikit-learn"),
+        ((TERMS,), {"vectorizer": "tfidf"}, TypeError, "vectorizer must be a scikit-learn"),
     ],
 )
 def test_bad_arguments_are_named(model, tmp_path, arguments, options, error, message):
