@@ -82,7 +82,7 @@ class Selection:
         left_out = f", not tried: {', '.join(map(str, self.skipped))}" if self.skipped else ""
         lines = [f"{self.stop_reason} in {self.seconds:.1f} s{left_out}"]
         if self.n_components == self.table["n_components"].max():
-            lines.insert(0, "the recommendation is the largest candidate: more components may be better")
+            lines.insert(0, "the largest candidate is recommended: more may be better")
         return lines
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -105,31 +105,6 @@ class Selection:
         from ..topics.plots import plot_selection
 
         return plot_selection(self, ax=ax)
-
-
-@dataclass(frozen=True)
-class SelectionForecast:
-    """The time and the memory that a selection will take.
-
-    Attributes
-    ----------
-    n_fits : int
-        Number of fits if every candidate is tried.
-    seconds : float
-        Duration if every fit takes max_iter iterations. It is interpolated between fits and
-        scores of a few iterations, with the fewest and with the most components. Fits that
-        converge take less; models after more iterations take longer to score.
-    memory : int
-        Peak memory in bytes, without X.
-    """
-
-    n_fits: int
-    seconds: float
-    memory: int
-
-    def __str__(self):
-        size = f"{self.memory / 2**20:,.0f} MiB beyond X"
-        return f"{self.n_fits} fits, about {self.seconds:.1f} s if none converges, {size}"
 
 
 def _excess(folds, best):

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sparsenmf import factorize, forecast_selection, select_n_components
 from sparsenmf.models.restarts import Seeds
 from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
-from sparsenmf.selection.selected import fewest
+from sparsenmf.selection.selected import one_standard_error_rule
 
 from ..problems import planted_counts
 
@@ -117,7 +117,7 @@ def test_held_out_entries_are_unknown_to_the_fit():
     assert np.array_equal(models[0].H, models[1].H)
 
 
-def test_predictions_in_place_of_entries_settle_where_known_entries_are_fitted():
+def test_predictions_of_held_out_entries_converge_to_the_truth():
     """A matrix of low rank without noise: its held-out entries are found."""
     _, W, H = planted_counts(3, 80, 60)
     entries = Entries(sp.csr_array(W @ H), 2, 2, Seeds(0))
@@ -127,12 +127,12 @@ def test_predictions_in_place_of_entries_settle_where_known_entries_are_fitted()
     assert score < 0.1 * blind
 
 
-def test_rule_of_the_fewest_components():
+def test_one_standard_error_rule():
     folds = np.array([[9.0, 9.2], [5.0, 5.4], [4.0, 4.6], [4.02, 4.5], [4.3, 4.9]])
-    assert fewest(folds) == 2  # the best mean is that of 3, within an error of 2
-    assert fewest(folds[:2]) == 1
+    assert one_standard_error_rule(folds) == 2  # the best mean is that of 3, within an error of 2
+    assert one_standard_error_rule(folds[:2]) == 1
     flat = np.array([[100.0, 101.0], [2.0, 3.0], [1.9, 2.9], [1.8, 2.8]])
-    assert fewest(flat) == 1  # certainly worse than the best, but by 0.2 of 98
+    assert one_standard_error_rule(flat) == 1  # certainly worse than the best, but by 0.2 of 98
 
 
 def test_blocks_find_the_planted_number():
@@ -189,12 +189,12 @@ def test_table_means_are_those_of_its_folds():
     assert repr(found).count("<-") == 1
 
 
-def test_hopeless_candidates_are_left_out():
+def test_early_stop_leaves_out_larger_candidates():
     X, _, _ = planted_counts(3, 200, 150, mean=1.0)
     options = {"random_state": 0, "n_threads": 1}
     short = select_n_components(X, range(1, 25), **options)
     whole = select_n_components(X, range(1, 25), early_stop=False, **options)
-    assert short.stop_reason == "hopeless"
+    assert short.stop_reason == "early_stop"
     assert short.skipped
     assert whole.skipped == ()
     n_tried = len(short.table["mean"])
@@ -276,7 +276,7 @@ def test_refusals_name_the_argument(options, message):
 
 def test_block_without_a_nonzero_is_refused():
     X = sp.csr_array(([1.0, 1.0], ([0, 1], [0, 1])), shape=(30, 30))
-    with pytest.raises(ValueError, match="n_repeats=10 leaves a held-out block of 3 x 3"):
+    with pytest.raises(ValueError, match="n_repeats=10 holds out a block of 3 x 3"):
         select_n_components(X, [2], n_repeats=10, random_state=0)
 
 

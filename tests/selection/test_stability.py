@@ -11,7 +11,7 @@ from scipy.spatial.distance import squareform
 from sparsenmf import factorize, forecast_selection, select_n_components
 from sparsenmf.models.restarts import Seeds
 from sparsenmf.selection.selected import most_stable
-from sparsenmf.selection.stability import Halves, agreement, cophenetic_coefficient
+from sparsenmf.selection.stability import Halves, cophenetic_coefficient
 from sparsenmf.topics.similarity import match_components
 
 from ..problems import planted_counts
@@ -41,7 +41,6 @@ def test_components_are_matched_in_any_order_and_scale(rng):
     found, cosines = match_components(H, (3 * H)[order])
     assert np.array_equal(order[found], np.arange(6))
     assert cosines == pytest.approx(np.ones(6))
-    assert agreement([H, H[order], H * 2]) == pytest.approx(np.ones(3))
 
 
 def test_halves_share_no_sample_and_leave_none_out():
@@ -147,7 +146,7 @@ def test_forecast_counts_both_halves():
 
 
 def test_halves_allow_for_fewer_components():
-    with pytest.raises(ValueError, match=r"candidates has 6, but .* allows for 5 components"):
+    with pytest.raises(ValueError, match=r"candidates has 6, but .* allows at most 5 components"):
         select_n_components(np.ones((10, 8)), [2, 6], method="stability")
 
 
@@ -172,7 +171,7 @@ def test_cophenetic_coefficient_is_of_all_samples():
 
 def test_no_square_array_for_many_samples():
     X = sp.eye_array(2001, 5, format="csr")
-    with pytest.raises(ValueError, match="cophenetic needs 2001 x 2001"):
+    with pytest.raises(ValueError, match="cophenetic takes an array of 2001 x 2001"):
         select_n_components(X, [2], method="stability", cophenetic=True)
 
 

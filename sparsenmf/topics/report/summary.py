@@ -69,10 +69,8 @@ def explained(model, X):
 
 def same_proportions(X):
     """Return the Kullback-Leibler loss of (row sums x column sums / sum), and the sum of X."""
-    columns, products = (
-        np.zeros(X.shape[1]),
-        0.0,
-    )  # products: sum of x log x over the entries, minus that over the row sums
+    columns = np.zeros(X.shape[1])
+    products = 0.0  # the sum of x log x over the entries, minus that over the row sums
     for start, stop in X.blocks() if is_store(X) else [(0, X.shape[0])]:
         part = X.rows(start, stop) if is_store(X) else X
         values = part.data.astype(np.float64)

@@ -27,8 +27,8 @@ def test_two_sentences_say_what_was_found(tmp_path):
     assert text == (
         "In 80 documents with 20 different terms, 3 topics were found: groups of terms that tend "
         f"to occur in the same documents. Together the topics explain {part:.0%} of what is in "
-        "the documents: 100% would mean that each document is a mix of these topics and nothing "
-        "else, but in real texts much is particular to single documents."
+        "the documents: 100% would mean that every document is a mix of these topics and nothing "
+        "else, but much of a real text is particular to it."
     )
     assert len(re.findall(r"\.(?: |$)", text)) == 2
     one = factorize(make_counts(), 1, random_state=0)
