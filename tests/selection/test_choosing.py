@@ -1,4 +1,4 @@
-"""How many components: scores against their dense definitions, and planted numbers found."""
+"""Selection of the number of components: scores by dense definitions, and planted numbers."""
 
 import functools
 import signal
@@ -103,7 +103,7 @@ def test_estimate_from_held_out_entries_has_no_bias(beta):
 
 
 def test_held_out_entries_are_unknown_to_the_fit():
-    """Whatever is there, the model is the same."""
+    """The model does not depend on their values."""
     X, _, _ = problem()
     entries = Entries(X, 2, 2, Seeds(1))
     places = entries.draw(0)
@@ -118,7 +118,7 @@ def test_held_out_entries_are_unknown_to_the_fit():
 
 
 def test_predictions_of_held_out_entries_converge_to_the_truth():
-    """A matrix of low rank without noise: its held-out entries are found."""
+    """The held-out entries of a low-rank matrix without noise are recovered."""
     _, W, H = planted_counts(3, 80, 60)
     entries = Entries(sp.csr_array(W @ H), 2, 2, Seeds(0))
     before = factorize(entries.training(0), 3, random_state=0)
@@ -136,7 +136,7 @@ def test_one_standard_error_rule():
 
 
 def test_blocks_find_the_planted_number():
-    """Within one of it in nine of ten draws."""
+    """In nine of ten draws, the number found differs by at most one."""
     hits, draws = 0, 10
     for seed in range(draws):
         planted = int(np.random.default_rng(seed).integers(3, 13))
@@ -202,7 +202,7 @@ def test_early_stop_leaves_out_larger_candidates():
     assert short.n_components == whole.n_components
 
 
-def test_callback_and_time_limit_keep_whole_candidates():
+def test_callback_and_time_limit_keep_finished_candidates():
     X, _, _ = problem()
     seen = []
 
@@ -218,7 +218,7 @@ def test_callback_and_time_limit_keep_whole_candidates():
         select_n_components(X, [3], time_limit=1e-9)
 
 
-def test_interrupt_keeps_whole_candidates():
+def test_interrupt_keeps_finished_candidates():
     X, _, _ = problem()
 
     def interrupt(model):
@@ -296,7 +296,7 @@ def test_plot_shows_the_table_and_the_recommendation():
     assert found.plot(ax) is ax
 
 
-def test_plot_says_what_it_needs():
+def test_plot_names_the_missing_package():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from sparsenmf.selection.selected import Selection\n"

@@ -1,4 +1,4 @@
-"""How many components by stability: its scores, its rule, and planted numbers it must find."""
+"""Selection by stability: its scores, its rule, and planted numbers that it must find."""
 
 import itertools
 
@@ -78,7 +78,7 @@ def test_rule_needs_what_is_before_a_peak():
 
 
 def hits(draws, **options):
-    """Return in how many draws the number is found within one, and all that was found."""
+    """Return how many draws find the number up to one, and all numbers found."""
     found = []
     for planted, X in draws:
         candidates = range(2, planted + 4)
@@ -88,7 +88,7 @@ def hits(draws, **options):
 
 
 def test_uneven_counts_have_their_number():
-    """Chance peaks of the similarity of mere restarts were taken: 11, 15, 4, 15 for four."""
+    """The similarity of mere restarts has chance peaks: it found 11, 15, 4 and 15 for four."""
     draws = [(planted, uneven_counts(planted, 20 + planted)) for planted in (3, 4, 5, 6)]
     n_hits, found = hits(draws, n_repeats=3, random_state=0, n_threads=1)
     assert n_hits >= 3, found
@@ -145,7 +145,7 @@ def test_forecast_counts_both_halves():
     assert forecast_selection(X, [2, 3], method="stability", n_repeats=4).n_fits == 16
 
 
-def test_halves_allow_for_fewer_components():
+def test_halves_limit_the_number_of_components():
     with pytest.raises(ValueError, match=r"candidates has 6, but .* allows at most 5 components"):
         select_n_components(np.ones((10, 8)), [2, 6], method="stability")
 
@@ -169,14 +169,14 @@ def test_cophenetic_coefficient_is_of_all_samples():
     assert 0 < table["cophenetic"][1] < table["cophenetic"][0] <= 1
 
 
-def test_no_square_array_for_many_samples():
+def test_many_samples_have_no_cophenetic_coefficient():
     X = sp.eye_array(2001, 5, format="csr")
     with pytest.raises(ValueError, match="cophenetic takes an array of 2001 x 2001"):
         select_n_components(X, [2], method="stability", cophenetic=True)
 
 
 def test_real_documents_have_the_number_of_their_sections(real_matrix):
-    """BBC News: five sections about equal in size."""
+    """BBC News has five sections of about equal size."""
     X = real_matrix("bbc_news")
     options = {"method": "stability", "n_repeats": 3, "random_state": 0}
     assert select_n_components(X, [3, 4, 5, 6, 8], **options).n_components == 5

@@ -1,4 +1,4 @@
-"""Coherence: against the definitions, counted naively, and against gensim."""
+"""Coherence, compared with naive counts by its definitions, and with gensim."""
 
 import itertools
 
@@ -18,7 +18,7 @@ MIXED = [SEA[:3] + KITCHEN[:3], SEA[:8], ["whale", "oven"]]
 
 
 def make_prose(rng, n_texts=60, longest=40):
-    """Texts of all lengths, of the corpus's terms and of words that no topic has."""
+    """Texts of all lengths, with terms of the corpus and words that no topic has."""
     words = TERMS + [f"word{i}" for i in range(15)]
     return [
         list(rng.choice(words, rng.integers(longest), p=rng.dirichlet(np.ones(35) * 0.5)))
@@ -210,7 +210,7 @@ def test_mimnos_smoothing():
     assert found[0] == pytest.approx(np.mean(counts))
 
 
-def test_terms_that_say_nothing_and_topics_without_pairs():
+def test_terms_in_every_document_and_topics_without_pairs():
     X = sp.csr_array(np.array([[1, 1, 0, 1], [1, 1, 0, 0], [1, 1, 0, 1]]))
     topics = [["a", "b"], ["a", "c"], ["a"], ["c", "d"], ["a", "d"]]
     for measure in ("umass", "npmi", "uci"):

@@ -1,4 +1,4 @@
-"""Topics of texts: the weights, the tables, and that they say what W and H do."""
+"""Topics of texts: the weights of words, and tables that agree with W and H."""
 
 import sys
 import warnings

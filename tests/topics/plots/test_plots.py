@@ -1,4 +1,4 @@
-"""Pictures: what is in them, on which axes, and that nothing else changes."""
+"""Pictures: their content and their axes, and that drawing changes nothing else."""
 
 import itertools
 import subprocess
@@ -95,11 +95,11 @@ def test_odd_models_are_drawn_without_a_warning(name, many):
         close(drawn)
 
 
-def test_all_pictures_are_tried():
+def test_every_picture_has_a_test():
     assert set(drawers(None, None)) | {"plot_selection"} == set(plots.__all__)
 
 
-def test_no_pyplot_without_need(tmp_path):
+def test_pyplot_is_not_imported(tmp_path):
     code = (
         "import sys, numpy as np\n"
         "from tests.topics.plots.test_plots import drawers, make_model, TERMS\n"
@@ -257,7 +257,7 @@ def test_discs_are_moved_apart_only_where_they_cover_each_other(rng):
     np.testing.assert_allclose(moved.mean(axis=0), crowd.mean(axis=0), atol=1e-6)
 
 
-def test_documents_lie_where_their_topics_draw_them(ax):
+def test_documents_lie_at_the_mean_of_their_topics(ax):
     model = random_model(5, n=30)
     plots.plot_documents(model, ax=ax)
     points, anchors = (np.asarray(part.get_offsets()) for part in ax.collections)

@@ -1,4 +1,4 @@
-"""The two sentences that a report begins with."""
+"""The first two sentences of a report."""
 
 import re
 
@@ -48,7 +48,7 @@ def literal_part(X, model):
 
 
 @pytest.mark.parametrize("kind", ["memory", "store"])
-def test_for_counts_it_is_the_part_of_the_differences(kind, tmp_path, rng):
+def test_for_counts_it_is_the_share_of_the_differences(kind, tmp_path, rng):
     X = sp.csr_array(rng.poisson(rng.gamma(0.3, size=(80, 4)) @ rng.gamma(0.5, size=(4, 20))) + 0.0)
     model = factorize(X, 3, loss=KL, random_state=0)
     given = write_csr(tmp_path / "store", X) if kind == "store" else X
