@@ -336,7 +336,7 @@ def test_data_that_cannot_be_made_again_are_reported(client, X, all_there):
             for pid in client.run(os.getpid).values():
                 os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(RuntimeError, match="data are lost: X that was scattered is gone"):
+    with pytest.raises(RuntimeError, match="data are lost: an X that was scattered is lost"):
         factorize(scattered, K, callback=kill_both, **OPTIONS)
 
 
@@ -392,7 +392,7 @@ def test_bad_options_are_refused(client, X, option, message):
 
 
 def test_bad_matrices_are_refused(client, X):
-    with pytest.raises(TypeError, match="not csr_array: for a matrix in memory"):
+    with pytest.raises(TypeError, match="not csr_array: a matrix in memory"):
         factorize(X, K)
     with pytest.raises(TypeError, match="not list"):
         factorize(pieces(X), K)

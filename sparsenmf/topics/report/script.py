@@ -40,7 +40,7 @@ X = read_matrix("X.npz").astype("{}")
 """
 
 NOT_KEPT = """\
-# A model does not keep these arguments: add them if you had passed them.
+# A model does not keep these arguments: add those that you passed.
 # sample_weight, weights, frozen_W, frozen_H, seeds, low_memory
 """
 
@@ -68,12 +68,12 @@ def _factorize(model):
     given = {name: model.options[name] for name in OPTIONS if name in model.options}
     lines = [f"n_components={model.n_components},", *_arguments(given)]
     if model.options.get("init") == "custom":
-        lines.append("W=...,  # REPLACE by the factors that it began with")
+        lines.append("W=...,  # REPLACE by the factors that the fit began with")
         lines.append("H=...,")
     if model.feature_weight is not None:
         lines.append("feature_weight=...,  # REPLACE by the weights of the features")
     if "random_state" not in given:
-        lines.append("random_state=None,  # the numbers came from a generator, which is not kept")
+        lines.append("random_state=None,  # random numbers came from a generator, which a model does not keep")
     return _call("model = factorize", ["X,", *lines])
 
 
