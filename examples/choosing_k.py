@@ -26,7 +26,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from topics import read_documentation
 
 from sparsenmf import forecast_selection, read_matrix, select_n_components
-from sparsenmf.topics.finding import weigh_counts
+from sparsenmf.topics.weighting import weigh_counts
 
 if len(sys.argv) > 1:
     counts = sp.csr_array(read_matrix(sys.argv[1]))

@@ -121,7 +121,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     from ..data.store import is_store, open_matrix
     from ..models import factorize as _factorize
     from ..models.checkpoint import Checkpoint
-    from ..topics.finding import weigh_counts
+    from ..topics.weighting import weigh_counts
 
     fit, shown = split_options(options)
     tables = [name for name in ("topic_table", "term_table", "report") if shown[name] is not None]

@@ -1,4 +1,4 @@
-"""Coordinate descent whose rows, and whose W, are on the workers of a cluster."""
+"""Coordinate descent with the rows of X, and W, on the workers of a cluster."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..solvers.scale import order_components
 from . import tasks
 
 CUT_EVERY = 10
-"""Iterations that a lost block is made again from, where there is a folder for W."""
+"""Iterations after which W is written to its folder. A lost block is computed again from there."""
 
 
 class RemoteRows:
@@ -20,7 +20,7 @@ class RemoteRows:
     ----------
     crew : Crew
     blocks : list of Future
-        Of `Rows`.
+        Futures of `Rows`.
     heights : list of int
     shape : tuple of int
     nnz : int
@@ -38,17 +38,17 @@ class RemoteRows:
 
 
 class RemoteFactor:
-    """W on the workers: an array in blocks, into which an update writes as a whole.
+    """W on the workers, as an array in blocks; an update replaces all blocks.
 
-    The blocks before are kept for as long as something needs them: a roll-back, or a block
-    that was made from them and has been lost with its worker.
+    Earlier blocks live as long as they are needed: for a roll-back, or to compute a later block
+    again whose worker was lost.
 
     Attributes
     ----------
     shape, dtype
-        Padded.
+        Those of the padded array.
     blocks : list of Future
-        Of `tasks.Block`.
+        Futures of `tasks.Block`.
     gram : ndarray of shape (width, width), float64
         W' W.
     penalty : float
@@ -83,7 +83,7 @@ class RemoteFactor:
 
 
 class RemotePenalty:
-    """The penalty of a `RemoteFactor`, whose sums have come with the others."""
+    """The penalty of a `RemoteFactor`, which arrives with the other sums."""
 
     def __init__(self, penalty):
         self.penalty, self.binds = penalty, penalty.binds
@@ -94,7 +94,7 @@ class RemotePenalty:
 
 
 class OnWorkers(Layout):
-    """`RemoteRows` as rows, a `RemoteFactor` as W, and columns without entries."""
+    """The layout of a cluster: `RemoteRows`, a `RemoteFactor` as W, and columns without entries."""
 
     def __init__(self, update, rows, columns, penalty_W, penalty_H):
         super().__init__(update, rows, columns, penalty_W, penalty_H)
@@ -102,10 +102,10 @@ class OnWorkers(Layout):
         self._cross = None
 
     def update_W(self, Ht, summary, W, out, how):
-        """Update the blocks of W where they are, and sum X' W for the rows of H."""
+        """Update the blocks of W on their workers, and sum X' W for the rows of H."""
         crew, penalty = self.rows.crew, self.penalty_W.penalty
         n_components = self.update.n_components
-        # A copy: the array is written to again, while a lost block may still be made from this.
+        # A copy, because a lost block may be computed again after Ht has been overwritten.
         given = crew.submit(
             tasks.hold, Ht.copy(), summary, tuple(penalty), how.sweeps, n_components
         )
@@ -118,21 +118,21 @@ class OnWorkers(Layout):
         return Step(0.0, total.residual, total.gram)
 
     def measure_W(self, Ht, summary, W, how):
-        """Measure the blocks of W where they are."""
+        """Measure the blocks of W on their workers."""
         return self.update_W(Ht, summary, W, W, how)
 
     def update_H(self, W, summary, Ht, out, how):
-        """Update the rows of Ht from the sums: columns without entries look at no W."""
+        """Update the rows of Ht from the sums, without W."""
         nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), how._replace(sums=self._cross)
         return super().update_H(nothing, summary, Ht, out, how)
 
     def measure_H(self, W, summary, Ht):
-        """Measure the rows of Ht from the sums."""
+        """Measure the rows of Ht from the sums, without W."""
         nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), Pass(sweeps=0, sums=self._cross)
         return self.update.measure(self.columns, nothing, summary, self.penalty_H, Ht, how)
 
     def squared_error(self, W, Ht):
-        """Return ||X - W H||^2, all in float64."""
+        """Return ||X - W H||^2, computed in float64."""
         crew, gram, penalty = self.rows.crew, exact_gram(Ht), self.penalty_W.penalty
         given = crew.submit(tasks.hold, Ht.copy(), gram, tuple(penalty), 0, len(gram))
         errors = crew.map(tasks.measure_block, self.rows.blocks, W.blocks, given=given)
@@ -143,18 +143,18 @@ class OnWorkers(Layout):
         return np.diag(W.gram)
 
     def divide(self, W, scale, out):
-        """Return W with its columns divided, on the workers."""
+        """Return W with its columns divided by `scale`, on the workers."""
         divided = self.empty_W(W, None)
         divided.blocks = self.rows.crew.map(tasks.divide_block, W.blocks, scale=scale)
         divided.gram, divided.penalty = W.gram / np.multiply.outer(scale, scale), W.penalty
         return divided
 
     def empty_W(self, W, folder):
-        """Return a W without blocks yet."""
+        """Return a W without blocks."""
         return RemoteFactor(W.heights, W.shape[1], W.dtype)
 
     def finish_iteration(self, current, spare):
-        """Cut the chain of iterations before from time to time, if there is a folder for W."""
+        """Write W every `CUT_EVERY` iterations if there is a folder, and forget earlier blocks."""
         self._n_iterations += 1
         if self.rows.scratch is None or self._n_iterations % CUT_EVERY:
             return
@@ -162,7 +162,7 @@ class OnWorkers(Layout):
         stem = f"{self.rows.scratch}/W-{crew.token}-{self._n_iterations}"
         paths = [f"{stem}-{b}.npy" for b in range(len(W.blocks))]
         crew.gather(crew.map(tasks.save_block, W.blocks, paths))
-        # From now on no block, nor any H, is needed that came before.
+        # From now on, no earlier block and no earlier H is needed.
         W.blocks = crew.map(tasks.load_block, paths)
         spare[0].blocks = []
         crew.gather(crew.map(tasks.remove_file, self._written))
@@ -170,7 +170,7 @@ class OnWorkers(Layout):
 
 
 def conclude(run, crew):
-    """Return W as a dask array and H, in order and balanced."""
+    """Return W as a dask array, and H, with ordered and balanced components."""
     (W, Ht, _), squares = run.current, run.squares_W()[: run.n_components]
     sums, penalties = None, (run.penalty_W.penalty, run.penalty_H)
     if run.penalty_H.free.all():

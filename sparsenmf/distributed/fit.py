@@ -1,4 +1,4 @@
-"""The story of a distributed fit: place X, draw the start, alternate, collect."""
+"""A distributed fit: place X, draw the start, alternate, and collect the result."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class DistributedFactorization:
     Attributes
     ----------
     W : dask.array.Array of shape (n_samples, n_components)
-        A block for each block of X, on the workers.
+        It has a block for each block of X, on the workers.
     H : ndarray of shape (n_components, n_features)
-        And all else, see `Factorization`.
+        See `Factorization` for this and all other attributes.
     """
 
     W: Any
@@ -66,7 +66,7 @@ class DistributedFactorization:
     options: dict[str, Any]
 
     def to_factorization(self) -> Factorization:
-        """Return the model of one machine, with all of W in the memory of this one."""
+        """Return a `Factorization`, with all of W in the memory of this machine."""
         return Factorization(**{**vars(self), "W": np.ascontiguousarray(self.W.compute())})
 
 
@@ -93,16 +93,16 @@ def factorize(
 ) -> DistributedFactorization:
     """Factorize a matrix that is spread over the workers of a Dask cluster.
 
-    The objective of `sparsenmf.factorize` for the Frobenius loss, by the same coordinate
-    descent: on the same start, the same iterates up to rounding.
+    It minimises the objective of `sparsenmf.factorize` for the Frobenius loss, by the same
+    coordinate descent. From the same start, the iterates are the same up to rounding.
 
     Parameters
     ----------
     X : dask array, dask bag, list, or store
         A dask array of CSR blocks with whole rows; a bag of CSR matrices; a list of delayed
-        CSR blocks or of futures of them; or what `open_csr` opened, in a folder that
-        every worker sees. Checked on the workers, which keep it. Delayed blocks and stores
-        are read again when a worker is lost; data that were scattered cannot be.
+        CSR blocks or of futures of them; or a store that `open_csr` opened, in a folder that
+        every worker can read. The workers check and keep it. If a worker is lost, delayed blocks
+        and stores are read again; scattered data cannot be recovered.
     n_components : int
     H : ndarray of shape (n_components, n_features), optional
         The start of H, or of its first components. Default: at random. W always starts at
@@ -112,20 +112,20 @@ def factorize(
     solver : "cd" or CoordinateDescent, default "cd"
         With `max_sweeps` and `extrapolate`; W is on the workers in any case.
     n_threads : int, optional
-        For the update of H, which is done here. The workers' tasks take one thread each, and
-        there are as many at a time as the workers have threads.
+        Threads of this process, which updates H. The tasks of the workers take one thread each,
+        and as many run at a time as the workers have threads.
     random_state : int, numpy.random.Generator or RandomState, optional
     frozen_H : sequence of int or mask, optional
-        Components whose row of H stays exactly as given.
+        Components whose row of H stays as given.
     block_nnz : int, optional
-        Entries of a block of a store. Default: two blocks a thread of the cluster, but
-        at most 2**24. With the same blocks, the result has the same bits on any
-        number of workers.
+        Entries in a block of a store. Default: as many as give two blocks for each thread of the
+        cluster, at most 2**24. With the same blocks, the result has the same bits on any number
+        of workers.
     scratch : str or path-like, optional
-        A folder that every worker sees. W is written there every 10 iterations, and the last
-        one stays. Without it, a lost block of W is made again from the first iteration on, for
-        which the scheduler keeps each H: ``n_components * n_features`` numbers an iteration,
-        for as long as W lives.
+        A folder that every worker can read and write. W is written there every 10 iterations,
+        and the last one stays. Without it, a lost block of W is computed again from the first
+        iteration on. The scheduler therefore keeps the H of every iteration, which has
+        ``n_components * n_features`` numbers, as long as W lives.
     client : distributed.Client, optional
         Default: the active one; without one, a local cluster with a process for each
         core, which lives, and holds W, until this process ends.
@@ -133,20 +133,31 @@ def factorize(
         True: show a progress bar (tqdm's, if installed). A callable is called after each
         iteration with an `IterationState`, whose W is a dask array; a true return value stops.
     **others : Any
-        None: what `sparsenmf.factorize` takes beside these is refused by name.
+        There are none: other parameters of `sparsenmf.factorize` raise TypeError with their name.
 
     Returns
     -------
     DistributedFactorization
-        With W as a dask array, H, and the history. Ctrl-C ends the run and returns what has been
-        reached.
+        W as a dask array, H, and the history. Ctrl-C ends the run and returns the last iterate.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it should be, or is not for clusters.
+        If an argument has the wrong type or value, or is not available on clusters.
     RuntimeError
-        If data are lost that nobody can make again, or the tasks were cancelled.
+        If data were lost that cannot be computed again, or if the tasks were cancelled.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from dask import delayed
+    >>> from distributed import Client
+    >>> from sparsenmf.distributed import factorize
+    >>> blocks = [sp.random_array((50, 40), density=0.2, rng=i, format="csr") for i in (0, 1)]
+    >>> with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
+    ...     model = factorize([delayed(block) for block in blocks], 3, client=client)
+    ...     model.to_factorization().W.shape
+    (100, 3)
     """
     _refuse(others)
     started = clock.seconds()
@@ -222,8 +233,8 @@ def _refuse(others):
     for name in others:
         if name in inspect.signature(factorize_here).parameters:
             raise TypeError(
-                f"{name} is not for clusters: there is the Frobenius loss by coordinate descent, "
-                f"from a random start or from H; see sparsenmf.factorize for one machine"
+                f"{name} is not available on clusters, which minimise the Frobenius loss by "
+                f"coordinate descent, from a random start or from H; sparsenmf.factorize takes it"
             )
         raise TypeError(f"factorize() got an unexpected keyword argument {name!r}")
 
@@ -231,16 +242,16 @@ def _refuse(others):
 def _active_client():
     try:
         return get_client()
-    except ValueError:  # there is none
+    except ValueError:  # there is no active client
         return Client(n_workers=available_cores(), threads_per_worker=1, dashboard_address=":0")
 
 
 def _place(crew, parts, n_components):
-    """Check the blocks where they are; return them as rows, the loss, X's mean and type."""
+    """Check the blocks on their workers; return the rows, the loss, and X's mean and dtype."""
     names = [f"X (block {b})" for b in range(len(parts))]
     checked = crew.map(tasks.check_block, parts, names)
-    facts = crew.gather(crew.map(tasks.survey_block, checked))
-    crew.settle(checked)
+    facts = crew.gather(crew.map(tasks.describe_block, checked))
+    crew.pin(checked)
     for name, fact in zip(names, facts, strict=True):
         if fact.shape[1] != facts[0].shape[1]:
             raise ValueError(
@@ -258,7 +269,7 @@ def _place(crew, parts, n_components):
 
 def _draw(crew, rows, n_components, mean, dtype, rng, H):
     """Return the start: W drawn on the workers, block by block, and H here."""
-    entropy = int.from_bytes(rng.bytes(16), "little")  # of a Generator and a RandomState alike
+    entropy = int.from_bytes(rng.bytes(16), "little")  # works for a Generator and a RandomState
     seeds = np.random.SeedSequence(entropy).spawn(len(rows.heights))
     options = {"n_components": n_components, "mean": mean, "dtype": dtype}
     blocks = crew.map(tasks.draw_block, seeds, rows.heights, **options)

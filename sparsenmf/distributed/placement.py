@@ -1,4 +1,4 @@
-"""X as blocks of whole rows on the workers, and the tasks that are run on them."""
+"""Blocks of whole rows of X on the workers, and the tasks that run on them."""
 
 import itertools
 import uuid
@@ -14,16 +14,16 @@ from distributed import Future, SchedulerPlugin
 from . import tasks
 
 MAX_BLOCK = 2**24
-"""Entries of a block that is read from a store: 128 MB in single precision."""
+"""Most entries of a block that is read from a store: 128 MB in single precision."""
 
 BLOCKS_PER_THREAD = 2
-"""So that a thread that is late does not leave the others idle for a whole block."""
+"""With two blocks, a slow thread does not leave the others idle for long."""
 
 
 class Homes:
-    """Tells the scheduler where a task belongs: with its block, whose number its key ends with.
+    """The worker of each task, for the scheduler; a task's key ends with its block's number.
 
-    Dask alone moves a block of X to where H is, if its worker has other work at the moment.
+    Without it, Dask moves a block of X to another worker whenever its own is busy.
     """
 
     def __init__(self, addresses):
@@ -34,24 +34,24 @@ class Homes:
 
 
 class Rehome(SchedulerPlugin):
-    """Lets tasks run on a new worker when all workers that they knew are gone.
+    """A plugin that lets tasks run on a new worker after all their workers were lost.
 
-    The scheduler itself looks at "allow_other_workers" when a task becomes ready only, and
-    not when a worker comes: what was ready while there was none at all would wait for ever.
+    The scheduler checks "allow_other_workers" only when a task becomes ready, and not when a
+    worker joins. A task that became ready without any worker would wait for ever.
     """
 
     name = "sparsenmf-rehome"
     idempotent = True
 
     def add_worker(self, scheduler, worker):
-        """Free the tasks that have nowhere to run."""
+        """Let tasks that no worker can run use the new worker."""
         for task in scheduler.unrunnable:
             if task.loose_restrictions:
                 task.worker_restrictions = None
 
 
 class Crew:
-    """The client, with names for tasks, places for them, and an end to them.
+    """A client that names its tasks, runs them where their blocks are, and can cancel them.
 
     Parameters
     ----------
@@ -69,23 +69,23 @@ class Crew:
         """Start a task for each block; the dashboard shows it by the function's name."""
         return self._map(self._homes, function, *arguments, **common)
 
-    def settle(self, blocks):
-        """From now on, run the tasks of a block where it is, as long as that worker lives."""
+    def pin(self, blocks):
+        """Run all further tasks of a block on the worker that has it, as long as it lives."""
         places = self.client.who_has(blocks)
-        # A worker that has just been lost: anywhere.
+        # A block whose worker has just been lost may run anywhere.
         self._homes = [(*places[block.key], "nowhere:1")[0] for block in blocks]
 
     def submit(self, function, *arguments):
         """Start one task."""
         (key,) = self._keys(function, 1)
-        # H is an argument, and so kept by the scheduler, on purpose: what was scattered
-        # could not be made again when a worker is gone.
+        # H is an argument on purpose: the scheduler keeps it. Scattered data would be lost with
+        # their worker.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
             future = self.client.submit(function, *arguments, key=key)
         return self._keep([future])[0]
 
     def compute(self, delayed, address):
-        """Start a graph of the user's on a worker, or on another if that one is gone."""
+        """Start a graph of the user's on this worker, or on another one if it is lost."""
         options = {"workers": [address], "allow_other_workers": True}
         return self._keep([self.client.compute(delayed, **options)])[0]
 
@@ -97,24 +97,24 @@ class Crew:
         return self._keep([self.client.submit(*arguments, key=key, **options)])[0]
 
     def gather(self, futures):
-        """Return results, here.
+        """Return the results of futures to this process.
 
         Raises
         ------
         RuntimeError
-            If they cannot be had any more, because data are lost or tasks were cancelled.
+            If data were lost, or if tasks were cancelled.
         """
         try:
             return self.client.gather(futures)
         except CancelledError as error:
             raise RuntimeError(
-                f"the run has ended, for its tasks were cancelled or their data are lost: X that "
-                f"was scattered is gone with its worker, while delayed blocks and stores are read "
-                f"again ({error})"
+                f"the run has ended, because its tasks were cancelled or their data are lost: an X "
+                f"that was scattered is lost with its worker, while delayed blocks and stores are "
+                f"read again ({error})"
             ) from error
 
     def add_up(self, sums):
-        """Add neighbours, then neighbouring sums, until one is left: a tree in a fixed order."""
+        """Return the total of all sums, added in pairs of neighbours as a tree of fixed order."""
         homes = self._homes
         while len(sums) > 1:
             pairs = self._map(homes[::2], tasks.add_sums, sums[:-1:2], sums[1::2])
@@ -122,11 +122,11 @@ class Crew:
         return self.gather(sums[0])
 
     def cancel(self):
-        """End all tasks that are under way, and forget what they have left."""
+        """Cancel all tasks, and release their results."""
         self.client.cancel(list(self._futures))
 
     def addresses(self, n_blocks):
-        """Return a worker for each block, neighbours together: then few sums have to travel."""
+        """Return a worker for each block; neighbours share one, so that few sums travel."""
         threads = self.client.nthreads()
         if not threads:
             raise RuntimeError("the client has no workers: start some, or wait for them")
@@ -151,14 +151,14 @@ class Crew:
 
 
 def place_blocks(X, crew, block_nnz):
-    """Return futures of the blocks of X, unchecked, each on a worker.
+    """Return futures of the blocks of X on the workers, not checked yet.
 
     Raises
     ------
     TypeError
-        If X is nothing that workers could have or read.
+        If X is not a kind of matrix that workers can have or read.
     ValueError
-        If its blocks are not of whole rows.
+        If its blocks do not have whole rows.
     """
     if hasattr(X, "blocks") and hasattr(X, "rows") and hasattr(X, "nnz"):  # a store
         if block_nnz is None:
@@ -181,8 +181,8 @@ def place_blocks(X, crew, block_nnz):
     if not parts or not all(isinstance(part, Delayed | Future) for part in parts):
         raise TypeError(
             f"X must be a dask array, a dask bag, a list of delayed or futures of CSR blocks, or "
-            f"a store that open_csr opened, not {type(X).__name__}: for a matrix in memory, "
-            f"sparsenmf.factorize(X) takes one machine, and client.scatter makes futures of parts"
+            f"a store that open_csr opened, not {type(X).__name__}: a matrix in memory is for "
+            f"sparsenmf.factorize(X) on one machine; client.scatter makes futures of its blocks"
         )
     return [
         part if isinstance(part, Future) else crew.compute(part, address)

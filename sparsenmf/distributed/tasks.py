@@ -1,11 +1,11 @@
-"""What runs on the workers: the same kernels on one block of rows, in one thread.
+"""The tasks that run on the workers: the same row updates, on one block of rows in one thread.
 
-A worker runs its tasks in a pool of threads, which is where the parallelism is. So each
-kernel runs its serial twin: no core has two threads, and no parallel region is entered from
-two threads at once, which some of numba's threading layers answer by ending the process.
+A worker runs its tasks in a pool of threads, one for each core, so each task runs the serial
+twin of a kernel. Otherwise several threads would enter a parallel region at once, and some of
+numba's threading layers then end the process.
 
-Arrays that have come from another worker may be read-only or writeable, whatever they were;
-the kernels are compiled for read-only rows and writeable factors, so both are made sure of.
+Kernels are compiled for read-only rows and writeable factors. An array that comes from another
+worker may be either, so the tasks set the flag.
 """
 
 import os
@@ -31,7 +31,7 @@ ONE_THREAD = 1
 
 
 class Facts(NamedTuple):
-    """What the client needs to know of a block of X."""
+    """What the client needs to know about a block of X."""
 
     shape: tuple[int, int]
     dtype: np.dtype
@@ -42,7 +42,7 @@ class Facts(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What an update of W needs to know of H: all that is sent to the workers."""
+    """All that is sent to the workers for an update of W."""
 
     Ht: np.ndarray
     gram: np.ndarray
@@ -52,19 +52,19 @@ class Given(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some rows of W, which stay where they are, and what of them is added up."""
+    """Some rows of W, which stay on their worker, and their terms of the sums."""
 
     W: np.ndarray
     gram: np.ndarray
     penalty: float
     residual: float
-    compiling: float = 0.0  # seconds, of the update
+    compiling: float = 0.0  # seconds that the update compiled
 
 
 class Sums(NamedTuple):
-    """What blocks come to: X' W, W' W, the penalty and the KKT residual of W.
+    """Sums over blocks: X' W, W' W, the penalty and the KKT residual of W.
 
-    And the seconds that compiling took where it took longest: workers do so side by side.
+    `compiling` is the maximum over blocks, in seconds, because workers compile at the same time.
     """
 
     cross: np.ndarray
@@ -75,18 +75,18 @@ class Sums(NamedTuple):
 
 
 def read_rows(store, start, stop):
-    """Return rows of a store, on the worker, which opens it."""
+    """Return rows of a store, which the worker opens."""
     return store.rows(start, stop)
 
 
 def check_block(part, name):
-    """Return a block of X as a canonical CSR matrix; several, in a list, are one."""
+    """Return a block of X as a canonical CSR matrix; a list of blocks is stacked."""
     if isinstance(part, list):
         part = sp.vstack([check_matrix(piece, name) for piece in part], format="csr")
     return check_matrix(part, name)
 
 
-def survey_block(X):
+def describe_block(X):
     """Return the `Facts` of a block."""
     half = make_loss(2, X.data, X.shape).constant
     top = float(X.data.max()) if X.nnz else 0.0
@@ -94,26 +94,26 @@ def survey_block(X):
 
 
 def cut_block(X, dtype, n_components):
-    """Return a block as `Rows` of the type that all blocks have."""
+    """Return a block as `Rows` of this dtype, which all blocks share."""
     return make_rows(X.astype(dtype, copy=False), n_components)
 
 
 def draw_block(seed, n_rows, n_components, mean, dtype):
-    """Return a random start of a block of W."""
-    shape = (n_rows, 1)  # of H nothing is drawn here
+    """Return the random start of a block of W."""
+    shape = (n_rows, 1)  # one column, because H is not drawn here
     W, _ = draw_start(shape, n_components, mean, dtype, np.random.default_rng(seed))
     return Block(W, np.empty((0, 0)), 0.0, 0.0)
 
 
 def hold(Ht, gram, penalty, max_sweeps, n_components):
-    """Return what it is given: a task, and not data, so that it can be run again."""
+    """Return the arguments as `Given`: as the result of a task, it can be computed again."""
     return Given(Ht, gram, Penalty(*penalty), max_sweeps, n_components)
 
 
 def update_block(rows, block, given):
-    """Return the improved block of W; with no sweeps, the same one with its residual."""
+    """Return the updated block of W; without sweeps, the same block with its residual."""
     before = clock.left_out()
-    rows, Ht, W = _frozen(rows), _writeable(given.Ht), _writeable(block.W)
+    rows, Ht, W = _read_only(rows), _writeable(given.Ht), _writeable(block.W)
     out = empty_factor(W.shape, W.dtype) if given.max_sweeps else W
     update, how = _update(given.n_components), Pass(sweeps=given.max_sweeps, summary=True)
     step = update.update(rows, Ht, given.gram, given.penalty, W, out, how)
@@ -123,14 +123,14 @@ def update_block(rows, block, given):
 
 
 def _update(n_components):
-    """Return how rows are improved; the loss's constant is the client's."""
+    """Return the row update; the client adds the constant of the loss."""
     return row_update(Loss(2.0, 0.0, 0.0, 0.0), "cd", True, n_components, ONE_THREAD)
 
 
 def sum_block(rows, block, n_features):
     """Return the sums of one block."""
     before = clock.left_out()
-    rows, W = _frozen(rows), _writeable(block.W)
+    rows, W = _read_only(rows), _writeable(block.W)
     cross = np.zeros((1, n_features, W.shape[1]), W.dtype)
     parts = np.array([0, rows.n_rows])
     _update(W.shape[1]).scatter(rows, parts, W, None, cross)
@@ -145,8 +145,8 @@ def add_sums(left, right):
 
 
 def measure_block(rows, block, given):
-    """Return a block's ||X - W H||^2, all in float64, of which its gram matrix is too."""
-    rows, W = _frozen(rows), _writeable(block.W)
+    """Return a block's ||X - W H||^2, computed in float64, as is the given gram matrix."""
+    rows, W = _read_only(rows), _writeable(block.W)
     everywhere = float(np.einsum("rs,rs->", exact_gram(W), given.gram))
     return sum_residuals(rows, W, _writeable(given.Ht), ONE_THREAD) + everywhere
 
@@ -162,7 +162,7 @@ def sum_columns_of_block(block):
 
 
 def save_block(block, path):
-    """Write a block of W, as a whole or not at all, and return where."""
+    """Write a block of W to a path by an atomic rename, and return the path."""
     temporary = f"{path}.{uuid.uuid4().hex}"
     with open(temporary, "xb") as file:
         np.save(file, block.W)
@@ -171,21 +171,21 @@ def save_block(block, path):
 
 
 def load_block(path):
-    """Return a block of W from a file: it depends on nothing else."""
+    """Return a block of W from a file; it depends on no other task."""
     return Block(np.load(path), np.empty((0, 0)), 0.0, 0.0)
 
 
 def remove_file(path):
-    """Remove a file that is not needed any more."""
+    """Remove a file if it exists."""
     Path(path).unlink(missing_ok=True)
 
 
 def finish_block(block, order, scale):
-    """Return a block of the W that is the result: no padding, in order, balanced."""
+    """Return a block of the result's W: without padding, ordered and balanced."""
     return np.take(block.W, order, axis=1) / scale
 
 
-def _frozen(rows):
+def _read_only(rows):
     *arrays, absent = rows
     data, indices, indptr, blocks, weights = (np.asarray(array).view() for array in arrays)
     for view in (data, indices, indptr, blocks, weights):

@@ -125,7 +125,7 @@ class Factorization(Components):
         share = worst / self.objective - 1 if self.objective else 0.0
         return f"\n  the best of {n} starts, of which the worst ended {share:.2%} higher"
 
-    report = Provided("sparsenmf.topics.report", "write_report")
+    report = Provided("sparsenmf.topics.report", "report")
     _repr_html_ = Provided("sparsenmf.topics.report.notebook", "show_model")
 
     def predict(self, samples: ArrayLike, features: ArrayLike) -> FloatArray:

@@ -1,4 +1,4 @@
-"""One factorization from many random starts: consensus NMF.
+"""Consensus NMF: one factorization from many random starts.
 
 Kotliar et al. 2019, "Identifying gene expression programs of cell-type identity and cellular
 activity with single-cell RNA-Seq", eLife 8:e43803, section "Consensus NMF".
@@ -20,33 +20,31 @@ from ..models.factorization import Factorization
 from ..models.normalisation import component_masses
 from ..models.restarts import Generators, Runs, check_options, check_random_init
 from ..topics.similarity import unit_rows
-from .restarts import FitCallback, fit_restarts, fit_whole
+from .fits import FitCallback, complete_fit, fit_restarts
 
-CHUNK = 1024  # components whose distances to all others are held at once
-
-STARTS = 10  # of the clustering
+KMEANS_STARTS = 10
 
 FINAL_ITERATIONS = 50
 
 
 @dataclass(repr=False, eq=False)
 class Consensus:
-    """What many random starts agree on.
+    """The components that many random starts agree on.
 
     Attributes
     ----------
     model : Factorization
-        Of the consensus components, heaviest first.
+        The factorization into the consensus components, heaviest first.
     stability : ndarray of shape (n_components,)
-        The cosine of a cluster's median with the most similar of its components from a restart,
-        mean over all restarts; 0 for a restart that has none in it. So what one of five found,
-        however well, has 0.2 at most.
+        For each cluster, the mean over all restarts of the cosine between its median and the most
+        similar component of the restart in the cluster, or 0 if there is none. A component that
+        only one of five restarts found has at most 0.2.
     sizes : ndarray of shape (n_components,), int
-        Components in each cluster: about as many as restarts.
+        The number of components in each cluster, close to the number of restarts.
     n_outliers : int
-        Components that were dropped.
+        The number of components that were dropped.
     objectives : ndarray of float
-        Of the restarts that were finished, in their order.
+        The objectives of the finished restarts, in their order.
     stop_reason : str
         "done", "time_limit", "callback" or "interrupted".
     """
@@ -60,12 +58,12 @@ class Consensus:
 
     @property
     def W(self) -> FloatArray:
-        """Of the model."""
+        """W of the model."""
         return self.model.W
 
     @property
     def H(self) -> FloatArray:
-        """Of the model."""
+        """H of the model."""
         return self.model.H
 
     def _repr_html_(self):
@@ -108,50 +106,54 @@ def consensus(
     progress: bool = False,
     **factorize_options: Unpack[ConsensusOptions],
 ) -> Consensus:
-    """Factorize from many random starts, and keep the components that come again and again.
+    """Factorize from many random starts, and keep the components that most of them find.
 
-    The components of all runs, at length 1, are freed from outliers and clustered (by the
-    k-means of scikit-learn, the extra `sklearn`); the medians of the clusters are the consensus,
-    to which W, and then H once more, are fitted.
+    The components of all restarts are scaled to length 1. Outliers are dropped, and the others
+    are clustered by the k-means of scikit-learn (extra `sklearn`). The medians of the clusters
+    are the consensus components. W is fitted to them, and then H to W.
 
     Parameters
     ----------
     X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (n_samples, n_features)
+        As in `factorize`.
     n_components : int
+        Number of components of each restart, and of the consensus.
     n_restarts : int, default 20
-        At least 2.
+        Number of random starts, at least 2.
     density_threshold : float, default 0.5
-        A component is an outlier if its mean distance to its nearest neighbours among those
-        of all runs is larger; distances between components lie in [0, sqrt(2)]. 2 keeps all.
+        A component is an outlier if the mean distance to its nearest neighbours is larger.
+        Distances lie between 0 and sqrt(2), so a threshold of 2 keeps all components.
     neighborhood : float, default 0.3
-        How many neighbours these are, as a share of the restarts.
+        Number of nearest neighbours, as a fraction of the number of restarts.
     refit_H : bool, default True
-        Whether H is fitted once more, given W. Otherwise it is the medians.
+        Whether H is fitted once more, given W. Otherwise H is the medians.
     random_state : int, numpy.random.Generator or RandomState, optional
+        Seed of the restarts and of the clustering.
     time_limit : float, optional
-        Seconds for the restarts, looked at between them.
+        Seconds for all restarts, checked after each of them.
     callback : callable, optional
-        Called after each restart with its model; a true return value ends them.
+        Called with the model after each restart; a true return value ends them.
     progress : bool, default False
-        Show a progress bar.
+        Whether to show a progress bar.
     **factorize_options : Any
         Passed on to `factorize`.
 
     Returns
     -------
     Consensus
-        Of the restarts that were finished, if Ctrl-C, the time limit or the callback came.
+        If Ctrl-C, the time limit or the callback ended the restarts, the consensus of those that
+        were finished.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it should be, or too few components are left.
+        If an argument has the wrong type or value, or if too few components are left.
     ImportError
         If scikit-learn is not installed.
 
     Notes
     -----
-    Memory beyond that of `factorize`: the H of all restarts, in double precision.
+    In addition to the memory of `factorize`, the H of all restarts is kept in float64.
 
     References
     ----------
@@ -169,7 +171,7 @@ def consensus(
     """
     check_options(factorize_options)
     check_random_init(factorize_options)
-    _import_kmeans()  # before the restarts
+    _import_sklearn()  # a missing package is reported before the restarts
     X = check_matrix(X)
     n_components = check_n_components(n_components, X.shape)
     n_restarts = check_integer(n_restarts, "n_restarts", least=2)
@@ -183,6 +185,37 @@ def consensus(
         restarts.append(unit_rows(model.H))
         objectives.append(model.objective)
         settings = model.options
+    labels, medians, stability = _find_clusters(
+        restarts, n_components, density_threshold, neighborhood, seeds.generator(0, 1)
+    )
+    n_threads = factorize_options.get("n_threads")
+    H = medians.astype(X.dtype)
+    W = Components(H=H, options=settings).transform(X, n_threads=n_threads)
+    model = _refit(X, W, H, refit_H, factorize_options)
+    order = np.argsort(-component_masses(model), kind="stable")
+    model = replace(model, W=np.take(model.W, order, axis=1), H=model.H[order])
+    return Consensus(
+        model=model,
+        stability=stability[order],
+        sizes=np.bincount(labels, minlength=n_components)[order],
+        n_outliers=n_components * len(restarts) - len(labels),
+        objectives=np.array(objectives),
+        stop_reason=runs.stop_reason or "done",
+    )
+
+
+def _find_clusters(restarts, n_components, density_threshold, neighborhood, rng):
+    """Return the clusters of the components of all restarts.
+
+    Returns
+    -------
+    labels : ndarray of int
+        The cluster of each component that is not an outlier.
+    medians : ndarray of shape (n_components, n_features)
+        The median of each cluster, scaled to length 1.
+    stability : ndarray of shape (n_components,)
+        See `Consensus`.
+    """
     rows = np.concatenate(restarts)
     n_neighbors = max(1, int(neighborhood * len(restarts)))
     is_kept = _neighbor_distances(rows, n_neighbors) <= density_threshold
@@ -192,53 +225,40 @@ def consensus(
             f"density_threshold={density_threshold:g} leaves {len(kept)} of {len(rows)} "
             f"components, fewer than n_components={n_components}: raise it, or n_restarts"
         )
-    labels = _cluster(kept, n_components, seeds.generator(0, 1))
+    labels = _cluster(kept, n_components, rng)
     medians = unit_rows(
         np.stack([np.median(kept[labels == r], axis=0) for r in range(n_components)])
     )
     nearest = np.zeros((len(restarts), n_components))
     np.maximum.at(nearest, (restart_of, labels), np.einsum("pj,pj->p", kept, medians[labels]))
-    n_threads = factorize_options.get("n_threads")
-    H = medians.astype(X.dtype)
-    W = Components(H=H, options=settings).transform(X, n_threads=n_threads)
-    model = _refit(X, W, H, refit_H, factorize_options)
-    order = np.argsort(-component_masses(model), kind="stable")
-    model = replace(model, W=np.take(model.W, order, axis=1), H=model.H[order])
-    return Consensus(
-        model=model,
-        stability=nearest.mean(axis=0)[order],
-        sizes=np.bincount(labels, minlength=n_components)[order],
-        n_outliers=len(rows) - len(kept),
-        objectives=np.array(objectives),
-        stop_reason=runs.stop_reason or "done",
-    )
+    return labels, medians, nearest.mean(axis=0)
 
 
 def _refit(X, W, H, refit_H, options):
-    """Return the model with one factor held fixed: W while H is refitted, else H."""
+    """Return the model fitted with one factor fixed: W if H is refitted, else H."""
     everything = np.arange(len(H))
     frozen = {"frozen_W": everything} if refit_H else {"frozen_H": everything}
     options = {**options, "init": "custom", "max_iter": FINAL_ITERATIONS, **frozen}
-    return fit_whole(X, len(H), W=W, H=H, random_state=0, **options)
+    return complete_fit(X, len(H), W=W, H=H, random_state=0, **options)
 
 
 def _neighbor_distances(rows, n_neighbors):
-    """Return the mean distance of each row, of length 1, to its nearest others."""
+    """Return the mean distance of each row, scaled to length 1, to its nearest neighbours."""
     n_neighbors = min(n_neighbors, len(rows) - 1)
-    means = np.zeros(len(rows))
-    for start in range(0, len(rows) if n_neighbors else 0, CHUNK):
-        part = rows[start : start + CHUNK]
-        squares = np.maximum(2 - 2 * (part @ rows.T), 0)
-        squares[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
-        nearest = np.partition(squares, n_neighbors - 1, axis=1)[:, :n_neighbors]
-        means[start : start + len(part)] = np.sqrt(nearest).mean(axis=1)
-    return means
+    if not n_neighbors:
+        return np.zeros(len(rows))
+    _, NearestNeighbors = _import_sklearn()
+    # By cosines, a row that is zero is at distance sqrt(2) from all others, other zeros included.
+    neighbors = NearestNeighbors(n_neighbors=n_neighbors, metric="cosine").fit(rows)
+    cosine_distances, _ = neighbors.kneighbors()
+    return np.sqrt(2 * cosine_distances).mean(axis=1)
 
 
 def _cluster(rows, n_clusters, rng):
-    """Return the cluster of each row."""
+    """Return the cluster of each row, by k-means."""
     seed = int(rng.integers(2**31))
-    kmeans = _import_kmeans()(n_clusters, n_init=STARTS, random_state=seed)
+    KMeans, _ = _import_sklearn()
+    kmeans = KMeans(n_clusters, n_init=KMEANS_STARTS, random_state=seed)
     labels = kmeans.fit(rows).labels_
     if len(np.unique(labels)) < n_clusters:
         raise ValueError(
@@ -248,11 +268,13 @@ def _cluster(rows, n_clusters, rng):
     return labels
 
 
-def _import_kmeans():
+def _import_sklearn():
+    """Return the classes KMeans and NearestNeighbors."""
     try:
         from sklearn.cluster import KMeans
+        from sklearn.neighbors import NearestNeighbors
     except ImportError as error:
         raise ImportError(
             'consensus needs scikit-learn: pip install "sparsenmf[sklearn]"'
         ) from error
-    return KMeans
+    return KMeans, NearestNeighbors

@@ -1,20 +1,20 @@
-"""Losses of data that a fit has not seen: blocks of X, and single entries of X.
+"""Held-out losses: of blocks of X, and of single entries of X.
 
-Both cost what X has nonzeros, and neither makes anything dense.
+The cost of both is proportional to the nonzeros of X, and neither makes X dense.
 
 *Blocks* (Owen & Perry 2009, "Bi-cross-validation of the SVD and the nonnegative matrix
 factorization", Annals of Applied Statistics 3(2), section 5). Some rows and some columns are
 held out:
 
-    X = [ A  B ]      D is factorized; the rows of B, given the H of D, and the columns of C,
-        [ C  D ]      given its W, tell the factors of A.
+    X = [ A  B ]      D is factorized. The W of A is fitted to B, given the H of D, and the H of
+        [ C  D ]      A is fitted to C, given the W of D. The loss is that of A.
 
-*Entries*. The held-out ones are unknown to the fit: it begins with nothing there, and then
-puts its own predictions W H in their place, again and again. Each round lowers the loss of
-the entries that are known (Dempster, Laird & Rubin 1977, "Maximum likelihood from incomplete
-data via the EM algorithm", JRSS B 39(1); for a divergence, which is never negative and zero
-between equals, it is the same majorisation). All entries are held out at the same rate, zero
-or not: a rate of their own for the nonzeros would say something about what is unknown.
+*Entries*. The fit does not know the held-out entries. They are zero at first; then each round
+replaces them by the predictions W H, and fits again. Every round lowers the loss of the known
+entries (Dempster, Laird & Rubin 1977, "Maximum likelihood from incomplete data via the EM
+algorithm", JRSS B 39(1); the same majorisation holds for any divergence that is nonnegative, and
+zero for equal arguments). Zeros and nonzeros are held out at the same rate: a higher rate for
+nonzeros would tell the fit something about the held-out entries.
 """
 
 from itertools import pairwise
@@ -24,33 +24,32 @@ import scipy.sparse as sp
 
 from ..models.components import Components
 
-CHUNK = 2**16  # entries of X looked at together: no temporary as long as X times n_components
+CHUNK = 2**16  # entries of X that are predicted at once, to bound temporary arrays
 
 FLOOR = 1e-3
-"""Smallest prediction of a nonzero for Kullback-Leibler, relative to the mean of X: a zero
-there would make the whole loss infinite."""
+"""Smallest prediction of a nonzero for Kullback-Leibler, relative to the mean of X. A zero would
+make the loss infinite."""
 
-LARGEST_SHARE = 0.1  # of the entries that are held out; of a sparser X, as many as it has nonzeros
+LARGEST_SHARE = 0.1  # of the entries that are held out, at most as many as X has nonzeros
 
-ROUNDS, ROUND_ITERATIONS, SETTLED = 5, 10, 1e-2
-"""Predictions are put in at most so often, after so many iterations each, until they change
-by no more than this fraction."""
+ROUNDS, ROUND_ITERATIONS, ROUND_TOL = 5, 10, 1e-2
+"""Most rounds of predictions, iterations in each, and the relative change that ends them."""
 
 
 class Blocks:
-    """Bi-cross-validation: each part of the rows is held out once, and of the columns.
+    """Bi-cross-validation: each fold holds out one part of the rows and one of the columns.
 
     Parameters
     ----------
     X : scipy.sparse.csr_array
     n_folds : int
-        Parts.
+        Number of parts of the rows, and of the columns.
     beta : 2 or 1
+        2 for the Frobenius loss, 1 for Kullback-Leibler.
     seeds : Generators
     """
 
-    direction = 1  # to be minimised
-    n_fits = 1  # of a fold
+    n_fits = 1  # for each fold
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
@@ -60,39 +59,39 @@ class Blocks:
 
     @property
     def most_components(self):
-        """Of a fit."""
+        """The most components that the matrix of a fold allows."""
         return min(len(part) - int(np.bincount(part).max()) for part in self._parts)
 
     @property
     def scratch(self):
-        """Bytes of a fold beside the matrix that is factorized: the other blocks."""
+        """Bytes that a fold takes besides the matrix that is factorized: the other blocks."""
         return self.X.nnz * (self.X.dtype.itemsize + 4)
 
     def split(self, fold):
-        """Return A, B, C and D."""
+        """Return the blocks A, B, C and D."""
         held = [np.flatnonzero(part == fold) for part in self._parts]
         kept = [np.flatnonzero(part != fold) for part in self._parts]
         above, below = self.X[held[0]], self.X[kept[0]]
         return above[:, held[1]], above[:, kept[1]], below[:, held[1]], below[:, kept[1]]
 
     def training(self, fold):
-        """Return what is factorized."""
+        """Return the matrix that is factorized."""
         return self.split(fold)[3]
 
     def score(self, fold, fit):
-        """Return the loss of A, relative to its size, and the model of D.
+        """Return the relative loss of A, and the model of D.
 
         Parameters
         ----------
         fold : int
         fit : callable
-            Of a matrix, and perhaps of W, H and max_iter; returns the model.
+            Takes a matrix, and optionally W, H and max_iter; returns the model.
         """
         A, B, C, D = self.split(fold)
         if A.nnz == 0:
             raise ValueError(
-                f"n_repeats={self.n_folds} leaves a held-out block of {A.shape[0]} x {A.shape[1]} "
-                f"without a nonzero: choose fewer"
+                f"n_repeats={self.n_folds} holds out a block of {A.shape[0]} x {A.shape[1]} "
+                f"without a nonzero: choose a smaller number"
             )
         model = fit(D)
         n_threads = fit.keywords.get("n_threads")
@@ -103,19 +102,19 @@ class Blocks:
 
 
 class Entries:
-    """Held-out entries, drawn at random without regard to what they are.
+    """Held-out entries, drawn uniformly from all entries of X.
 
     Parameters
     ----------
     X : scipy.sparse.csr_array
     n_folds : int
-        Draws, independent of each other.
+        Number of independent draws.
     beta : 2 or 1
+        2 for the Frobenius loss, 1 for Kullback-Leibler.
     seeds : Generators
     """
 
-    direction = 1  # to be minimised
-    n_fits = 1  # of a fold
+    n_fits = 1  # for each fold
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.beta, self.seeds = X, n_folds, beta, seeds
@@ -124,19 +123,19 @@ class Entries:
 
     @property
     def most_components(self):
-        """Of a fit."""
+        """The most components that the matrix of a fold allows."""
         return min(self.X.shape)
 
     @property
     def scratch(self):
-        """Bytes of a fold beside the matrix that is factorized."""
+        """Bytes that a fold takes besides the matrix that is factorized."""
         return 64 * self._n_drawn
 
     def draw(self, fold):
-        """Return the places ``i * n_features + j`` of the held-out entries, in order.
+        """Return the sorted positions ``i * n_features + j`` of the held-out entries.
 
-        Every entry is as likely as any other, so that their mean loss estimates that of all
-        without bias; the number of entries that were drawn twice does not matter.
+        Every entry is equally likely, so their mean loss is an unbiased estimate of that of all
+        entries. Repeated draws do not matter.
         """
         return np.unique(self.seeds.generator(0, fold).integers(self.n_entries, size=self._n_drawn))
 
@@ -145,13 +144,18 @@ class Entries:
         return max(1, int(min(LARGEST_SHARE * self.n_entries, self.X.nnz)))
 
     def training(self, fold):
-        """Return X with room for predictions where entries are held out: explicit zeros."""
+        """Return X with explicit zeros, which make room for predictions, at held-out entries."""
         return self._hide(self.draw(fold))[0]
 
     def _chunks(self, places):
-        """Yield rows of X at a time: slices of X's entries and of these places, and both.
+        """Yield, for some rows at a time, what X stores there and which places are held out.
 
-        Entries and places as ``i * n_features + j``, in order.
+        Yields
+        ------
+        inside, there : slice
+            Of the stored entries of X, and of the places.
+        stored, held : ndarray of int
+            Their positions ``i * n_features + j``, sorted.
         """
         X, n_features = self.X, self.X.shape[1]
         cuts = np.searchsorted(X.indptr, np.arange(0, X.nnz, CHUNK))
@@ -163,7 +167,7 @@ class Entries:
             yield inside, there, i * n_features + X.indices[inside], places[there]
 
     def _values(self, places):
-        """Return what X has at these places, float64."""
+        """Return the entries of X at these places in float64."""
         values = np.zeros(len(places))
         for inside, there, stored, held in self._chunks(places):
             if len(stored):
@@ -172,7 +176,7 @@ class Entries:
         return values
 
     def _hide(self, places):
-        """Return X without the entries at these places, and where in its data they would be."""
+        """Return X with explicit zeros at these places, and their indices in its data."""
         X, most, n_features = self.X, self.X.nnz + len(places), self.X.shape[1]
         data, indices = np.zeros(most, X.dtype), np.empty(most, X.indices.dtype)
         counts, slots = np.zeros(X.shape[0], np.int64), np.empty(len(places), np.int64)
@@ -193,13 +197,13 @@ class Entries:
         return sp.csr_array(arrays, shape=X.shape), slots
 
     def estimate(self, W, H, places):
-        """Return the loss of X from W H over all entries, as those at these places tell it."""
+        """Return the loss of all entries of X, estimated from those at these places."""
         i, j = np.divmod(places, self.X.shape[1])
         losses = entry_losses(self._values(places), predict(W, H, i, j), self.beta, self.floor)
         return self.n_entries * float(losses.mean())
 
     def score(self, fold, fit):
-        """Return the estimated loss, relative to the size of X, and the model; see `Blocks`."""
+        """Return the relative loss of X, estimated from held-out entries, and the model."""
         places = self.draw(fold)
         i, j = np.divmod(places, self.X.shape[1])
         hidden, slots = self._hide(places)
@@ -207,7 +211,7 @@ class Entries:
         before = np.zeros(len(places))
         for _ in range(ROUNDS):
             y = predict(model.W, model.H, i, j)
-            if np.linalg.norm(y - before) <= SETTLED * np.linalg.norm(y):
+            if np.linalg.norm(y - before) <= ROUND_TOL * np.linalg.norm(y):
                 break
             before, hidden.data[slots] = y, y
             model = fit(hidden, W=model.W, H=model.H, max_iter=ROUND_ITERATIONS)
@@ -215,7 +219,7 @@ class Entries:
 
 
 def predict(W, H, i, j):
-    """Return the entries (i, j) of W H, float64."""
+    """Return the entries (i, j) of W H in float64."""
     Ht = np.ascontiguousarray(H.T)
     y = np.empty(len(i))
     for start in range(0, len(i), CHUNK):
@@ -225,7 +229,7 @@ def predict(W, H, i, j):
 
 
 def entry_losses(x, y, beta, floor):
-    """Return the loss of each entry x from its prediction y."""
+    """Return the loss of each entry x, given its prediction y."""
     if beta == 2:
         return 0.5 * (x - y) ** 2
     y = np.maximum(y, floor)
@@ -234,7 +238,7 @@ def entry_losses(x, y, beta, floor):
 
 
 def block_loss(X, W, H, beta, floor):
-    """Return the loss of a sparse X from W H, over all its entries, in float64.
+    """Return the loss of all entries of a sparse X, given W H, in float64.
 
     Parameters
     ----------
@@ -242,7 +246,7 @@ def block_loss(X, W, H, beta, floor):
     W, H : ndarray
     beta : 2 or 1
     floor : float
-        For Kullback-Leibler, the smallest prediction of a nonzero, as in `score_floor`.
+        The smallest prediction of a nonzero, for Kullback-Leibler.
     """
     x, wide = X.data.astype(np.float64), (W.astype(np.float64), H.astype(np.float64))
     if beta == 2:
@@ -252,19 +256,19 @@ def block_loss(X, W, H, beta, floor):
     i = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
     y = predict(W, H, i, X.indices)
     total = float(wide[0].sum(axis=0) @ wide[1].sum(axis=1))
-    # What the floor adds to a prediction is part of the total, too.
+    # The floor raises predictions, and so their sum.
     lifted = np.maximum(y, floor)
     return float(np.sum(x * np.log(x / lifted) - x)) + total + float(np.sum(lifted - y))
 
 
 def norm_of(x, beta):
-    """Return the loss's natural unit: half the squared norm, or the sum, of the entries."""
+    """Return the unit of the relative loss: half the squared norm of the entries, or their sum."""
     x = x.astype(np.float64)
     return float(0.5 * (x @ x) if beta == 2 else x.sum())
 
 
 def other_side(model):
-    """Return the W of a model as the components of X's transpose, penalty included."""
+    """Return W' as the components of X', with the penalty that H had."""
     options = model.options
     alpha_H = options["alpha_H"]
     alpha = options["alpha_W"] if alpha_H == "same" else alpha_H

@@ -1,4 +1,4 @@
-"""The result of a selection of the number of components, its forecast, and the rules."""
+"""The result and the forecast of a selection, and the rules that recommend a candidate."""
 
 from __future__ import annotations
 
@@ -10,37 +10,41 @@ from numpy.typing import NDArray
 
 from ..data.typing import Axes, Loss, SelectionMethod
 
-LITTLE = 0.01
-"""Share of the fall of the held-out loss, from the worst candidate to the best, that is not
-worth another component."""
+NEGLIGIBLE = 0.01
+"""A gain that is too small for another component, relative to the difference between the worst
+and the best held-out loss."""
 
-STABLE = 0.75
-"""Similarity that a further component must add to be worth it: planted ones that are there add
-0.75 to 0.95, others 0.2 to 0.6 and take from the rest (counts with topics of uneven size)."""
+MIN_SIMILARITY = 0.75
+"""The least similarity that another component must add. On counts with planted topics of uneven
+size, a true component adds 0.75 to 0.95; a false one adds 0.2 to 0.6 and lowers the others."""
 
 PATIENCE = 3
-"""Candidates in a row that are worse than the best before: larger ones are not tried."""
+"""After so many candidates in a row that are worse than the best one, no larger one is tried."""
 
 
 @dataclass(repr=False, eq=False)
 class Selection:
-    """How candidates for the number of components compare.
+    """The comparison of candidates for the number of components, and a recommendation.
 
     Attributes
     ----------
     n_components : int
-        The recommendation; `select_n_components` states the rule.
+        The recommended number; `select_n_components` states the rule.
     table : dict of str -> ndarray
-        A row for each candidate that was tried: "n_components", "mean", "standard_error", a
-        column "1", "2", ... for each fold or pair of halves, and perhaps "cophenetic". A loss is
-        relative: to ||X||^2 / 2, or for Kullback-Leibler to sum(X), of what it is of.
+        Columns "n_components", "mean" and "standard_error"; "1", "2", ... with the score of each
+        fold or pair of halves; and, if asked for, "cophenetic". There is a row for each candidate
+        that was tried. A held-out loss is relative to half the squared norm of the held-out data,
+        or to their sum for Kullback-Leibler.
     method : str
+        The method of the selection.
     loss : str or float
+        The loss of the fits.
     skipped : tuple of int
         Candidates that were not tried.
     stop_reason : str
-        "done", "hopeless" (the larger ones), "time_limit", "callback" or "interrupted".
+        "done", "early_stop", "time_limit", "callback" or "interrupted".
     seconds : float
+        Duration of the selection.
     """
 
     n_components: int
@@ -74,20 +78,20 @@ class Selection:
 
     @property
     def _ending(self):
-        """Lines on how it ended."""
+        """Lines on how the selection ended."""
         left_out = f", not tried: {', '.join(map(str, self.skipped))}" if self.skipped else ""
         lines = [f"{self.stop_reason} in {self.seconds:.1f} s{left_out}"]
         if self.n_components == self.table["n_components"].max():
-            lines.insert(0, "the largest that was tried: more may be better")
+            lines.insert(0, "the largest candidate is recommended: more may be better")
         return lines
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the means with their standard errors, and mark the recommendation.
+        """Draw the mean scores with their standard errors, and mark the recommendation.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Default: those of a new figure.
+            Default: the axes of a new figure.
 
         Returns
         -------
@@ -103,63 +107,38 @@ class Selection:
         return plot_selection(self, ax=ax)
 
 
-@dataclass(frozen=True)
-class SelectionForecast:
-    """What a selection will take.
-
-    Attributes
-    ----------
-    n_fits : int
-        If no candidate is left out.
-    seconds : float
-        If all fits take their max_iter iterations, from the timing of a few with the fewest
-        and the most components, and scored. Fits that converge take less; models that are
-        further on take longer to score.
-    memory : int
-        Bytes beyond X at the peak.
-    """
-
-    n_fits: int
-    seconds: float
-    memory: int
-
-    def __str__(self):
-        size = f"{self.memory / 2**20:,.0f} MiB beyond X"
-        return f"{self.n_fits} fits, about {self.seconds:.1f} s if none converges, {size}"
-
-
-def folds_of(table, n_folds):
-    """Return the values, of shape (candidates, folds)."""
-    return np.column_stack([table[str(fold + 1)] for fold in range(n_folds)])
-
-
-def _above(folds, best):
-    """Return by how much each candidate's mean is above the best one's, and its error."""
+def _excess(folds, best):
+    """Return how much each candidate's mean exceeds that of the best, and its standard error."""
     differences = folds - folds[best]
     return differences.mean(axis=1), differences.std(axis=1, ddof=1) / np.sqrt(folds.shape[1])
 
 
-def fewest(folds):
-    """Return the position of the first candidate that is as good as the best."""
+def one_standard_error_rule(folds):
+    """Return the index of the first candidate that is about as good as the best.
+
+    Parameters
+    ----------
+    folds : ndarray of shape (n_candidates, n_folds)
+        Held-out losses.
+    """
     means = folds.mean(axis=1)
-    above, error = _above(folds, int(means.argmin()))
-    return int(np.argmax(above <= np.maximum(error, LITTLE * np.ptp(means))))
+    excess, error = _excess(folds, int(means.argmin()))
+    return int(np.argmax(excess <= np.maximum(error, NEGLIGIBLE * np.ptp(means))))
 
 
 def most_stable(candidates, folds):
-    """Return the position of the candidate with the most similarity beyond `STABLE` each.
+    """Return the index of the candidate whose similarity exceeds `MIN_SIMILARITY` most, in total.
 
-    The sum over its components, so that it goes on rising while further ones are stable, and
-    a chance peak far behind the last of them must outweigh all that are not.
+    The excess is summed over the components of a candidate. So it rises as long as further
+    components are stable, and a chance peak at many components does not win easily.
     """
-    return int(np.argmax(candidates * (folds.mean(axis=1) - STABLE)))
+    return int(np.argmax(candidates * (folds.mean(axis=1) - MIN_SIMILARITY)))
 
 
-def hopeless(rows, n_folds):
-    """Tell whether the last few candidates are all worse than the best before them."""
-    if len(rows) <= PATIENCE:
+def stops_early(folds):
+    """Return whether the last `PATIENCE` candidates are all worse than the best before them."""
+    if len(folds) <= PATIENCE:
         return False
-    folds = np.array([[row[str(fold + 1)] for fold in range(n_folds)] for row in rows])
     best = int(folds[:-PATIENCE].mean(axis=1).argmin())
-    above, error = _above(folds, best)
-    return bool((above > error)[-PATIENCE:].all())
+    excess, error = _excess(folds, best)
+    return bool((excess > error)[-PATIENCE:].all())

@@ -1,27 +1,26 @@
-"""How much alike models are, whatever the order and scale of their components."""
+"""Stability: the similarity of models, whatever the order and scale of their components."""
 
 import numpy as np
 
 from ..topics.similarity import match_components
 
 MOST_SAMPLES = 2000
-"""The cophenetic coefficient needs an array of n_samples x n_samples: for no more of them."""
+"""Limit of the cophenetic coefficient, which takes an array of n_samples x n_samples."""
 
 
 class Halves:
-    """Stability: the components that two random halves of the samples have in common.
+    """Scores by the similarity of the components of two random halves of the samples.
 
-    Fits of the same samples also agree on noise that they share, so that the similarity of
-    restarts peaks by chance. The noise of two halves is independent.
+    Fits of the same samples also agree on the noise of these samples, so the similarity of
+    restarts can peak by chance. The noise of two halves is independent.
 
     Attributes
     ----------
     models : list of Factorization
-        Of the halves of the fold that was scored last.
+        The models of both halves, of the fold that was scored last.
     """
 
-    direction = -1  # to be maximised
-    n_fits = 2  # of a fold
+    n_fits = 2  # for each fold
 
     def __init__(self, X, n_folds, beta, seeds):
         self.X, self.n_folds, self.seeds, self.models = X, n_folds, seeds, []
@@ -29,41 +28,33 @@ class Halves:
         self.scratch = X.nnz * (X.dtype.itemsize + 4) // 2
 
     def split(self, fold):
-        """Return the halves."""
+        """Return the two halves of the samples."""
         order = self.seeds.generator(0, fold).permutation(self.X.shape[0])
         middle = len(order) // 2
         return tuple(self.X[np.sort(half)] for half in (order[:middle], order[middle:]))
 
     def training(self, fold):
-        """Return what is factorized."""
+        """Return the first matrix that is factorized."""
         return self.split(fold)[0]
 
     def score(self, fold, fit):
-        """Return the mean cosine of components with their partners, and the first model."""
+        """Return the mean cosine between paired components of both halves, and the first model."""
         self.models = [fit(half) for half in self.split(fold)]
-        return float(agreement([model.H for model in self.models])[0]), self.models[0]
-
-
-def agreement(factors):
-    """Return, for each H, the mean cosine of its components with their partners in the others."""
-    n = len(factors)
-    means = np.zeros((n, n))
-    for a in range(n):
-        for b in range(a):
-            means[a, b] = means[b, a] = match_components(factors[a], factors[b])[1].mean()
-    return means.sum(axis=1) / (n - 1)
+        first, second = self.models
+        _, cosines = match_components(second.H, first.H)
+        return float(cosines.mean()), first
 
 
 def cophenetic_coefficient(loadings):
-    """Return how well samples that share a component form a tree; 1 where all runs agree.
+    """Return how well the samples form a tree, 1 if all runs put the same samples together.
 
-    Brunet et al. 2004, "Metagenes and molecular pattern discovery using matrix
+    The coefficient of Brunet et al. 2004, "Metagenes and molecular pattern discovery using matrix
     factorization", PNAS 101(12).
 
     Parameters
     ----------
     loadings : list of ndarray of shape (n_samples, n_components)
-        The W of each run.
+        W of each run.
 
     Raises
     ------
@@ -77,17 +68,17 @@ def cophenetic_coefficient(loadings):
     upper = np.triu_indices(n_samples, 1)
     distances = np.ones(len(upper[0]))
     for W in loadings:
-        heaviest = W.argmax(axis=1)
-        distances -= (heaviest[upper[0]] == heaviest[upper[1]]) / len(loadings)
-    if np.ptp(distances) < 1e-9:  # all together in every run: no tree, and no disagreement
+        strongest = W.argmax(axis=1)
+        distances -= (strongest[upper[0]] == strongest[upper[1]]) / len(loadings)
+    if np.ptp(distances) < 1e-9:  # all samples together in every run, so there is no tree
         return 1.0
     return float(cophenet(average(distances), distances)[0])
 
 
 def check_samples(n_samples):
-    """Raise if there are too many samples for the cophenetic coefficient."""
+    """Raise ValueError if there are too many samples for the cophenetic coefficient."""
     if n_samples > MOST_SAMPLES:
         raise ValueError(
-            f"cophenetic needs {n_samples} x {n_samples} numbers: it is for at most "
+            f"cophenetic takes an array of {n_samples} x {n_samples}: it is for at most "
             f"{MOST_SAMPLES} samples"
         )

@@ -1,4 +1,4 @@
-"""Topics as other packages know them: gensim's lists, pyLDAvis's distributions."""
+"""Topics in the formats of other packages: gensim's lists and pyLDAvis's distributions."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from ..data.typing import Matrix, Vocabulary
 from ..data.validation import check_matrix
 from ..models.components import Components
 from ..models.factorization import Factorization
-from .top_terms import heaviest
+from .top_terms import top_indices
 
 
 def show_topics(
     model: Components, vocabulary: Vocabulary, n_terms: int = 10
 ) -> list[tuple[int, list[tuple[str, float]]]]:
-    """Return the heaviest terms of each topic with their weights, as gensim's models do.
+    """Return the top terms of each topic with their weights, in gensim's format.
 
     Parameters
     ----------
     model : Components
-        Such as a Factorization.
+        For example a Factorization.
     vocabulary : sequence of str, or dict of term -> column
     n_terms : int, default 10
-        Terms whose weight is zero are left out.
+        Number of terms of each topic. Terms whose weight is zero are left out.
 
     Returns
     -------
     list of (int, list of (str, float))
-        Topics with their number, from 1 as in the tables, and (term, weight), heaviest first.
+        The number of each topic (the first is 1, as in the tables), and its (term, weight) pairs,
+        largest weight first.
 
     Raises
     ------
     TypeError, ValueError
-        If the vocabulary does not fit.
+        If the vocabulary does not have n_features terms.
 
     Examples
     --------
@@ -50,7 +51,7 @@ def show_topics(
     n_terms = check_integer(n_terms, "n_terms", least=1)
     vocabulary = check_vocabulary(vocabulary, model.n_features)
     return [
-        (r + 1, [(vocabulary[j], float(weights[j])) for j in heaviest(weights, n_terms)])
+        (r + 1, [(vocabulary[j], float(weights[j])) for j in top_indices(weights, n_terms)])
         for r, weights in enumerate(model.H)
     ]
 
@@ -65,26 +66,27 @@ def to_pyldavis(
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column
     X : matrix of shape (n_samples, n_features), optional
-        The counts of terms in the documents, for their lengths and the terms' frequencies.
-        Default: those of W H, which is what to take for tf-idf.
+        The counts of terms in documents, which give the lengths of the documents and the
+        frequencies of the terms. Default: W H, which is the right choice for a model of tf-idf
+        weights.
 
     Returns
     -------
     dict of str -> ndarray or list
-        "topic_term_dists" (topics x terms) and "doc_topic_dists" (documents x topics), float64,
-        whose rows sum to one; "doc_lengths", "vocab" and "term_frequency". pyLDAvis needs
-        distributions: topics that are zero, documents without any topic, and terms that are
-        in no topic or never in X are left out.
+        "topic_term_dists" (topics x terms) and "doc_topic_dists" (documents x topics) in float64,
+        whose rows sum to one; "doc_lengths", "vocab" and "term_frequency". pyLDAvis requires
+        distributions, so topics that are zero, documents without topics, and terms without
+        topics or occurrences in X are left out.
 
     Raises
     ------
     TypeError, ValueError
-        If vocabulary or X do not fit, or no document has a topic.
+        If the shape of vocabulary or X is not that of the model, or if no document has a topic.
 
     Notes
     -----
-    ``pyLDAvis.prepare(**to_pyldavis(model, vocabulary), sort_topics=False)`` keeps the order,
-    heaviest first. Its array of distances is topics x topics; "doc_topic_dists" is as large as W.
+    ``pyLDAvis.prepare(**to_pyldavis(model, vocabulary), sort_topics=False)`` keeps the order of
+    the topics. "doc_topic_dists" is as large as W in float64.
 
     Examples
     --------
@@ -115,7 +117,7 @@ def to_pyldavis(
     topics &= H[:, terms].any(axis=1)
     documents &= mass[:, topics].any(axis=1)
     if not documents.any():
-        raise ValueError("no document has a topic, so that there is nothing to show")
+        raise ValueError("no document has a topic: there is nothing to show")
     H = H[np.ix_(topics, terms)]
     mass = mass[np.ix_(documents, topics)]
     return {

@@ -1,7 +1,7 @@
-"""Whether the top terms of a topic occur together: coherence, from sparse counts.
+"""Coherence of topics: how often their top terms occur together.
 
-The presence of the top terms is all that is looked at: for each topic the numbers of
-documents (or of windows of a text) that hold two of its terms, n_terms x n_terms of them.
+It depends only on the number of documents (or windows of text) that contain each pair of top
+terms, a matrix of n_terms x n_terms for each topic.
 """
 
 from __future__ import annotations
@@ -34,56 +34,56 @@ def topic_coherence(
     tokenizer: Callable[[str], Sequence[str]] | None = None,
     epsilon: float = 1e-12,
 ) -> NDArray[np.float64]:
-    """Measure how much the top terms of each topic occur together.
+    """Return the coherence of each topic: how often its top terms occur together.
 
     Parameters
     ----------
     topics : Factorization, or list of lists of str
-        A model, whose heaviest terms are taken, or top terms of any model, heaviest first.
+        A model, or the top terms of any model's topics, largest weight first.
     X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features), optional
-        Documents x terms, counts or weights: nonzero where the term is in the document. Need
-        not be the X of the fit. Or a store that `open_csr` opened.
+        Documents x terms, or a store that `open_csr` opened: counts or weights, nonzero where
+        the document contains the term. It need not be the X of the fit.
     vocabulary : sequence of str, or dict of term -> column, optional
-        The columns. Needed for lists of terms with X, and for a model with texts.
+        The terms of the columns. Required for lists of terms with X, and for a model with texts.
     texts : sequence of sequences of str, or of str with a tokenizer, optional
-        In place of X: the words in their order, counted in sliding windows.
+        The words of each text in their order, instead of X. They are counted in sliding windows.
     measure : {"npmi", "umass", "uci", "c_v"}, default "npmi"
-        - "umass": the mean of log((p(v, u) + epsilon) / p(u)) over the pairs of terms,
-          u above v (Mimno et al. 2011; theirs is the sum, with ``epsilon=1 / n_samples``).
+        - "umass": the mean of log((p(v, u) + epsilon) / p(u)) over all pairs of terms in which
+          u ranks above v (Mimno et al. 2011, who take the sum, with ``epsilon=1 / n_samples``).
         - "uci": the mean of log((p(v, u) + epsilon) / (p(v) p(u))) (Newman et al. 2010).
-        - "npmi": each of these divided by -log(p(v, u) + epsilon), from -1 to 1 (Bouma
-          2009; Aletras and Stevenson 2013).
-        - "c_v": a term's vector is its npmi with each term of the topic; the mean cosine
-          between these vectors and their sum (Röder et al. 2015). With texts only.
-        - p(v) is the share of the documents (or windows) that hold the term v, p(v, u) of
-          those that hold both.
+        - "npmi": the same, with each logarithm divided by -log(p(v, u) + epsilon); from -1 to 1
+          (Bouma 2009; Aletras and Stevenson 2013).
+        - "c_v": each term has a vector, its npmi with every term of the topic; the mean cosine
+          between these vectors and their sum (Röder et al. 2015). It requires texts.
+        - p(v) is the share of the documents (or windows) that contain the term v, and p(v, u)
+          the share that contain both.
     n_terms : int, default 10
-        Top terms of each topic.
+        Number of top terms of each topic.
     window : int or None, optional
-        With texts: words in a window, or None for a whole text. Default, as in Röder et
-        al.: 110 for "c_v", 10 for "npmi" and "uci", None for "umass".
+        Number of words in a window, for texts; None takes each text as a whole. Default, as in
+        Röder et al.: 110 for "c_v", 10 for "npmi" and "uci", None for "umass".
     tokenizer : callable, optional
-        From a string to its words. Needed if the texts are strings.
+        Splits a string into words. Required if the texts are strings.
     epsilon : float, default 1e-12
-        Keeps the logarithm of terms that are never together finite.
+        Keeps the logarithm finite for terms that never occur together.
 
     Returns
     -------
     ndarray of shape (n_topics,), float64
-        Higher is better. Their mean is the coherence of the model. NaN for topics of fewer
-        than two terms. A pair with a term that is in no document counts 0, as does one whose
-        terms are both in every document.
+        Higher is better; the mean is the coherence of the model. NaN for a topic of fewer than
+        two terms. A pair counts 0 if one of its terms occurs in no document, or if both occur in
+        every document.
 
     Raises
     ------
     TypeError, ValueError
-        If arguments do not fit together, or a top term is not in the vocabulary.
+        If arguments do not fit together, or if a top term is not in the vocabulary.
 
     Notes
     -----
-    The numbers are those of gensim's ``CoherenceModel`` but where it divides by zero, and
-    where a term is in a window twice: gensim forgets it there when its first occurrence
-    leaves the window.
+    The values are those of gensim's ``CoherenceModel``, with two exceptions: where gensim divides
+    by zero, and where a window contains a term twice. Gensim forgets such a term as soon as its
+    first occurrence leaves the window.
 
     Examples
     --------
@@ -131,21 +131,21 @@ def _top_terms(topics, n_terms, vocabulary):
 
 
 def _umass(joint, epsilon):
-    """Return the mean over pairs of a term and one above it, given the latter."""
+    """Return the mean log conditional probability of a term, given one that ranks above it."""
     below, above = np.tril_indices(len(joint), -1)
     single = joint.diagonal()[above]
     return np.log(_ratio(joint[below, above] + epsilon, single)).mean()
 
 
 def _pmi(joint, epsilon):
-    """Return the pointwise mutual information of all pairs; 0 for terms that do not occur."""
+    """Return the pointwise mutual information of all pairs, 0 for terms that do not occur."""
     single = joint.diagonal()
     return np.log(_ratio(joint + epsilon, np.outer(single, single)))
 
 
 def _npmi(joint, epsilon):
     information = -np.log(joint + epsilon)
-    # Terms that are everywhere say nothing: 0 over 0.
+    # Terms that occur in every document would give 0 / 0.
     everywhere = joint == 1
     return np.where(everywhere, 0.0, _pmi(joint, epsilon) / np.where(everywhere, 1, information))
 
@@ -166,5 +166,5 @@ def _c_v(joint, epsilon):
 
 
 def _ratio(values, by):
-    """Return the quotients, 1 where they would be divided by zero."""
+    """Return values / by, and 1 where `by` is zero."""
     return np.divide(values, by, out=np.ones_like(values), where=by > 0)

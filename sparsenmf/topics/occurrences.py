@@ -1,4 +1,4 @@
-"""In how many documents, or windows of text, two terms of a topic are together."""
+"""Counts of the documents, or windows of text, that contain two terms of a topic."""
 
 import itertools
 from collections.abc import Mapping
@@ -12,37 +12,38 @@ from ..data.store import is_store
 from ..data.validation import check_matrix
 
 WINDOWS = {"umass": None, "npmi": 10, "uci": 10, "c_v": 110}
-"""Words in a window, for each measure of coherence (Röder et al. 2015)."""
+"""Default number of words in a window, by measure of coherence (Röder et al. 2015)."""
 
-PORTION = 2**16  # top terms in texts that are looked at together: bounds the memory
+PORTION = 2**16  # occurrences, or texts, that are counted at once: this bounds the memory
 
 
 def count_in_documents(X, topics, n_features):
-    """Count the documents that hold two terms.
+    """Count the documents that contain two terms of a topic.
 
     Parameters
     ----------
-    X : what `check_matrix` takes, or a store
+    X : anything that `check_matrix` takes, or a store
     topics : list of arrays of int
-        Columns of X.
+        The columns of X that are the top terms of each topic.
     n_features : int
-        How many columns X must have.
+        The number of columns that X must have.
 
     Returns
     -------
     together : list of ndarray, float64
-        For each topic terms x terms; on the diagonal the documents that hold a term.
+        For each topic a matrix of terms x terms; the diagonal counts the documents that contain
+        a term.
     n_documents : int
 
     Raises
     ------
     TypeError, ValueError
-        If X is no matrix, or has other columns.
+        If X is not a valid matrix, or does not have n_features columns.
     """
     X = X if is_store(X) else check_matrix(X)
     if X.shape[1] != n_features:
         raise ValueError(
-            f"X has {X.shape[1]} features, but the topics are of {n_features}: "
+            f"X has {X.shape[1]} features, but the topics have {n_features}: "
             f"use the same vocabulary (vectorizer)"
         )
     union = _union(topics)
@@ -55,23 +56,24 @@ def count_in_documents(X, topics, n_features):
 
 
 def count_in_texts(texts, topics, window, tokenizer=None):
-    """Count the windows that hold two terms.
+    """Count the windows of text that contain two terms of a topic.
 
-    A window slides over a text a word at a time; a text that is shorter is one window.
+    A window slides over a text, one word at a time. A text that is shorter than the window is
+    one window.
 
     Parameters
     ----------
     texts : sequence of sequences of str, or of str
     topics : list of lists of str
     window : int or None
-        Words in a window; None for the whole text.
+        Number of words in a window; None for the whole text.
     tokenizer : callable, optional
-        From a string to its words.
+        Splits a string into words.
 
     Returns
     -------
     together, n_windows
-        As from `count_in_documents`.
+        See `count_in_documents`.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def _union(topics):
 
 
 def _add(together, occurrences, places, weights=None):
-    """Add the counts of rows that each stand for so many documents."""
+    """Add the counts of rows; row i stands for weights[i] documents, or for one."""
     occurrences = sp.csc_array(occurrences, dtype=np.float64)
     occurrences.data = np.ones_like(occurrences.data)
     for counts, columns in zip(together, places, strict=True):
@@ -111,8 +113,8 @@ def _add(together, occurrences, places, weights=None):
 
 
 def _portions(texts, terms, tokenizer):
-    """Yield where terms are, (text, place in it, term), and the lengths, of some texts a time."""
-    # A frame's and a dict's items are its keys.
+    """Yield the occurrences of terms as (text, position, term), and the lengths of the texts."""
+    # To iterate over a frame or a dict would give its keys.
     keyed = hasattr(texts, "columns") or isinstance(texts, Mapping)
     if keyed or isinstance(texts, str | bytes) or not hasattr(texts, "__iter__"):
         raise TypeError(f"texts must be a sequence of texts, not a {type(texts).__name__}")
@@ -156,22 +158,22 @@ def _n_windows(lengths, window):
 
 
 def _windows(found, lengths, window, n_terms):
-    """Return which terms are in which windows, as runs of windows that hold the same ones.
+    """Return the terms in each window; consecutive windows with the same terms are one run.
 
     Returns
     -------
     occurrences : csr_array of shape (n_runs, n_terms)
-        Nonzero where the term is in the windows of the run.
+        Nonzero where the windows of the run contain the term.
     weights : ndarray of shape (n_runs,), float64
-        Windows in the run.
+        Number of windows in the run.
     """
     texts, places, terms = found
     n_windows = _n_windows(lengths, window)
-    before = np.cumsum(n_windows) - n_windows  # windows of the texts before
+    before = np.cumsum(n_windows) - n_windows  # number of windows in earlier texts
     size = lengths.max(initial=1) if window is None else window
     first = before[texts] + np.maximum(places - size + 1, 0)
     last = before[texts] + np.minimum(places, n_windows[texts] - 1) + 1
-    # A run ends where a term comes in or goes out.
+    # A run ends where a term enters or leaves the window.
     edges = np.unique(np.concatenate([first, last]))
     first, last = np.searchsorted(edges, first), np.searchsorted(edges, last)
     counts = last - first

@@ -1,4 +1,4 @@
-"""What topics are like, and how well they agree with what is known of the documents."""
+"""Measures of topics: diversity, exclusivity, size, and agreement with known labels."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ SIZES = ("total", "documents", "terms")
 def topic_diversity(topics: Components | TermLists, n_terms: int = 25) -> float:
     """Return the share of distinct terms among the top terms of all topics.
 
-    Dieng, Ruiz and Blei 2020, "Topic modeling in embedding spaces", TACL 8.
+    The measure of Dieng, Ruiz and Blei 2020, "Topic modeling in embedding spaces", TACL 8.
 
     Parameters
     ----------
     topics : Components, or list of lists of str
-        A model, or top terms, heaviest first.
+        A model, or the top terms of each topic, largest weight first.
     n_terms : int, default 25
-        Top terms of each topic, as in the paper.
+        Number of top terms of each topic; 25 as in the paper.
 
     Returns
     -------
     float
-        1: no term is in two topics; 1 / n_topics: all have the same terms. NaN without
-        any terms.
+        1 if no two topics share a term, 1 / n_topics if all have the same terms, NaN if there
+        are no terms.
 
     Raises
     ------
     TypeError, ValueError
-        If topics are neither, or n_terms is no positive integer.
+        If topics are neither a model nor lists of terms, or if n_terms is not a positive integer.
 
     Examples
     --------
@@ -68,28 +68,30 @@ def topic_diversity(topics: Components | TermLists, n_terms: int = 25) -> float:
 
 
 def topic_exclusivity(model: Components, n_terms: int = 10) -> NDArray[np.float64]:
-    """Return how much the top terms of each topic belong to it alone.
+    """Return the exclusivity of each topic: how much its top terms belong to it alone.
 
-    The mean, over a topic's top terms, of the term's weight in the topic divided by the sum of
-    its weights in all topics, each row of H scaled to sum to one: the exclusivity of
-    Bischof and Airoldi 2012 ("Summarizing topical content with word frequency and
-    exclusivity", ICML), without the frequency.
+    Each row of H is scaled to sum to one. A term's exclusivity is its weight in the topic divided
+    by the sum of its weights in all topics; a topic's is the mean over its top terms. This is the
+    exclusivity of Bischof and Airoldi 2012 ("Summarizing topical content with word frequency and
+    exclusivity", ICML), without their term for frequency.
 
     Parameters
     ----------
     model : Components
-        Such as a Factorization.
+        For example a Factorization.
     n_terms : int, default 10
+        Number of top terms of each topic.
 
     Returns
     -------
     ndarray of shape (n_components,), float64
-        Above 0, and 1 where no other topic has the terms. NaN for a component that is zero.
+        Between 0 and 1; 1 if no other topic contains the top terms. NaN for a topic that is
+        zero.
 
     Raises
     ------
     TypeError, ValueError
-        If n_terms is no positive integer.
+        If n_terms is not a positive integer.
 
     Examples
     --------
@@ -111,28 +113,28 @@ def topic_exclusivity(model: Components, n_terms: int = 10) -> NDArray[np.float6
 
 
 def topic_sizes(model: Factorization, by: SizeBy = "total") -> NDArray[np.float64]:
-    """Return the share of each topic.
+    """Return the size of each topic, as a share of all topics.
 
     Parameters
     ----------
     model : Factorization
     by : {"total", "documents", "terms"}, default "total"
-        - "total": of the sum of W H, ``sum(W[:, r]) * sum(H[r]) / sum(W @ H)``.
-        - "documents": of the documents, those in whose row of W H it is strongest, that
-          is where ``W[i, r] * sum(H[r])`` is largest.
-        - "terms": of the terms, those in whose column it is strongest, that is where
+        - "total": share of the sum of W H, ``sum(W[:, r]) * sum(H[r]) / sum(W @ H)``.
+        - "documents": share of the documents whose strongest topic it is, that is, for which
+          ``W[i, r] * sum(H[r])`` is largest.
+        - "terms": share of the terms whose strongest topic it is, that is, for which
           ``sum(W[:, r]) * H[r, j]`` is largest.
 
     Returns
     -------
     ndarray of shape (n_components,), float64
-        They sum to 1, or to 0 if W H is zero. Documents and terms without any topic are
+        The shares sum to 1, or to 0 if W H is zero. Documents and terms that have no topic are
         not counted.
 
     Raises
     ------
     ValueError
-        If `by` is something else.
+        If `by` is none of these.
 
     Examples
     --------
@@ -165,8 +167,8 @@ def dominant_topics(model: Factorization) -> IntArray:
     Returns
     -------
     ndarray of shape (n_samples,), int
-        The row of H; -1 for documents without any topic. Strongest is where
-        ``W[i, r] * sum(H[r])`` is largest, the first of equal ones.
+        The row r of H with the largest ``W[i, r] * sum(H[r])``, the first if several are equal;
+        -1 for a document without topics.
     """
     mass = document_mass(model)
     return np.where(mass.any(axis=1), mass.argmax(axis=1), -1)
@@ -178,15 +180,15 @@ class LabelAgreement(NamedTuple):
     Attributes
     ----------
     nmi : float
-        Normalized mutual information, arithmetic mean; 0 for chance or one topic only,
-        1 for the same partition. It does not say that topics are fewer or more than labels.
+        Mutual information, normalized by the arithmetic mean of the entropies. 1 if topics and
+        labels are the same partition, 0 if they are independent or if there is only one topic.
     purity : float
-        Share of documents whose label is the most frequent one of their topic; it rises
-        with the number of topics.
+        Share of the documents whose label is the most frequent one of their topic. It rises with
+        the number of topics.
     table : ndarray of shape (n_topics + 1, n_labels), int64
-        Documents of each topic and label; the last row is those without any topic.
+        Number of documents of each topic and label; the last row counts documents without topics.
     labels : list
-        The columns of the table, in the order in which they first appear.
+        The labels of the table's columns, in the order in which they first appear.
     """
 
     nmi: float
@@ -196,28 +198,29 @@ class LabelAgreement(NamedTuple):
 
 
 def label_agreement(model: Factorization, labels: Names) -> LabelAgreement:
-    """Compare the strongest topic of each document with its label.
+    """Measure how well the strongest topic of each document agrees with its label.
 
-    Manning, Raghavan and Schütze 2008, "Introduction to information retrieval", 16.3.
+    The measures are those of Manning, Raghavan and Schütze 2008, "Introduction to information
+    retrieval", section 16.3.
 
     Parameters
     ----------
     model : Factorization
     labels : sequence of n_samples labels
-        None and NaN: not known, left out.
+        None and NaN stand for an unknown label; these documents are left out.
 
     Returns
     -------
     LabelAgreement
-        nmi, purity, and the table of topics x labels that they are of. Documents without
-        any topic count as one more.
+        The measures nmi and purity, and the table of topics x labels that they are computed
+        from. Documents without topics count as one more topic.
 
     Raises
     ------
     ImportError
         If scikit-learn is not installed.
     TypeError, ValueError
-        If the labels do not fit, or none is known.
+        If there are not n_samples labels, or if all are unknown.
 
     Examples
     --------
@@ -240,7 +243,7 @@ def label_agreement(model: Factorization, labels: Names) -> LabelAgreement:
         raise ValueError("labels has no label that is known: all are None or NaN")
     topics, codes = dominant_topics(model)[known], codes[known]
     table = np.zeros((model.n_components + 1, len(names)), dtype=np.int64)
-    np.add.at(table, (topics, codes), 1)  # -1 is the last row
+    np.add.at(table, (topics, codes), 1)  # -1, a document without topics, is the last row
     purity = table.max(axis=1).sum() / len(codes)
     return LabelAgreement(
         float(normalized_mutual_info_score(codes, topics)), float(purity), table, names
@@ -248,7 +251,7 @@ def label_agreement(model: Factorization, labels: Names) -> LabelAgreement:
 
 
 def encode(labels):
-    """Return the number of each label, -1 for None, NaN and NaT, and the labels by number."""
+    """Return integer codes of labels, -1 for None, NaN and NaT, and the label of each code."""
     numbers: dict[Any, int] = {}
     codes = np.empty(len(labels), dtype=np.int64)
     for i, label in enumerate(labels):
@@ -268,24 +271,25 @@ def quality_table(
     n_terms: int = 10,
     **coherence_options: Unpack[CoherenceOptions],
 ) -> dict[str, list[Any]]:
-    """Tabulate how good topics are.
+    """Return a table of the size, coherence and exclusivity of each topic.
 
     Parameters
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column
     X : matrix of shape (any, n_features), optional
-        Documents x terms for the coherence; or ``texts=...``, as in `topic_coherence`.
+        Matrix of documents x terms that the coherence is computed from. Alternatively pass
+        ``texts=...``, see `topic_coherence`.
     n_terms : int, default 10
-        Top terms that are looked at.
+        Number of top terms of each topic.
     **coherence_options : Any
         Passed on to `topic_coherence`: texts, measure, window, tokenizer, epsilon.
 
     Returns
     -------
     dict of str -> list
-        Columns "topic" (from 1), "share" of the sum of W H, "coherence", "exclusivity"
-        and "terms".
+        Columns "topic" (the first is 1), "share" (of the sum of W H), "coherence",
+        "exclusivity" and "terms".
 
     Raises
     ------

@@ -1,7 +1,4 @@
-"""How components lie to each other: cosines, a hierarchy, and places in the plane.
-
-Only n_components x n_components numbers are looked at, whatever the number of features.
-"""
+"""Similarity of components: cosines, a hierarchy, and a layout in the plane."""
 
 from __future__ import annotations
 
@@ -17,23 +14,23 @@ LINKAGES = ("average", "complete", "single")
 
 
 def topic_similarity(H: ArrayLike) -> NDArray[np.float64]:
-    """Return the cosines between components.
+    """Return the cosine similarity of all pairs of components.
 
     Parameters
     ----------
     H : ndarray of shape (n_components, n_features)
-        Such as ``model.H``.
+        For example ``model.H``.
 
     Returns
     -------
     ndarray of shape (n_components, n_components), float64
-        Symmetric, between 0 and 1, ones on the diagonal. A component that is zero has
-        nothing in common with the others: 0.
+        Symmetric, between 0 and 1, with ones on the diagonal. A component that is zero has
+        similarity 0 to all others.
 
     Raises
     ------
     TypeError, ValueError
-        If H is not a matrix of finite numbers that are not negative.
+        If H is not a matrix of finite, nonnegative numbers.
 
     Examples
     --------
@@ -53,26 +50,26 @@ def topic_similarity(H: ArrayLike) -> NDArray[np.float64]:
 def topic_hierarchy(
     H: ArrayLike, method: Literal["average", "complete", "single"] = "average"
 ) -> NDArray[np.float64]:
-    """Merge components into a tree, the most similar first.
+    """Return the hierarchical clustering of components.
 
     Parameters
     ----------
     H : ndarray of shape (n_components, n_features)
     method : {"average", "complete", "single"}, default "average"
-        The distance between groups of components: the mean, the largest or the smallest
-        of 1 - cosine between their members.
+        The distance between two groups of components: the mean, the largest or the smallest
+        1 - cosine between their members.
 
     Returns
     -------
     ndarray of shape (n_components - 1, 4), float64
-        As `scipy.cluster.hierarchy.linkage` returns it, for ``dendrogram``, ``fcluster`` and
-        ``leaves_list`` there: each row is the two groups that are merged, their distance and
-        the number of components in the new group. Neighbouring leaves are alike.
+        A linkage matrix for `scipy.cluster.hierarchy` (``dendrogram``, ``fcluster``,
+        ``leaves_list``): each row has the two groups that are merged, their distance and the
+        number of components in the new group. Leaves are ordered so that neighbours are similar.
 
     Raises
     ------
     TypeError, ValueError
-        If H is not a matrix of finite numbers that are not negative, or method is another.
+        If H is not a matrix of finite, nonnegative numbers, or if the method is unknown.
 
     Examples
     --------
@@ -85,14 +82,14 @@ def topic_hierarchy(
     distances = 1.0 - topic_similarity(H)
     if len(distances) == 1:
         return np.empty((0, 4))
-    from scipy.cluster.hierarchy import linkage  # here: they take long to import
+    from scipy.cluster.hierarchy import linkage  # imported here, because it takes long
     from scipy.spatial.distance import squareform
 
     return linkage(squareform(distances, checks=False), method, optimal_ordering=True)
 
 
 def topic_order(H: ArrayLike) -> IntArray:
-    """Return the components in the order of the leaves of `topic_hierarchy`: alike ones together.
+    """Return the order of the leaves of `topic_hierarchy`: neighbours are similar.
 
     Parameters
     ----------
@@ -105,7 +102,7 @@ def topic_order(H: ArrayLike) -> IntArray:
     Raises
     ------
     TypeError, ValueError
-        As in `topic_similarity`.
+        As `topic_similarity`.
     """
     tree = topic_hierarchy(H)
     if not len(tree):
@@ -116,9 +113,9 @@ def topic_order(H: ArrayLike) -> IntArray:
 
 
 def topic_layout(H: ArrayLike) -> NDArray[np.float64]:
-    """Return places in the plane for components, such that alike ones lie close together.
+    """Return positions of the components in the plane: similar ones lie close together.
 
-    Classical scaling (Torgerson 1952) of the distances 1 - cosine.
+    This is classical scaling (Torgerson 1952) of the distances 1 - cosine.
 
     Parameters
     ----------
@@ -127,13 +124,13 @@ def topic_layout(H: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_components, 2), float64
-        Centred; the first axis is the one of greatest spread. Reflections are settled by
-        the entry of the largest magnitude, which is positive on each axis.
+        The positions are centred, and the first axis has the largest variance. On each axis the
+        entry of the largest magnitude is positive, which makes the signs unique.
 
     Raises
     ------
     TypeError, ValueError
-        As in `topic_similarity`.
+        As `topic_similarity`.
 
     Examples
     --------
@@ -142,7 +139,7 @@ def topic_layout(H: ArrayLike) -> NDArray[np.float64]:
     (3, 2)
     """
     squares = (1.0 - topic_similarity(H)) ** 2
-    # Inner products of the places, were the distances Euclidean.
+    # These would be the inner products of the positions if the distances were Euclidean.
     products = squares - squares.mean(axis=0) - squares.mean(axis=1)[:, None] + squares.mean()
     values, vectors = np.linalg.eigh(-products / 2)
     places = np.zeros((len(squares), 2))
@@ -171,25 +168,25 @@ def check_components(H: ArrayLike) -> NDArray[Any]:
 
 
 def unit_rows(H):
-    """Return the rows of H at length 1, those that are zero left alone; float64."""
+    """Return the rows of H in float64, scaled to length 1; rows that are zero stay zero."""
     H = H.astype(np.float64)
     lengths = np.sqrt(np.einsum("rj,rj->r", H, H))
     return H / np.where(lengths > 0, lengths, 1)[:, None]
 
 
 def match_components(H, other):
-    """Pair the components of two models, so that their cosines add up to the most.
+    """Pair the components of two models so that the sum of their cosines is largest.
 
-    The assignment problem; order and scale of the components do not matter.
+    This is the assignment problem. Order and scale of the components do not matter.
 
     Returns
     -------
     order : ndarray of int
         ``other[order[r]]`` is the partner of ``H[r]``.
     cosines : ndarray of float
-        Of each pair.
+        The cosine of each pair.
     """
-    from scipy.optimize import linear_sum_assignment  # here: it takes long to import
+    from scipy.optimize import linear_sum_assignment  # imported here, because it takes long
 
     cosines = unit_rows(H) @ unit_rows(other).T
     rows, order = linear_sum_assignment(cosines, maximize=True)

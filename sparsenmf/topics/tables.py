@@ -1,4 +1,4 @@
-"""Tables of topics, terms and documents: a factorization as people read it."""
+"""Tables of topics, terms and documents."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import textwrap
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data.arguments import check_flag, check_integer
 from ..data.names import check_names, check_vocabulary, component_names
 from ..data.texts import shorten
 from ..data.typing import Matrix, Names, Vocabulary
 from ..models.factorization import Factorization
-from .top_terms import heaviest
-from .typical_documents import survey
+from .top_terms import top_indices
+from .typical_documents import summarize_topics, typical_documents
 
-MOST_TERMS = 10  # in a label
+MAX_LABEL_TERMS = 10
 
-INDENT = 13  # columns of the printed topics that hold number and share
+INDENT = 13  # characters that number and share take in printed topics
 
 
 def topic_table(
@@ -29,7 +28,7 @@ def topic_table(
     n_documents: int = 2,
     X: Matrix | None = None,
 ) -> dict[str, list[Any]]:
-    """Tabulate topics, heaviest first.
+    """Return a table of the topics, heaviest first.
 
     Parameters
     ----------
@@ -39,22 +38,24 @@ def topic_table(
     titles : sequence of n_samples str, optional
         Default: "document 1", ...
     n_terms : int, default 10
-        Heaviest terms of each topic.
+        Number of top terms of each topic.
     n_documents : int, default 2
-        Typical documents of each: those whose words match it best.
+        Number of typical documents of each topic: those whose words match it best.
     X : matrix of shape (n_samples, n_features), optional
-        What the model was fitted to, see `typical_documents`.
+        The matrix that the model was fitted to: typical documents are then measured, not
+        estimated.
 
     Returns
     -------
     dict of str -> list
-        Columns for `pandas.DataFrame` or `sparsenmf.files.write_table`: "topic" (from 1),
-        "share" of the sum of W H, "terms" (a list for each topic), "documents" (titles).
+        Columns for `pandas.DataFrame` or `sparsenmf.data.files.write_table`: "topic" (the first
+        is 1), "share" (of the sum of W H), "terms" (a list for each topic), and "documents" (a
+        list of titles for each topic).
 
     Raises
     ------
     TypeError, ValueError
-        If vocabulary or titles do not fit.
+        If the length of vocabulary or titles is not that of the model's factors.
 
     Examples
     --------
@@ -69,36 +70,37 @@ def topic_table(
     n_documents = check_integer(n_documents, "n_documents", least=0)
     titles = _titles(model, titles)
     terms = model.top_terms(vocabulary, n_terms)
-    found = survey(model, n_documents, X)
+    summary = summarize_topics(model, n_documents, X)
     return {
         "topic": list(range(1, len(terms) + 1)),
-        "share": found.shares.tolist(),
+        "share": summary.shares.tolist(),
         "terms": terms,
-        "documents": [[titles[i] for i in rows] for rows in found.documents],
+        "documents": [[titles[i] for i in rows] for rows in summary.documents],
     }
 
 
 def term_table(
     model: Factorization, vocabulary: Vocabulary, n_terms: int | None = None
 ) -> dict[str, list[Any]]:
-    """Tabulate the terms of each topic, heaviest first.
+    """Return a table of the terms of each topic, largest weight first.
 
     Parameters
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column
     n_terms : int, optional
-        Of each topic. Default: all whose weight is not zero.
+        Number of terms of each topic. Default: all terms whose weight is not zero.
 
     Returns
     -------
     dict of str -> list
-        Columns "topic" (from 1), "term" and "weight", a row for each entry of H.
+        Columns "topic" (the first is 1), "term" and "weight", with a row for each term of a
+        topic.
 
     Raises
     ------
     TypeError, ValueError
-        If the vocabulary does not fit.
+        If the vocabulary does not have n_features terms.
 
     Examples
     --------
@@ -114,7 +116,7 @@ def term_table(
     n = model.n_features if n_terms is None else check_integer(n_terms, "n_terms", least=1)
     table: dict[str, list[Any]] = {"topic": [], "term": [], "weight": []}
     for r, weights in enumerate(model.H):
-        order = heaviest(weights, n)
+        order = top_indices(weights, n)
         table["topic"] += [r + 1] * len(order)
         table["term"] += [vocabulary[j] for j in order]
         table["weight"] += list(weights[order])
@@ -124,7 +126,7 @@ def term_table(
 def document_table(
     model: Factorization, titles: Names | None = None, all_topics: bool = False
 ) -> dict[str, Any]:
-    """Tabulate documents and their topics, in their order.
+    """Return a table of the documents and their topics.
 
     Parameters
     ----------
@@ -132,19 +134,20 @@ def document_table(
     titles : sequence of n_samples str, optional
         Default: "document 1", ...
     all_topics : bool, default False
-        Also the share of each topic.
+        Whether to add a column with the share of each topic.
 
     Returns
     -------
     dict of str -> sequence
-        Columns "document" (from 1), "title", "topic" (the strongest, from 1; None for a
-        document without any), "share" (its part of the document's row of W H), and, for
-        all topics, "topic_1", "topic_2", ...: their shares.
+        Columns "document" (the first is 1), "title", "topic" (the number of the strongest topic;
+        None for a document without topics), "share" (the strongest topic's share of the
+        document's row of W H), and, with `all_topics`, "topic_1", "topic_2", ... with the share
+        of each topic.
 
     Raises
     ------
     TypeError, ValueError
-        If the titles do not fit.
+        If there are not n_samples titles.
 
     Examples
     --------
@@ -181,30 +184,31 @@ def topic_labels(
     n_terms: int = 3,
     X: Matrix | None = None,
 ) -> list[str]:
-    """Return a short label for each topic: its heaviest terms.
+    """Return a short label for each topic, made of its top terms.
 
     Parameters
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column
     titles : sequence of n_samples str, optional
-        If given, the title of the most typical document follows.
+        If given, the title of the most typical document follows the terms.
     n_terms : int, default 3
-        Where two topics begin with the same terms, they get as many more as it takes to
-        tell them apart (up to ten).
+        Number of terms in a label. Topics with the same first terms get more, up to ten, until
+        their labels differ.
     X : matrix of shape (n_samples, n_features), optional
-        What the model was fitted to, see `typical_documents`.
+        The matrix that the model was fitted to: typical documents are then measured, not
+        estimated.
 
     Returns
     -------
     list of n_components str
-        Such as "court, judge, law", or "court, judge, law: The verdict of ...". A topic
-        that is zero is "(empty)".
+        For example "court, judge, law", or "court, judge, law: The verdict of ...". The label of
+        a topic without terms is "(empty)".
 
     Raises
     ------
     TypeError, ValueError
-        If vocabulary or titles do not fit.
+        If the length of vocabulary or titles is not that of the model's factors.
 
     Examples
     --------
@@ -216,12 +220,12 @@ def topic_labels(
     ['stock, market', 'cat, mouse']
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
-    terms = model.top_terms(vocabulary, max(n_terms, MOST_TERMS))
+    terms = model.top_terms(vocabulary, max(n_terms, MAX_LABEL_TERMS))
     labels = [", ".join(listed[:n_terms]) for listed in terms]
-    for n in range(n_terms + 1, MOST_TERMS + 1):
-        twice = {label for label in labels if labels.count(label) > 1}
+    for n in range(n_terms + 1, MAX_LABEL_TERMS + 1):
+        repeated = {label for label in labels if labels.count(label) > 1}
         labels = [
-            ", ".join(listed[:n]) if label in twice else label
+            ", ".join(listed[:n]) if label in repeated else label
             for listed, label in zip(terms, labels, strict=True)
         ]
     if titles is not None:
@@ -234,7 +238,7 @@ def topic_labels(
 
 
 def format_topics(table, width=100):
-    """Return a `topic_table` as text for people, of at most `width` columns."""
+    """Return a `topic_table` as text, at most `width` characters wide."""
     indent = " " * INDENT
     blocks = []
     for topic, share, terms, documents in zip(*table.values(), strict=True):
@@ -245,44 +249,13 @@ def format_topics(table, width=100):
     return "\n".join(blocks)
 
 
-def typical_documents(
-    model: Factorization, n: int = 2, X: Matrix | None = None
-) -> list[NDArray[np.int_]]:
-    """Return the documents that are most typical of each topic, the most typical first.
-
-    Parameters
-    ----------
-    model : Factorization
-    n : int, default 2
-    X : matrix of shape (n_samples, n_features), optional
-        What the model was fitted to, or a store. Default: the sums and lengths of its rows,
-        which a model knows of the X of its fit.
-
-    Returns
-    -------
-    list of n_components ndarrays of at most n int
-        Rows of W. Documents without the topic are left out.
-
-    Notes
-    -----
-    A document is typical of topic r if much of what the model says of it is that topic and is
-    in its words: ``sum_j min(X[i, j], W[i, r] * H[r, j]) / sum_j (W H)[i, j]``. A document
-    of one word, of which the model says the topic's other words too, has little of that.
-    Without X this is estimated: the topic's share of the row of W H, times what of this row's sum
-    X has, times the cosine of X's row with the topic (for the Frobenius loss; for others, of
-    their fit).
-    """
-    n = check_integer(n, "n", least=0)
-    return [np.array(rows, int) for rows in survey(model, n, X).documents]
-
-
 def document_mass(model):
-    """Return the sums of W[i, r] * H[r]: unlike W, they can be compared between topics."""
+    """Return the sum of each W[i, r] * H[r], which can be compared between topics, unlike W."""
     return model.W * model.H.sum(axis=1)
 
 
 def _titles(model, titles) -> list[str]:
-    """Return the titles as a list; documents without one have a number."""
+    """Return the titles as a list; a document without a title is "document 1", ..."""
     if titles is None:
         titles = [None] * model.n_samples
     else:

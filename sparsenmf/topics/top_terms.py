@@ -1,14 +1,14 @@
-"""The top terms of topics: of a model, or as lists that any model has made."""
+"""The top terms of each topic, from a model or from lists of terms."""
 
 import numpy as np
 
 from ..data.names import as_text, by_position, check_vocabulary
 
 
-def heaviest(weights, n):
-    """Return the places of the n greatest weights that are not zero, greatest first."""
+def top_indices(weights, n):
+    """Return the indices of the n largest weights, largest first, without zeros."""
     candidates = np.flatnonzero(weights > 0)
-    if len(candidates) > n:  # not all of a long row need to be sorted
+    if len(candidates) > n:  # so that a long row is not sorted as a whole
         least = np.partition(weights, -n)[-n]
         candidates = np.flatnonzero((weights >= least) & (weights > 0))
     return candidates[np.argsort(-weights[candidates], kind="stable")[:n]]
@@ -22,20 +22,20 @@ def top_columns(topics, n_terms, vocabulary=None):
     topics : Components, or list of lists of str
     n_terms : int
     vocabulary : sequence of str, or dict of term -> column, optional
-        Needed for lists.
+        Lists of terms need it.
 
     Returns
     -------
     list of ndarray of int
-        Heaviest first. Of a model, without terms whose weight is zero.
+        Largest weight first. Terms of a model whose weight is zero are left out.
 
     Raises
     ------
     TypeError, ValueError
-        If the lists are none, or a term is not in the vocabulary.
+        If topics are not lists of terms, or if a term is not in the vocabulary.
     """
     if hasattr(topics, "H"):
-        return [heaviest(weights, n_terms) for weights in topics.H]
+        return [top_indices(weights, n_terms) for weights in topics.H]
     topics = check_topics(topics)
     if vocabulary is None:
         raise ValueError("lists of terms need the vocabulary: the terms of the columns")
@@ -48,7 +48,7 @@ def top_columns(topics, n_terms, vocabulary=None):
 
 
 def check_topics(topics):
-    """Return lists of terms as lists of str, or raise if they are not that."""
+    """Return lists of terms as lists of str; raise TypeError or ValueError for anything else."""
     what = f"topics must be a model or a list of lists of terms, not a {type(topics).__name__}"
     if isinstance(topics, np.ndarray) and topics.ndim == 2:  # a row for each topic
         topics = list(topics)

@@ -1,4 +1,4 @@
-"""Topics over time, or over any other groups of documents."""
+"""Topics by time, or by any other group of documents."""
 
 from __future__ import annotations
 
@@ -28,33 +28,34 @@ def topics_over(
     bin: Period | None = None,
     values: GroupValues = "share",
 ) -> dict[str, list[Any]]:
-    """Tabulate how much of each topic is in groups of documents.
+    """Return a table of how much of each topic is in each group of documents.
 
     Parameters
     ----------
     model : Factorization
     groups : sequence of n_samples labels or dates
-        A list, an array or a pandas column: years, classes, authors, dates, ...
+        The group of each document: a list, an array or a pandas column of years, classes,
+        authors, dates, ...
     bin : {"year", "month", "week", "day", "hour"}, optional
-        For dates (datetime64, datetime, date, pandas timestamps, or ISO 8601 strings):
-        which of them are one group. A week begins on Monday and has its name. A date
-        with a time zone is taken as it reads there.
+        The period that makes a group, if groups are dates (datetime64, datetime, date, pandas
+        timestamps, or ISO 8601 strings). A week is named by its Monday. A date with a time zone
+        keeps its local time.
     values : {"share", "total", "documents"}, default "share"
-        Of each group and topic: the share of the group's sum of W H; this sum; or the
-        number of documents whose strongest topic it is.
+        "share": the topic's share of the group's sum of W H. "total": the topic's part of this
+        sum. "documents": the number of documents of the group whose strongest topic it is.
 
     Returns
     -------
     dict of str -> list
-        Columns "group", "documents" (how many it has) and "topic_1", "topic_2", ...: a row
-        for each group, sorted where they can be. With a bin the groups are strings
-        ("2024-03"), and those between the first and the last that have no documents are there
-        as well. Missing dates and labels (None, NaN, NaT) are a last group, None.
+        Columns "group", "documents" (their number in the group) and "topic_1", "topic_2", ...,
+        with a row for each group. Groups are sorted if they can be compared. With a bin, groups
+        are strings such as "2024-03", and periods without documents have rows, too. Documents
+        whose group is missing (None, NaN, NaT) form a last group, None.
 
     Raises
     ------
     TypeError, ValueError
-        If groups are not n_samples of them, or no dates where there is a bin.
+        If there are not n_samples groups, or if there is a bin and a group is not a date.
 
     Examples
     --------
@@ -94,11 +95,11 @@ def _sums(mass, codes, n_groups, values):
 
 
 def _sorted_groups(groups):
-    """Return the number of each document's group, -1 for none, and the groups."""
+    """Return the code of each document's group, -1 if it is missing, and the sorted groups."""
     codes, names = encode(groups)
     try:
         order = sorted(range(len(names)), key=names.__getitem__)
-    except TypeError:  # of different kinds: as they come
+    except TypeError:  # groups of different types stay in their order
         return codes, names
     ranks = np.empty(len(names) + 1, dtype=np.int64)
     ranks[order], ranks[-1] = np.arange(len(names)), -1
@@ -106,7 +107,7 @@ def _sorted_groups(groups):
 
 
 def _bins(groups, bin):
-    """Return the same of dates, for all bins from the first to the last."""
+    """Return codes and groups of dates, with every bin from the first to the last."""
     check_choice(bin, "bin", tuple(BINS))
     unit = BINS[bin]
     dates = _dates(groups)
@@ -130,7 +131,7 @@ def _dates(groups):
     dates = np.asarray(groups)
     if dates.dtype.kind == "M":
         return dates.astype("datetime64[s]")
-    # As objects, so that a number is not taken for seconds since 1970.
+    # As an array of objects, so that NumPy does not take a number for seconds since 1970.
     objects = np.asarray(groups, dtype=object)
     return np.array([_date(value, i) for i, value in enumerate(objects)], "datetime64[s]")
 
@@ -141,10 +142,10 @@ def _date(value, place):
     if getattr(value, "tzinfo", None) is not None:
         value = value.replace(tzinfo=None)
     if isinstance(value, int | float | np.number):
-        raise TypeError(f"groups[{place}] must be a date to be put into a bin, not {value!r}")
+        raise TypeError(f"groups[{place}] must be a date if there is a bin, not {value!r}")
     if isinstance(value, str):
         value = ZONE.sub(r"\1", value)
     try:
         return np.datetime64(value, "s")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"groups[{place}] is no date: {value!r} ({error})") from None
+        raise ValueError(f"groups[{place}] is not a date: {value!r} ({error})") from None

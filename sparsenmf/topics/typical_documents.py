@@ -1,27 +1,33 @@
-"""What W and H say of the topics: their sizes, top terms and typical documents."""
+"""The size of each topic, and the documents that are typical of it."""
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..data.arguments import check_integer
 from ..data.factors import CHUNK, row_totals
 from ..data.store import is_store
+from ..data.typing import Matrix
 from ..data.validation import check_weighted
+from ..models.factorization import Factorization
 
 
-class Survey(NamedTuple):
-    """What W says of the topics.
+class TopicSummary(NamedTuple):
+    """The size of each topic, and its typical documents.
 
     Attributes
     ----------
     shares : ndarray of shape (n_components,), float64
-        Of the sum of W H.
+        Each topic's share of the sum of W H.
     counts : ndarray of shape (n_components,), int
-        Documents in which a topic is the strongest.
+        The number of documents whose strongest topic it is.
     documents : list of n_components lists of int
-        Rows of W that are typical of a topic: their words match it best, see `_matches`.
+        The rows of W that are most typical of the topic, see `typical_documents`.
     matches : list of n_components lists of float
-        How well the words of each of these documents match the topic, at most 1.
+        How well each of these documents matches the topic, at most 1.
     """
 
     shares: np.ndarray
@@ -30,30 +36,80 @@ class Survey(NamedTuple):
     matches: list[list[float]]
 
 
-def survey(model, n_documents, X=None):
-    """Look over W once, some rows at a time, and return a `Survey`.
+def typical_documents(
+    model: Factorization, n: int = 2, X: Matrix | None = None
+) -> list[NDArray[np.int_]]:
+    """Return the documents that are most typical of each topic, the most typical first.
+
+    Parameters
+    ----------
+    model : Factorization
+        The topics are the rows of its H, the documents the rows of its W.
+    n : int, default 2
+        Number of documents for each topic.
+    X : matrix of shape (n_samples, n_features), optional
+        The matrix that the model was fitted to, or a store of it. Without X, typical documents
+        are estimated from the sums and lengths of X's rows, which the model keeps.
+
+    Returns
+    -------
+    list of n_components ndarrays of at most n int
+        Rows of W. Documents that do not contain the topic are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is not an integer or is negative, or if X does not belong to the model.
+
+    Notes
+    -----
+    A document matches topic r by ``sum_j min(X[i, j], W[i, r] * H[r, j]) / sum_j (W H)[i, j]``:
+    the part of the model's row that belongs to the topic and that the document's own words
+    confirm. A document of a single word matches poorly, because the model gives it the other
+    words of the topic, too.
+
+    Without X the match is estimated by a product of three factors: the topic's share of the row
+    of W H; the part of this row's sum that the row of X covers; and the cosine between the row
+    of X and the topic (exact for the Frobenius loss; for others, the cosine of their fit).
+
+    Examples
+    --------
+    >>> from sparsenmf import factorize
+    >>> from sparsenmf.topics.typical_documents import typical_documents
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> [sorted(rows.tolist()) for rows in typical_documents(model, 2, X)]
+    [[2, 3], [0, 1]]
+    """
+    n = check_integer(n, "n", least=0)
+    return [np.array(rows, int) for rows in summarize_topics(model, n, X).documents]
+
+
+def summarize_topics(model, n_documents, X=None):
+    """Return the `TopicSummary` of a model, in one pass over chunks of W.
 
     Parameters
     ----------
     model : Factorization
     n_documents : int
-    X : what the model was fitted to, or a store, optional
+        Number of typical documents for each topic.
+    X : matrix or store of shape (n_samples, n_features), optional
         See `typical_documents`.
 
     Raises
     ------
     TypeError, ValueError
-        If X has another shape than the model, or cannot be its X.
+        If X does not belong to the model.
     """
-    X = check_survey_matrix(X, model)
+    X = check_fitted_matrix(X, model)
     k = model.n_components
     weights = row_totals(model.H)
     totals, counts = np.zeros(k), np.zeros(k, np.int64)
     kind = [("topic", int), ("row", int), ("match", float)]
-    best = np.empty(0, kind)  # of each topic the first n_documents, topic after topic
-    # What a match must exceed to be there; of equal ones the earlier document stays.
+    best = np.empty(0, kind)  # the best n_documents of each topic so far, sorted by topic
+    # A new match must be greater than this; of equal matches the earlier document stays.
     least = np.full(k, 0.0 if n_documents else np.inf)
-    measure = _measure(model, X)
+    measure = _match_function(model, X)
     for start in range(0, model.n_samples, CHUNK):
         W = model.W[start : start + CHUNK]
         totals += W.sum(axis=0, dtype=np.float64)
@@ -75,7 +131,7 @@ def survey(model, n_documents, X=None):
         best = best[rank < n_documents]
     groups = np.split(best, np.searchsorted(best["topic"], np.arange(1, k)))
     sizes = totals * weights
-    return Survey(
+    return TopicSummary(
         sizes / (sizes.sum() or 1.0),
         counts,
         [group["row"].tolist() for group in groups],
@@ -83,13 +139,13 @@ def survey(model, n_documents, X=None):
     )
 
 
-def check_survey_matrix(X, model):
-    """Return the X of a model as rows can be taken from it, or None for None.
+def check_fitted_matrix(X, model):
+    """Return the X that a model was fitted to as a CSR matrix or a store; None stays None.
 
     Raises
     ------
     TypeError, ValueError
-        If X has another shape than the model, or cannot be its X.
+        If X is not a valid matrix, or its shape is not that of the model.
     """
     if X is None:
         return None
@@ -103,31 +159,29 @@ def check_survey_matrix(X, model):
     return X
 
 
-def _measure(model, X):
+def _match_function(model, X):
     """Return the function that measures how well documents match topics."""
     if X is not None:
         return lambda *rows: _matches(X, model.H, *rows)
-    if model.sample_norms is None:  # nothing is known of the words
+    if model.sample_norms is None:  # nothing is known of X
         largest = model.W.max(axis=0).astype(np.float64)
         return lambda start, W, shares, *rest: shares * W / np.where(largest > 0, largest, 1)
     H = model.H.astype(np.float64)
     gram = H @ H.T
     lengths = np.sqrt(gram.diagonal())
-    return lambda *rows: _likely_matches(model.sample_norms, gram, lengths, *rows)
+    return lambda *rows: _estimated_matches(model.sample_norms, gram, lengths, *rows)
 
 
 def _matches(X, H, start, W, shares, total, least):
-    """Return for rows of W what part of W H is the topic's and is in X.
+    """Return the matches of rows of W with topics, see `typical_documents`.
 
-    ``sum_j min(X[i, j], W[i, r] * H[r, j]) / sum_j (W H)[i, j]``: of all that the model says of
-    a document, what is this topic and is borne out by the document's words. A document of one
-    word bears out one of the topic's terms. Zero where it is not above `least`.
+    Matches that cannot exceed `least` are left at zero.
     """
     stop = start + len(W)
     part = X.rows(start, stop) if is_store(X) else X[start:stop]
     match = np.zeros(W.shape)
     for r in range(W.shape[1]):
-        rows = np.flatnonzero(shares[:, r] > least[r])  # a match is no larger than the share
+        rows = np.flatnonzero(shares[:, r] > least[r])  # the share bounds the match
         if not len(rows):
             continue
         entries = part[rows]
@@ -138,14 +192,14 @@ def _matches(X, H, start, W, shares, total, least):
     return match
 
 
-def _likely_matches(norms, gram, lengths, start, W, shares, total, least):
-    """Return how well rows of W can match, as far as the norms of X's rows tell.
+def _estimated_matches(norms, gram, lengths, start, W, shares, total, least):
+    """Return the matches of rows of W, estimated from the sums and lengths of X's rows.
 
-    The share, times what of W H fits into the row's sum, times the row's cosine with the
-    topic: for the Frobenius loss (W H H')[i, r] is <X[i], H[r]> where W[i, r] > 0.
+    For the Frobenius loss, (W H H')[i, r] is the inner product of X[i] and H[r] wherever
+    W[i, r] > 0, which gives the cosine.
     """
     cosines = (W @ gram) / np.where(lengths > 0, lengths, 1)
     sums, sizes = norms[start : start + len(W)].T.astype(np.float64)
-    room = np.minimum(1, sums / np.where(total > 0, total, 1))
+    covered = np.minimum(1, sums / np.where(total > 0, total, 1))
     cosines /= np.where(sizes > 0, sizes, 1)[:, None]
-    return shares * room[:, None] * np.minimum(1, cosines)
+    return shares * covered[:, None] * np.minimum(1, cosines)

@@ -1,4 +1,4 @@
-"""Factorization on a cluster: real processes on the loopback device, some of them killed."""
+"""Factorization on a cluster of real processes, some of which are killed."""
 
 import itertools
 import os
@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import CoordinateDescent, Weights
+from sparsenmf import CoordinateDescent
 from sparsenmf.solvers.initialization import draw_start
 
 from .. import problems
@@ -76,7 +76,7 @@ class Store:
 
 
 def same_start(X, n_components=K, cuts=CUTS, seed=0):
-    """The start that a distributed run draws, for one machine."""
+    """The start that a distributed run draws, as arrays."""
     rng = np.random.default_rng(seed)
     entropy = int.from_bytes(rng.bytes(16), "little")
     seeds = np.random.SeedSequence(entropy).spawn(len(cuts) - 1)
@@ -243,7 +243,7 @@ def test_progress_and_callback(client, X, capsys):
     assert 0.5 * np.linalg.norm(X.toarray() - W @ H) ** 2 == pytest.approx(objective, rel=1e-10)
 
 
-def test_limits(client, X):
+def test_run_stops_at_its_limits(client, X):
     assert factorize(lazy(X), K, random_state=0, time_limit=1e-3).stop_reason == "time_limit"
     assert factorize(lazy(X), K, random_state=0, tol=1e-3).stop_reason == "converged"
 
@@ -256,7 +256,7 @@ def kill_one(client):
 
 
 def have_both(client):
-    """Wait for two workers; now and then a nanny fails to replace one that was killed."""
+    """Wait for two workers, because a nanny sometimes fails to replace one that was killed."""
     try:
         client.wait_for_workers(2, timeout=30)
     except TimeoutError:
@@ -336,7 +336,7 @@ def test_data_that_cannot_be_made_again_are_reported(client, X, all_there):
             for pid in client.run(os.getpid).values():
                 os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(RuntimeError, match="data are lost: X that was scattered is gone"):
+    with pytest.raises(RuntimeError, match="data are lost: an X that was scattered is lost"):
         factorize(scattered, K, progress=kill_both, **OPTIONS)
 
 
@@ -365,7 +365,7 @@ def test_nothing_is_left_of_a_run_that_is_cancelled(client, X, all_there):
 def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
     crews = []
     monkeypatch.setattr(
-        Crew, "settle", lambda self, blocks, f=Crew.settle: crews.append(self) or f(self, blocks)
+        Crew, "pin", lambda self, blocks, f=Crew.pin: crews.append(self) or f(self, blocks)
     )
     with pytest.raises(RuntimeError, match="were cancelled"):
         factorize(lazy(X), K, progress=lambda state: crews[0].cancel(), **OPTIONS)
@@ -378,21 +378,21 @@ def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"loss": "kullback-leibler"}, "loss is not for clusters"),
-        ({"weights": Weights(samples=[1])}, "weights is not for clusters"),
-        ({"W": 1}, "W is not for clusters"),
+        ({"loss": "kullback-leibler"}, "loss is not available on clusters"),
+        ({"weights": [1]}, "weights is not available on clusters"),
+        ({"W": 1}, "W is not available on clusters"),
         ({"n_component": 1}, "unexpected keyword argument 'n_component'"),
         ({"scratch": 3}, "scratch must be a path"),
         ({"progress": 3}, "progress must be True or False"),
     ],
 )
-def test_options_that_cannot_be(client, X, option, message):
+def test_bad_options_are_refused(client, X, option, message):
     with pytest.raises(TypeError, match=message):
         factorize(lazy(X), K, **option)
 
 
-def test_matrices_that_cannot_be(client, X):
-    with pytest.raises(TypeError, match="not csr_array: for a matrix in memory"):
+def test_bad_matrices_are_refused(client, X):
+    with pytest.raises(TypeError, match="not csr_array: a matrix in memory"):
         factorize(X, K)
     with pytest.raises(TypeError, match="not list"):
         factorize(pieces(X), K)

@@ -1,4 +1,4 @@
-"""How many components: scores against their dense definitions, and planted numbers found."""
+"""Selection of the number of components: scores by dense definitions, and planted numbers."""
 
 import functools
 import signal
@@ -10,9 +10,9 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import Weights, factorize, forecast_selection, select_n_components
-from sparsenmf.models.restarts import Seeds
+from sparsenmf.models.restarts import Generators
 from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
-from sparsenmf.selection.selected import fewest
+from sparsenmf.selection.selected import one_standard_error_rule
 
 from ..problems import planted_counts
 
@@ -58,7 +58,7 @@ def fitter(n_components, loss="frobenius", **options):
 @pytest.mark.parametrize(("beta", "loss"), LOSSES)
 def test_block_score_is_that_of_the_dense_definition(beta, loss):
     X, _, _ = problem()
-    blocks = Blocks(X, 3, beta, Seeds(0))
+    blocks = Blocks(X, 3, beta, Generators(0))
     fit = fitter(3, loss, alpha_W=5e-3, alpha_H=2e-2, l1_ratio=0.5)
     score, model = blocks.score(1, fit)
     A, B, C, D = (part.toarray() for part in blocks.split(1))
@@ -76,7 +76,7 @@ def test_block_score_is_that_of_the_dense_definition(beta, loss):
 
 def test_every_row_and_column_is_held_out_once():
     X = sp.csr_array(np.arange(1.0, 12 * 11 + 1).reshape(12, 11))
-    blocks = Blocks(X, 4, 2, Seeds(3))
+    blocks = Blocks(X, 4, 2, Generators(3))
     rows, columns = [], []
     for fold in range(4):
         A = blocks.split(fold)[0].toarray().astype(int) - 1
@@ -92,7 +92,7 @@ def test_estimate_from_held_out_entries_has_no_bias(beta):
     X = X[:40, :30]
     W, H = W[:40], H[:, :30] + 0.05
     draws = 600
-    entries = Entries(X, draws, beta, Seeds(5))
+    entries = Entries(X, draws, beta, Generators(5))
     floor = entries.floor
     estimates = [entries.estimate(W, H, entries.draw(fold)) for fold in range(draws)]
     Y = np.maximum(W @ H, floor) if beta == 1 else W @ H
@@ -103,13 +103,13 @@ def test_estimate_from_held_out_entries_has_no_bias(beta):
 
 
 def test_held_out_entries_are_unknown_to_the_fit():
-    """Whatever is there, the model is the same."""
+    """The model does not depend on their values."""
     X, _, _ = problem()
-    entries = Entries(X, 2, 2, Seeds(1))
+    entries = Entries(X, 2, 2, Generators(1))
     places = entries.draw(0)
     changed = X.toarray()
     changed.ravel()[places] = np.random.default_rng(0).permutation(changed.ravel()[places])
-    other = Entries(sp.csr_array(changed), 2, 2, Seeds(1))
+    other = Entries(sp.csr_array(changed), 2, 2, Generators(1))
     assert np.array_equal(other.draw(0), places)
     assert (sp.csr_array(changed) != X).nnz > 10
     models = [kind.score(0, fitter(4))[1] for kind in (entries, other)]
@@ -117,26 +117,26 @@ def test_held_out_entries_are_unknown_to_the_fit():
     assert np.array_equal(models[0].H, models[1].H)
 
 
-def test_predictions_in_place_of_entries_settle_where_known_entries_are_fitted():
-    """A matrix of low rank without noise: its held-out entries are found."""
+def test_predictions_of_held_out_entries_converge_to_the_truth():
+    """The held-out entries of a low-rank matrix without noise are recovered."""
     _, W, H = planted_counts(3, 80, 60)
-    entries = Entries(sp.csr_array(W @ H), 2, 2, Seeds(0))
+    entries = Entries(sp.csr_array(W @ H), 2, 2, Generators(0))
     before = factorize(entries.training(0), 3, random_state=0)
     score, _ = entries.score(0, fitter(3, tol=1e-6))
     blind = entries.estimate(before.W, before.H, entries.draw(0)) / norm_of((W @ H).ravel(), 2)
     assert score < 0.1 * blind
 
 
-def test_rule_of_the_fewest_components():
+def test_one_standard_error_rule():
     folds = np.array([[9.0, 9.2], [5.0, 5.4], [4.0, 4.6], [4.02, 4.5], [4.3, 4.9]])
-    assert fewest(folds) == 2  # the best mean is that of 3, within an error of 2
-    assert fewest(folds[:2]) == 1
+    assert one_standard_error_rule(folds) == 2  # the best mean is that of 3, within an error of 2
+    assert one_standard_error_rule(folds[:2]) == 1
     flat = np.array([[100.0, 101.0], [2.0, 3.0], [1.9, 2.9], [1.8, 2.8]])
-    assert fewest(flat) == 1  # certainly worse than the best, but by 0.2 of 98
+    assert one_standard_error_rule(flat) == 1  # certainly worse than the best, but by 0.2 of 98
 
 
 def test_blocks_find_the_planted_number():
-    """Within one of it in nine of ten draws."""
+    """In nine of ten draws, the number found differs by at most one."""
     hits, draws = 0, 10
     for seed in range(draws):
         planted = int(np.random.default_rng(seed).integers(3, 13))
@@ -189,12 +189,12 @@ def test_table_means_are_those_of_its_folds():
     assert repr(found).count("<-") == 1
 
 
-def test_hopeless_candidates_are_left_out():
+def test_early_stop_leaves_out_larger_candidates():
     X, _, _ = planted_counts(3, 200, 150, mean=1.0)
     options = {"random_state": 0, "n_threads": 1}
     short = select_n_components(X, range(1, 25), **options)
     whole = select_n_components(X, range(1, 25), early_stop=False, **options)
-    assert short.stop_reason == "hopeless"
+    assert short.stop_reason == "early_stop"
     assert short.skipped
     assert whole.skipped == ()
     n_tried = len(short.table["mean"])
@@ -202,7 +202,7 @@ def test_hopeless_candidates_are_left_out():
     assert short.n_components == whole.n_components
 
 
-def test_callback_and_time_limit_keep_whole_candidates():
+def test_callback_and_time_limit_keep_finished_candidates():
     X, _, _ = problem()
     seen = []
 
@@ -218,7 +218,7 @@ def test_callback_and_time_limit_keep_whole_candidates():
         select_n_components(X, [3], time_limit=1e-9)
 
 
-def test_interrupt_keeps_whole_candidates():
+def test_interrupt_keeps_finished_candidates():
     X, _, _ = problem()
 
     def interrupt(model):
@@ -276,7 +276,7 @@ def test_refusals_name_the_argument(options, message):
 
 def test_block_without_a_nonzero_is_refused():
     X = sp.csr_array(([1.0, 1.0], ([0, 1], [0, 1])), shape=(30, 30))
-    with pytest.raises(ValueError, match="n_repeats=10 leaves a held-out block of 3 x 3"):
+    with pytest.raises(ValueError, match="n_repeats=10 holds out a block of 3 x 3"):
         select_n_components(X, [2], n_repeats=10, random_state=0)
 
 
@@ -296,7 +296,7 @@ def test_plot_shows_the_table_and_the_recommendation():
     assert found.plot(ax) is ax
 
 
-def test_plot_says_what_it_needs():
+def test_plot_names_the_missing_package():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from sparsenmf.selection.selected import Selection\n"

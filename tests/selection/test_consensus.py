@@ -1,4 +1,4 @@
-"""Consensus over restarts: the planted components, outliers, and a model that is consistent."""
+"""Consensus of restarts: planted components, outliers, and a consistent model."""
 
 import signal
 import subprocess
@@ -50,11 +50,14 @@ def test_without_refit_the_components_are_the_medians():
 
 
 def test_neighbor_distances_are_those_of_the_definition(rng):
-    rows = unit_rows(rng.random((1030, 4)))  # more than one chunk
+    rows = unit_rows(rng.random((1030, 4)))
     found = _neighbor_distances(rows, 3)
     distances = np.sqrt(((rows[:, None] - rows) ** 2).sum(axis=2))
     expected = np.sort(distances, axis=1)[:, 1:4].mean(axis=1)
     assert found == pytest.approx(expected, abs=1e-6)
+    empty = _neighbor_distances(np.array([[0.0, 0], [0, 0], [1, 0], [1, 0]]), 1)
+    assert empty == pytest.approx([2**0.5, 2**0.5, 0, 0])
+    assert _neighbor_distances(np.ones((1, 2)), 3) == [0]
 
 
 def test_clusters_are_found(rng):
@@ -66,7 +69,7 @@ def test_clusters_are_found(rng):
 
 
 def test_what_one_restart_found_is_not_stable(monkeypatch):
-    """Five restarts: all find the first two components, one the third, the others none."""
+    """Of five restarts, all find the first two components, and only one finds the third."""
     X = sp.block_diag([np.ones((6, 4))] * 3, format="csr")
     options = factorize(X, 3, random_state=0, max_iter=2).options
     a, b, c = np.kron(np.eye(3), np.ones(4))
@@ -103,7 +106,7 @@ def test_too_few_different_components_are_named():
     assert consensus(X, 1, 3, random_state=0).stability == pytest.approx([1.0])
 
 
-def test_what_it_needs_is_said_before_the_restarts():
+def test_a_missing_package_is_named_before_the_restarts():
     code = (
         "import sys; sys.modules['sklearn.cluster'] = None\n"
         "import numpy as np\n"
@@ -149,7 +152,7 @@ def test_kullback_leibler_with_penalties():
 
 
 @pytest.mark.parametrize("how", ["callback", "interrupted"])
-def test_what_is_finished_is_kept(how):
+def test_finished_restarts_are_kept(how):
     X, _, _ = planted_counts(3, 120, 90)
     seen = []
 

@@ -1,4 +1,4 @@
-"""Topics for gensim's readers and for pyLDAvis."""
+"""Topics in the formats of gensim and pyLDAvis."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_topics_are_shown_with_their_weights(model):
 
 
 def check(data):
-    """What pyLDAvis demands (_prepare._input_check), and that there is no empty part."""
+    """The checks of pyLDAvis (_prepare._input_check), and that no row or column is empty."""
     topics, n_terms = data["topic_term_dists"].shape
     documents = data["doc_topic_dists"].shape[0]
     assert data["doc_topic_dists"].shape[1] == topics

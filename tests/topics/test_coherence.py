@@ -1,4 +1,4 @@
-"""Coherence: against the definitions, counted naively, and against gensim."""
+"""Coherence, compared with naive counts by its definitions, and with gensim."""
 
 import itertools
 
@@ -18,7 +18,7 @@ MIXED = [SEA[:3] + KITCHEN[:3], SEA[:8], ["whale", "oven"]]
 
 
 def make_prose(rng, n_texts=60, longest=40):
-    """Texts of all lengths, of the corpus's terms and of words that no topic has."""
+    """Texts of all lengths, with terms of the corpus and words that no topic has."""
     words = TERMS + [f"word{i}" for i in range(15)]
     return [
         list(rng.choice(words, rng.integers(longest), p=rng.dirichlet(np.ones(35) * 0.5)))
@@ -210,7 +210,7 @@ def test_mimnos_smoothing():
     assert found[0] == pytest.approx(np.mean(counts))
 
 
-def test_terms_that_say_nothing_and_topics_without_pairs():
+def test_terms_in_every_document_and_topics_without_pairs():
     X = sp.csr_array(np.array([[1, 1, 0, 1], [1, 1, 0, 0], [1, 1, 0, 1]]))
     topics = [["a", "b"], ["a", "c"], ["a"], ["c", "d"], ["a", "d"]]
     for measure in ("umass", "npmi", "uci"):
@@ -266,7 +266,7 @@ X = make_counts()
         ((MIXED, X, {"tide": 7}), {}, ValueError, "vocabulary must map its terms to the col"),
         ((MIXED, X, iter(TERMS)), {}, TypeError, "vocabulary must be a sequence of terms"),
         ((MIXED, X, TERMS[:5]), {}, ValueError, "topics.0. has 'bake', which is not in"),
-        ((MIXED, X[:, :5], TERMS), {}, ValueError, "X has 5 features.* topics are of 20"),
+        ((MIXED, X[:, :5], TERMS), {}, ValueError, "X has 5 features.* topics have 20"),
         (("storm", X, TERMS), {}, TypeError, "topics must be a model or a list"),
         ((["storm"], X, TERMS), {}, TypeError, r"topics\[0\] must be a list of terms"),
         (([["tide", "tide"]], X, TERMS), {}, ValueError, r"topics\[0\] has a term more than"),

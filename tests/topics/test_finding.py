@@ -1,4 +1,4 @@
-"""Topics of texts: the weights, the tables, and that they say what W and H do."""
+"""Topics of texts: the weights of words, and tables that agree with W and H."""
 
 import sys
 import warnings
@@ -8,8 +8,9 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import document_table, factorize, find_topics, term_table, topic_table
-from sparsenmf.topics.finding import weigh_counts, weigh_texts
-from sparsenmf.topics.tables import format_topics, typical_documents
+from sparsenmf.topics.tables import format_topics
+from sparsenmf.topics.typical_documents import typical_documents
+from sparsenmf.topics.weighting import weigh_counts, weigh_texts
 
 from ..corpus import KITCHEN, SEA, TERMS, check_separated, make_counts, make_texts
 

@@ -1,4 +1,4 @@
-"""What is said about topics, against the definitions."""
+"""Measures of topics, compared with their definitions."""
 
 import sys
 
@@ -24,7 +24,7 @@ from ..corpus import KITCHEN, SEA, TERMS, make_counts, make_texts
 
 
 def make_model(W, H):
-    """A result with these factors."""
+    """A factorization with these factors."""
     W, H = np.asarray(W, dtype=float), np.asarray(H, dtype=float)
     rest = {"stop_reason": "converged", "optimality": 0.0, "x_norm": 1.0, "error": 0.1}
     history = np.array([0.5])
@@ -93,7 +93,7 @@ def test_sizes_are_those_of_the_definition(seed):
         np.testing.assert_allclose(topic_sizes(model, by), expected)
 
 
-def test_sizes_of_nothing():
+def test_sizes_without_topics():
     nothing = make_model(np.zeros((4, 2)), np.zeros((2, 3)))
     for by in ("total", "documents", "terms"):
         assert topic_sizes(nothing, by).tolist() == [0, 0]
@@ -114,7 +114,7 @@ def test_sizes_are_the_shares_of_the_table(model):
 
 
 def naive_nmi(topics, labels):
-    """Of the definition: 2 I / (H + H)."""
+    """The normalized mutual information by its definition, 2 I / (H + H)."""
     n = len(topics)
 
     def entropy(*columns):
@@ -148,7 +148,7 @@ def test_agreement_is_that_of_the_definition(seed):
         )
 
 
-def test_labels_that_are_not_known_are_left_out():
+def test_unknown_labels_are_left_out():
     pytest.importorskip("sklearn")
     W = np.repeat(np.eye(2), 3, axis=0)
     model = make_model(W, np.eye(2))
@@ -178,7 +178,7 @@ def test_agreement_on_two_planted_topics(monkeypatch):
         label_agreement(model, labels)
 
 
-def test_labels_are_the_heaviest_terms_and_differ():
+def test_labels_are_the_top_terms_and_differ():
     H = [[3, 2, 1, 0], [3, 2, 0, 1], [0, 0, 0, 0], [0, 0, 1, 2]]
     model = make_model(np.eye(4), H)
     assert topic_labels(model, list("abcd"), n_terms=2) == ["a, b, c", "a, b, d", "(empty)", "d, c"]
@@ -196,7 +196,7 @@ def test_real_topics_agree_with_their_sections(real_path):
     path = real_path("bbc_news")
     X = sp.csr_array(sp.load_npz(path / "matrix.npz"))
     labels = (path / "labels.txt").read_text(encoding="utf8").split("\n")[:-1]
-    from sparsenmf.topics.finding import weigh_counts
+    from sparsenmf.topics.weighting import weigh_counts
 
     model = factorize(weigh_counts(X), 5, random_state=0)
     found = label_agreement(model, labels)

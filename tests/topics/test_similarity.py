@@ -1,4 +1,4 @@
-"""Similarity of components, the tree and the places that are made of it."""
+"""Similarity of components, and the hierarchy and layout that are made of it."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from sparsenmf.topics.similarity import topic_hierarchy, topic_layout, topic_ord
 
 
 def cosines(H):
-    """The literal reference."""
+    """The cosines by their definition."""
     result = np.zeros((len(H), len(H)))
     for r, one in enumerate(H):
         for s, other in enumerate(H):
@@ -37,7 +37,7 @@ def test_similarity_is_that_of_the_definition(rng, dtype):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 9))
-def test_similarity_does_not_know_scales_and_follows_the_order(seed, k):
+def test_similarity_ignores_scales_and_follows_the_order(seed, k):
     rng = np.random.default_rng(seed)
     H = make_components(rng, k)
     found = topic_similarity(H)

@@ -1,4 +1,4 @@
-"""Topics over groups and time, against loops."""
+"""Topics by group and by time, compared with loops."""
 
 import datetime
 
@@ -114,7 +114,7 @@ def test_missing_groups_are_a_last_one():
     assert topics_over(MODEL, pd.Series([1, pd.NA, 0, 1], dtype="Int64"))["group"] == [0, 1, None]
 
 
-def test_groups_that_cannot_be_sorted_come_as_they_are():
+def test_groups_that_cannot_be_sorted_keep_their_order():
     assert topics_over(MODEL, ["b", 3, "a", 3])["group"] == ["b", 3, "a"]
     assert topics_over(MODEL, np.array([3, 1, 3, 2]))["group"] == [1, 2, 3]
 
@@ -126,7 +126,7 @@ def test_groups_that_cannot_be_sorted_come_as_they_are():
         ("abcd", {}, TypeError, "groups must be a sequence"),
         (DATES, {"bin": "decade"}, ValueError, "bin must be one of 'year'"),
         (DATES, {"values": "mean"}, ValueError, "values must be one of 'share'"),
-        (["x"] * 4, {"bin": "year"}, ValueError, r"groups\[0\] is no date: 'x'"),
+        (["x"] * 4, {"bin": "year"}, ValueError, r"groups\[0\] is not a date: 'x'"),
         ([2020] * 4, {"bin": "year"}, TypeError, r"groups\[0\] must be a date .* not 2020"),
         (np.arange(4.0), {"bin": "year"}, TypeError, r"groups\[0\] must be a date"),
     ],

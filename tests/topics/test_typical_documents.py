@@ -1,4 +1,4 @@
-"""Typical documents: those whose words match a topic, not those that have one word of it."""
+"""Typical documents: those whose words match a topic, not those with one of its words."""
 
 import ast
 import functools
@@ -20,8 +20,8 @@ from sparsenmf import (
     topic_labels,
     topic_table,
 )
-from sparsenmf.topics.finding import weigh_texts
-from sparsenmf.topics.tables import typical_documents
+from sparsenmf.topics.typical_documents import typical_documents
+from sparsenmf.topics.weighting import weigh_texts
 
 from ..corpus import TERMS, make_counts
 
@@ -29,15 +29,15 @@ TITLES = [f"document {i}" for i in range(1, 81)]
 
 
 def literal_matches(model, X):
-    """The definition: what part of all that W H says of a document is the topic and in X."""
+    """The matches by their definition."""
     W, H, X = model.W.astype(float), model.H.astype(float), np.asarray(X, float)
     common = np.minimum(X[:, None, :], W[:, :, None] * H).sum(axis=2)
     total = (W @ H).sum(axis=1, keepdims=True)
     return np.divide(common, total, out=np.zeros_like(common), where=total > 0)
 
 
-def literal_likely_matches(model, X):
-    """The estimate without X: from the sums and the lengths of its rows."""
+def literal_estimated_matches(model, X):
+    """The estimated matches: from the sums and lengths of X's rows."""
     W, H, X = model.W.astype(float), model.H.astype(float), np.asarray(X, float)
     total = np.maximum((W @ H).sum(axis=1), 1e-300)
     share = W * H.sum(axis=1) / total[:, None]
@@ -55,18 +55,18 @@ def check_best(found, matches, n):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
-def test_they_are_those_of_the_definition(loss, dtype, monkeypatch):
+def test_typical_documents_are_those_of_the_definition(loss, dtype, monkeypatch):
     monkeypatch.setattr("sparsenmf.topics.typical_documents.CHUNK", 17)
     X = make_counts().toarray().astype(dtype)
     X[5] = 0
     X[6, 1:] = 0
     model = factorize(X, 3, loss=loss, random_state=0)
     check_best(typical_documents(model, 4, X), literal_matches(model, X), 4)
-    check_best(typical_documents(model, 4), literal_likely_matches(model, X), 4)
+    check_best(typical_documents(model, 4), literal_estimated_matches(model, X), 4)
     assert [len(rows) for rows in typical_documents(model, 0, X)] == [0, 0, 0]
 
 
-def test_x_may_be_anything_that_was_fitted(tmp_path):
+def test_x_may_have_any_type(tmp_path):
     pd = pytest.importorskip("pandas")
     X = make_counts().astype(float)
     model = factorize(X, 3, random_state=0)
@@ -129,7 +129,7 @@ def test_a_model_knows_the_norms_of_its_rows(tmp_path):
     assert again == [rows.tolist() for rows in typical_documents(model, 3)]
 
 
-def test_a_document_with_the_topic_s_words_comes_before_one_word_however_often():
+def test_a_document_with_all_words_comes_before_one_repeated_word():
     """Two topics of eight words, the first of which is the most frequent."""
     words = np.array([8.0, 3, 3, 2, 2, 2, 2, 2])
     rng = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def test_a_document_with_the_topic_s_words_comes_before_one_word_however_often()
 
 @functools.cache
 def docstrings():
-    """The first lines of what Python's own library says of itself."""
+    """The first lines of docstrings of Python's own library."""
     lines = []
     for path in sorted(Path(ast.__file__).parent.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -1,10 +1,12 @@
 """Pictures of topics and of fits, with matplotlib (extra ``plot``).
 
-Each function draws on the `ax` that it is given, or on one of a new figure, and returns it;
-none shows a window, saves a file or changes a setting of matplotlib's. A new figure is one of
-pyplot's where pyplot is in use, that is where it has been imported or in a notebook, so that it
-is shown there as pyplot's are; elsewhere it is a plain ``matplotlib.figure.Figure``, which needs
-no backend and nobody has to close: ``ax.figure.savefig("topics.png")``.
+Each function draws on the axes `ax`, or on those of a new figure, and returns the axes. None of
+them opens a window, writes a file or changes matplotlib's settings. To save a picture:
+``ax.figure.savefig("topics.png")``.
+
+A new figure belongs to pyplot in a notebook or if pyplot has been imported, so that it is shown
+like other figures. Otherwise it is a plain ``matplotlib.figure.Figure``, which needs no backend
+and does not have to be closed.
 """
 
 from .curves import plot_objective, plot_selection

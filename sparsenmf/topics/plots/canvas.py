@@ -1,4 +1,4 @@
-"""What the pictures share: new axes, colours, labels."""
+"""What all pictures need: axes, colours and labels."""
 
 import colorsys
 import sys
@@ -18,10 +18,10 @@ QUALITATIVE = [
 
 
 def new_axes(ax, size, position=None):
-    """Return the axes to draw on: those given, or those of a new figure of this size.
+    """Return `ax`, or the axes of a new figure of this size if it is None.
 
-    They lie at this position in it (left, bottom, width, height), or where their labels have
-    room.
+    The position of new axes is (left, bottom, width, height); without one, the layout makes room
+    for their labels.
     """
     if ax is not None:
         return ax
@@ -42,7 +42,7 @@ def new_axes(ax, size, position=None):
 
 
 def _pyplot_is_in_use():
-    """Tell whether the caller sees pyplot's figures: it was imported, or this is a notebook."""
+    """Return whether pyplot has been imported, or this is a notebook."""
     ipython = sys.modules.get("IPython")
     get_ipython = getattr(ipython, "get_ipython", None)  # None while IPython is being imported
     notebook = get_ipython is not None and get_ipython() is not None
@@ -50,13 +50,13 @@ def _pyplot_is_in_use():
 
 
 def tidy(ax, sides=("top", "right")):
-    """Take away the sides of the frame."""
+    """Hide these sides of the frame."""
     for side in sides:
         ax.spines[side].set_visible(False)
 
 
 def add_scale(ax, image, label):
-    """Add the scale of a heat map's colours, and take away the map's frame."""
+    """Add a colour bar to a heat map, and hide the map's frame."""
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03, aspect=25)
     bar.set_label(label)
     bar.outline.set_visible(False)
@@ -64,16 +64,16 @@ def add_scale(ax, image, label):
 
 
 def colours(n):
-    """Return n colours to tell topics apart."""
+    """Return n different colours."""
     if n <= len(QUALITATIVE):
         return QUALITATIVE[:n]
-    # Hues by the golden ratio: any number of them, neighbours far apart.
+    # Steps of the golden ratio keep neighbouring hues far apart, for any n.
     hues = [(0.58 + 0.618034 * i) % 1 for i in range(n)]
     return [colorsys.hls_to_rgb(hue, (0.42, 0.6)[i % 2], 0.6) for i, hue in enumerate(hues)]
 
 
 def numbered_labels(model, vocabulary, n_terms, width=LABEL_WIDTH):
-    """Return "1  court, judge" for each topic, or "1" without a vocabulary."""
+    """Return a label such as "1  court, judge" for each topic, or "1" without a vocabulary."""
     numbers = [str(r + 1) for r in range(model.n_components)]
     if vocabulary is None:
         return numbers
@@ -85,12 +85,12 @@ def numbered_labels(model, vocabulary, n_terms, width=LABEL_WIDTH):
 
 
 def plain(label):
-    """Return a label that matplotlib does not take for mathematics."""
+    """Return a label whose dollar signs do not begin a formula of matplotlib's."""
     return label.replace("$", r"\$")
 
 
 def check_numbers(topics, n_components, default):
-    """Return topics, given from 1 (or the first ones), as rows of H."""
+    """Return the rows of H for topic numbers (the first is 1); None stands for the first rows."""
     if topics is None:
         return list(range(min(default, n_components)))
     if not hasattr(topics, "__iter__") or isinstance(topics, str):

@@ -1,4 +1,4 @@
-"""Curves: how a fit went on, and how candidates compare."""
+"""Curves: the objective of fits, and the scores of a selection."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ def plot_objective(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the objective against the seconds since the beginning.
+    """Draw the objective of fits against the seconds since their start.
 
     Parameters
     ----------
     models : Factorization, or list of them
-        Such as starts, losses or settings to compare.
+        The models to compare.
     labels : sequence of str, optional
-        Of the curves. Default: the numbers of the models.
+        A label for each curve. Default: "model 1", ...
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        A line for each model; a dot is an iteration while there are few.
+        A line for each model, with a dot for each iteration if there are at most 60.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If models are none, or the labels do not fit.
+        If models are not factorizations, or if there are not as many labels.
     """
     listed: list[Any] = [models] if hasattr(models, "objective_history") else list(models)
     if not listed or not all(hasattr(model, "objective_history") for model in listed):
@@ -66,12 +66,12 @@ def plot_objective(
 
 
 def plot_selection(selection: SelectionTable, *, ax: Axes | None = None) -> Axes:
-    """Draw the means of a selection with their standard errors, and mark the recommendation.
+    """Draw the mean scores of a selection with their standard errors, and its recommendation.
 
     Parameters
     ----------
     selection : sparsenmf.selection.selected.Selection
-        As `select_n_components` returns it.
+        The result of `select_n_components`.
     ax : matplotlib.axes.Axes, optional
 
     Returns

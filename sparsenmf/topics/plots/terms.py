@@ -1,4 +1,4 @@
-"""The terms of topics: bars and a heat map."""
+"""Pictures of the terms of topics: bars and a heat map."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ...data.typing import Axes, Vocabulary
 from ...models.components import Components
 from ...models.factorization import Factorization
 from ..quality import topic_sizes
-from ..top_terms import heaviest, top_columns
+from ..top_terms import top_columns, top_indices
 from .canvas import BLUE, LABEL_WIDTH, PALE, add_scale, check_numbers, new_axes, plain
 
-COLUMNS = 4  # of panels
-ROWS = 60  # of a heat map, unless the caller says how many
+COLUMNS = 4  # most panels side by side
+ROWS = 60  # most rows of a heat map, unless the caller asks for more
 
 
 def plot_top_terms(
@@ -28,30 +28,32 @@ def plot_top_terms(
     n_terms: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the heaviest terms of topics as bars, a panel for each topic.
+    """Draw the top terms of topics as bars, with a panel for each topic.
 
     Parameters
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column
     topics : sequence of int, optional
-        Which ones, from 1 as in the tables. Default: the first eight, which are the heaviest.
+        Numbers of topics; the first is 1, as in the tables. Default: the first eight, which are
+        the largest.
     n_terms : int, default 8
+        Number of terms of each topic.
     ax : matplotlib.axes.Axes, optional
-        The panels are side by side in these axes, which lose their frame.
+        All panels are drawn in these axes, whose frame is hidden.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A bar for each term, as long as its weight relative to that of the topic's heaviest term;
-        above them the topic's number and its share of the sum of W H.
+        A bar for each term. Its length is the term's weight relative to the topic's largest
+        weight. The topic's number and its share of the sum of W H stand above the bars.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If vocabulary or topics do not fit.
+        If the vocabulary does not have n_features terms, or if topics are not topic numbers.
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     vocabulary = check_vocabulary(vocabulary, model.n_features)
@@ -66,7 +68,7 @@ def plot_top_terms(
         ax.text(left, top, f"{r + 1}", weight="bold", color=BLUE, va="center")
         share = f"{sizes[r]:.1%}" if model.H[r].any() else "empty"
         ax.text(left + 0.9, top, share, color="#606060", va="center", ha="right", size=9)
-        columns = heaviest(model.H[r], n_terms)
+        columns = top_indices(model.H[r], n_terms)
         if len(columns):
             places = top + 1 + np.arange(len(columns))
             weights = model.H[r, columns].astype(float)
@@ -88,25 +90,25 @@ def plot_term_heatmap(
     Parameters
     ----------
     model : Components
-        Such as a Factorization.
+        For example a Factorization.
     vocabulary : sequence of str, or dict of term -> column
     n_terms : int, optional
-        Heaviest terms of each topic that are shown. Default: up to five, so that there are
-        no more than 60 rows where that can be.
+        Number of top terms of each topic. Default: up to five, fewer if there are many topics,
+        for at most about 60 rows.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        Terms x topics, the terms in the order of the first topic that they are top terms of.
-        A cell is the term's weight relative to that of the topic's heaviest term.
+        A heat map of terms x topics, with the top terms of the first topic first. A cell is the
+        term's weight relative to the topic's largest weight.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If the vocabulary does not fit, or H is zero.
+        If the vocabulary does not have n_features terms, or if H is zero.
     """
     if n_terms is None:
         n_terms = max(1, min(5, ROWS // model.n_components))

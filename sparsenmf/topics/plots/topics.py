@@ -1,4 +1,4 @@
-"""Topics as a whole: how large they are, and how those of two models agree."""
+"""Pictures of whole topics: their sizes, and the similarity of two models."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def plot_topic_sizes(
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column, optional
-        To label topics with their heaviest terms.
+        If given, topics are labelled with their top terms.
     by : {"total", "documents", "terms"}, default "total"
-        As in `topic_sizes`.
+        See `topic_sizes`.
     n_terms : int, default 3
-        In a label.
+        Number of terms in a label.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        A bar for each topic, the first one on top.
+        A bar for each topic, with the first topic on top.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument has the wrong type, value or length.
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     sizes = topic_sizes(model, by)
@@ -76,31 +76,33 @@ def plot_comparison(
     n_terms: int = 3,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how alike the topics of two models are, partners beside each other.
+    """Draw the similarity of the topics of two models as a heat map.
 
     Parameters
     ----------
     model, other : Components
-        Such as two Factorizations, of the same features; the numbers of components may differ.
+        For example two Factorizations. They must have the same features; their numbers of
+        components may differ.
     vocabulary : sequence of str, or dict of term -> column, optional
-        To label topics with their heaviest terms.
+        If given, topics are labelled with their top terms.
     n_terms : int, default 3
-        In a label.
+        Number of terms in a label.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        Cosines of model's topics (rows) and other's (columns), as a heat map. Topics are
-        paired so that their cosines add up to the most; the columns are in the order of their
-        partners, those without one last. The title has the mean cosine of partners.
+        The cosines between the topics of `model` (rows) and of `other` (columns). Topics are
+        paired so that the sum of their cosines is largest, and columns are in the order of their
+        partners; columns without a partner are last. The title states the mean cosine of partners.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If the models have not the same features, or the vocabulary does not fit.
+        If the models do not have the same features, or if the vocabulary does not have n_features
+        terms.
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     if model.n_features != other.n_features:

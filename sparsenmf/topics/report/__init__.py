@@ -1,5 +1,5 @@
-"""One HTML page about a topic model, with nothing outside of it."""
+"""The report about a model: one HTML file that loads nothing else."""
 
-from .page import write_report
+from .page import report
 
-__all__ = ["write_report"]
+__all__ = ["report"]

@@ -1,39 +1,40 @@
-"""The figures of the page, as inline SVG."""
+"""The figures of the report, as inline SVG."""
 
 import html
 import math
 
 import numpy as np
 
-WIDTH = 640  # units of both figures; the page scales them
+from ..placement import free_boxes, move_apart
+
+WIDTH = 640  # of both figures, in units that the page scales
 MAP_HEIGHT = 440
 MAP_MARGIN = 46
 LARGEST = 30  # radius of the largest topic
 SMALLEST = 4
-CROWD = 30  # topics; of more, the circles are smaller
-PUSHES = 100  # rounds of moving circles apart
+CROWD = 30  # circles are smaller if there are more topics
 
 CHART_HEIGHT = 260
-LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 44  # room around the chart
-POINTS = 400  # at most
-TINY = 1e-300  # what is nearer to each other is the same
-DOTS = 60  # more iterations are a line without dots
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 44  # margins of the chart
+POINTS = 400  # most iterations that are drawn
+TINY = 1e-300  # a smaller range of values counts as none
+DOTS = 60  # a line of more iterations has no dots
 
-LABEL = 16  # characters of a term beside a circle
-CHARACTER, LINE = 7.0, 14.0  # about the size of one
+LABEL = 16  # most characters of a term beside a circle
+CHARACTER, LINE = 7.0, 14.0  # approximate width of a character and height of a line
 
 
 def draw_map(places, topics):
-    """Return the topics in the plane: places of shape (n_components, 2)."""
+    """Return the map of the topics: circles at the places, of shape (n_components, 2)."""
     most = max(topic.share for topic in topics) or 1.0
     radii = np.array([max(LARGEST * math.sqrt(t.share / most), SMALLEST) for t in topics])
     if len(topics) > CROWD:
         radii *= math.sqrt(CROWD / len(topics))
-    places = move_apart(fit(places), radii)
-    marks, taken = [], [_box(x, y, r) for (x, y), r in zip(places, radii, strict=True)]
-    for i in np.argsort(-radii, kind="stable"):  # the small ones lie on top
+    places = separate(fit(places), radii)
+    marks, taken = [], np.hstack([places - radii[:, None], places + radii[:, None]])
+    for i in np.argsort(-radii, kind="stable"):  # small circles are drawn over large ones
         (x, y), r, topic = places[i], radii[i], topics[i]
-        text = _label((topic.terms or ["(empty)"])[0], x, y, r, taken)
+        text, taken = _label((topic.terms or ["(empty)"])[0], x, y, r, taken)
         if r >= 2 + CHARACTER / 2 * len(str(topic.number)):
             text += f'<text class="number" x="{x:.1f}" y="{y:.1f}" dy=".35em">{topic.number}</text>'
         marks.append(
@@ -50,36 +51,24 @@ def draw_map(places, topics):
 
 
 def fit(places):
-    """Return places scaled into the figure, both axes alike."""
+    """Return places scaled to fill the figure, with the same scale on both axes."""
     low, high = places.min(axis=0), places.max(axis=0)
     room = np.array([WIDTH, MAP_HEIGHT]) - 2 * MAP_MARGIN
     scale = (room / np.maximum(high - low, 1e-12)).min()
-    if not scale < 1e9:  # one topic, or all alike
+    if not scale < 1e9:  # one topic, or all at the same place
         scale = 0.0
     return (places - (low + high) / 2) * scale + np.array([WIDTH, MAP_HEIGHT]) / 2
 
 
-def move_apart(places, radii):
-    """Return places at which circles do not overlap, as far as a few rounds bring it about."""
-    places = places.copy()
-    gap = radii[:, None] + radii + 2
-    angle = np.arange(len(radii)) * 2.4  # where those at the same place go
-    places += 0.01 * np.column_stack([np.cos(angle), np.sin(angle)])
-    low, high = radii[:, None] + 2, np.array([WIDTH, MAP_HEIGHT]) - radii[:, None] - LINE
-    for _ in range(PUSHES):
-        between = places[:, None] - places
-        distance = np.sqrt((between**2).sum(axis=2))
-        np.fill_diagonal(distance, np.inf)
-        overlap = np.maximum(gap - distance, 0.0)
-        if not overlap.any():
-            break
-        places += 0.5 * (between * (overlap / np.maximum(distance, 1e-9))[..., None]).sum(axis=1)
-        places = np.clip(places, low, high)
-    return places
+def separate(places, radii):
+    """Return the places of circles, moved apart inside the figure."""
+    margin = radii[:, None] + 2
+    upper = np.array([WIDTH, MAP_HEIGHT]) - radii[:, None] - LINE
+    return move_apart(places, radii, gap=2, bounds=(margin, upper))
 
 
 def draw_history(seconds, objective):
-    """Return the objective against time as a figure."""
+    """Return a chart of the objective against time."""
     finite = np.isfinite(seconds) & np.isfinite(objective)
     seconds, objective = seconds[finite], objective[finite]
     if not len(objective):
@@ -108,13 +97,13 @@ def draw_history(seconds, objective):
         + "\n".join(marks)
         + f'\n<polyline points="{path}"/>{dots}'
         f'<text class="end" x="{right}" y="{CHART_HEIGHT - 6}">seconds</text></svg>\n'
-        f"<figcaption>Objective after each iteration, against seconds since the beginning"
+        f"<figcaption>Objective after each iteration, against the seconds since the start"
         f"</figcaption></figure>"
     )
 
 
 def _axis(values, start, end):
-    """Return positions of values between two ends of a figure, and (position, label) of ticks."""
+    """Return the positions of values on an axis, and the (position, label) of its ticks."""
     low, high = float(values.min()), float(values.max())
     if not high - low > TINY:
         low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
@@ -128,27 +117,23 @@ def _axis(values, start, end):
     return start + (values - low) * scale, list(zip(at.tolist(), labels, strict=True))
 
 
-def _box(x, y, r):
-    return x - r, y - r, x + r, y + r
-
-
 def _label(term, x, y, r, taken):
-    """Return a term beside a circle, where there is room for it, and add its box to those taken."""
+    """Return a term beside a circle as SVG, and the boxes that are taken then.
+
+    The term is left out if there is no room for it.
+    """
     term = term if len(term) <= LABEL else f"{term[: LABEL - 1]}…"
     width, gap = (len(term) + 1) * CHARACTER, r + 4
-    for kind, at, low, left in (
+    positions = [  # class, x of the anchor, lower edge, left edge
         ("label", x, y + r + LINE, x - width / 2),
         ("label after", x + gap, y + LINE / 2, x + gap),
         ("label before", x - gap, y + LINE / 2, x - gap - width),
         ("label", x, y - r, x - width / 2),
-    ):
-        box = left, low - LINE, left + width, low
-        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= WIDTH and box[3] <= MAP_HEIGHT
-        if inside and not any(_overlap(box, other) for other in taken):
-            taken.append(box)
-            return f'<text class="{kind}" x="{at:.1f}" y="{low - 3:.1f}">{html.escape(term)}</text>'
-    return ""
-
-
-def _overlap(one, other):
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    ]
+    boxes = np.array([(left, low - LINE, left + width, low) for *_, low, left in positions])
+    free = free_boxes(boxes, taken, np.array([0, 0, WIDTH, MAP_HEIGHT]))
+    if not free.any():
+        return "", taken
+    kind, anchor, low, _ = positions[free.argmax()]
+    text = f'<text class="{kind}" x="{anchor:.1f}" y="{low - 3:.1f}">{html.escape(term)}</text>'
+    return text, np.vstack([taken, boxes[free.argmax()]])

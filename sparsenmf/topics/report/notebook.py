@@ -1,6 +1,6 @@
-"""Results as notebooks show them: a small table of HTML with inline styles, without a script.
+"""Results in notebooks: a small HTML table with inline styles and without a script.
 
-Colours are those of the notebook, light or dark, but for the bars, which are seen on both.
+Texts have the colours of the notebook's theme; the bars are visible on light and dark ones.
 """
 
 import html
@@ -10,9 +10,8 @@ import numpy as np
 
 from ...data.names import component_names
 from ...models.normalisation import component_masses
-from ..top_terms import heaviest
-from .parts import counted, reason_of, solver_of
-from .safe import TERM_WIDTH, VALUE_WIDTH, show
+from ..top_terms import top_indices
+from .parts import TERM_WIDTH, VALUE_WIDTH, counted, reason_of, show, solver_of
 
 MOST_ROWS = 30
 N_TERMS = 8
@@ -26,26 +25,26 @@ REST = "opacity:.7"
 
 
 class Bar(NamedTuple):
-    """A cell with a bar, as a part of the longest one."""
+    """A cell with a bar; `part` is its length relative to the longest bar."""
 
     part: float
 
 
 def show_model(model, terms=None, columns=None, title=None):
-    """Return a table of the topics of a `Factorization`, and how the fit ended.
+    """Return a table of the topics of a `Factorization`, with a line on how the fit ended.
 
     Parameters
     ----------
     model : Factorization
     terms : sequence of str, optional
-        Of the columns of H.
+        The terms of the columns of H.
     columns : dict of str -> sequence of n_components values, optional
-        More columns.
+        Further columns.
     title : str, optional
-        Default: what was factorized into what.
+        Default: the shape of X and the number of components.
     """
     given: dict[str, list] = {"topic": component_names(model.n_components)}
-    if not isinstance(model.W, np.memmap):  # a look at a result must not read a disk
+    if not isinstance(model.W, np.memmap):  # to show a result must not read all of W from disk
         masses = component_masses(model)
         most, total = masses.max() or 1.0, masses.sum() or 1.0
         given["size"] = [Bar(mass / most) for mass in masses]
@@ -53,7 +52,7 @@ def show_model(model, terms=None, columns=None, title=None):
     given |= columns or {}
     if terms is not None:
         given["top terms"] = [
-            [terms[j] for j in heaviest(weights, N_TERMS)] for weights in model.H[:MOST_ROWS]
+            [terms[j] for j in top_indices(weights, N_TERMS)] for weights in model.H[:MOST_ROWS]
         ]
     size = f"{model.n_samples:,} x {model.n_features:,}"
     found = f"Factorization of {size} into {counted(model.n_components, 'component')}"
@@ -61,7 +60,7 @@ def show_model(model, terms=None, columns=None, title=None):
 
 
 def ending_of(model):
-    """Return in one line what was minimised, and how that ended."""
+    """Return a line on the loss, the solver, and how the fit ended."""
     loss = model.options.get("loss", "unknown")
     parts = [f"loss {loss}, {solver_of(model)}, {model.H.dtype}"]
     if model.n_iter:
@@ -85,13 +84,13 @@ def show_selection(selection, title, measure, ending):
 
 
 def lay_out(title, columns, ending):
-    """Return columns as a table, at most `MOST_ROWS` of them, with a line before and after.
+    """Return a table of at most `MOST_ROWS` rows, between a title and a last line.
 
     Parameters
     ----------
     title : str
     columns : dict of str -> sequence of str, int, float, `Bar` or list of str
-        Lists are terms.
+        A list has the terms of a topic.
     ending : str
     """
     n_rows = len(next(iter(columns.values())))

@@ -1,11 +1,11 @@
-// Search, filter and sort the topics that are in the page. Texts are only read and compared, or
-// set as textContent: none becomes markup.
+// Search, filter and sort the topics of the page. Texts are only compared, or set as textContent:
+// they never become markup.
 "use strict";
 {
   const find = (id) => document.getElementById(id);
   const list = find("list"), search = find("search"), topic = find("topic"), sort = find("sort");
   const reset = find("reset"), status = find("status"), form = search.form;
-  let term = null; // the one whose topics are shown
+  let term = null; // if set, only topics with this term are shown
 
   // A term that can be clicked is a button; without this script it is plain text.
   for (const span of list.querySelectorAll(".term")) {

@@ -1,4 +1,4 @@
-"""The page: what is checked, measured and put together, and that it is written whole."""
+"""The report: its arguments are checked, its numbers computed, and its page written."""
 
 from __future__ import annotations
 
@@ -19,21 +19,31 @@ from ...data.outputs import check_outputs, check_path, open_whole
 from ...data.typing import Matrix, Names, PathLike, Vocabulary
 from ...models.factorization import Factorization
 from ..similarity import topic_layout, topic_similarity
-from ..top_terms import heaviest
-from ..typical_documents import check_survey_matrix, survey
+from ..top_terms import top_indices
+from ..typical_documents import check_fitted_matrix, summarize_topics
 from .figures import draw_history, draw_map
-from .parts import Topic, facts_of, lay_out_facts, lay_out_index, lay_out_options, lay_out_topics
-from .safe import TERM_WIDTH, TITLE_WIDTH, show, show_lines
+from .parts import (
+    TERM_WIDTH,
+    TITLE_WIDTH,
+    Topic,
+    facts_of,
+    lay_out_facts,
+    lay_out_index,
+    lay_out_options,
+    lay_out_topics,
+    show,
+    show_lines,
+)
 from .script import script_of_model
 from .summary import summarize
 
-N_SIMILAR = 3  # topics that each topic is compared with
-MANY = 100  # topics from which on the browser lays out only those that are in sight
-LEAST_SIMILAR = 0.1  # cosine below which they are not
+N_SIMILAR = 3  # most similar topics that a topic links to
+LEAST_SIMILAR = 0.1  # smallest cosine of similar topics
+MANY = 100  # with more topics, the browser lays out only those in sight
 
 
-def write_report(
-    model: Factorization,
+def report(
+    self: Factorization,
     path: PathLike,
     vocabulary: Vocabulary,
     documents: Names | None = None,
@@ -48,51 +58,66 @@ def write_report(
     vectorizer: Any = None,
     script: str | None = None,
 ) -> None:
-    """Write a page about the topics that any browser shows: one HTML file, nothing else.
+    """Write a report about the topics as one HTML file, which any browser shows.
 
-    Two sentences on what was found, a map of the topics (`topic_layout`), terms and typical
-    documents of each topic to search, filter and sort, the script that fits the model again,
-    convergence and options. It loads nothing, works without JavaScript, on a phone and in
-    print, and shows texts as text.
+    The page begins with two sentences on what was found and a map of the topics (`topic_layout`).
+    The terms and typical documents of each topic follow; a reader can search, filter and sort
+    them. A script that fits the model again, the convergence and the options end the page. It
+    loads nothing, and it works without JavaScript, on a phone and in print. Texts are shown as
+    text: they never become markup.
 
     Parameters
     ----------
-    model : Factorization
     path : str or path-like
-        Such as "topics.html". Written whole or not at all.
+        For example "topics.html". If writing fails, no partial file is left.
     vocabulary : sequence of n_features str, or dict of term -> column
-        As in `top_terms`; 80 characters of each are shown.
+        As for `top_terms`. The page shows at most 80 characters of a term.
     documents : sequence of n_samples str, optional
-        Their texts. Default: their numbers, from 1.
+        The texts of the documents. Default: "document 1", ...
     titles : sequence of n_samples str, optional
-        Shown above the texts, or without them.
+        The titles of the documents, shown above their texts.
     title : str, default "Topics"
-        Of the page.
+        The title of the page.
     n_terms : int, default 10
-        Terms of each topic, heaviest first.
+        Number of top terms of each topic.
     n_documents : int, default 3
-        Typical documents of each topic: those whose words match it best, see
-        `sparsenmf.topics.tables.typical_documents`.
+        Number of typical documents of each topic: those whose words match it best, see
+        `sparsenmf.topics.typical_documents.typical_documents`.
     n_characters : int, default 240
-        Of a document that are shown. By default the page has about 4 KB for each topic,
-        however many documents there are.
+        Number of characters that are shown of a document. With the defaults the page takes about
+        4 KB for each topic, however many documents there are.
     details : dict of str -> value, optional
-        More for the numbers of the fit, such as ``{"Nonzeros": X.nnz}``.
+        Further rows for the numbers of the fit, such as ``{"Nonzeros": X.nnz}``.
     X : matrix of shape (n_samples, n_features), optional
-        What the model was fitted to, to find typical documents by; for the
-        Kullback-Leibler loss also to measure how much the topics explain.
+        The matrix that the model was fitted to. Typical documents are then measured, not
+        estimated; and for the Kullback-Leibler loss the page states how much the topics explain.
     vectorizer : sklearn.feature_extraction.text.TfidfVectorizer or another, optional
-        What made X from texts: then the script begins with the texts.
+        The vectorizer that made X from texts: the script then begins with the texts.
     script : str, optional
-        What fits the model again, shown as it is. Default: made from the options.
+        The script that fits the model again, shown as it is. Default: a script made from the
+        options of the model.
 
     Raises
     ------
     OSError
         If the folder does not exist or cannot be written to.
     TypeError, ValueError
-        If an argument is not what it should be, or of another length.
+        If an argument has the wrong type, value or length.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sparsenmf import factorize
+    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
+    >>> model = factorize(X, 2, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "topics.html")
+    ...     model.report(path, ["cat", "mouse", "stock", "market"])
+    ...     path.read_text().count("<article")
+    2
     """
+    model = self
     path = check_path(path, "path")
     check_outputs([("path", path)], [("W", model.W), ("H", model.H)])
     vocabulary = check_vocabulary(vocabulary, model.n_features)
@@ -110,31 +135,31 @@ def write_report(
     for method in ("get_params", "fit_transform"):
         if vectorizer is not None and not hasattr(vectorizer, method):
             raise TypeError(
-                f"vectorizer must be one of scikit-learn's, such as TfidfVectorizer, "
+                f"vectorizer must be a scikit-learn vectorizer, such as TfidfVectorizer, "
                 f"not {vectorizer!r}"
             )
     n_terms = check_integer(n_terms, "n_terms", least=1)
     n_documents = check_integer(n_documents, "n_documents", least=0)
     n_characters = check_integer(n_characters, "n_characters", least=10)
 
-    details, X = details or {}, check_survey_matrix(X, model)
+    details, X = details or {}, check_fitted_matrix(X, model)
     if script is None:
         script = script_of_model(model, vectorizer)
-    found = survey(model, n_documents, X)
-    topics = make_topics(model, vocabulary, names, found, n_terms, n_characters)
-    page = lay_out(model, topics, found, X, title, details, script)
+    summary = summarize_topics(model, n_documents, X)
+    topics = make_topics(model, vocabulary, names, summary, n_terms, n_characters)
+    page = lay_out(model, topics, summary, X, title, details, script)
     with open_whole(path) as file:
         file.write(page.encode())
 
 
-def make_topics(model, vocabulary, names, found, n_terms, n_characters):
-    """Return what is shown of each topic, a list of `Topic`; names are documents and titles."""
+def make_topics(model, vocabulary, names, summary, n_terms, n_characters):
+    """Return a `Topic` for each topic; `names` has the documents and their titles."""
     similarity = topic_similarity(model.H)
     np.fill_diagonal(similarity, 0.0)
     topics = []
     for r, weights in enumerate(model.H):
-        columns, total = heaviest(weights, n_terms), weights.sum(dtype=np.float64)
-        near, rows = heaviest(similarity[r], N_SIMILAR), found.documents[r]
+        columns, total = top_indices(weights, n_terms), weights.sum(dtype=np.float64)
+        near, rows = top_indices(similarity[r], N_SIMILAR), summary.documents[r]
         shown = [
             show_document(names["titles"][i], names["documents"][i], n_characters) for i in rows
         ]
@@ -143,12 +168,12 @@ def make_topics(model, vocabulary, names, found, n_terms, n_characters):
                 number=r + 1,
                 terms=[show(vocabulary[j], TERM_WIDTH) or "(blank)" for j in columns],
                 weights=[float(weights[j] / total) for j in columns],
-                share=float(found.shares[r]),
-                count=int(found.counts[r]),
+                share=float(summary.shares[r]),
+                count=int(summary.counts[r]),
                 rows=[i + 1 for i in rows],
                 titles=[name for name, _ in shown],
                 texts=[text for _, text in shown],
-                matches=found.matches[r],
+                matches=summary.matches[r],
                 similar=[int(s) for s in near if similarity[r, s] >= LEAST_SIMILAR],
             )
         )
@@ -156,20 +181,20 @@ def make_topics(model, vocabulary, names, found, n_terms, n_characters):
 
 
 def show_document(title, text, n_characters):
-    """Return title and text as they are shown: no title that is the beginning of the text."""
+    """Return title and text as shown; a title that only repeats the text is left out."""
     title = show(title or "", n_characters)
     if title and text and show(text, len(title)) == title:
         title = ""
     return title, show(text or "", n_characters)
 
 
-def lay_out(model, topics, found, X, title, details, script):
-    """Return the page as text."""
+def lay_out(model, topics, summary, X, title, details, script):
+    """Return the HTML of the page."""
     files = resources.files(__package__)
     page, style, code = (
         files.joinpath(f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
-    # Nothing may be loaded, and nothing runs but this very script.
+    # The page may load nothing, and may run no script but this one.
     policy = (
         f"default-src 'none'; style-src {hash_of(style)}; script-src {hash_of(code)}; "
         f"base-uri 'none'; form-action 'none'"
@@ -181,7 +206,7 @@ def lay_out(model, topics, found, X, title, details, script):
         script=code,
         title=show(title, TITLE_WIDTH, escape=True) or "Topics",
         lead=" ".join(summarize(model, X)),
-        facts=lay_out_facts({**facts_of(model, found), **details}),
+        facts=lay_out_facts({**facts_of(model, summary), **details}),
         map=draw_map(topic_layout(model.H), topics),
         index=lay_out_index(topics),
         many="many" if len(topics) > MANY else "few",
@@ -194,12 +219,12 @@ def lay_out(model, topics, found, X, title, details, script):
 
 
 def hash_of(text):
-    """Return the name of an inline style or script in a Content-Security-Policy."""
+    """Return the source by which a Content-Security-Policy allows an inline style or script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def versions_of(model):
-    """Return the software that made the model, as far as it is known, and this page."""
+    """Return a sentence with the versions that fitted the model and wrote the page."""
     made = show(model.options.get("sparsenmf", "an unknown version"), 30, escape=True)
     packages = [
         f"{name} {importlib.metadata.version(name)}" for name in ("numba", "numpy", "scipy")

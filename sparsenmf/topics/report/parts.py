@@ -1,19 +1,38 @@
-"""The parts of the page that are text: each function returns HTML, and escapes what it is given."""
+"""The text of the report as HTML: every function escapes what it is given, unless it says so."""
 
 import html
+import re
 from dataclasses import dataclass
 
+from ...data.texts import shorten
 from ...solvers.stopping import REASONS
-from .safe import VALUE_WIDTH, show
+
+TERM_WIDTH = 80
+TITLE_WIDTH = 200
+VALUE_WIDTH = 300
+
+# Control characters, surrogates and noncharacters, which an HTML page must not contain.
+UNPRINTABLE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 SOLVERS = {"cd": "coordinate descent", "mu": "multiplicative updates"}
 
 NAME_TERMS = 3
 
 
+def show(value, width, escape=False):
+    """Return a value as one line of at most this width, escaped for HTML if so asked."""
+    text = UNPRINTABLE.sub("\ufffd", shorten(str(value), width))
+    return html.escape(text) if escape else text
+
+
+def show_lines(text):
+    """Return a text of several lines, escaped for HTML."""
+    return html.escape(UNPRINTABLE.sub("\ufffd", text))
+
+
 @dataclass
 class Topic:
-    """What is shown of a topic; the texts are fit to be shown, but not escaped."""
+    """What the report shows of a topic; its texts are printable, but not escaped."""
 
     number: int
     terms: list[str]
@@ -28,24 +47,24 @@ class Topic:
 
     @property
     def name(self):
-        """Its heaviest terms."""
+        """The first top terms."""
         return ", ".join(self.terms[:NAME_TERMS]) or "(empty)"
 
     @property
     def name_html(self):
-        """The same as HTML, each term with its own direction."""
+        """The name as HTML, in which each term has its own writing direction."""
         return ", ".join(f"<bdi>{html.escape(t)}</bdi>" for t in self.terms[:NAME_TERMS]) or (
             "(empty)"
         )
 
 
 def counted(number, noun):
-    """Return a number of things in words."""
+    """Return a number with its noun, such as "1 topic" or "2,000 topics"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def facts_of(model, found):
-    """Return names and values of the overview, not escaped."""
+def facts_of(model, summary):
+    """Return the names and values of the overview, not escaped."""
     options, n_iter = model.options, model.n_iter
     facts = {
         "Documents": model.n_samples,
@@ -61,24 +80,24 @@ def facts_of(model, found):
         facts["Objective"] = f"{model.objective:,.6g}"
         facts["Iterations"] = f"{n_iter:,} in {model.time_history[-1]:.2f} s"
     facts["Stopped"] = reason_of(model)
-    if without := model.n_samples - int(found.counts.sum()):
+    if without := model.n_samples - int(summary.counts.sum()):
         facts["Without a topic"] = counted(without, "document")
     return facts
 
 
 def solver_of(model):
-    """Return the name of the solver in words, if it has one."""
+    """Return the name of the solver in words."""
     solver = model.options.get("solver", "unknown")
     return SOLVERS.get(solver, solver) if isinstance(solver, str) else solver
 
 
 def reason_of(model):
-    """Return why the run stopped, in words."""
+    """Return the reason why the run stopped, in words."""
     return REASONS.get(model.stop_reason, model.stop_reason)
 
 
 def lay_out_facts(facts):
-    """Return the items of a description list."""
+    """Return the items of the description list of facts."""
     return "\n".join(
         f'<div><dt dir="auto">{show(name, VALUE_WIDTH, True)}</dt>'
         f'<dd dir="auto">{show(_grouped(value), VALUE_WIDTH, True)}</dd></div>'
@@ -91,7 +110,7 @@ def _grouped(value):
 
 
 def lay_out_index(topics):
-    """Return the items of the list of topics."""
+    """Return the items of the index of topics."""
     most = max(topic.share for topic in topics) or 1.0
     return "\n".join(
         f'<li><a href="#topic-{t.number}"><span class="number">{t.number}</span> '
@@ -109,8 +128,8 @@ def lay_out_topics(topics):
 def _article(topic, topics):
     number, count = topic.number, topic.count
     facts = [
-        f"{topic.share:.1%} of all",
-        f"the strongest in {counted(count, 'document')}",
+        f"{topic.share:.1%} of the total",
+        f"strongest topic of {counted(count, 'document')}",
     ]
     if topic.similar:
         links = (
@@ -133,7 +152,7 @@ def _article(topic, topics):
 
 
 def _document(row, title, text, match):
-    """Return an item of the typical documents; title or text may be empty."""
+    """Return the list item of a typical document; title or text may be empty."""
     number = f"{row:,} · " if title or text else ""
     parts = {"title": title, "text": text if title or text else f"document {row}"}
     spans = (
@@ -160,7 +179,7 @@ def _bar(part):
 
 
 def lay_out_options(options):
-    """Return the rows of a table."""
+    """Return the rows of the table of options."""
     return "\n".join(
         f'<tr><th scope="row" dir="auto">{show(name, VALUE_WIDTH, True)}</th>'
         f'<td dir="auto">{show(value, VALUE_WIDTH, True)}</td></tr>'

@@ -1,4 +1,4 @@
-"""Python scripts that fit a model again."""
+"""Python scripts that fit a model again, for the report."""
 
 import ast
 import inspect
@@ -16,15 +16,15 @@ OPTIONS = (
     "missing",
     "random_state",
 )
-"""What `factorize` takes and a model keeps."""
+"""The arguments of `factorize` that a model keeps."""
 
 WITHOUT_EFFECT = {
     *("n_threads", "progress", "checkpoint"),
 }
-"""What `factorize` takes and the result does not depend on."""
+"""The arguments of `factorize` that do not change the result."""
 
-LONGEST = 20_000  # characters of a value that is written out
-WIDTH = 84  # of its lines
+LONGEST = 20_000  # most characters of a value that is written out
+WIDTH = 84  # of its lines, in characters
 
 READ_TEXTS = """\
 # REPLACE the next line by what reads your {:,} texts, in the same order.
@@ -43,7 +43,7 @@ NOT_KEPT = """\
 
 
 def script_of_model(model, vectorizer=None):
-    """Return the script that makes X, by the vectorizer if there is one, and factorizes it."""
+    """Return a script that makes X (with the vectorizer, if there is one) and factorizes it."""
     if vectorizer is None:
         imports = "import sparsenmf\nfrom sparsenmf import factorize, read_matrix\n"
         made = READ_MATRIX.format(model.n_samples, model.n_features, model.H.dtype)
@@ -61,7 +61,7 @@ def script_of_model(model, vectorizer=None):
 
 
 def _factorize(model):
-    """Return the call of `factorize`, as far as a model knows it."""
+    """Return the call of `factorize`, with the arguments that the model keeps."""
     given = {name: model.options[name] for name in OPTIONS if name in model.options}
     if "n_restarts" in model.options:
         del given["init"]
@@ -70,7 +70,7 @@ def _factorize(model):
     if "n_restarts" in model.options:
         lines.append(f"init=sparsenmf.RandomStarts({model.options['n_restarts']}),")
     if model.options.get("init") == "custom":
-        lines.append("W=...,  # REPLACE by the factors that it began with")
+        lines.append("W=...,  # REPLACE by the factors that the fit began with")
         lines.append("H=...,")
     if model.feature_weight is not None:
         lines.append("weights=sparsenmf.Weights(features=...),  # REPLACE by those of the features")
@@ -90,7 +90,7 @@ def solver_call(options):
 
 
 def script_of_topics(model, options):
-    """Return the script that calls `find_topics` with these options."""
+    """Return a script that calls `find_topics` with these options."""
     given = {name: value for name, value in options.items() if name not in WITHOUT_EFFECT}
     if "random_state" in model.options:
         given["random_state"] = model.options["random_state"]
@@ -104,7 +104,7 @@ def script_of_topics(model, options):
 
 
 def _make_vectorizer(vectorizer):
-    """Return the call that makes a vectorizer with the parameters that are not the defaults."""
+    """Return the call that makes a vectorizer, with the parameters that are not defaults."""
     defaults = inspect.signature(type(vectorizer)).parameters
     given = {
         name: value
@@ -115,7 +115,7 @@ def _make_vectorizer(vectorizer):
 
 
 def _public(module):
-    """Return the module that people import from: no part of it begins with an underscore."""
+    """Return the part of a module's path before the first name with an underscore."""
     parts = module.split(".")
     private = [place for place, part in enumerate(parts) if place and part.startswith("_")]
     return ".".join(parts[: private[0]] if private else parts)
@@ -127,7 +127,7 @@ def _call(function, lines):
 
 
 def _arguments(given):
-    """Return a line for each keyword argument, and after them those that take several lines."""
+    """Return the source of each keyword argument, those of several lines last."""
     arguments = [_argument(name, value) for name, value in given.items()]
     return sorted(arguments, key=lambda text: "\n" in text)
 
@@ -160,7 +160,7 @@ def _literal(value):
     if getattr(value, "__len__", int)() > LONGEST:
         return None
     if hasattr(value, "tolist") and getattr(value, "shape", None) == ():
-        value = value.tolist()  # a number of NumPy's
+        value = value.tolist()  # NumPy scalars become Python numbers
     text = pprint.pformat(value, width=WIDTH, compact=True, sort_dicts=False)
     try:
         ast.literal_eval(text)

@@ -1,4 +1,4 @@
-"""The two sentences that the page begins with."""
+"""The first two sentences of the report: what was found, and how much it explains."""
 
 import numpy as np
 
@@ -9,27 +9,27 @@ EXPLAINED = {
     2: "what is in the documents",
     1: "what makes the documents different from each other",
 }
-"""What `explained` is a part of, for each beta that it knows."""
+"""What `explained` is a share of, by the beta of the loss."""
 
 MIX = (
-    ": 100% would mean that each document is a mix of these topics and nothing else, "
-    "but in real texts much is particular to single documents"
+    ": 100% would mean that every document is a mix of these topics and nothing else, "
+    "but much of a real text is particular to it"
 )
 
 UNKNOWN = (
     "How much of the documents they explain was not measured; "
-    "how far the fit went is in its numbers at the end of the page."
+    "the numbers at the end of the page say how good the fit is."
 )
 
 
 def summarize(model, X):
-    """Return two sentences about a model: what was found in what, and how much it explains.
+    """Return two sentences about a model: what was found, and how much it explains.
 
     Parameters
     ----------
     model : Factorization
     X : csr_array, store, or None
-        Checked.
+        The matrix that the model was fitted to, already checked.
     """
     n, m, k = model.n_samples, model.n_features, model.n_components
     found = (
@@ -48,16 +48,17 @@ def summarize(model, X):
 
 
 def explained(model, X):
-    """Return which part of X a model explains, or None where that is not known.
+    """Return the share of X that a model explains, or None if it is not known.
 
-    For the Frobenius loss, of the squared norm. For Kullback-Leibler, of the loss of the model
-    in which all documents have their words in the same proportions; that takes X.
+    For the Frobenius loss it is a share of the squared norm of X. For Kullback-Leibler it is a
+    share of the loss of a model without topics, in which all documents use their words in the
+    same proportions; this requires X.
     """
     if model.beta == 2:
         part = 1 - model.relative_error**2
     elif model.beta == 1 and X is not None and model.missing == "zero":
         loss, total = same_proportions(X)
-        # The proportions may be all the same; and a fit with weights was to another sum.
+        # The loss is zero if the proportions are equal; a weighted fit had another total.
         if loss <= 1e-9 * total or not np.isclose(total, model.x_norm**2 / 2, rtol=1e-4):
             return None
         part = 1 - model.error**2 / 2 / loss
@@ -68,7 +69,8 @@ def explained(model, X):
 
 def same_proportions(X):
     """Return the Kullback-Leibler loss of (row sums x column sums / sum), and the sum of X."""
-    columns, products = np.zeros(X.shape[1]), 0.0  # products: of x log x, less those of rows
+    columns = np.zeros(X.shape[1])
+    products = 0.0  # the sum of x log x over the entries, minus that over the row sums
     for start, stop in X.blocks() if is_store(X) else [(0, X.shape[0])]:
         part = X.rows(start, stop) if is_store(X) else X
         values = part.data.astype(np.float64)
@@ -89,7 +91,7 @@ def _x_log_x(values):
 
 
 def show_percent(part):
-    """Return a part as a percentage, with a decimal where it matters."""
+    """Return a share as a percentage, with a decimal if it is near 0% or 100%."""
     if 0 < part < 0.001:
         return "less than 0.1%"
     if 0.999 < part < 1:

@@ -1,4 +1,4 @@
-"""Pictures: what is in them, on which axes, and that nothing else changes."""
+"""Pictures: their content and their axes, and that drawing changes nothing else."""
 
 import itertools
 import subprocess
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sparsenmf import factorize, plots, select_n_components, topic_layout, topic_sizes
+from sparsenmf.topics.placement import move_apart
 from sparsenmf.topics.plots.canvas import colours
-from sparsenmf.topics.plots.places import spread
 from sparsenmf.topics.similarity import match_components, topic_order, unit_rows
 
 from ...corpus import TERMS, make_counts
@@ -95,11 +95,11 @@ def test_odd_models_are_drawn_without_a_warning(name, many):
         close(drawn)
 
 
-def test_all_pictures_are_tried():
+def test_every_picture_has_a_test():
     assert set(drawers(None, None)) | {"plot_selection"} == set(plots.__all__)
 
 
-def test_no_pyplot_without_need(tmp_path):
+def test_pyplot_is_not_imported(tmp_path):
     code = (
         "import sys, numpy as np\n"
         "from tests.topics.plots.test_plots import drawers, make_model, TERMS\n"
@@ -247,17 +247,17 @@ def test_labels_of_many_topics_do_not_cover_each_other(many):
 
 def test_discs_are_moved_apart_only_where_they_cover_each_other(rng):
     apart = np.array([[0.0, 0], [10, 0], [0, 10]])
-    np.testing.assert_array_equal(spread(apart, np.array([3.0, 4, 5])), apart)
+    np.testing.assert_array_equal(move_apart(apart, np.array([3.0, 4, 5]), 0.8), apart)
     crowd = np.vstack([rng.normal(size=(12, 2)), np.zeros((2, 2))])
     radii = rng.uniform(0.5, 2, 14)
-    moved = spread(crowd, radii)
+    moved = move_apart(crowd, radii, 0.8)
     first, second = np.triu_indices(14, 1)
     distances = np.linalg.norm(moved[first] - moved[second], axis=1)
     assert (distances >= 0.7 * (radii[first] + radii[second])).all()
     np.testing.assert_allclose(moved.mean(axis=0), crowd.mean(axis=0), atol=1e-6)
 
 
-def test_documents_lie_where_their_topics_draw_them(ax):
+def test_documents_lie_at_the_mean_of_their_topics(ax):
     model = random_model(5, n=30)
     plots.plot_documents(model, ax=ax)
     points, anchors = (np.asarray(part.get_offsets()) for part in ax.collections)

@@ -1,4 +1,4 @@
-"""The page about a topic model in a real browser: Chromium, without a window."""
+"""The report in a real browser, Chromium without a window."""
 
 import re
 import shutil
@@ -107,7 +107,7 @@ def find(page, selector):
 
 
 def numbers(page):
-    """The topics that are to be seen, in their order."""
+    """The visible topics, in their order."""
     shown = [e for e in find(page, ".topic") if e.is_displayed()]
     return [int(e.get_attribute("id").removeprefix("topic-")) for e in shown]
 
@@ -120,7 +120,7 @@ def choose(page, name, value):
     find(page, f"#{name} option[value='{value}']")[0].click()
 
 
-def test_the_page_loads_without_a_complaint(page):
+def test_the_page_loads_without_errors(page):
     assert page.get_log("browser") == []
     assert numbers(page) == [1, 2, 3, 4]
     assert status(page) == "4 topics"
@@ -244,7 +244,7 @@ def test_hostile_texts_stay_text(browser, tmp_path, script):
         assert page.get_log("browser") == []
 
 
-def test_markup_that_came_in_could_neither_run_nor_load(page):
+def test_injected_markup_neither_runs_nor_loads(page):
     """The second line of defence: the policy of the page."""
     page.execute_script(
         "document.body.insertAdjacentHTML('beforeend', arguments[0])",
@@ -300,7 +300,7 @@ def test_a_phone_has_the_whole_list_of_topics(browser, tmp_path):
     assert all(name.count("a term of many words") == 3 for name in names)
 
 
-def test_jargon_is_folded_away_until_one_asks_or_prints(page):
+def test_numbers_of_the_fit_are_folded_until_opened_or_printed(page):
     def is_seen(selector):
         script = "return document.querySelector(arguments[0]).checkVisibility()"
         return page.execute_script(script, selector)
@@ -386,7 +386,7 @@ def test_pages_of_real_topics_load(browser, tmp_path, real_path):
     import scipy.sparse as sp
 
     from sparsenmf import factorize
-    from sparsenmf.topics.finding import weigh_counts
+    from sparsenmf.topics.weighting import weigh_counts
 
     folder = real_path("bbc_news")
     X = weigh_counts(sp.load_npz(folder / "matrix.npz"))

@@ -1,4 +1,4 @@
-"""Results in a notebook: small tables, and the progress bar, as an executed notebook has them."""
+"""Results in an executed notebook: tables and the progress bar."""
 
 import re
 import subprocess
@@ -62,7 +62,7 @@ def test_a_table_has_the_topics_and_how_the_fit_ended(model):
     assert rows_of(plain) == [row[:-1] for row in rows_of(shown)]
 
 
-def test_an_end_that_is_none_is_named():
+def test_an_unknown_stop_reason_is_shown():
     ending = parse_text(show_model(made_of(np.ones((2, 1)), np.ones((1, 2))))).all("div")[-1].text
     assert ending.endswith("2 iterations in 0.25 s; stopped: the iteration limit was reached")
     assert "multiplicative updates" in ending
@@ -100,13 +100,9 @@ def test_odd_models_have_a_table():
     assert "width:50.0%" in lay_out("", {"a": [Bar(0.5)]}, "")
 
 
-def test_a_look_at_a_result_does_not_read_its_W_from_disk(tmp_path):
-    model = factorize(
-        make_counts(),
-        2,
-        solver=CoordinateDescent(low_memory=True, W_path=tmp_path / "W.npy"),
-        random_state=0,
-    )
+def test_showing_a_result_does_not_read_its_W_from_disk(tmp_path):
+    solver = CoordinateDescent(low_memory=True, W_path=tmp_path / "W.npy")
+    model = factorize(make_counts(), 2, solver=solver, random_state=0)
     shown = parse_text(model._repr_html_())
     assert [head.text for head in shown.all("th")] == ["topic"]
     assert "iterations" in shown.text

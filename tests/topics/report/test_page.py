@@ -1,4 +1,4 @@
-"""The page about a topic model: what it says, and that whatever is in texts stays text."""
+"""The report: its content, and that any text stays text."""
 
 import ast
 import base64
@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sparsenmf import CoordinateDescent, Factorization, factorize
 from sparsenmf.topics.report import figures
 from sparsenmf.topics.tables import topic_table
-from sparsenmf.topics.top_terms import heaviest
-from sparsenmf.topics.typical_documents import survey
+from sparsenmf.topics.top_terms import top_indices
+from sparsenmf.topics.typical_documents import summarize_topics
 
 from ...corpus import TERMS, make_counts, make_texts
 from ...pages import HOSTILE, parse
@@ -58,7 +58,7 @@ def write(model, folder, *arguments, **options):
 
 
 def shown(text, width):
-    """What a page shows of a text, character for character."""
+    """The text that a page shows, character for character."""
     text = " ".join(text[: 20 * width].split())
     if len(text) > width:
         text = text[: width - 3] + "..."
@@ -115,7 +115,7 @@ def test_similar_topics_are_named(tmp_path):
     assert third.all("a") == []
 
 
-def test_overview_and_parameters_say_how_it_came_about(model, tmp_path):
+def test_overview_and_options_describe_the_fit(model, tmp_path):
     page = write(model, tmp_path, TERMS, title="Of sea & kitchen", details={"Nonzeros": 12345})
     names, values = (texts_of(page.by_id("overview"), tag, None) for tag in ("dt", "dd"))
     facts = dict(zip(names, values, strict=True))
@@ -209,7 +209,7 @@ def test_series_of_any_index_and_other_sequences(model, tmp_path):
 
 
 def skeleton(page):
-    """Elements and names of attributes; figures have the labels that there is room for."""
+    """The elements and the names of their attributes, without labels, which need room."""
     return [
         (element.tag, sorted(element.attributes))
         for element in page
@@ -218,7 +218,7 @@ def skeleton(page):
 
 
 def check_hostile(texts, folder):
-    """Write a page with texts in all places; they are there as text, and nothing else is."""
+    """Write a page with texts in all places, and check that they add no elements."""
     n = len(texts)
     model = make_model(np.eye(n), np.eye(n) + 0.5)
     plain = [f"word{i}" for i in range(n)]
@@ -332,7 +332,7 @@ def test_sizes_are_bounded(tmp_path):
         ((TERMS,), {"details": "seed 0"}, TypeError, "details must be a dict"),
         ((TERMS,), {"titles": ["a", "b"]}, ValueError, "titles has 2 names, but W has 80 rows"),
         ((TERMS,), {"script": 3}, TypeError, "script must be a string, not 3"),
-        ((TERMS,), {"vectorizer": "tfidf"}, TypeError, "vectorizer must be one of scikit-learn"),
+        ((TERMS,), {"vectorizer": "tfidf"}, TypeError, "vectorizer must be a scikit-learn"),
     ],
 )
 def test_bad_arguments_are_named(model, tmp_path, arguments, options, error, message):
@@ -374,7 +374,7 @@ def test_a_loaded_model_has_the_same_page(model, tmp_path):
 
 @settings(deadline=None)
 @given(st.integers(0, 2**16), st.integers(0, 6), st.sampled_from([1, 3, 1024]))
-def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
+def test_one_pass_finds_the_same_documents_as_sorting(seed, n_documents, chunk):
     rng = np.random.default_rng(seed)
     n, m, k = rng.integers(1, 12, 3)
     W = rng.integers(0, 3, (n, k)).astype(np.float32)  # with ties and zeros
@@ -382,7 +382,7 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
     model.W, model.H = W, model.H.astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sparsenmf.topics.typical_documents.CHUNK", chunk)
-        found = survey(model, n_documents)
+        found = summarize_topics(model, n_documents)
     mass = model.W.astype(float) * model.H.sum(axis=1)
     total = mass.sum(axis=1, keepdims=True)
     typical = mass / np.where(total > 0, total, 1) * model.W / np.maximum(model.W.max(axis=0), 1)
@@ -397,15 +397,15 @@ def test_one_pass_finds_what_sorting_finds(seed, n_documents, chunk):
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 12))
-def test_heaviest_are_those_of_a_sort(weights, n):
+def test_top_indices_are_those_of_a_sort(weights, n):
     weights = np.array(weights, float)
     order = np.argsort(-weights, kind="stable")[:n]
-    assert heaviest(weights, n).tolist() == [i for i in order.tolist() if weights[i] > 0]
+    assert top_indices(weights, n).tolist() == [i for i in order.tolist() if weights[i] > 0]
 
 
 def test_circles_of_the_map_are_moved_apart_and_stay_inside(rng):
     radii = rng.uniform(4, 20, 40)
-    places = figures.move_apart(figures.fit(rng.normal(size=(40, 2)) ** 3), radii)
+    places = figures.separate(figures.fit(rng.normal(size=(40, 2)) ** 3), radii)
     distance = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(40)
     assert (distance - radii[:, None] - radii).min() > -2
     for axis, size in enumerate((figures.WIDTH, figures.MAP_HEIGHT)):
@@ -490,7 +490,7 @@ def test_a_store_and_a_mapped_W(tmp_path):
     assert len(topics_of(page)) == 2
 
 
-def test_text_of_the_template_is_not_filled_twice(tmp_path):
+def test_template_placeholders_in_texts_are_not_filled(tmp_path):
     page = write(make_model(ONE, ONE), tmp_path, ["$script"], ["${style}"], title="$facts")
     assert page.one("h1").text == "$facts"
     assert texts_of(page, "span", "term") == ["$script"]

@@ -1,4 +1,4 @@
-"""The scripts of a report: run as they stand, they make the same topics."""
+"""The scripts of a report: as they are, they find the same topics."""
 
 import ast
 import re
@@ -38,7 +38,7 @@ def here(tmp_path, monkeypatch):
 
 
 def run(page):
-    """Run the script of a page as it stands; return its names."""
+    """Run the script of a page, and return its variables."""
     script = parse(Path(page)).one("code").text
     names = {}
     exec(compile(script, page, "exec"), names)

@@ -1,4 +1,4 @@
-"""The two sentences that a report begins with."""
+"""The first two sentences of a report."""
 
 import re
 
@@ -27,8 +27,8 @@ def test_two_sentences_say_what_was_found(tmp_path):
     assert text == (
         "In 80 documents with 20 different terms, 3 topics were found: groups of terms that tend "
         f"to occur in the same documents. Together the topics explain {part:.0%} of what is in "
-        "the documents: 100% would mean that each document is a mix of these topics and nothing "
-        "else, but in real texts much is particular to single documents."
+        "the documents: 100% would mean that every document is a mix of these topics and nothing "
+        "else, but much of a real text is particular to it."
     )
     assert len(re.findall(r"\.(?: |$)", text)) == 2
     one = factorize(make_counts(), 1, random_state=0)
@@ -48,7 +48,7 @@ def literal_part(X, model):
 
 
 @pytest.mark.parametrize("kind", ["memory", "store"])
-def test_for_counts_it_is_the_part_of_the_differences(kind, tmp_path, rng):
+def test_for_counts_it_is_the_share_of_the_differences(kind, tmp_path, rng):
     X = sp.csr_array(rng.poisson(rng.gamma(0.3, size=(80, 4)) @ rng.gamma(0.5, size=(4, 20))) + 0.0)
     model = factorize(X, 3, loss=KL, random_state=0)
     given = write_csr(tmp_path / "store", X) if kind == "store" else X

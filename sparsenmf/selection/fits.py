@@ -1,4 +1,4 @@
-"""Whole runs of `factorize`, one after the other."""
+"""Calls of `factorize` that end or raise KeyboardInterrupt: their models can be compared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..models.restarts import Generators
 FitCallback: TypeAlias = Callable[[Factorization], object]
 
 
-def fit_whole(X, n_components, **options):
-    """Return a model as `factorize` does, but raise KeyboardInterrupt where that came.
+def complete_fit(X, n_components, **options):
+    """Return the model of `factorize`; raise KeyboardInterrupt if Ctrl-C ended the run.
 
-    Half a run cannot be compared with whole ones.
+    An interrupted run cannot be compared with complete ones.
     """
     model = factorize(X, n_components, **options)
     if model.stop_reason == "interrupted":
@@ -23,20 +23,29 @@ def fit_whole(X, n_components, **options):
     return model
 
 
+def fit_candidate(X, *, start, rng, W=None, H=None, **options):
+    """Return the model of a fit that begins with W and H, or with `start` as H, or at random."""
+    if H is None:
+        H = start
+    if H is not None:
+        options["init"] = "custom"
+    return complete_fit(X, W=W, H=H, random_state=rng, **options)
+
+
 def fit_restarts(X, n_components, n_restarts, random_state, runs, options):
-    """Yield the models of random starts, until they are done or `runs` has a reason to end.
+    """Yield the models of random starts, until all are done or `runs` has a reason to stop.
 
     Raises
     ------
     KeyboardInterrupt
-        If it comes before the first model is finished; later, it ends the sequence.
+        If Ctrl-C comes before the first model is finished. Later, it only ends the sequence.
     """
     seeds = random_state if isinstance(random_state, Generators) else Generators(random_state)
     done = 0
     try:
         while done < n_restarts and not runs.stop_reason:
             rng = seeds.generator(done)
-            model = fit_whole(X, n_components, random_state=rng, **options)
+            model = complete_fit(X, n_components, random_state=rng, **options)
             done += 1
             runs.finish(model)
             yield model
