@@ -208,6 +208,15 @@ def test_larger_than_memory_goes_on_and_appends(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_loop_of_ones_own_stops_by_its_rule(tmp_path):
+    text = output_of("own_loop.py", tmp_path)
+    assert re.search(r"iteration   \d  objective .* texts that moved 0\n", text)
+    assert "then stopped: the caller asked to stop" in text
+    ends = [float(x) for x in re.findall(r"start \d: objective (\S+) after", text)]
+    assert len(ends) == 2
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
+
+
 def test_choosing_k_prints_a_table_and_recommends(tmp_path):
     text = output_of("choosing_k.py", tmp_path)
     losses = [float(x) for x in re.findall(r"^ +\d+ +(0\.\d{5}) ", text, re.MULTILINE)]
