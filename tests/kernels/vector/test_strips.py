@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sparsenmf.data.factors import pad_factor
-from sparsenmf.kernels import weighted_short_rows as short_rows
-from sparsenmf.kernels.vector import gather, strips, tiles
+from sparsenmf.kernels.vector import gather, short_rows, strips, tiles
 
 from .compiling import compiled
 
