@@ -73,7 +73,7 @@ def _factorize(model):
     if model.feature_weight is not None:
         lines.append("feature_weight=...,  # REPLACE by the weights of the features")
     if "random_state" not in given:
-        lines.append("random_state=None,  # random numbers came from a generator, which a model does not keep")
+        lines.append("random_state=None,  # a model does not keep a generator of random numbers")
     return _call("model = factorize", ["X,", *lines])
 
 

@@ -130,7 +130,7 @@ def test_what_must_be_replaced_is_marked():
     ast.parse(code)
     for name in ("W", "feature_weight", "tokenizer"):
         assert re.search(rf"^    {name}=\.\.\.,  # REPLACE", code, re.MULTILINE), name
-    assert "random_state=None,  # random numbers came from a generator" in code
+    assert "random_state=None,  # a model does not keep a generator" in code
     weights = np.linspace(1, 2, 80)
     find_topics(make_texts(), 2, sample_weight=weights, callback=print).report("page.html")
     code = parse(Path("page.html")).one("code").text
