@@ -187,7 +187,7 @@ class Alternation:
             self.momentum.shrink()
             self._beta = 0.0
 
-    def settle(self):
+    def drop_momentum(self):
         """Let the next iteration begin at the current iterate, wherever the last one has ended."""
         self._beta = 0.0
         self._extrapolate()
@@ -230,7 +230,7 @@ class Alternation:
         Costs as much as an iteration without sweeps, or half of it where H was measured on the
         way.
         """
-        self.settle()
+        self.drop_momentum()
         W, Ht, _ = self.current
         Ht_measured, residual_H = self._residual_H or (None, 0.0)
         known = Ht_measured is Ht

@@ -51,7 +51,7 @@ class Loop:
     def interrupt(self) -> None:
         """End the loop where Ctrl-C came, maybe within an iteration: at the last accepted one."""
         self.stop_reason = "interrupted"
-        self.alternation.settle()
+        self.alternation.drop_momentum()
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return numbers and arrays from which `restore` goes on to the bit.

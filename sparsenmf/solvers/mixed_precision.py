@@ -78,10 +78,10 @@ class MixedPrecision(Alternation):
         if self._single.stalled or 0 < before - now <= ENOUGH * now:  # not if it was rejected
             self._widen(correct=True)
 
-    def settle(self):
+    def drop_momentum(self):
         """Let the next iteration begin at the current iterate, in double precision."""
         self._widen()
-        super().settle()
+        super().drop_momentum()
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point; correct its objective."""

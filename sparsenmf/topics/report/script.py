@@ -75,7 +75,7 @@ def _factorize(model):
     if model.feature_weight is not None:
         lines.append("weights=sparsenmf.Weights(features=...),  # REPLACE by those of the features")
     if "random_state" not in given:
-        lines.append("random_state=None,  # the numbers came from a generator, which is not kept")
+        lines.append("random_state=None,  # a model does not keep a generator of random numbers")
     return _call("model = factorize", ["X,", *lines])
 
 

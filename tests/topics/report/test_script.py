@@ -154,7 +154,7 @@ def test_what_must_be_replaced_is_marked():
     assert "weights=sparsenmf.Weights(features=...),  # REPLACE" in code
     for name in ("W", "tokenizer"):
         assert re.search(rf"^    {name}=\.\.\.,  # REPLACE", code, re.MULTILINE), name
-    assert "random_state=None,  # the numbers came from a generator" in code
+    assert "random_state=None,  # a model does not keep a generator" in code
     weights = np.linspace(1, 2, 80)
     find_topics(make_texts(), 2, weights=Weights(samples=weights), progress=print).report(
         "page.html"
