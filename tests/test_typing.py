@@ -108,17 +108,23 @@ def hints(function):
     return typing.get_type_hints(function)
 
 
+def check_hints(found, expected):
+    """The same types, but for Any where the type is that of a room above `data`."""
+    for name, hint in found.items():
+        assert hint in (typing.Any, expected[name]), name
+
+
 @pytest.mark.parametrize("function", PUBLIC, ids=lambda function: function.__qualname__)
 def test_every_public_parameter_has_a_type_that_can_be_looked_up(function):
     target = function.__init__ if inspect.isclass(function) else function
     names = [name for name in inspect.signature(target).parameters if name != "self"]
-    assert set(hints(target)) == {*names, "return"}
+    assert set(hints(target)) - {"self"} == {*names, "return"}
 
 
 @pytest.mark.parametrize(
     ("options", "function", "others"),
     [
-        (types.TopicOptions, sparsenmf.factorize, {"X", "n_components", "vocabulary"}),
+        (types.TopicOptions, sparsenmf.factorize, {"X", "n_components"}),
         (
             types.CoherenceOptions,
             sparsenmf.topic_coherence,
@@ -129,9 +135,10 @@ def test_every_public_parameter_has_a_type_that_can_be_looked_up(function):
 def test_options_that_are_passed_on_are_those_of_the_function(options, function, others):
     expected = {name: hint for name, hint in hints(function).items() if name not in others}
     del expected["return"]
-    assert hints(options) == expected
+    check_hints(hints(options), expected)
+    assert hints(options).keys() == expected.keys()
 
 
-@pytest.mark.parametrize("options", [types.SelectionOptions, types.ConsensusOptions])
+@pytest.mark.parametrize("options", [types.FitOptions, types.ConsensusOptions])
 def test_options_of_several_fits_are_some_of_factorize(options):
-    assert hints(options).items() <= hints(sparsenmf.factorize).items()
+    check_hints(hints(options), hints(sparsenmf.factorize))

@@ -91,12 +91,6 @@ class CoherenceOptions(TypedDict, total=False):
     epsilon: float
 
 
-class SelectionOptions(FitOptions, total=False):
-    """What `select_n_components` passes on to `factorize`."""
-
-    n_restarts: int
-
-
 class ConsensusOptions(FitOptions, total=False):
     """What `consensus` passes on to `factorize`."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data.arguments import check_choice, check_flag, check_integer
-from ..data.typing import Loss, Matrix, RandomState, SelectionMethod, SelectionOptions, Unpack
+from ..data.typing import FitOptions, Loss, Matrix, RandomState, SelectionMethod, Unpack
 from ..data.validation import check_matrix
 from ..models.announcing import announced
 from ..models.restarts import Generators, Runs, check_options
@@ -46,7 +46,7 @@ def select_n_components(
     time_limit: float | None = None,
     callback: FitCallback | None = None,
     progress: bool = False,
-    **factorize_options: Unpack[SelectionOptions],
+    **factorize_options: Unpack[FitOptions],
 ) -> Selection:
     """Compare candidates for the number of components, and recommend one.
 
@@ -195,7 +195,7 @@ def forecast_selection(
     loss: Loss | None = None,
     random_state: RandomState = None,
     n_threads: int | None = None,
-    **factorize_options: Unpack[SelectionOptions],
+    **factorize_options: Unpack[FitOptions],
 ) -> SelectionForecast:
     """Forecast the time and memory of `select_n_components` from a few iterations.
 

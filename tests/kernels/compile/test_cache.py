@@ -126,7 +126,7 @@ def child_of_copy(package, edit):
 
     assert loaded.__file__.startswith(package)
     if edit:
-        path = Path(package, "kernels", "jit.py")
+        path = Path(package, "kernels", "compile", "jit.py")
         text = path.read_text()
         assert '"nogil": True' in text  # part of all kernels, but of no number
         path.write_text(text.replace('"nogil": True', '"nogil": False'))

@@ -22,19 +22,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+PARTS = "jit", "fingerprint"
+
+
 def child_name_kernels(package):
     """Print what the kernels of a copy of the package are made of, without compiling them."""
     sparsenmf.__path__[:] = [package]
     room = importlib.import_module("sparsenmf.kernels")
     assert room.__file__.startswith(package)
-    names = [info.name for info in pkgutil.iter_modules(room.__path__)]
-    modules = {name: importlib.import_module(f"sparsenmf.kernels.{name}") for name in names}
+    names = [info.name for info in pkgutil.walk_packages(room.__path__, "sparsenmf.kernels.")]
+    modules = {name: importlib.import_module(name) for name in names}
+    jit, fingerprint = (modules[f"sparsenmf.kernels.compile.{name}"] for name in PARTS)
     found = {}
     for module in modules.values():
         for name, thing in vars(module).items():
-            if isinstance(thing, modules["jit"].Kernel):
+            if isinstance(thing, jit.Kernel):
                 for twin in (thing._serial, thing._parallel):
-                    found[f"{name} {twin.__name__}"] = modules["fingerprint"].fingerprint(twin, ())
+                    found[f"{name} {twin.__name__}"] = fingerprint.fingerprint(twin, ())
     print(json.dumps(found))
 
 
@@ -74,18 +78,18 @@ def test_what_is_no_code_changes_no_name(original, tmp_path):
     room = Path(sparsenmf.__path__[0], "kernels")
     docstring = (r'"""(\S)', r'"""In other words: \1')
     edits = [
-        (f"kernels/{path.name}", pattern, new)
-        for path in room.glob("*.py")
+        (path.relative_to(room.parent), pattern, new)
+        for path in room.rglob("*.py")
         for pattern, new in [docstring, (r"\Z", "\n\n\ndef unused():\n    return 1  # at all\n")]
     ]
-    edits.append(("rows.py", r"(?m)^TILE_ROWS", "# rows of a tile\n\nTILE_ROWS"))
-    edits.append(("kernels/pieces.py", r"SECONDS = 0\.25", "SECONDS = 0.5"))
+    edits.append(("data/rows.py", r"(?m)^TILE_ROWS", "# rows of a tile\n\nTILE_ROWS"))
+    edits.append(("kernels/compile/interrupts.py", r"SECONDS = 0\.25", "SECONDS = 0.5"))
     assert changed_by(edits, original, tmp_path) == set()
 
 
 EDITS = {
     "a constant of another room": (
-        [("rows.py", r"(?m)^TILE_ROWS = 32", "TILE_ROWS = 64")],
+        [("data/rows.py", r"(?m)^TILE_ROWS = 32", "TILE_ROWS = 64")],
         {"scatter_rows"},
         {"update_rows", "update_rows_kl", "multiply_rows", "take_columns"},
     ),
@@ -95,12 +99,12 @@ EDITS = {
         {"update_rows", "update_rows_weighted", "update_rows_mu"},
     ),
     "a constant of an emitter": (
-        [("kernels/tiles.py", r"(?m)^BLOCK = 4", "BLOCK = 8")],
+        [("kernels/vector/tiles.py", r"(?m)^BLOCK = 4", "BLOCK = 8")],
         {"update_rows"},
         {"update_rows_kl", "multiply_rows", "scatter_rows"},
     ),
     "a method of the emitters'": (
-        [("kernels/vector_code.py", r"value\.align = self\.itemsize", "value.align = 1")],
+        [("kernels/vector/vector_code.py", r"value\.align = self\.itemsize", "value.align = 1")],
         {"update_rows", "update_rows_kl", "multiply_rows"},
         {"take_columns", "measure_rows"},
     ),
@@ -110,7 +114,7 @@ EDITS = {
         {"scatter_rows", "multiply_rows", "measure_rows", "update_rows"},
     ),
     "how all are compiled": (
-        [("kernels/jit.py", r'"nogil": True', '"nogil": False')],
+        [("kernels/compile/jit.py", r'"nogil": True', '"nogil": False')],
         {"take_columns", "scatter_rows", "update_rows", "update_rows_kl"},
         set(),
     ),
