@@ -39,7 +39,7 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None, me
 
 
 def sweep_tile(tile, cross, gram, active, move=True):
-    """One sweep over rows that stand in the columns of `tile`; see kernels.tiles.
+    """One sweep over rows that stand in the columns of `tile`; see kernels.vector.tiles.
 
     Returns the moved tile, and for each row the squared steps and the objective.
     """
@@ -213,7 +213,7 @@ def divergence(X, W, H, beta, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0):
 
 
 def update_rows_weighted(X, V, other, l1, l2, factor, max_sweeps, tolerance):
-    """Coordinate descent on the rows of `factor`, entries weighted by V; kernels.observed.
+    """Coordinate descent on the rows of `factor`, entries weighted by V; kernels.weighted.
 
     Returns the new factor, the sum of the row objectives and that of the residuals.
     """
@@ -246,6 +246,23 @@ def update_rows_weighted(X, V, other, l1, l2, factor, max_sweeps, tolerance):
     return factor, objective, residual
 
 
+def solve_row(x, v, other, l1, l2):
+    """The w >= 0 with the smallest 1/2 sum of v (x - other w)^2 + l1 sum(w) + l2/2 ||w||^2.
+
+    The optimum solves the linear equations of its positive coordinates: all subsets are tried.
+    """
+    k = other.shape[1]
+    gram, cross = (v[:, None] * other).T @ other + l2 * np.eye(k), (v * x) @ other - l1
+    best, lowest = np.zeros(k), 0.0
+    for subset in np.ndindex(*[2] * k):
+        free, w = np.flatnonzero(subset), np.zeros(k)
+        w[free] = np.linalg.lstsq(gram[np.ix_(free, free)], cross[free])[0]
+        value = w @ gram @ w / 2 - cross @ w
+        if w.min() >= 0 and value < lowest:
+            best, lowest = w, value
+    return best
+
+
 def weighted_divergence(X, V, W, H, beta):
     """The beta divergence of X from W H, entries weighted by V, by its definition."""
     X, V, W, H = (np.asarray(A, dtype=float) for A in (X, V, W, H))
@@ -260,7 +277,7 @@ def weighted_divergence(X, V, W, H, beta):
     return total
 
 
-def scale_rows(X, other, beta, l1, l2, factor, V=None):
+def update_rows_mu(X, other, beta, l1, l2, factor, V=None):
     """One multiplicative update of all rows (Févotte & Idier 2011, table 2).
 
     V has the weights of all entries.

@@ -7,6 +7,7 @@ call does the same work.
 import numpy as np
 import scipy.sparse as sp
 
+from sparsenmf.kernels.operands import Divergence, Earlier, Side, Sweeps
 from sparsenmf.solvers.penalties import make_penalty
 
 from . import datasets
@@ -69,10 +70,12 @@ class UpdateRows(KernelBenchmark):
 
     def update(self, rows, other, gram, factor, out, grams):
         statistics = np.zeros((rows.n_blocks, 2))
-        penalty, tolerance = make_penalty(0, 0, other.shape[1]), self.dtype.type(0.1)
-        no_sums = np.empty((0, *factor.shape), self.dtype)
-        options = (penalty, no_sums, self.dtype.type(1), factor, out, 2, tolerance, False)
-        self.kernel(self.n_threads, rows, other, gram, *options, grams, statistics)
+        penalty, side = make_penalty(0, 0, other.shape[1]), Side(other, gram)
+        earlier = Earlier(np.empty((0, *factor.shape), self.dtype), self.dtype.type(1))
+        sweeps = Sweeps(2, self.dtype.type(0.1))
+        self.kernel(
+            self.n_threads, rows, side, penalty, earlier, factor, out, sweeps, grams, statistics
+        )
 
     def time_rows_of_W(self, *_):
         self.update(self.rows, self.Ht, self.gram_Ht, self.W, self.new_W, self.grams)
@@ -94,9 +97,9 @@ class UpdateRowsKl(KernelBenchmark):
 
     def update(self, rows, other, factor, out, want_objective):
         sums, statistics = other.sum(axis=0, dtype=float), np.zeros((rows.n_blocks, 2))
-        penalty = make_penalty(0, 0, other.shape[1])
-        options = (penalty, factor, out, 2, 0.1, want_objective, None, statistics)
-        self.kernel(self.n_threads, rows, other, sums, *options)
+        penalty, sweeps = make_penalty(0, 0, other.shape[1]), Sweeps(2, 0.1, want_objective)
+        side = Side(other, sums)
+        self.kernel(self.n_threads, rows, side, penalty, factor, out, sweeps, None, statistics)
 
     def time_rows_of_W(self, *_):
         self.update(self.rows, self.Ht, self.W, self.new_W, False)
@@ -106,7 +109,7 @@ class UpdateRowsKl(KernelBenchmark):
 
 
 class ScaleRows(KernelBenchmark):
-    """scale_rows and scale_rows_beta: one half of an iteration of multiplicative updates."""
+    """update_rows_mu and update_rows_mu_beta: one half of a multiplicative iteration."""
 
     def setup(self, n_components, n_threads):
         from sparsenmf.kernels import multiplicative
@@ -122,12 +125,14 @@ class ScaleRows(KernelBenchmark):
         self.time_kullback_leibler()
 
     def time_frobenius(self, *_):
+        side = Side(self.Ht, self.gram)
         options = (self.penalty, self.none, self.W, self.new_W, self.no_grams, self.statistics)
-        self.kernels.scale_rows(self.n_threads, self.rows, self.Ht, self.gram, *options)
+        self.kernels.update_rows_mu(self.n_threads, self.rows, side, *options)
 
     def time_kullback_leibler(self, *_):
-        options = (1.0, 1.0, 0.0, self.penalty, self.none, self.W, self.new_W, 0, self.statistics)
-        self.kernels.scale_rows_beta(self.n_threads, self.rows, self.Ht, self.sums, *options)
+        side, divergence = Side(self.Ht, self.sums), Divergence(1.0, 1.0, 0.0)
+        options = (self.penalty, divergence, self.none, self.W, self.new_W, 0, self.statistics)
+        self.kernels.update_rows_mu_beta(self.n_threads, self.rows, side, *options)
 
 
 class ExtrapolateRows(KernelBenchmark):

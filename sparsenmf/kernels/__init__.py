@@ -4,5 +4,5 @@ import importlib
 
 from ..data.worker_threads import undisturbed
 
-# Half imported because of Ctrl-C, numba could not be imported again.
+# After an import that Ctrl-C cuts short, numba could not be imported again.
 undisturbed(importlib.import_module, "numba")

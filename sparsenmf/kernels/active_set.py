@@ -1,12 +1,12 @@
-"""The lowest point of a convex quadratic over the non-negative orthant, exactly.
+"""The minimum of a convex quadratic over the non-negative orthant, exactly.
 
 The active-set method of Lawson & Hanson 1974 ("Solving least squares problems", chapter 23), in
 the form that needs the gram matrix only (Bro & de Jong 1997, "A fast non-negativity-constrained
 least squares algorithm", Journal of Chemometrics 11(5)), from any feasible start: solve for the
-coordinates that are free; if some would be negative, go as far as the first one allows and hold
-that one; else free the held coordinate that promises most. Each turn lowers the value, so it
-ends. All in float64. A step is found from the slope at the point reached, not from the right
-hand side, so each turn also refines what rounding has left of the one before.
+coordinates that are free. If some would be negative, go until the first of them is zero, and hold
+it there. Otherwise free the held coordinate that promises most. Each turn lowers the value, so the
+method ends. All is in float64. A step starts from the slope at the point reached, not from the
+right hand side, so each turn also corrects the rounding of the one before.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ import numpy as np
 from .compile.jit import inner
 
 HELD, FREE, BARRED = 0, 1, 2
-"""A coordinate is zero, may move, or has come back to zero as soon as it was freed."""
+"""A coordinate is held at zero, may move, or has returned to zero as soon as it was freed."""
 
 EPS = float(np.finfo(np.float64).eps)
 
 ROUNDING = 8 * EPS
-"""Slope, relative to the terms that it is the difference of, that is told from zero."""
+"""The least slope that differs from zero, relative to the terms of which it is the difference."""
 
 
 @inner
@@ -33,7 +33,7 @@ def solve_quadratic(A, slope, terms, z, L, step, status, places, n):
     slope : ndarray of shape (at least n,), float64
         At z; overwritten with the slope at the result.
     terms : ndarray of shape (at least n,), float64
-        The size of what the slope is a difference of.
+        The size of the terms of which the slope is a difference.
     z : ndarray of shape (at least n,), float64
         Not negative.
     L, step, status, places : ndarray
@@ -100,8 +100,8 @@ def solve_free(A, slope, L, step, status, places, n):
 def decompose(A, L, places, m):
     """Set the upper triangle L to Cholesky's factor of A at these places.
 
-    What rounding may take from A is added to its diagonal. So a direction in which A is flat has
-    a long step, which ends where a coordinate is zero.
+    The rounding of A is added to its diagonal. So a direction in which A is flat has a long
+    step, which ends where a coordinate is zero.
     """
     for a in range(m):
         for b in range(a, m):

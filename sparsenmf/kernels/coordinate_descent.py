@@ -8,71 +8,65 @@ one coordinate at a time (Cichocki & Phan 2009, "Fast local algorithms for large
 scale nonnegative matrix and tensor factorizations", algorithm 2), with several
 sweeps over a row while it is in cache (Gillis & Glineur 2012, "Accelerated
 multiplicative updates and hierarchical ALS algorithms for NMF", section 4). Rows are
-taken a tile at a time (see `kernels.tiles`), each stopping on its own.
+updated a tile at a time (see `kernels.vector.tiles`); each stops on its own.
 
 Arrays shared by the kernels
 ----------------------------
 rows : Rows
     CSR arrays of this side, cut into blocks (see `sparsenmf.data.rows`).
 factor, other : ndarray of shape (n_rows, width), (n_columns, width)
-    Factors with padded rows: width is a multiple of the vector length, columns
+    Factors with padded rows: width is a multiple of the vector length. Columns
     beyond n_components are zero and stay zero.
+side : Side
+    The other factor B, and a summary of it (see `kernels.operands`).
 penalty : Penalty
     L1 and L2 weights, and which entries may move (see `sparsenmf.solvers.penalties`).
 gram_partials : ndarray of shape (n_blocks or 0, width, width), float64
     Receives each block's share of factor' factor, upper triangle only. With no
-    blocks at all (shape[0] == 0) the gram matrix is not wanted.
+    blocks (shape[0] == 0) the gram matrix is not wanted.
 """
 
 import numpy as np
 from numba import prange
 
-from .compile.interrupts import sparse_work
+from .compile.interrupts import side_work
 from .compile.jit import inner, kernel
 from .gram import GRAM_CHUNK
-from .vector.gather import gather_tile
+from .vector.gather import gather_batch
 from .vector.rows import (
     add_earlier,
     add_gram,
-    ask_rows,
     clear_gram,
     copy_rows,
     extrapolate,
+    fence,
+    prefetch_rows,
     restrict_rows,
-    send_rows,
-    settle_stores,
+    stream_rows,
 )
-from .vector.tiles import TILE_BYTES, invert_diagonal, measure_tile, settle_tile, transpose
+from .vector.tiles import TILE_BYTES, descend_tile, invert_diagonal, measure_tile, transpose
 
 FAR = 1e18
 """Step, for each unit of slope, of a coordinate without curvature."""
 
 
-@kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
-def update_rows(
-    rows, other, gram, penalty, sums, fade, factor, out,
-    max_sweeps, tolerance, measure, gram_partials, statistics,
-):  # fmt: skip
+@kernel(per_block=("gram_partials", "statistics"), work=side_work)
+def update_rows(rows, side, penalty, earlier, factor, out, sweeps, gram_partials, statistics):
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
     Parameters
     ----------
-    gram : ndarray of shape (depth, depth), dtype of the factors
-        other' other, with L2 (one weight for all rows) added on the diagonal. The first
-        depth columns of the factor are updated; depth is `tiles.sweep_depth` of n_components.
-    sums : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
-        Products x_i B with other columns, in parts, that count `fade` times; the first part
-        is replaced by the total. With no parts there are none.
-    fade : float, dtype of the factors
+    side : Side
+        The summary is ndarray of shape (depth, depth), dtype of the factors: other' other, with L2
+        (one weight for all rows) added on the diagonal. The first depth columns of the factor
+        are updated; depth is `tiles.sweep_depth` of n_components.
+    earlier : Earlier
+        The first part of the products is replaced by the total.
     out : ndarray like `factor`
         May be `factor` itself.
-    max_sweeps : int
-        0 writes nothing to `out`, and measures the rows as they are.
-    tolerance : float, dtype of the factors
-        A row is done when a sweep moved it less than this fraction of its first
-        sweep, in the metric of the gram diagonal.
-    measure : bool
-        Whether to measure how far the rows are from optimal after the sweeps.
+    sweeps : Sweeps
+        The tolerance has the dtype of the factors. With max_sweeps = 0 nothing is written to
+        `out`, and the rows are measured as they are.
     statistics : ndarray of shape (n_blocks, 2), float64
         Overwritten with each block's sum of the row objectives without their constant
         1/2 ||x_i||^2 and, if measured, of the squared KKT residuals: of
@@ -85,15 +79,17 @@ def update_rows(
     that for the gram matrix. Each turn of the parallel loop writes to its own rows, its
     own gram partial and its own statistics.
     """
+    (other, gram), (products, fade) = side, earlier
+    max_sweeps, tolerance = sweeps.max_sweeps, sweeps.tolerance
+    measuring = sweeps.residual or max_sweeps == 0
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
         room, inverse = aligned((n_tile + GRAM_CHUNK, width), other), np.zeros_like(gram[0])
         buffer, held = room[:n_tile], room[n_tile:]  # a tile, and a chunk on its way out
-        scratch = aligned((2 * width + 3, n_tile), other)
-        tile, cross = scratch[:width], scratch[width : 2 * width]
-        change, value = scratch[2 * width], scratch[2 * width + 1]
-        measuring = measure or max_sweeps == 0
-        again = value if max_sweeps == 0 else scratch[2 * width + 2]  # rounded otherwise
+        scratch = aligned((2 * width + 4, n_tile), other)
+        tile, cross, sums = scratch[:width], scratch[width : 2 * width], scratch[2 * width :]
+        # The objective of a measurement is rounded otherwise than that of the last sweep.
+        found, left = sums[:2], sums[:2] if max_sweeps == 0 else sums[2:]
         set_rates(inverse, gram, penalty)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0
@@ -104,26 +100,26 @@ def update_rows(
             chunk_end = min(chunk + GRAM_CHUNK, rows.blocks[block, 1])
             for i in range(chunk, chunk_end, n_tile):
                 n = min(n_tile, chunk_end - i)
-                ask_rows(factor, i + n_tile, n_tile)
-                gather_tile(buffer, rows.data, rows.indices, rows.indptr, i, n, other)
-                add_earlier(buffer, sums, fade, i, n)
+                prefetch_rows(factor, i + n_tile, n_tile)
+                gather_batch(buffer, rows.data, rows.indices, rows.indptr, i, n, other)
+                add_earlier(buffer, products, fade, i, n)
                 if differ:
                     restrict_rows(buffer, penalty.l1, penalty.support, i, n)
                 transpose(cross, buffer, shift)
                 whole = n == n_tile
                 copy_rows(buffer, 0, factor, i, 0 if whole else n)
                 transpose(tile, factor[i : i + n_tile] if whole else buffer, zero)
-                settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, value)
+                descend_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, found)
                 if measuring:
-                    measure_tile(tile, cross, gram, inverse, n, change, again)
-                    add_flat(change, tile, cross, gram, penalty)
+                    measure_tile(tile, cross, gram, inverse, n, left)
+                    add_flat(left[0], tile, cross, gram, penalty)
                 transpose(held[i - chunk : i - chunk + n_tile], tile, zero)
                 for t in range(n):
-                    objective, residual = objective + value[t], residual + change[t]
+                    objective, residual = objective + found[1, t], residual + left[0, t]
             if gram_partials.shape[0] > 0:
                 add_gram(held, 0, chunk_end - chunk, gram_partials[block])
-            send_rows(out, chunk, held, chunk_end - chunk if max_sweeps > 0 else 0)
-        settle_stores(out)
+            stream_rows(out, chunk, held, chunk_end - chunk if max_sweeps > 0 else 0)
+        fence(out)
         statistics[block, 0], statistics[block, 1] = objective, residual if measuring else 0.0
 
 
@@ -133,18 +129,18 @@ def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
 
     previous <- max(least * current, current + beta * (current - previous)): the momentum step
     of Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization algorithms using
-    extrapolation", equation 7), projected. With beta = 0 it copies; if both are one array, it
-    is left alone. With least > 0, no positive entry becomes zero.
+    extrapolation", equation 7), projected. With beta = 0 it copies. If both are one array, that
+    stays as it is. With least > 0, no positive entry becomes zero.
     """
-    alone = current.ctypes.data == previous.ctypes.data
+    one = current.ctypes.data == previous.ctypes.data
     for block in prange(blocks.shape[0]):
         first, last = blocks[block, 0], blocks[block, 1]
         if gram_partials.shape[0] > 0:
             clear_gram(gram_partials[block])
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
-            ask_rows(current, chunk_end, GRAM_CHUNK)
-            if not alone:
+            prefetch_rows(current, chunk_end, GRAM_CHUNK)
+            if not one:
                 extrapolate(previous, current, chunk, chunk_end, beta, least)
             if gram_partials.shape[0] > 0:
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
@@ -154,8 +150,8 @@ def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
 def set_rates(inverse, gram, penalty):
     """Set the step that each coordinate takes for each unit of slope.
 
-    Where there is no curvature, the component is zero in the other factor, and an L1 penalty is
-    all that the coordinate feels: it goes to zero, however far that is.
+    Where there is no curvature, the component is zero in the other factor, and only an L1 penalty
+    depends on the coordinate: it goes to zero, however far that is.
     """
     invert_diagonal(inverse, gram, penalty.free)
     for r in range(inverse.shape[0] if penalty.l1[0] > 0 else 0):  # for one row, or for none
@@ -167,7 +163,7 @@ def set_rates(inverse, gram, penalty):
 def add_flat(change, tile, cross, gram, penalty):
     """Add twice what coordinates without curvature would gain by a step to zero.
 
-    It is what curvature * step**2 is for the others.
+    This corresponds to curvature * step**2 of the others.
     """
     for r in range(gram.shape[0] if penalty.l1[0] > 0 else 0):
         if penalty.free[r] and gram[r, r] <= np.finfo(gram.dtype).tiny:

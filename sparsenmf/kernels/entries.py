@@ -1,7 +1,7 @@
-"""What kernels do with the entries of one sparse row.
+"""Steps that kernels share, on one sparse row.
 
-Lines are arrays with a value for each entry, a whole number of vectors long, so that what
-follows them (`kernels.strips`) needs no remainder.
+Arrays with a value for each entry are padded to a whole number of vectors, so that passes over
+them (`kernels.vector.strips`) have no remainder.
 """
 
 import numpy as np
@@ -48,8 +48,8 @@ def weigh_row(x, excess, rows, start, stop):
 
 
 @inner
-def clear_unobserved(row, movable, rows, i):
-    """Make a row zero of which nothing is known, and that no start should decide."""
+def clear_unknown(row, movable, rows, i):
+    """Set a row of which nothing is known to zero, so that it does not depend on the start."""
     if rows.absent == 0 and rows.indptr[i] == rows.indptr[i + 1]:
         for r in range(row.shape[0]):
             row[r] = 0 if movable[r] else row[r]
@@ -59,7 +59,7 @@ def clear_unobserved(row, movable, rows, i):
 def sum_squares(y, first, step, rows, start, stop):
     """Return the sum of v (x - y)^2 - absent y^2 over the entries of a row.
 
-    Their y are those at first, first + step, ... of a flat array.
+    The products y of the entries are at first, first + step, ... of a flat array.
     """
     total = 0.0
     for p in range(start, stop):

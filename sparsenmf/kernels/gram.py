@@ -1,6 +1,6 @@
 """Gram matrices, summed chunk by chunk while the rows are in cache.
 
-Only the upper triangle of a block's sum is meant to be read: `add_grams` mirrors it.
+Only the upper triangle of a block's sum is valid: `add_grams` mirrors it.
 """
 
 import functools

@@ -1,62 +1,27 @@
-"""What the entries of a row add to its loss, and to its derivatives, for any beta, in float64.
+"""The loss of a row and its derivatives, entry by entry, for any beta, in float64.
 
 Where absent entries have powers (beta is neither 1 nor 2) all columns are visited, and nothing is
-absent; else what is absent comes from the gram matrix or the sums of the other factor.
+absent. Otherwise the gram matrix or the sums of the other factor stand for absent entries.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from .compile.jit import inner
+from .operands import Entries
 
 UNREACHED = float(np.finfo(np.float32).eps)
-"""What y counts as in a loss where it is zero and would make the loss infinite: this much, or
-this fraction of an x below one. scikit-learn takes the same number."""
+"""The y that a loss counts where y is zero and would make it infinite; for an x below one, this
+fraction of x. scikit-learn takes the same number."""
 
-LARGE = 1e100  # ratio of y to x, from which x is as good as zero
-
-
-class Row(NamedTuple):
-    """The entries of a row that are visited.
-
-    x, their weights v, how much of v is in sums over whole columns already, the products y, other
-    ones, and columns.
-    """
-
-    x: np.ndarray
-    v: np.ndarray
-    summed: np.ndarray
-    y: np.ndarray
-    trial: np.ndarray
-    columns: np.ndarray
-
-
-class Given(NamedTuple):
-    """What all rows share: the other factor, its gram matrix and sums, loss and penalty.
-
-    The gram matrix is without the *heavy* columns: these are visited in every row, for beside
-    their squares those of others would be lost.
-    """
-
-    other: np.ndarray
-    gram: np.ndarray
-    heavy: np.ndarray
-    is_heavy: np.ndarray
-    sums: np.ndarray
-    beta: float
-    floor: float
-    absent: float
-    l1: float
-    l2: float
+LARGE = 1e100  # ratio of y to x above which x is as good as zero
 
 
 @inner
-def make_row(longest):
+def make_entries(longest):
     """Return scratch for the entries of a row."""
     lines = np.empty((5, longest))
     columns = np.empty(longest, np.int64)
-    return Row(lines[0], lines[1], lines[2], lines[3], lines[4], columns)
+    return Entries(lines[0], lines[1], lines[2], lines[3], lines[4], columns)
 
 
 @inner
@@ -73,7 +38,7 @@ def load_everything(row, rows, i, n_columns):
 
 @inner
 def load_entries(row, rows, i, given):
-    """Load the entries of a row, those first whose slopes need y; return both their numbers."""
+    """Load the entries of a row, those first whose slopes need y; return the two numbers."""
     start, stop, n, n_seen = rows.indptr[i], rows.indptr[i + 1], 0, 0
     for turn in range(2):
         for p in range(start, stop):
@@ -95,7 +60,7 @@ def load_entries(row, rows, i, given):
 
 @inner
 def is_stored(indices, start, stop, j):
-    """Return whether j is among these indices, which ascend."""
+    """Return whether j is among these ascending indices, by bisection."""
     while start < stop:
         middle = (start + stop) // 2
         if indices[middle] == j:
@@ -143,8 +108,8 @@ def row_loss(row, n, given, w):
 def row_value(row, y, n, given, w):
     """Return a row's objective at w, with products y.
 
-    Infinite where y has become zero beside an x that pulls it up with an infinite slope; what was
-    zero before, and so will ever be, is left out.
+    It is infinite where y has become zero beside an x that pulls it up with an infinite slope. It
+    leaves out entries whose y was zero before, and so always will be.
     """
     total = 0.0
     for r in range(w.shape[0]):
@@ -188,7 +153,7 @@ def divergence(x, y, beta):
 
 @inner
 def entry_slope(x, v, summed, y, given):
-    """Return the derivative of what an entry adds, by y."""
+    """Return the derivative of an entry's loss by y."""
     beta = given.beta
     if beta == 2:
         return v * (y - x) - summed * y
@@ -205,7 +170,7 @@ def entry_slope(x, v, summed, y, given):
 
 @inner
 def entry_curvature(x, v, summed, y, given):
-    """Return the second derivative of what an entry adds, by y, without what is not convex."""
+    """Return the second derivative of the convex part of an entry's loss by y."""
     beta = given.beta
     if beta == 2:
         return v - summed

@@ -9,16 +9,15 @@ Each row w of a factor, given sparse rows x and the other factor B, with y = w B
 (Févotte & Idier 2011, "Algorithms for nonnegative matrix factorization with the
 beta-divergence", Neural Computation 23(9), table 2: no step raises the objective).
 Denominators are w B'B for beta = 2 and the column sums of B for beta = 1, so that only
-nonzeros are visited; for any other beta all n_rows x n_columns entries of y are, a tile
-at a time.
+nonzeros are visited. For any other beta all n_rows x n_columns entries of y are.
 
-The arrays that the kernels share are those of `kernels.coordinate_descent`.
+The arrays that the kernels share are described in `kernels.coordinate_descent`.
 """
 
 import numpy as np
 from numba import prange
 
-from .compile.interrupts import sparse_work
+from .compile.interrupts import side_work, sparse_work
 from .compile.jit import inner, kernel
 from .entries import allow, whole_vectors
 from .gram import GRAM_CHUNK
@@ -27,31 +26,31 @@ from .vector.gather import dot_rows, gather_rows, scatter_row
 from .vector.rows import add_gram, clear_gram, copy_values, load_row
 from .vector.strips import FLOOR
 
-CHUNK = 256  # nonzeros, or columns, that are in cache between their two uses
-TILE = 32  # rows that share a chunk of columns
+CHUNK = 256  # nonzeros, or columns, that stay in cache between their two uses
+GROUP = 32  # rows that are multiplied with a chunk of columns while it is in cache
 
 POWER_FLOOR = 1e-10
-"""`FLOOR` of losses other than Kullback-Leibler's, which raise it to powers."""
+"""`FLOOR` of losses other than Kullback-Leibler, which raise it to powers."""
 
 POWER = 100  # multiply-adds that take as long as raising a number to a power
 
 UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
 
 NEAR_ZERO = 0.5
-"""Below this beta the kernels sum (y^beta - 1) / beta for y^beta / beta, and the rest of it, which
-is 1 / beta where X is zero, is a constant: both are large near zero, and would not cancel."""
+"""Below this beta the kernels sum (y^beta - 1) / beta instead of y^beta / beta. The rest, 1 / beta
+where X is zero, is a constant: both are large near beta = 0, and would not cancel."""
 
 
-@kernel(per_block=("gram_partials", "statistics"), work=sparse_work)
-def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, statistics):
+@kernel(per_block=("gram_partials", "statistics"), work=side_work)
+def update_rows_mu(rows, side, penalty, earlier, factor, out, gram_partials, statistics):
     """Multiplicative update of each row, Frobenius loss (Lee & Seung 2001).
 
     Parameters
     ----------
-    gram : ndarray of shape (width, width), dtype of the factors
-        other' other.
-    sums : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
-        Products x_i B with other columns, in parts.
+    side : Side
+        The summary is ndarray of shape (width, width), dtype of the factors: other' other.
+    earlier : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
+        Partial products x_i B with other columns.
     out : ndarray like `factor`
         May be `factor` itself.
     statistics : ndarray of shape (n_blocks, 2), float64
@@ -63,6 +62,7 @@ def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, sta
     Cost: nnz * width + 2 n_rows * width**2. Each turn of the parallel loop writes to its
     own rows, its own gram partial and its own statistics.
     """
+    other, gram = side
     for block in prange(rows.blocks.shape[0]):
         first, last = rows.blocks[block, 0], rows.blocks[block, 1]
         width = other.shape[1]
@@ -80,12 +80,12 @@ def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, sta
                 gather_rows(
                     cross, rows.data, rows.indices, rows.indptr[i], rows.indptr[i + 1], other
                 )
-                add_parts(cross, sums, i)
+                add_parts(cross, earlier, i)
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
                     if movable[r]:
                         denominator = product[r] + l1 + l2 * row[r]
-                        row[r] = scaled(row[r], cross[r], denominator, 1.0, least)
+                        row[r] = multiplied(row[r], cross[r], denominator, 1.0, least)
                 gather_rows(product, row, places, 0, width, gram)
                 for r in range(width):
                     w = np.float64(row[r])
@@ -96,71 +96,69 @@ def scale_rows(rows, other, gram, penalty, sums, factor, out, gram_partials, sta
         statistics[block, 0], statistics[block, 1] = objective, 0.0
 
 
-def beta_work(rows, other, sums, beta, *rest):
+def beta_work(rows, side, penalty, divergence, *rest):
     """Return the work of a pass; for any beta but 1 over all entries, where powers cost most."""
-    entries = 0 if beta == 1 else rows.n_rows * len(other)
-    return sparse_work(rows, other) + entries * (POWER + other.shape[1])
+    entries = 0 if divergence.beta == 1 else rows.n_rows * len(side.other)
+    return sparse_work(rows, side.other) + entries * (POWER + side.other.shape[1])
 
 
 @kernel(per_block=("statistics",), work=beta_work)
-def scale_rows_beta(
-    rows, other, sums, beta, gamma, floor, penalty, earlier, factor, out, mode, statistics
-):
+def update_rows_mu_beta(rows, side, penalty, divergence, earlier, factor, out, mode, statistics):
     """Multiplicative update of each row, or what it would come to; any beta but 2.
 
     Parameters
     ----------
-    sums : ndarray of shape (width,), float64
-        Sums of the columns of `other`, the denominators of beta = 1.
-    beta, gamma : float
-    floor : float
-        Smallest y where a power of it is summed over all entries.
+    side : Side
+        The summary is ndarray of shape (width,), float64: the sums of the columns of B, which are
+        the denominators of beta = 1.
+    divergence : Divergence
     earlier : ndarray of shape (n_parts or 0, n_rows, width), dtype of the factors
-        Numerators from other columns, in parts, as `scatter_ratios` sums them.
+        Partial numerators from other columns, as `scatter_ratios` sums them.
     out : ndarray like `factor`
-        May be `factor` itself. Written to by the updates only.
+        May be `factor` itself. Only updates write to it.
     mode : `UPDATE`, `OBJECTIVE`, `RESIDUAL` or `UPDATE_AND_OBJECTIVE`
     statistics : ndarray of shape (n_blocks, 2), float64
         Overwritten with each block's divergence before the update, but for the constant of
         `losses.make_loss` (`OBJECTIVE`), and its sum of the decreases that the updates promise
-        to first order (else). The divergence is summed as `everywhere` over all entries and
-        `divergence`, the rest, over the nonzeros; for beta = 1 as y and x log(x / y).
+        to first order (else). The divergence is the sum of `everywhere` over all entries and of
+        `divergence_at`, the rest, over the nonzeros; for beta = 1 of y and x log(x / y).
 
     Notes
     -----
     Cost: 2 nnz * width, and 2 n_rows * n_columns * width for beta other than 1. Each turn
     of the parallel loop writes to its own rows and statistics.
     """
+    other, sums = side
     for block in prange(rows.blocks.shape[0]):
         first, last = rows.blocks[block, 0], rows.blocks[block, 1]
-        width = other.shape[1]
-        x, y = np.empty(CHUNK, other.dtype), np.empty(CHUNK, other.dtype)
-        part = np.empty(width, other.dtype)
-        numerators, denominators = np.empty((TILE, width)), np.empty((TILE, width))
+        width, beta = other.shape[1], divergence.beta
+        lines, part = np.empty((2, CHUNK), other.dtype), np.empty(width, other.dtype)
+        numerators, denominators = np.empty((GROUP, width)), np.empty((GROUP, width))
         movable = np.empty(width, np.bool_)
         objective, residual, least = 0.0, 0.0, smallest(factor)
-        for tile in range(first, last, TILE):
-            n = min(TILE, last - tile)
+        for group in range(first, last, GROUP):
+            n = min(GROUP, last - group)
             for t in range(n):
                 copy_values(denominators[t], sums)
                 objective += sum_nonzeros(
-                    numerators[t], rows, tile + t, factor, other, beta, floor, mode, x, y, part
+                    numerators[t], rows, group + t, factor, other, divergence, mode, lines, part
                 )
-                add_parts(numerators[t], earlier, tile + t)
+                add_parts(numerators[t], earlier, group + t)
             if beta != 1:
                 objective += sum_everywhere(
-                    denominators, factor, tile, n, other, beta, floor, mode, y, part
+                    denominators[:n], factor, group, other, divergence, mode, lines[0], part
                 )
             for t in range(n):
-                l1, l2 = allow(movable, penalty, tile + t)
+                l1, l2 = allow(movable, penalty, group + t)
                 for r in range(width):
-                    w = np.float64(factor[tile + t, r])
+                    w = np.float64(factor[group + t, r])
                     denominator = denominators[t, r] + l1 + l2 * w
                     new = w
                     if movable[r]:
-                        new = scaled(w, numerators[t, r], denominator, gamma, least)
+                        gamma = divergence.gamma
+                        new = multiplied(w, numerators[t, r], denominator, gamma, least)
                     if mode in (UPDATE, UPDATE_AND_OBJECTIVE):
-                        out[tile + t, r] = new
+                        out[group + t, r] = new
                     objective += w * ((sums[r] if beta == 1 else 0.0) + l1 + 0.5 * l2 * w)
                     residual += (denominator - numerators[t, r]) * (w - new)
         statistics[block, 0], statistics[block, 1] = objective, residual
@@ -196,8 +194,8 @@ def add_parts(total, parts, i):
 
 
 @inner
-def scaled(w, numerator, denominator, gamma, least):
-    """Return the updated coordinate; one of no effect becomes zero."""
+def multiplied(w, numerator, denominator, gamma, least):
+    """Return the updated coordinate; one without effect becomes zero."""
     if w == 0 or not denominator > 0:
         return w * 0
     ratio = numerator / denominator
@@ -207,7 +205,7 @@ def scaled(w, numerator, denominator, gamma, least):
 
 @inner
 def smallest(factor):
-    """Return what is as good as zero: below it there would be denormal numbers, which are slow.
+    """Return the number below which entries become zero: denormal numbers are slow.
 
     Where X is as small as it may be, entries of the factors are about 1e-8 and 1e-50.
     """
@@ -225,9 +223,9 @@ def power(y, exponent):
 
 
 @inner
-def sum_nonzeros(numerators, rows, i, factor, other, beta, floor, mode, x, y, part):
+def sum_nonzeros(numerators, rows, i, factor, other, divergence, mode, lines, part):
     """Sum a row's numerators over its nonzeros, and return its divergence there (by mode)."""
-    objective = 0.0
+    x, y, beta, objective = lines[0], lines[1], divergence.beta, 0.0
     for r in range(numerators.shape[0]):
         numerators[r] = 0
     for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):
@@ -241,11 +239,12 @@ def sum_nonzeros(numerators, rows, i, factor, other, beta, floor, mode, x, y, pa
             objective += sum_divergence(x[: products.shape[0]], products, part)
         elif measured:
             for p in range(n):
-                objective += divergence(np.float64(x[p]), np.float64(y[p]), beta)
+                objective += divergence_at(np.float64(x[p]), np.float64(y[p]), beta)
         if mode == OBJECTIVE:
             continue
+        floor = y.dtype.type(divergence.floor)
         for p in range(n):
-            y_p = max(y[p], y.dtype.type(floor_share(beta)) * x[p], y.dtype.type(floor))
+            y_p = max(y[p], y.dtype.type(floor_share(beta)) * x[p], floor)
             y[p] = x[p] / y_p if beta == 1 else x[p] * power(np.float64(y_p), beta - 2)
         gather_rows(part, y, rows.indices[start:stop], 0, n, other)
         for r in range(part.shape[0]):
@@ -266,11 +265,11 @@ def quotient(y, exponent):
 
 
 @inner
-def divergence(x, y, beta):
-    """Return what the divergence of a nonzero x from y has beside `everywhere`; not for beta = 1.
+def divergence_at(x, y, beta):
+    """Return the divergence of a nonzero x from y, less `everywhere`; beta is not 1.
 
-    Each form is continuous in beta where it is used: no difference of large numbers is left
-    near beta = 0 and 1, where the usual one is divided by both.
+    Each form is continuous in beta where it is used. The usual one, divided by beta and by
+    beta - 1, would have differences of large numbers near 0 and 1.
     """
     y = max(y, FLOOR * x)
     if beta >= NEAR_ZERO:
@@ -281,9 +280,9 @@ def divergence(x, y, beta):
 
 @inner
 def everywhere(y, beta):
-    """Return what the divergence of any x from y has, but for 1 / beta at a zero of X.
+    """Return the part of the divergence that any x has at y, but for 1 / beta at zeros of X.
 
-    For beta <= 0 nothing: there are no zeros, and `divergence` is all of it.
+    It is zero for beta <= 0: there are no zeros in X, and `divergence_at` is all of it.
     """
     if beta >= NEAR_ZERO:
         return y**beta / beta
@@ -291,21 +290,21 @@ def everywhere(y, beta):
 
 
 @inner
-def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, mode, y, part):
+def sum_everywhere(denominators, factor, first, other, divergence, mode, y, part):
     """Sum the denominators of some rows over all columns, and return `everywhere`, by mode.
 
-    A chunk of columns, which stays in cache, is taken for all of these rows.
+    A chunk of columns is multiplied with all of these rows while it is in cache.
     """
-    places, objective = np.arange(CHUNK), 0.0
+    places, beta, objective = np.arange(CHUNK), divergence.beta, 0.0
     if mode == OBJECTIVE and beta <= 0:
         return objective
-    for t in range(n_rows):
+    for t in range(denominators.shape[0]):
         for r in range(denominators.shape[1]):
             denominators[t, r] = 0
     for start in range(0, other.shape[0], CHUNK):
         columns = other[start : start + CHUNK]
         n = columns.shape[0]
-        for t in range(n_rows):
+        for t in range(denominators.shape[0]):
             dot_rows(y[: whole_vectors(n, y)], factor[first + t], places, 0, n, columns)
             if mode in (OBJECTIVE, UPDATE_AND_OBJECTIVE):
                 for p in range(n):
@@ -313,7 +312,7 @@ def sum_everywhere(denominators, factor, first, n_rows, other, beta, floor, mode
             if mode == OBJECTIVE:
                 continue
             for p in range(n):
-                y[p] = power(max(np.float64(y[p]), floor), beta - 1)
+                y[p] = power(max(np.float64(y[p]), divergence.floor), beta - 1)
             gather_rows(part, y, places, 0, n, columns)
             for r in range(part.shape[0]):
                 denominators[t, r] += part[r]

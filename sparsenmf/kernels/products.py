@@ -1,4 +1,4 @@
-"""Products of sparse rows with a dense factor."""
+"""Products of sparse rows with a dense factor, and of dense rows with small matrices."""
 
 import numpy as np
 from numba import prange
@@ -8,8 +8,8 @@ from ..data.rows import TILE_ROWS
 from .compile.interrupts import sparse_work
 from .compile.jit import kernel
 from .gram import GRAM_CHUNK, add_grams
-from .vector.gather import gather_rows, gather_tile, scatter_tile
-from .vector.rows import add_gram, ask_rows, clear_gram
+from .vector.gather import gather_batch, gather_rows, scatter_batch
+from .vector.rows import add_gram, clear_gram, prefetch_rows
 
 
 @kernel(per_block=("gram_partials",), work=sparse_work)
@@ -27,7 +27,7 @@ def multiply_rows(rows, other, out, gram_partials):
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
             n, part = chunk_end - chunk, out[chunk:chunk_end]
-            gather_tile(part, rows.data, rows.indices, rows.indptr, chunk, n, other)
+            gather_batch(part, rows.data, rows.indices, rows.indptr, chunk, n, other)
             if gram_partials.shape[0] > 0:
                 add_gram(out, chunk, chunk_end, gram_partials[block])
 
@@ -45,15 +45,15 @@ def scatter_rows(rows, parts, factor, sums):
     """Add X' factor to sums, each part of the rows to an array of its own.
 
     `sums` (n_parts, n_columns, width) is added to: part p, the rows from parts[p] to
-    parts[p + 1], to sums[p], in order. For matrices that come a block at a time, or have far
-    more rows than columns: no transpose is needed, and sums[p] stays in cache where W would
-    not. Each turn of the parallel loop writes to its own sums.
+    parts[p + 1], to sums[p], in order. This is for matrices that come a block at a time, or
+    have far more rows than columns: they need no transpose, and sums[p] stays in cache where W
+    would not. Each turn of the parallel loop writes to its own sums.
     """
     for part in prange(sums.shape[0]):
         for i in range(parts[part], parts[part + 1], TILE_ROWS):
             n = min(TILE_ROWS, parts[part + 1] - i)
-            ask_rows(factor, i + TILE_ROWS, TILE_ROWS)
-            scatter_tile(sums[part], rows.data, rows.indices, rows.indptr, i, n, factor)
+            prefetch_rows(factor, i + TILE_ROWS, TILE_ROWS)
+            scatter_batch(sums[part], rows.data, rows.indices, rows.indptr, i, n, factor)
 
 
 @kernel
@@ -61,8 +61,8 @@ def rotate_rows(factor, blocks, matrix, places):
     """Set factor[i] <- factor[i] matrix, in place.
 
     `matrix` (width, width) is of the factor's type, zero in the padding; `places` is
-    arange(width). A dense row is a sparse one that has all its columns, so that this
-    is `gather_rows` again, and no BLAS, whose threads would go on spinning beside ours.
+    arange(width). A dense row is a sparse row that has all columns, so `gather_rows`
+    serves here too. The threads of a BLAS would go on spinning beside ours.
     """
     for block in prange(blocks.shape[0]):
         row = np.empty(factor.shape[1], factor.dtype)
@@ -79,8 +79,8 @@ def take_columns(factor, blocks, order, scale, out):
     own rows.
     """
     for block in prange(blocks.shape[0]):
-        # Through a row of its own: reading one matrix beside writing the other, the machine
-        # takes loads for those of what was just stored, and waits: up to four times as long.
+        # Through a buffer: if reads of one matrix alternate with writes to the other, the machine
+        # takes loads for those of recent stores, and waits: up to four times as long.
         row = np.empty(factor.shape[1], out.dtype)
         for i in range(blocks[block, 0], blocks[block, 1]):
             for c in range(row.shape[0]):

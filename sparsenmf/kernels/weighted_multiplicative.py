@@ -1,12 +1,12 @@
 """Multiplicative updates where entries of X have weights of their own, or are unknown.
 
-The problem is that of `kernels.observed`, for every beta divergence.
+The problem is that of `kernels.weighted`, for every beta divergence.
 """
 
 import numpy as np
 from numba import prange
 
-from .compile.interrupts import sparse_work
+from .compile.interrupts import side_work
 from .compile.jit import inner, kernel
 from .entries import allow, weigh_row, whole_vectors
 from .multiplicative import (
@@ -14,11 +14,11 @@ from .multiplicative import (
     OBJECTIVE,
     UPDATE,
     beta_work,
-    divergence,
+    divergence_at,
     everywhere,
     floor_share,
+    multiplied,
     power,
-    scaled,
     smallest,
     sum_everywhere,
 )
@@ -27,60 +27,59 @@ from .vector.strips import FLOOR
 from .weighted import multiply_gram
 
 
-def observed_work(rows, other, gram, sums, beta, *rest):
-    """Return the work of a pass: over all entries only where what is absent has powers."""
-    everywhere = rows.absent and beta not in (1, 2)
-    return beta_work(rows, other, sums, beta) if everywhere else sparse_work(rows, other)
+def weighted_work(rows, side, penalty, divergence, *rest):
+    """Return the work of a pass: over all entries only where absent ones have powers."""
+    everywhere = rows.absent and divergence.beta not in (1, 2)
+    return beta_work(rows, side, penalty, divergence) if everywhere else side_work(rows, side)
 
 
-@kernel(per_block=("statistics",), work=observed_work)
-def scale_rows_observed(
-    rows, other, gram, sums, beta, gamma, floor, penalty, factor, out, mode, statistics
-):
+@kernel(per_block=("statistics",), work=weighted_work)
+def update_rows_mu_weighted(rows, side, penalty, divergence, factor, out, mode, statistics):
     """Multiplicative update of each row, or what it would come to; any beta.
 
     Parameters
     ----------
-    gram : ndarray of shape (width, width) or (0, 0), dtype of the factors
-        other' other, for beta = 2, if what is absent counts.
-    sums : ndarray of shape (width,), float64
-        Sums of the columns of `other`, for beta = 1.
-    beta, gamma, floor, mode, statistics
-        As in `kernels.multiplicative.scale_rows_beta`; the divergence of beta = 2 is a whole one.
+    side : Side
+        The summary is a pair: the sums of the columns of B, ndarray of shape (width,), float64,
+        for beta = 1; and other' other, ndarray of shape (width, width), dtype of the factors, for
+        beta = 2. It has shape (0, 0) if absent entries do not count.
+    divergence, mode, statistics
+        As in `kernels.multiplicative.update_rows_mu_beta`, but for beta = 2 the divergence has no
+        constant.
     out : ndarray like `factor`
-        May be `factor` itself. Written to by `UPDATE` only.
+        May be `factor` itself. Only `UPDATE` writes to it.
 
     Notes
     -----
-    Cost: 3 nnz * width; where what is absent counts, and beta is neither 1 nor 2, that of
-    `scale_rows_beta`. Each turn of the parallel loop writes to its own rows and statistics.
+    Cost: 3 nnz * width; where absent entries count, and beta is neither 1 nor 2, that of
+    `update_rows_mu_beta`. Each turn of the parallel loop writes to its own rows and statistics.
     """
+    other, (sums, gram) = side
     for block in prange(rows.blocks.shape[0]):
         width, places = other.shape[1], np.arange(other.shape[1]).astype(np.int32)
-        lines, sizes = np.empty((3, CHUNK), other.dtype), np.empty((2, width), other.dtype)
-        numerators, denominators = np.empty(width), np.empty((1, width))
-        movable = np.empty(width, np.bool_)
+        lines, part = np.empty((3, CHUNK), other.dtype), np.empty(width, other.dtype)
+        terms, movable, beta = np.empty((2, width)), np.empty(width, np.bool_), divergence.beta
+        numerators, denominators = terms[0], terms[1]
         objective, residual, least = 0.0, 0.0, smallest(factor)
         for i in range(rows.blocks[block, 0], rows.blocks[block, 1]):
             l1, l2 = allow(movable, penalty, i)
             if beta == 2 or beta == 1 or rows.absent == 0:
-                multiply_gram(sizes[0], factor[i], places, gram)
+                multiply_gram(part, factor[i], places, gram)
                 for r in range(width):
-                    product = np.float64(sizes[0, r]) if gram.shape[0] > 0 else 0.0
-                    denominators[0, r] = product + (rows.absent * sums[r] if beta == 1 else 0.0)
+                    product = np.float64(part[r]) if gram.shape[0] > 0 else 0.0
+                    denominators[r] = product + (rows.absent * sums[r] if beta == 1 else 0.0)
                     weight = 0.5 if beta == 2 else 1.0
-                    objective += weight * factor[i, r] * denominators[0, r]
+                    objective += weight * factor[i, r] * denominators[r]
             else:
                 objective += sum_everywhere(
-                    denominators, factor, i, 1, other, beta, floor, mode, lines[0], sizes[0]
+                    terms[1:], factor, i, other, divergence, mode, lines[0], part
                 )
-            objective += sum_observed(
-                numerators, denominators[0], rows, i, factor, other, beta, floor, mode, lines, sizes
-            )
+            objective += sum_weighted(terms, rows, i, factor, other, divergence, mode, lines, part)
             for r in range(width):
                 w = np.float64(factor[i, r])
-                denominator = denominators[0, r] + l1 + l2 * w
-                new = scaled(w, numerators[r], denominator, gamma, least) if movable[r] else w
+                denominator, new = denominators[r] + l1 + l2 * w, w
+                if movable[r]:
+                    new = multiplied(w, numerators[r], denominator, divergence.gamma, least)
                 if mode == UPDATE:
                     out[i, r] = new
                 objective += w * (l1 + 0.5 * l2 * w)
@@ -89,9 +88,10 @@ def scale_rows_observed(
 
 
 @inner
-def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, mode, lines, sizes):
+def sum_weighted(terms, rows, i, factor, other, divergence, mode, lines, part):
     """Sum a row over its entries: numerators, corrected denominators, or the divergence."""
-    objective, least = 0.0, 0.0 if beta == 2 else floor
+    numerators, denominators, beta, objective = terms[0], terms[1], divergence.beta, 0.0
+    least = 0.0 if beta == 2 else divergence.floor
     for r in range(numerators.shape[0]):
         numerators[r] = 0
     for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):
@@ -112,9 +112,9 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
             excess[p] = excess[p] * power(y_p, beta - 1) if excess[p] != 0 else 0.0
         if mode == OBJECTIVE:
             continue
-        gather_rows(sizes[0], x, rows.indices[start:stop], 0, stop - start, other)
+        gather_rows(part, x, rows.indices[start:stop], 0, stop - start, other)
         for r in range(numerators.shape[0]):
-            numerators[r] += sizes[0, r]
+            numerators[r] += part[r]
         add_excess(denominators, excess, rows.indices, start, stop, other)
     return objective
 
@@ -123,8 +123,8 @@ def sum_observed(numerators, denominators, rows, i, factor, other, beta, floor, 
 def multiply_exactly(factor, i, other, j):
     """Return factor[i] . other[j] in double precision.
 
-    What an entry of weight zero takes away is large. (Rows by number: a view would be counted,
-    atomically.)
+    What an entry of weight zero takes away is large. (Rows are passed by number: numba counts the
+    references to a view, atomically.)
     """
     total = 0.0
     for r in range(factor.shape[1]):
@@ -134,9 +134,9 @@ def multiply_exactly(factor, i, other, j):
 
 @inner
 def add_excess(denominators, excess, indices, start, stop, other):
-    """Add to denominators what entries have beyond what the sums over all columns have of them.
+    """Add the excess of the entries to denominators that are sums over all columns.
 
-    In double precision: an entry of weight zero takes away what it has in those sums, which may be
+    In double precision: an entry of weight zero takes away its share of those sums, which may be
     nearly all of them.
     """
     for p in range(stop - start):
@@ -148,11 +148,11 @@ def add_excess(denominators, excess, indices, start, stop, other):
 
 @inner
 def entry_loss(x, y, v, absent, beta):
-    """Return what a stored entry adds to what `y` counts as a zero entry, where that counts."""
+    """Return the loss of a stored entry, less that of a zero in its place if zeros count."""
     if beta == 2:
         return 0.5 * (v * (x - y) * (x - y) - absent * y * y)
     if beta == 1:
         ratio = x * np.log(x / max(y, FLOOR * x)) if x > 0 else 0.0
         return v * ratio + (v - absent) * y
-    at_nonzero = v * divergence(x, y, beta) if x > 0 else 0.0
+    at_nonzero = v * divergence_at(x, y, beta) if x > 0 else 0.0
     return at_nonzero + (v - absent) * everywhere(y, beta)

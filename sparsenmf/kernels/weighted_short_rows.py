@@ -1,36 +1,35 @@
-"""Coordinate descent on many short rows at once, where their entries count for themselves.
+"""Coordinate descent on many short rows at once, where entries have weights of their own.
 
-What a row costs beyond its entries (divisions, sums across a vector, calls) is more than the
-entries of a short one. So short rows are taken a tile at a time, one row in each lane of a
-vector, as in `kernels.tiles`: entry p of the row in lane t is at p * n_lanes + t of a line, and
-strips[r] has component r of the rows of the other factor that they meet, in the same places.
-Where a row has no p-th entry there are zeros. Rows never mix, and which rows are short depends
-on their length alone: what a row becomes does not depend on those beside it.
+The costs of a row beyond its entries (divisions, sums across a vector, calls) are more than those
+of the entries of a short one. So short rows are updated a tile at a time, one row in each lane of
+a vector (`kernels.vector.short_rows`). Rows never mix, and which rows are short depends on their
+length alone: what a row becomes does not depend on those beside it.
 """
 
 import numpy as np
 
 from .compile.jit import inner
 from .entries import sum_squares
-from .vector.tiles import TILE_BYTES, TILE_VECTORS
-from .vector.vector_code import REGISTER_BYTES, VectorBuilder, meaning, vector_code
+from .operands import LaneTile
+from .vector.short_rows import fit_columns, gather_columns
+from .vector.tiles import TILE_BYTES
 
 SHORT_ITEMS = 2**15
-"""Entries of the strips of a tile, for the cache: beyond 24 nonzeros at 50 components, and 128
-at 10, rows were faster one by one (measured)."""
+"""The most entries of the strips of a tile, which must fit in the cache. Rows of more than 24
+nonzeros at 50 components, and of more than 128 at 10, were faster one by one (measured)."""
 
 
 @inner
 def short_limit(n_components, like):
-    """Return up to how many entries make a short row."""
+    """Return the most entries of a short row."""
     return max(1, SHORT_ITEMS // (n_components * (TILE_BYTES // like.itemsize)))
 
 
 @inner
 def short_rows_first(indptr, first, last, limit):
-    """Return how many rows from first to last are short, those in order of length, then the others.
+    """Return the number of short rows from first to last, then these by length, then the others.
 
-    A counting sort: rows of a tile should be of about equal length.
+    This is a counting sort: rows of a tile should be of about equal length.
     """
     counts = np.zeros(limit + 2, np.int64)
     order = np.empty(last - first + 1, np.int64)
@@ -50,16 +49,11 @@ def short_rows_first(indptr, first, last, limit):
 
 
 @inner
-def update_short_rows(
-    order, rows, other, gram, penalty, n_components, factor, out,
-    max_sweeps, tolerance, want_objective, longest,
-):  # fmt: skip
+def update_short_rows(order, rows, side, penalty, n_components, factor, out, sweeps, longest):
     """Update the short rows of a block; return their objective and their residual."""
-    n_tile, dtype = TILE_BYTES // other.itemsize, other.dtype
-    lines, strips = np.zeros((3, longest * n_tile), dtype), np.zeros((0, 0), dtype)
-    tile, product = np.zeros((n_components, n_tile), dtype), np.zeros((n_components, n_tile), dtype)
-    weights, movable = np.zeros((2, n_tile), dtype), np.zeros((n_components, n_tile), np.bool_)
-    lanes, pair = np.zeros((3, n_tile), dtype), np.zeros((2, n_tile), dtype)
+    other, gram = side
+    tile = make_tile(n_components, TILE_BYTES // other.itemsize, longest, other)
+    n_tile, max_sweeps = tile.w.shape[1], sweeps.max_sweeps
     objective, residual, chosen = 0.0, 0.0, np.empty(n_tile, np.int64)
     for first in range(1, order[0] + 1, n_tile):
         n = min(n_tile, order[0] + 1 - first)
@@ -67,90 +61,100 @@ def update_short_rows(
             chosen[t] = order[first + t] if t < n else -1
         last = order[first + n - 1]  # the longest
         size = (rows.indptr[last + 1] - rows.indptr[last]) * n_tile
-        strips = np.empty((n_components, size), dtype)
-        load_tile(tile, weights, movable, lines, size, chosen, rows, penalty, factor, max_sweeps)
+        strips = np.empty((n_components, size), other.dtype)
+        load_tile(tile, size, chosen, rows, penalty, factor, max_sweeps)
         gather_columns(strips, chosen, rows.indices, rows.indptr, other)
-        multiply_tile(lines[2], product, tile, strips, gram)
-        settle_short(
-            tile, movable, weights, lines, size, strips, product, gram, lanes, pair, n,
-            max_sweeps, tolerance,
-        )  # fmt: skip
-        if want_objective:
-            multiply_tile(lines[2], product, tile, strips, gram)
+        multiply_tile(tile, strips, gram)
+        descend_tile(tile, strips, gram, n, sweeps)
+        if sweeps.objective:
+            multiply_tile(tile, strips, gram)
         for t in range(n):
             i = chosen[t]
-            residual += lanes[1, t] if max_sweeps == 0 else 0.0
+            residual += tile.state[1, t] if max_sweeps == 0 else 0.0
             for r in range(n_components):
-                out[i, r] = tile[r, t]
+                out[i, r] = tile.w[r, t]
             for r in range(n_components, out.shape[1]):
                 out[i, r] = 0
-            if want_objective:
+            if sweeps.objective:
                 start, stop = rows.indptr[i], rows.indptr[i + 1]
-                objective += 0.5 * sum_squares(lines[2], t, n_tile, rows, start, stop)
+                objective += 0.5 * sum_squares(tile.lines[2], t, n_tile, rows, start, stop)
                 for r in range(n_components):
-                    w, rate = np.float64(tile[r, t]), 0.5 * np.float64(weights[1, t])
-                    objective += w * (0.5 * product[r, t] + weights[0, t] + rate * w)
+                    w, l2 = np.float64(tile.w[r, t]), np.float64(tile.penalties[1, t])
+                    objective += w * (0.5 * tile.slopes[r, t] + tile.penalties[0, t] + 0.5 * l2 * w)
     return objective, residual
 
 
 @inner
-def load_tile(tile, weights, movable, lines, size, chosen, rows, penalty, factor, max_sweeps):
+def make_tile(n_components, n_tile, longest, like):
+    """Return scratch for a tile of rows of at most `longest` entries."""
+    shape, dtype = (n_components, n_tile), like.dtype
+    return LaneTile(
+        np.zeros(shape, dtype),
+        np.zeros(shape, np.bool_),
+        np.zeros(shape, dtype),
+        np.zeros((2, n_tile), dtype),
+        np.zeros((3, longest * n_tile), dtype),
+        np.zeros((2, n_tile), dtype),
+        np.zeros((3, n_tile), dtype),
+    )
+
+
+@inner
+def load_tile(tile, size, chosen, rows, penalty, factor, max_sweeps):
     """Set the rows, their penalties, what may move, and the lines of v x and of v - absent."""
-    n_tile, unit = tile.shape[1], tile.dtype.type(1)
+    w, movable, lines = tile.w, tile.movable, tile.lines
+    n_tile, dtype = w.shape[1], w.dtype
     for p in range(size):
         lines[0, p] = lines[1, p] = 0
     for t in range(n_tile):
         i = chosen[t]
-        for r in range(tile.shape[0]):
-            tile[r, t], movable[r, t] = 0, False
+        for r in range(w.shape[0]):
+            w[r, t], movable[r, t] = 0, False
         if i < 0:
             continue
-        weights[0, t] = penalty.l1[i if penalty.l1.shape[0] > 1 else 0]
-        weights[1, t] = penalty.l2[i if penalty.l2.shape[0] > 1 else 0]
+        tile.penalties[0, t] = penalty.l1[i if penalty.l1.shape[0] > 1 else 0]
+        tile.penalties[1, t] = penalty.l2[i if penalty.l2.shape[0] > 1 else 0]
         start, stop = rows.indptr[i], rows.indptr[i + 1]
         unknown = rows.absent == 0 and start == stop and max_sweeps > 0
-        for r in range(tile.shape[0]):
+        for r in range(w.shape[0]):
             outside = penalty.support.shape[0] > 0 and not penalty.support[i, r]
             movable[r, t] = penalty.free[r] and not outside
-            tile[r, t] = 0 if unknown and movable[r, t] else factor[i, r]
+            w[r, t] = 0 if unknown and movable[r, t] else factor[i, r]
         for p in range(start, stop):
-            v, place = rows.weights[p] if rows.weights.shape[0] > 0 else unit, (p - start) * n_tile
+            v = rows.weights[p] if rows.weights.shape[0] > 0 else dtype.type(1)
+            place = (p - start) * n_tile
             lines[0, place + t] = v * rows.data[p]
-            lines[1, place + t] = v - tile.dtype.type(rows.absent)
+            lines[1, place + t] = v - dtype.type(rows.absent)
 
 
 @inner
-def multiply_tile(y, product, tile, strips, gram):
-    """Set y to the products at the entries, and `product` to tile' gram, if there is one."""
-    n_components, n_tile = tile.shape
+def multiply_tile(tile, strips, gram):
+    """Set y to the products at the entries, and the slopes to w gram, if there is a gram matrix."""
+    w, y, product = tile.w, tile.lines[2], tile.slopes
+    n_components, n_tile = w.shape
     for p in range(strips.shape[1]):
         y[p] = 0
     for r in range(n_components):
         for p in range(0, strips.shape[1], n_tile):
             for t in range(n_tile):
-                y[p + t] += tile[r, t] * strips[r, p + t]
+                y[p + t] += w[r, t] * strips[r, p + t]
     for r in range(n_components if gram.shape[0] > 0 else 0):
         for t in range(n_tile):
             product[r, t] = 0
         for s in range(n_components):
             for t in range(n_tile):
-                product[r, t] += gram[r, s] * tile[s, t]
+                product[r, t] += gram[r, s] * w[s, t]
 
 
 @inner
-def settle_short(
-    tile, movable, weights, lines, size, strips, product, gram, lanes, pair, n,
-    max_sweeps, tolerance,
-):  # fmt: skip
+def descend_tile(tile, strips, gram, n, sweeps):
     """Sweep over the n rows of a tile until none is active, or only measure them."""
-    active, change, limit = lanes[0], lanes[1], lanes[2]
-    for t in range(tile.shape[1]):
+    active, change, limit = tile.state[0], tile.state[1], tile.state[2]
+    max_sweeps, tolerance = sweeps.max_sweeps, sweeps.tolerance
+    for t in range(active.shape[0]):
         active[t] = 1 if t < n else 0
     for sweep in range(max(max_sweeps, 1)):
-        sweep_short(
-            tile, movable, weights, lines, size, strips, product, gram, active, change, pair,
-            sweep % 2 == 1, max_sweeps > 0,
-        )  # fmt: skip
+        sweep_tile(tile, strips, gram, sweep % 2 == 1, max_sweeps > 0)
         n_active = 0
         for t in range(n):
             if sweep == 0:
@@ -163,138 +167,38 @@ def settle_short(
 
 
 @inner
-def sweep_short(
-    tile, movable, weights, lines, size, strips, product, gram, active, change, pair,
-    skip_zeros, move,
-):  # fmt: skip
-    """Move every coordinate of every active row once; set `change` to the squared steps."""
-    n_components, n_tile = tile.shape
-    zero, least = tile.dtype.type(0), tile.dtype.type(np.finfo(tile.dtype).tiny)
-    resolution = tile.dtype.type(8 * np.finfo(tile.dtype).eps)
-    steps, moved = np.zeros(n_tile, tile.dtype), 0
+def sweep_tile(tile, strips, gram, skip_zeros, move):
+    """Move every coordinate of every active row once, and sum the squared steps of each row."""
+    w, movable, product, penalties, lines, sums, state = tile
+    active, change, l1, l2 = state[0], state[1], penalties[0], penalties[1]
+    n_components, n_tile = w.shape
+    zero, least = w.dtype.type(0), w.dtype.type(np.finfo(w.dtype).tiny)
+    resolution = w.dtype.type(8 * np.finfo(w.dtype).eps)
+    steps, moved, size = np.zeros(n_tile, w.dtype), 0, strips.shape[1]
     for t in range(n_tile):
         change[t] = change[t] if active[t] == 0 else zero
     for r in range(n_components):
-        fit_columns(pair, strips, moved, steps, r, lines, size)
+        fit_columns(sums, strips, moved, steps, r, lines, size)
         moved = r
         diagonal = gram[r, r] if gram.shape[0] > 0 else zero
         for t in range(n_tile):
-            old = tile[r, t]
-            curvature = diagonal + pair[1, t]
-            # Below this it is what rounding has left of nothing.
+            old = w[r, t]
+            curvature = diagonal + sums[1, t]
+            # A smaller one is the rounding of a sum that is zero.
             curvature = curvature if curvature > resolution * diagonal else zero
-            curvature += weights[1, t]
-            slope = pair[0, t] - product[r, t] - weights[0, t] - weights[1, t] * old
+            curvature += l2[t]
+            slope = sums[0, t] - product[r, t] - l1[t] - l2[t] * old
             there = active[t] > 0 and movable[r, t] and not (skip_zeros and old == 0)
-            flat = there and not curvature > least and weights[0, t] > 0
+            flat = there and not curvature > least and l1[t] > 0
             there = there and curvature > least
             new = max(old + slope / curvature, zero) if there else old
-            new = zero if flat else new  # the penalty is all that it feels
+            new = zero if flat else new  # nothing but the penalty depends on it
             change[t] += curvature * (new - old) * (new - old)
-            change[t] += 2 * weights[0, t] * old if flat and not move else zero
+            change[t] += 2 * l1[t] * old if flat and not move else zero
             steps[t] = new - old if move else zero
-            tile[r, t] = new if move else old
+            w[r, t] = new if move else old
         if gram.shape[0] > 0:
             for s in range(n_components):
                 for t in range(n_tile):
                     product[s, t] += gram[r, s] * steps[t]
-    fit_columns(pair, strips, moved, steps, moved, lines, size)
-
-
-def _gather_columns(strips, chosen, indices, indptr, other):
-    strips[:] = 0
-    for t, i in enumerate(chosen):
-        for p in range(indptr[i + 1] - indptr[i] if i >= 0 else 0):
-            strips[:, p * len(chosen) + t] = other[indices[indptr[i] + p], : len(strips)]
-
-
-@vector_code()
-@meaning(_gather_columns)
-def gather_columns(code, strips, chosen, indices, indptr, other):
-    """strips[r, p * n_lanes + t] = other[the p-th index of row chosen[t], r], or zero.
-
-    Components are gathered a vector at a time; of the last one, those that there are.
-    """
-    b, lanes, none = code.b, code.lanes, code.index(0)
-    n_lanes, height = code.length(chosen), code.length(strips)
-
-    def sources(p, t0):
-        rows, inside = [], []
-        for q in range(lanes):
-            i = b.load(code.at(chosen.data, b.add(t0, code.index(q))))
-            real = b.icmp_signed(">=", i, none)
-            i = b.select(real, i, none)
-            start = b.load(code.at(indptr.data, i))
-            stop = b.load(code.at(indptr.data, b.add(i, code.index(1))))
-            place = b.add(start, p)
-            keep = b.and_(real, b.icmp_signed("<", place, stop))
-            inside.append(keep)
-            rows.append(code.row(other, code.entry(indices, b.select(keep, place, none))))
-        return rows, inside
-
-    def one_vector(rows, inside, r0, place, n):
-        loaded = [
-            b.select(keep, code.load(code.at(row, r0)), code.zeros)
-            for keep, row in zip(inside, rows, strict=True)
-        ]
-        for q, column in enumerate(code.transposed(loaded)[:n]):
-            code.store(column, code.at(code.row(strips, b.add(r0, code.index(q))), place))
-
-    whole = b.and_(height, code.index(-lanes))
-    length = b.sdiv(code.length(strips, 1), n_lanes)
-    with (
-        code.steps(none, length) as p,
-        code.offsets(none, n_lanes) as t0,
-    ):
-        rows, inside = sources(p, t0)
-        place = b.add(b.mul(p, n_lanes), t0)
-        with code.offsets(none, whole) as r0:
-            one_vector(rows, inside, r0, place, lanes)
-        for n in range(1, lanes):
-            with b.if_then(b.icmp_signed("==", b.sub(height, whole), code.index(n))):
-                one_vector(rows, inside, whole, place, n)
-
-
-def _fit_columns(sums, strips, moved, steps, r, lines, size):
-    n = sums.shape[1]
-    x, excess, y = (line[:size].reshape(-1, n) for line in lines)
-    strip, before = (strips[q].reshape(-1, n) for q in (r, moved))
-    y += before * steps
-    sums[0], sums[1] = ((x - excess * y) * strip).sum(axis=0), (excess * strip**2).sum(axis=0)
-
-
-@vector_code()
-@meaning(_fit_columns)
-def fit_columns(code, sums, strips, moved, steps, r, lines, size):
-    """Finish the move of one component in all lanes, and sum the derivatives for the next.
-
-    With x, excess and y the lines: y <- y + steps * strips[moved], then sums[0] = sum of
-    (x - excess * y) * strips[r] and sums[1] = sum of excess * strips[r]**2, in each lane.
-    """
-    code = VectorBuilder(code.context, code.b, code.dtype, REGISTER_BYTES)
-    b, columns = code.b, range(TILE_VECTORS)
-    before, strip = code.row(strips, moved), code.row(strips, r)
-    x, excess, y = (code.row(lines, code.index(q)) for q in range(3))
-    offsets = [code.index(v * code.lanes) for v in columns]
-    step = [code.load(code.at(steps.data, offset)) for offset in offsets]
-
-    def add(p, totals):
-        added = []
-        for v in columns:
-            place = b.add(p, offsets[v])
-            new = code.load(code.at(y, place))
-            new = code.add_product(step[v], code.load(code.at(before, place)), new)
-            code.store(new, code.at(y, place))
-            weight, base = code.load(code.at(excess, place)), code.load(code.at(strip, place))
-            rest = b.fsub(code.load(code.at(x, place)), b.fmul(weight, new))
-            added.append(code.add_product(rest, base, totals[2 * v]))
-            added.append(code.add_product(b.fmul(weight, base), base, totals[2 * v + 1]))
-        return added
-
-    start = [code.zeros] * (2 * TILE_VECTORS)
-    p0, step_size = code.index(0), TILE_VECTORS * code.lanes
-    totals = code.accumulate(p0, size, start, add, step=step_size)
-    for v in columns:
-        for q in range(2):
-            target = code.row(sums, code.index(q))
-            code.store(totals[2 * v + q], code.at(target, offsets[v]))
+    fit_columns(sums, strips, moved, steps, moved, lines, size)

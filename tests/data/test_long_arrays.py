@@ -14,10 +14,11 @@ from sparsenmf.data.factors import empty_factor, pad_factor
 from sparsenmf.data.rows import Rows, make_rows
 from sparsenmf.kernels.coordinate_descent import update_rows
 from sparsenmf.kernels.kullback_leibler import update_rows_kl
-from sparsenmf.kernels.multiplicative import UPDATE, scale_rows, scale_rows_beta
+from sparsenmf.kernels.multiplicative import UPDATE, update_rows_mu, update_rows_mu_beta
+from sparsenmf.kernels.operands import Divergence, Earlier, Side, Sweeps
 from sparsenmf.kernels.products import measure_rows, multiply_rows, scatter_rows
-from sparsenmf.kernels.weighted import update_rows_observed
-from sparsenmf.kernels.weighted_multiplicative import scale_rows_observed
+from sparsenmf.kernels.weighted import update_rows_weighted
+from sparsenmf.kernels.weighted_multiplicative import update_rows_mu_weighted
 from sparsenmf.solvers.penalties import make_penalty
 
 HOLE = 2**31 + 17
@@ -81,35 +82,37 @@ def kernels():
     def descend(rows, W, Ht, out):
         gram, found = (Ht.T @ Ht).astype(np.float32), statistics(rows)
         one, tolerance = np.float32(1), np.float32(0.1)
-        rest = 2, tolerance, False, no_grams, found
-        update_rows(1, rows, Ht, gram, penalty, none, one, W, out, *rest)
+        sweeps, earlier = Sweeps(2, tolerance), Earlier(none, one)
+        update_rows(1, rows, Side(Ht, gram), penalty, earlier, W, out, sweeps, no_grams, found)
         return found
 
     def descend_kl(rows, W, Ht, out):
         found = statistics(rows)
-        update_rows_kl(1, rows, Ht, sums(Ht), penalty, W, out, 2, 0.1, True, None, found)
+        side = Side(Ht, sums(Ht))
+        update_rows_kl(1, rows, side, penalty, W, out, Sweeps(2, 0.1), None, found)
         return found
 
-    def descend_observed(rows, W, Ht, out):
+    def descend_weighted(rows, W, Ht, out):
         found, rows = statistics(rows), rows._replace(absent=0.0)
-        update_rows_observed(1, rows, Ht, no_gram, penalty, K, W, out, 2, 0.1, True, found)
+        side = Side(Ht, no_gram)
+        update_rows_weighted(1, rows, side, penalty, K, W, out, Sweeps(2, 0.1), found)
         return found
 
-    def scale(rows, W, Ht, out):
+    def update_mu(rows, W, Ht, out):
         gram, found = (Ht.T @ Ht).astype(np.float32), statistics(rows)
-        scale_rows(1, rows, Ht, gram, penalty, none, W, out, no_grams, found)
+        update_rows_mu(1, rows, Side(Ht, gram), penalty, none, W, out, no_grams, found)
         return found
 
-    def scale_kl(rows, W, Ht, out):
+    def update_mu_kl(rows, W, Ht, out):
         found = statistics(rows)
-        options = (1.0, 1.0, 0.0, penalty, none)
-        scale_rows_beta(1, rows, Ht, sums(Ht), *options, W, out, UPDATE, found)
+        side, divergence = Side(Ht, sums(Ht)), Divergence(1.0, 1.0, 0.0)
+        update_rows_mu_beta(1, rows, side, penalty, divergence, none, W, out, UPDATE, found)
         return found
 
-    def scale_observed(rows, W, Ht, out):
+    def update_mu_weighted(rows, W, Ht, out):
         found, rows = statistics(rows), rows._replace(absent=0.0)
-        options = (2.0, 1.0, 0.0, penalty)
-        scale_rows_observed(1, rows, Ht, no_gram, sums(Ht), *options, W, out, UPDATE, found)
+        side, divergence = Side(Ht, (sums(Ht), no_gram)), Divergence(2.0, 1.0, 0.0)
+        update_rows_mu_weighted(1, rows, side, penalty, divergence, W, out, UPDATE, found)
         return found
 
     def multiply(rows, W, Ht, out):
@@ -127,8 +130,8 @@ def kernels():
         return found
 
     return [
-        descend, descend_kl, descend_observed, scale, scale_kl, scale_observed, multiply, scatter,
-        measure,
+        descend, descend_kl, descend_weighted, update_mu, update_mu_kl, update_mu_weighted,
+        multiply, scatter, measure,
     ]  # fmt: skip
 
 

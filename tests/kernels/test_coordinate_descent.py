@@ -8,6 +8,7 @@ from sparsenmf.data.factors import empty_factor, pad_factor
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels import coordinate_descent
 from sparsenmf.kernels.gram import add_grams
+from sparsenmf.kernels.operands import Earlier, Side, Sweeps
 from sparsenmf.kernels.vector import tiles
 from sparsenmf.solvers.numerics import exact_gram
 from sparsenmf.solvers.penalties import make_penalty
@@ -30,7 +31,7 @@ def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
 
 
 def run_update(
-    X, other, factor, *, l1=0.0, l2=0.0, sums=None, fade=0.0,
+    X, other, factor, *, l1=0.0, l2=0.0, earlier=None, fade=0.0,
     max_sweeps=2, tolerance=0.1, measure=False, n_threads=1, want_gram=True,
 ):  # fmt: skip
     dtype = X.dtype.type
@@ -45,16 +46,12 @@ def run_update(
     coordinate_descent.update_rows(
         n_threads,
         rows,
-        padded,
-        gram.astype(dtype),
+        Side(padded, gram.astype(dtype)),
         make_penalty(l1, l2, padded.shape[1]),
-        np.empty((0, *start.shape), dtype) if sums is None else sums,
-        dtype(fade),
+        Earlier(np.empty((0, *start.shape), dtype) if earlier is None else earlier, dtype(fade)),
         start,
         out,
-        max_sweeps,
-        dtype(tolerance),
-        measure,
+        Sweeps(max_sweeps, dtype(tolerance), residual=measure),
         partials,
         statistics,
     )
@@ -87,7 +84,7 @@ def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
     X, other, factor = make_problem(rng, 6, dtype)
     earlier = rng.random((n_parts, 70, 6)).astype(dtype)
     sums = np.stack([pad_factor(part, dtype) for part in earlier])
-    out, _, _ = run_update(X, other, factor, sums=sums, fade=fade, l1=0.05)
+    out, _, _ = run_update(X, other, factor, earlier=sums, fade=fade, l1=0.05)
     total = fade * earlier.astype(float).sum(axis=0) + X.astype(float) @ other.astype(float)
     wide = other.astype(float)
     # Data that the unit matrix leaves as they are.
@@ -208,7 +205,7 @@ def test_extrapolate_rows_equals_definition(rng, dtype, beta):
 
 def test_a_block_that_ends_early_is_an_error():
     """As one does for whose scratch arrays there is no memory, if its thread loses the error."""
-    from sparsenmf.kernels.compile.interrupts import in_pieces
+    from sparsenmf.kernels.compile.interrupts import call_interruptibly
 
     rows = make_rows(sp.random_array((600, 40), density=0.1, rng=0, format="csr"), 3)
     marks = np.zeros((rows.n_blocks, 2))
@@ -217,11 +214,11 @@ def test_a_block_that_ends_early_is_an_error():
         marks[:-1] = 0
 
     with pytest.raises(MemoryError, match="no memory for the scratch arrays"):
-        in_pieces(run, (rows, marks), (1,), 0, 2)
+        call_interruptibly(run, (rows, marks), (1,), 0, 2)
 
     def fail(part, marks):
         marks[:-1] = 0
         raise SystemError("returned a result with an exception set")
 
     with pytest.raises(MemoryError, match="no memory for the scratch arrays"):
-        in_pieces(fail, (rows, marks), (1,), 0, 2)
+        call_interruptibly(fail, (rows, marks), (1,), 0, 2)

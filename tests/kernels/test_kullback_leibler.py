@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sparsenmf.data.factors import empty_factor, pad_factor
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
+from sparsenmf.kernels.operands import Side, Sweeps
 from sparsenmf.solvers.penalties import make_penalty
 
 from .. import reference
@@ -34,9 +35,9 @@ def run_update(X, other, factor, *, l1=0.0, l2=0.0, max_sweeps=2, tolerance=0.1,
     out = empty_factor(factor.shape, X.dtype)
     statistics = np.full((rows.n_blocks, 2), np.nan)
     sums = padded.sum(axis=0, dtype=float)
-    penalty = make_penalty(l1, l2, padded.shape[1])
-    options = (max_sweeps, tolerance, True, None, statistics)
-    update_rows_kl(n_threads, rows, padded, sums, penalty, start, out, *options)
+    penalty, sweeps = make_penalty(l1, l2, padded.shape[1]), Sweeps(max_sweeps, tolerance)
+    side = Side(padded, sums)
+    update_rows_kl(n_threads, rows, side, penalty, start, out, sweeps, None, statistics)
     np.testing.assert_array_equal(start[:, : factor.shape[1]], factor)
     assert not out[:, factor.shape[1] :].any()
     return out[:, : factor.shape[1]], *statistics.sum(axis=0)

@@ -8,6 +8,7 @@ from sparsenmf.data.factors import pad_factor, padded_width
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels import multiplicative
 from sparsenmf.kernels.gram import add_grams
+from sparsenmf.kernels.operands import Divergence, Side
 from sparsenmf.solvers.numerics import exact_gram
 from sparsenmf.solvers.penalties import make_penalty
 from sparsenmf.solvers.row_update.divergences import exponent
@@ -63,16 +64,16 @@ def run_multiplicative(X, other, factor, earlier, beta, mode=multiplicative.UPDA
     penalty = make_penalty(0.05, 0.3, width)
     if beta == 2:
         gram, partials = exact_gram(padded).astype(dtype), np.full((2, width, width), np.nan)
-        multiplicative.scale_rows(
-            n_threads, rows, padded, gram, penalty, earlier, start, out, partials, statistics
+        multiplicative.update_rows_mu(
+            n_threads, rows, Side(padded, gram), penalty, earlier, start, out, partials, statistics
         )
         expected = exact_gram(out)
         atol = TOLERANCE[dtype] * expected.max()
         np.testing.assert_allclose(add_grams(partials), expected, atol=atol)
     else:
-        multiplicative.scale_rows_beta(
-            n_threads, rows, padded, padded.sum(axis=0, dtype=float), beta, exponent(beta), 0.0,
-            penalty, earlier, start, out, mode, statistics,
+        multiplicative.update_rows_mu_beta(
+            n_threads, rows, Side(padded, padded.sum(axis=0, dtype=float)), penalty,
+            Divergence(beta, exponent(beta), 0.0), earlier, start, out, mode, statistics,
         )  # fmt: skip
     assert not np.nan_to_num(out[:, other.shape[1] :]).any()
     return out[:, : other.shape[1]], statistics.sum(axis=0)
@@ -83,7 +84,7 @@ def run_multiplicative(X, other, factor, earlier, beta, mode=multiplicative.UPDA
 @pytest.mark.parametrize("beta", [1.0, 2.0])
 def test_multiplicative_updates_add_what_other_columns_came_to(dtype, n_components, beta, rng):
     X, other, factor = make_problem(rng, n_components, dtype, n_rows=500)
-    expected = reference.scale_rows(X, other, beta, 0.05, 0.3, factor)
+    expected = reference.update_rows_mu(X, other, beta, 0.05, 0.3, factor)
     if beta == 2:
         pieces = [X[:, part].astype(float) @ other[part] for part in (slice(0, 40), slice(40, 90))]
     else:
@@ -117,7 +118,7 @@ def test_an_update_may_measure_what_it_has_found(dtype, beta, rng):
     }  # fmt: skip
     (updated, _), (untouched, objective), (out, statistics) = runs.values()
     assert np.isnan(untouched).all()
-    expected = reference.scale_rows(X, other, beta, 0.05, 0.3, factor)
+    expected = reference.update_rows_mu(X, other, beta, 0.05, 0.3, factor)
     np.testing.assert_allclose(updated, expected, rtol=TOLERANCE[dtype] * 20)
     np.testing.assert_array_equal(out, updated)
     assert statistics[0] == objective[0] != 0

@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from sparsenmf.data.factors import empty_factor, pad_factor
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.kullback_leibler import STRIP_ITEMS, update_rows_kl
+from sparsenmf.kernels.operands import Side, Sweeps
 from sparsenmf.kernels.transpose import transpose_rows
-from sparsenmf.kernels.weighted import update_rows_observed
+from sparsenmf.kernels.weighted import update_rows_weighted
 from sparsenmf.solvers.penalties import make_penalty
 
 from .. import reference
@@ -52,16 +53,17 @@ def run_kernel(kernel, X, weights, absent, other, factor, args, options=(), n_th
 
 def descend(absent, max_sweeps, tolerance):
     def call(n_threads, rows, other, gram, penalty, factor, out, statistics):
-        options = (other.shape[1], factor, out, max_sweeps, tolerance, True, statistics)
-        update_rows_observed(n_threads, rows, other, gram, penalty, *options)
+        side, sweeps = Side(other, gram), Sweeps(max_sweeps, tolerance)
+        options = (other.shape[1], factor, out, sweeps, statistics)
+        update_rows_weighted(n_threads, rows, side, penalty, *options)
 
     return call, lambda other: [other.T @ other if absent else np.empty((0, 0), other.dtype)]
 
 
 def descend_kl(max_sweeps, tolerance):
     def call(n_threads, rows, other, sums, penalty, factor, out, statistics):
-        options = (max_sweeps, tolerance, True, True, statistics)
-        update_rows_kl(n_threads, rows, other, sums, penalty, factor, out, *options)
+        side, sweeps = Side(other, sums), Sweeps(max_sweeps, tolerance)
+        update_rows_kl(n_threads, rows, side, penalty, factor, out, sweeps, True, statistics)
 
     return call, lambda other: [other.sum(axis=0, dtype=float)]
 
@@ -70,7 +72,7 @@ def descend_kl(max_sweeps, tolerance):
 @WIDTHS
 @pytest.mark.parametrize("max_sweeps", [0, 1, 2, 5])
 @pytest.mark.parametrize("penalty", [(0.0, 0.0), (0.3, 0.2)])
-def test_update_rows_observed_equals_reference(rng, absent, n_components, max_sweeps, penalty):
+def test_update_rows_weighted_equals_reference(rng, absent, n_components, max_sweeps, penalty):
     # With many rows a block has several tiles, whole ones and the rest; with few, a rest only.
     n_rows = 700 if n_components == 3 else 30
     X, weights, V, other, factor = make_problem(rng, n_components, absent, n_rows=n_rows)

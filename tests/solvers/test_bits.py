@@ -94,7 +94,7 @@ def test_same_bits_in_pieces(n_threads, monkeypatch):
     from sparsenmf.kernels.compile import interrupts as pieces
     from sparsenmf.kernels.compile import jit
 
-    calls, cut = [], pieces.in_pieces
+    calls, cut = [], pieces.call_interruptibly
 
     def count(run, args, *rest):
         calls.append(0)
@@ -108,14 +108,14 @@ def test_same_bits_in_pieces(n_threads, monkeypatch):
     expected = wanted("f4")
     monkeypatch.setattr(pieces, "LONG", 0)
     monkeypatch.setattr(pieces, "SECONDS", 0)
-    monkeypatch.setattr(jit, "in_pieces", count)
+    monkeypatch.setattr(jit, "call_interruptibly", count)
     assert all_fits(make_matrix(), n_threads, "f4") == expected
     assert max(calls) > 4
 
 
 def test_pieces_cover_all_blocks_once_and_leave_no_thread_idle():
     from sparsenmf.data.rows import make_rows
-    from sparsenmf.kernels.compile.interrupts import LONG, in_pieces
+    from sparsenmf.kernels.compile.interrupts import LONG, call_interruptibly
 
     rows = make_rows(make_matrix(), K)
     seen = np.zeros(rows.n_blocks)
@@ -132,7 +132,7 @@ def test_pieces_cover_all_blocks_once_and_leave_no_thread_idle():
 
             seen[:] = 0
             args = (rows, np.empty((0, 3)), seen, np.empty(rows.n_blocks))
-            in_pieces(run, args, (1, 2, 3), work, n_threads)
+            call_interruptibly(run, args, (1, 2, 3), work, n_threads)
             assert (seen == 1).all()
             assert len(sizes) <= at_most
             assert len(sizes) == 1 or min(sizes) >= n_threads

@@ -297,6 +297,7 @@ def test_no_kernel_is_compiled_for_a_mixture_of_precisions(X, small):
     """It would be one more, and the largest takes seconds."""
     precisions(X, tol=0, max_iter=60)
     for dispatcher in (update_rows._serial, update_rows._parallel):
-        for given_rows, other, _, _, sums, fade, factor, out, *_ in dispatcher.signatures:
-            arrays = given_rows.types[0], other, sums, factor, out
+        for given_rows, side, _, earlier, factor, out, *_ in dispatcher.signatures:
+            products, fade = earlier.types
+            arrays = given_rows.types[0], side.types[0], products, factor, out
             assert {array.dtype for array in arrays} == {fade}

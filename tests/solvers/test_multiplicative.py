@@ -46,8 +46,8 @@ def test_one_iteration_equals_reference(beta, penalties):
         l1, a, b = penalties["l1_ratio"], penalties["alpha_W"] * 45, penalties["alpha_H"] * 60
         weights = {"l1_W": a * l1, "l2_W": a * (1 - l1), "l1_H": b * l1, "l2_H": b * (1 - l1)}
     dense = X.toarray()
-    new_W = reference.scale_rows(dense, H.T, beta, weights["l1_W"], weights["l2_W"], W)
-    new_H = reference.scale_rows(dense.T, new_W, beta, weights["l1_H"], weights["l2_H"], H.T).T
+    new_W = reference.update_rows_mu(dense, H.T, beta, weights["l1_W"], weights["l2_W"], W)
+    new_H = reference.update_rows_mu(dense.T, new_W, beta, weights["l1_H"], weights["l2_H"], H.T).T
     model = run(X, W, H, beta, **penalties)
     found_W, found_H = in_order(model, new_W, new_H)
     np.testing.assert_allclose(found_W, new_W, rtol=1e-9)
@@ -185,8 +185,8 @@ def test_objectives_and_updates_near_a_named_beta(centre, unequal):
         V = V * (X.toarray() > 0)
     dense = X.toarray()
     for beta in betas:
-        new_W = reference.scale_rows(dense, H.T, beta, 0, 0, W, V)
-        new_H = reference.scale_rows(dense.T, new_W, beta, 0, 0, H.T, V.T).T
+        new_W = reference.update_rows_mu(dense, H.T, beta, 0, 0, W, V)
+        new_H = reference.update_rows_mu(dense.T, new_W, beta, 0, 0, H.T, V.T).T
         model = run(X, W, H, beta, **options)
         found_W, found_H = in_order(model, new_W, new_H)
         np.testing.assert_allclose(found_W, new_W, rtol=1e-9)
@@ -248,7 +248,7 @@ def test_columns_are_summed_in_whole_chunks_and_what_is_left(n_columns):
     X = rng.gamma(1.0, size=(5, n_columns))
     W, H = rng.random((5, 2)), rng.random((2, n_columns))
     model = run(sp.csr_array(X), W, H, 1.5)
-    new_W = reference.scale_rows(X, H.T, 1.5, 0, 0, W)
-    new_H = reference.scale_rows(X.T, new_W, 1.5, 0, 0, H.T).T
+    new_W = reference.update_rows_mu(X, H.T, 1.5, 0, 0, W)
+    new_H = reference.update_rows_mu(X.T, new_W, 1.5, 0, 0, H.T).T
     expected = reference.divergence(X, new_W, new_H, 1.5)
     assert model.objective == pytest.approx(expected, rel=1e-9)

@@ -93,7 +93,7 @@ MUTANTS = [
     ),
     *compiled(
         "kernels/vector/rows.py",
-        f"{SIMD} -k send_rows",
+        f"{SIMD} -k stream_rows",
         [
             ("write = code.b, code.row(target, first)", "write = code.b, target.data"),
             ("b.and_(aligned, _is_far(code, target))", "_is_far(code, target)"),

@@ -25,7 +25,7 @@ NO_MEMORY = "there is no memory for the scratch arrays of a kernel: use fewer th
 SECONDS = 0.25  # of a piece: what is lost at its end, where threads wait, is little
 
 
-def in_pieces(run, args, per_block, work, n_threads):
+def call_interruptibly(run, args, per_block, work, n_threads):
     """Run a kernel whose first argument is a `Rows`, in one call or several.
 
     Parameters
@@ -78,3 +78,8 @@ def sparse_work(rows, other, *rest):
     """Return the work of a pass over the nonzeros, with a gram matrix for each row."""
     width = other.shape[1]
     return (rows.nnz + rows.n_rows * width) * width
+
+
+def side_work(rows, side, *rest):
+    """Return the work of a pass over the nonzeros that updates a factor."""
+    return sparse_work(rows, side.other)

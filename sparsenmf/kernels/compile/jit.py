@@ -21,7 +21,7 @@ from numba.np.ufunc import parallel as numba_parallel
 from ...data import clock
 from ...data.worker_threads import undisturbed
 from .cache import attach_cache
-from .interrupts import in_pieces
+from .interrupts import call_interruptibly
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 """Options of all kernels. No fastmath: it would let the two twins sum in different
@@ -95,7 +95,7 @@ class Kernel:
     def _run(self, run, n_threads, args):
         if self._work is None:
             return run(*args)
-        return in_pieces(run, args, self._per_block, self._work(*args), n_threads)
+        return call_interruptibly(run, args, self._per_block, self._work(*args), n_threads)
 
 
 def kernel(body=None, **options):

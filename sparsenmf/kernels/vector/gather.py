@@ -13,7 +13,7 @@ import functools
 from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import CACHE_LINE, PANEL, meaning, vector_code
+from .vector_code import CACHE_LINE, PANEL, vector_code
 
 CHAINS = 8
 """Sums that run side by side in a gather: fewer would wait for each other's additions."""
@@ -31,8 +31,7 @@ def _gather_rows(total, data, indices, start, stop, other):
     total[:] = data[start:stop] @ other[indices[start:stop]]
 
 
-@vector_code()
-@meaning(_gather_rows)
+@vector_code(reference=_gather_rows)
 def gather_rows(code, total, data, indices, start, stop, other):
     """total[:] = sum over p in [start, stop) of data[p] * other[indices[p], :].
 
@@ -48,15 +47,14 @@ def gather_rows(code, total, data, indices, start, stop, other):
     _in_panels(code, code.length(total), panel)
 
 
-def _gather_tile(crosses, data, indices, indptr, i, n, other):
+def _gather_batch(crosses, data, indices, indptr, i, n, other):
     crosses[n:] = 0
     for t in range(n):
         _gather_rows(crosses[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
 
 
-@vector_code()
-@meaning(_gather_tile)
-def gather_tile(code, crosses, data, indices, indptr, i, n, other):
+@vector_code(reference=_gather_batch)
+def gather_batch(code, crosses, data, indices, indptr, i, n, other):
     """crosses[t, :] = x_(i + t) other, sparse rows times a dense factor, and zero from n > 0 on.
 
     As `gather_rows` for each, but a panel of all rows before the next panel.
@@ -176,8 +174,7 @@ def _scatter_row(sums, data, indices, start, stop, factor, i):
         sums[indices[p]] += data[p] * factor[i]
 
 
-@vector_code()
-@meaning(_scatter_row)
+@vector_code(reference=_scatter_row)
 def scatter_row(code, sums, data, indices, start, stop, factor, i):
     """sums[indices[p]] += data[p] * factor[i] for p in [start, stop).
 
@@ -192,14 +189,13 @@ def scatter_row(code, sums, data, indices, start, stop, factor, i):
     _in_panels(code, code.length(factor, 1), panel)
 
 
-def _scatter_tile(sums, data, indices, indptr, i, n, factor):
+def _scatter_batch(sums, data, indices, indptr, i, n, factor):
     for t in range(i, i + n):
         _scatter_row(sums, data, indices, indptr[t], indptr[t + 1], factor, t)
 
 
-@vector_code()
-@meaning(_scatter_tile)
-def scatter_tile(code, sums, data, indices, indptr, i, n, factor):
+@vector_code(reference=_scatter_batch)
+def scatter_batch(code, sums, data, indices, indptr, i, n, factor):
     """Add the shares of rows i to i + n to X' factor.
 
     As `scatter_row` for each, but a panel of all rows before the next panel.
@@ -243,8 +239,7 @@ def _dot_rows(products, row, indices, start, stop, other):
     products[stop - start :] = 1
 
 
-@vector_code()
-@meaning(_dot_rows)
+@vector_code(reference=_dot_rows)
 def dot_rows(code, products, row, indices, start, stop, other):
     """products[p] = row . other[indices[start + p]], and one beyond stop - start.
 

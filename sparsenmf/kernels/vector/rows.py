@@ -6,7 +6,7 @@ Rows are padded, and the order of sums is fixed, as in `kernels.gather`.
 import numpy as np
 from llvmlite import ir
 
-from .vector_code import CACHE_LINE, I64, REGISTER_BYTES, VectorBuilder, meaning, vector_code
+from .vector_code import CACHE_LINE, I64, REGISTER_BYTES, VectorBuilder, vector_code
 
 OUT_OF_REACH = -0.125
 """Of the largest number: the product with X of an entry that must stay zero."""
@@ -25,8 +25,7 @@ def _copy_rows(target, first, source, start, n):
     target[first : first + n] = source[start : start + n]
 
 
-@vector_code()
-@meaning(_copy_rows)
+@vector_code(reference=_copy_rows)
 def copy_rows(code, target, first, source, start, n):
     """target[first : first + n] = source[start : start + n], rows of the same width."""
     width = code.length(source, 1)
@@ -35,13 +34,12 @@ def copy_rows(code, target, first, source, start, n):
         code.store(code.load(code.at(read, offset)), code.at(write, offset))
 
 
-def _ask_rows(factor, start, n):
+def _prefetch_rows(factor, start, n):
     pass  # nothing but time depends on it
 
 
-@vector_code()
-@meaning(_ask_rows)
-def ask_rows(code, factor, start, n):
+@vector_code(reference=_prefetch_rows)
+def prefetch_rows(code, factor, start, n):
     """Ask for rows start to start + n, which will soon be read, of what is far from the cache.
 
     There need not be such rows.
@@ -53,17 +51,16 @@ def ask_rows(code, factor, start, n):
             code.prefetch(code.at(source, offset), 1)
 
 
-def _send_rows(target, first, source, n):
+def _stream_rows(target, first, source, n):
     target[first : first + n] = source[:n]
 
 
-@vector_code()
-@meaning(_send_rows)
-def send_rows(code, target, first, source, n):
+@vector_code(reference=_stream_rows)
+def stream_rows(code, target, first, source, n):
     """target[first : first + n] = source[:n], which will not soon be read from there.
 
     Past the cache where the target is far larger: a store into the cache reads first what it
-    overwrites. Such stores are in no order with others, until `settle_stores`.
+    overwrites. Such stores are in no order with others, until `fence`.
     """
     b, write = code.b, code.row(target, first)
     size = b.mul(n, code.length(source, 1))
@@ -72,18 +69,17 @@ def send_rows(code, target, first, source, n):
     with b.if_else(b.and_(aligned, _is_far(code, target))) as (past, into):
         with past, code.offsets(code.index(0), size) as offset:
             value = code.load(code.at(source.data, offset))
-            code.store_past_cache(value, code.at(write, offset))
+            code.stream(value, code.at(write, offset))
         with into, code.offsets(code.index(0), size) as offset:
             code.store(code.load(code.at(source.data, offset)), code.at(write, offset))
 
 
-def _settle_stores(target):
+def _fence(target):
     pass  # nothing but the order in which others see it
 
 
-@vector_code()
-@meaning(_settle_stores)
-def settle_stores(code, target):
+@vector_code(reference=_fence)
+def fence(code, target):
     """Let nobody see what follows before the rows that have been sent to the target.
 
     Once for many: it takes as long as some hundred stores.
@@ -100,8 +96,7 @@ def _copy_values(target, source):
     target[:] = source
 
 
-@vector_code()
-@meaning(_copy_values)
+@vector_code(reference=_copy_values)
 def copy_values(code, target, source):
     """target[:] = source, of the same type and length, a whole number of vectors."""
     with code.offsets(code.index(0), code.length(target)) as p:
@@ -112,8 +107,7 @@ def _load_row(x, data, start, stop):
     x[: stop - start], x[stop - start :] = data[start:stop], 0
 
 
-@vector_code()
-@meaning(_load_row)
+@vector_code(reference=_load_row)
 def load_row(code, x, data, start, stop):
     """Set x, a whole number of vectors, to data[start:stop], and zero beyond."""
     b, n = code.b, code.b.sub(stop, start)
@@ -131,8 +125,7 @@ def _extrapolate(previous, current, start, stop, beta, least):
     before[:] = np.maximum(now + beta * (now - before), least * now)
 
 
-@vector_code()
-@meaning(_extrapolate)
+@vector_code(reference=_extrapolate)
 def extrapolate(code, previous, current, start, stop, beta, least):
     """Set previous <- max(least * current, current + beta * (current - previous)).
 
@@ -151,8 +144,7 @@ def _clear_gram(total):
     total[:] = 0
 
 
-@vector_code()
-@meaning(_clear_gram)
+@vector_code(reference=_clear_gram)
 def clear_gram(code, total):
     """Set a matrix to zero, the width of whose rows is a whole number of vectors."""
     size = code.b.mul(code.length(total), code.length(total, 1))
@@ -167,8 +159,7 @@ def _add_gram(rows, start, stop, total):
             total[r, s] += (part[:, r] * part[:, s]).sum(dtype=part.dtype)
 
 
-@vector_code()
-@meaning(_add_gram)
+@vector_code(reference=_add_gram)
 def add_gram(code, rows, start, stop, total):
     """Add rows[start:stop]' rows[start:stop] to a float64 matrix, upper triangle.
 
@@ -226,8 +217,7 @@ def _add_earlier(crosses, sums, fade, i, n):
         sums[0, i : i + n] = crosses[:n]
 
 
-@vector_code()
-@meaning(_add_earlier)
+@vector_code(reference=_add_earlier)
 def add_earlier(code, crosses, sums, fade, i, n):
     """Add rows i to i + n of each part of `sums`, times `fade`; leave the total in the first one.
 
@@ -257,8 +247,7 @@ def _restrict_rows(crosses, l1, support, i, n):
         crosses[:n][~support[i : i + n]] = OUT_OF_REACH * np.finfo(crosses.dtype).max
 
 
-@vector_code()
-@meaning(_restrict_rows)
+@vector_code(reference=_restrict_rows)
 def restrict_rows(code, crosses, l1, support, i, n):
     """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
 

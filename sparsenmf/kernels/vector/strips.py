@@ -16,7 +16,7 @@ import numpy as np
 from llvmlite import ir
 
 from .gather import gathered_rows
-from .vector_code import meaning, vector_code
+from .vector_code import vector_code
 
 FLOOR = 1e-15
 """Smallest y that is told from zero, as a share of its x: keeps x / y finite. A word that stands
@@ -32,8 +32,7 @@ def _gather_strips(strips, column, indices, start, stop, other):
     strips[:, stop - start :] = 0
 
 
-@vector_code()
-@meaning(_gather_strips)
+@vector_code(reference=_gather_strips)
 def gather_strips(code, strips, column, indices, start, stop, other):
     """strips[q, p] = other[indices[start + p], column + q], and zero beyond stop - start.
 
@@ -61,8 +60,7 @@ def _move_and_sum(sums, strips, moved, step, r, x, y):
     sums[0], sums[1] = (x * ratio).sum(), (x * ratio * ratio).sum()
 
 
-@vector_code()
-@meaning(_move_and_sum)
+@vector_code(reference=_move_and_sum)
 def move_and_sum(code, sums, strips, moved, step, r, x, y):
     """Finish the move of one component, and sum the derivatives for the next.
 
@@ -100,8 +98,7 @@ def _smallest_positive(total, x):
     total[0] = np.where(x > 0, x, np.inf).min(initial=np.inf)
 
 
-@vector_code()
-@meaning(_smallest_positive)
+@vector_code(reference=_smallest_positive)
 def smallest_positive(code, total, x):
     """total[0] = the smallest entry of x above zero, infinity if there is none."""
     b = code.b
@@ -121,8 +118,7 @@ def _move_and_fit(sums, strips, moved, step, r, x, excess, y):
     sums[0], sums[1] = ((x - excess * y) * strips[r]).sum(), (excess * strips[r] ** 2).sum()
 
 
-@vector_code()
-@meaning(_move_and_fit)
+@vector_code(reference=_move_and_fit)
 def move_and_fit(code, sums, strips, moved, step, r, x, excess, y):
     """Finish the move of one component, and sum the derivatives of a squared error.
 
@@ -156,8 +152,7 @@ def _sum_log_ratios(total, x, y):
     total[0] = (x * np.log(ratio)).sum()
 
 
-@vector_code()
-@meaning(_sum_log_ratios)
+@vector_code(reference=_sum_log_ratios)
 def sum_log_ratios(code, total, x, y):
     """total[0] = sum of x log(x / max(y, FLOOR * x)); where x is zero, zero.
 

@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from .vector_code import REGISTER_BYTES, VectorBuilder, meaning, vector_code
+from .vector_code import REGISTER_BYTES, VectorBuilder, vector_code
 
 TILE_VECTORS = 2
 """Vectors side by side in a tile: each entry of the gram matrix that is loaded serves all."""
@@ -39,8 +39,7 @@ def _transpose(target, source, shift):
     target[: source.shape[1]] = source.T + shift
 
 
-@vector_code()
-@meaning(_transpose)
+@vector_code(reference=_transpose)
 def transpose(code, target, source, shift):
     """target[c, t] = source[t, c] + shift; both sides are whole numbers of vectors."""
     b, lanes = code.b, code.lanes
@@ -63,8 +62,7 @@ def _invert_diagonal(inverse, gram, free):
     np.divide(1, diagonal, out=inverse, where=free & (diagonal > np.finfo(gram.dtype).tiny))
 
 
-@vector_code()
-@meaning(_invert_diagonal)
+@vector_code(reference=_invert_diagonal)
 def invert_diagonal(code, inverse, gram, free):
     """Set inverse to the inverses of the gram diagonal, and to zero where w is to stay.
 
@@ -88,9 +86,9 @@ def invert_diagonal(code, inverse, gram, free):
         part.store(value, code.at(inverse.data, r0))
 
 
-def _sweep(tile, cross, gram, inverse, active, change, objective, move):
-    tile, cross = tile[: len(gram)], cross[: len(gram)]
-    change[:] = objective[:] = 0
+def _sweep(tile, cross, gram, inverse, active, sums, *, move):
+    tile, cross, (change, objective) = tile[: len(gram)], cross[: len(gram)], sums
+    sums[:] = 0
     new = tile.copy()
     for r, row in enumerate(gram):
         low = row[:r] @ new[:r]
@@ -103,24 +101,22 @@ def _sweep(tile, cross, gram, inverse, active, change, objective, move):
     tile[:] = new
 
 
-def _settle_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, change, objective):
+def _descend_tile(tile, cross, gram, inverse, n, max_sweeps, tolerance, sums):
     active, limit = np.arange(tile.shape[1]) < n, None
     for _ in range(max_sweeps):
-        _sweep(tile, cross, gram, inverse, active, change, objective, True)
-        limit = tolerance * tolerance * change if limit is None else limit
-        active = change > limit
+        _sweep(tile, cross, gram, inverse, active, sums, move=True)
+        limit = tolerance * tolerance * sums[0] if limit is None else limit
+        active = sums[0] > limit
         if not active.any():
             break
 
 
-def _measure_tile(tile, cross, gram, inverse, n, change, objective):
-    active = np.arange(tile.shape[1]) < n
-    _sweep(tile, cross, gram, inverse, active, change, objective, False)
+def _measure_tile(tile, cross, gram, inverse, n, sums):
+    _sweep(tile, cross, gram, inverse, np.arange(tile.shape[1]) < n, sums, move=False)
 
 
-@vector_code()
-@meaning(_settle_tile)
-def settle_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, change, objective):
+@vector_code(reference=_descend_tile)
+def descend_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, sums):
     """Sweep over the first n rows of a tile, until each is done or has had max_sweeps.
 
     A sweep moves every coordinate of every row once, in order (Gauss-Seidel). A row is done
@@ -133,7 +129,7 @@ def settle_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, ch
     gram, inverse : (depth, depth), (depth,)
         The gram matrix, symmetric, and the inverses of its diagonal (zero: leave
         this coordinate alone). depth is a multiple of `BLOCK`.
-    change, objective : (tile_rows,)
+    sums : (2, tile_rows)
         Overwritten (with one sweep at least) with each row's sum of gram[r, r] * step**2 in
         the last sweep, and with 1/2 w gram w' - cross w' after it.
 
@@ -153,12 +149,12 @@ def settle_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, ch
     b.cbranch(b.icmp_signed(">", max_sweeps, code.index(0)), loop, after)
     b.position_at_end(loop)
     live = [b.load(place) for place in active]
-    changes = _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, move=True)
+    changes = _emit_sweep(code, tile, cross, gram, inverse, live, sums, move=True)
     is_first, moved = b.icmp_signed("==", b.load(done), code.index(0)), []
-    for v, sums in enumerate(changes):
-        limit = b.select(is_first, b.fmul(square, sums), b.load(limits[v]))
+    for v, change in enumerate(changes):
+        limit = b.select(is_first, b.fmul(square, change), b.load(limits[v]))
         b.store(limit, limits[v])
-        moved.append(b.fcmp_ordered(">", sums, limit))
+        moved.append(b.fcmp_ordered(">", change, limit))
         b.store(b.uitofp(moved[v], code.vector), active[v])
     bits = b.bitcast(functools.reduce(b.or_, moved), ir.IntType(code.lanes))
     b.store(b.add(b.load(done), code.index(1)), done)
@@ -170,13 +166,12 @@ def settle_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, ch
     b.position_at_end(after)
 
 
-@vector_code()
-@meaning(_measure_tile)
-def measure_tile(narrow, tile, cross, gram, inverse, n, change, objective):
-    """As one sweep of `settle_tile`, but move nothing: the steps that each would take."""
+@vector_code(reference=_measure_tile)
+def measure_tile(narrow, tile, cross, gram, inverse, n, sums):
+    """As one sweep of `descend_tile`, but move nothing: the steps that each would take."""
     code = _tile_code(narrow)
     live = _first_lanes(code, n)
-    _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, move=False)
+    _emit_sweep(code, tile, cross, gram, inverse, live, sums, move=False)
 
 
 def _tile_code(narrow):
@@ -194,16 +189,13 @@ def _first_lanes(code, n):
     return [code.b.uitofp(mask, code.vector) for mask in masks]
 
 
-def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, move):
+def _emit_sweep(code, tile, cross, gram, inverse, live, sums, *, move):
     """Emit one sweep; return its `change`. `live` has 1 for rows that move, and 0."""
     b, columns = code.b, range(TILE_VECTORS)
     depth = code.length(gram)
 
     def place(array, r, v):
         return code.at(code.row(array, r), code.index(v * code.lanes))
-
-    def vector(array, v):
-        return code.at(array.data, code.index(v * code.lanes))
 
     half = ir.Constant(code.vector, [0.5] * code.lanes)
     changes, objectives = (
@@ -212,7 +204,7 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, mo
     with code.steps(code.index(0), depth, BLOCK) as r0:
         nothing = [[code.zeros] * TILE_VECTORS] * BLOCK
         low = _add_gram_rows(code, tile, gram, r0, code.index(0), r0, nothing)
-        sums = _add_gram_rows(code, tile, gram, r0, r0, depth, low)
+        slopes = _add_gram_rows(code, tile, gram, r0, r0, depth, low)
         for q in range(BLOCK):
             r = b.add(r0, code.index(q))
             following = [
@@ -227,7 +219,7 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, mo
                 # that each coordinate's step waits for those before. Not fused: where the
                 # answer is zero, it is, and not what is left of a rounding.
                 rate = b.fmul(scale, live[v])
-                new = b.fsub(code.add_product(c, rate, old), b.fmul(sums[q][v], rate))
+                new = b.fsub(code.add_product(c, rate, old), b.fmul(slopes[q][v], rate))
                 # A NaN passes through, so that an overflow is noticed.
                 new = b.select(b.fcmp_ordered("<", new, code.zeros), code.zeros, new)
                 step = b.fsub(new, old)
@@ -236,7 +228,7 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, mo
                 if move:
                     code.store(new, place(tile, r, v))
                     for p in range(q + 1, BLOCK):
-                        sums[p][v] = code.add_product(step, following[p - q], sums[p][v])
+                        slopes[p][v] = code.add_product(step, following[p - q], slopes[p][v])
                 else:
                     new = old
                 for p in range(q + 1, BLOCK):
@@ -245,8 +237,8 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, change, objective, *, mo
                 b.store(code.add_product(part, new, b.load(objectives[v])), objectives[v])
     changes = [b.load(place) for place in changes]
     for v in columns:
-        code.store(changes[v], vector(change, v))
-        code.store(b.load(objectives[v]), vector(objective, v))
+        code.store(changes[v], place(sums, code.index(0), v))
+        code.store(b.load(objectives[v]), place(sums, code.index(1), v))
     return changes
 
 

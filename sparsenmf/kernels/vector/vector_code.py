@@ -1,9 +1,8 @@
 """Explicit LLVM vector code behind plain Python functions.
 
-numba runs LLVM without the SLP vectoriser and drops to scalar code where a length is not
-a multiple of its unrolled width, so the primitives of `gather`, `simd` and their neighbours are
-written as LLVM code, with the few phrases of `VectorBuilder`. Each carries a Python body
-that says what it means, and that runs where the JIT is switched off.
+numba runs LLVM without the SLP vectoriser, and drops to scalar code where a length is not
+a multiple of its unrolled width. So the primitives of this package are emitted as LLVM code,
+with the few phrases of `VectorBuilder`. Each has a reference in plain Python.
 """
 
 import inspect
@@ -18,12 +17,11 @@ VECTOR_BYTES = 32
 """Width of a vector. 64 was no faster on AVX-512, and pads k = 20 to 32 instead of 24."""
 
 REGISTER_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
-"""Width of the machine's widest vectors: it has 32 registers for them with AVX-512, else 16."""
+"""Width of the machine's widest vectors; there are 32 registers for them with AVX-512, else 16."""
 
 PANEL = 13
-"""Vectors of a row whose sums stay in registers together, at most: of AVX2's 16 registers
-this leaves some for the loads. At 100 components (13 vectors) one panel takes 0.8 times as
-long as two."""
+"""The most vectors of a row whose sums stay in registers together. This leaves three of AVX2's 16
+registers for the loads. At 100 components (13 vectors) one panel takes 0.8 times as long as two."""
 
 CACHE_LINE = 64
 
@@ -50,19 +48,18 @@ def lanes(itemsize):
     return VECTOR_BYTES // itemsize
 
 
-def vector_code():
-    """Replace a Python function by LLVM code inside jitted callers.
+def vector_code(reference):
+    """Return a decorator that puts LLVM code into jitted callers of a function.
 
-    The decorated function takes a `VectorBuilder`, then the arrays and scalars, and
-    emits LLVM code that returns nothing; its Python meaning is attached to it by
-    `meaning`. Vectors are of the first array's type.
+    The decorated function is an emitter: it takes a `VectorBuilder`, then the arrays and
+    scalars, and emits code that returns nothing. Vectors have the type of the first array.
+    `reference` is the same function in plain Python; it runs where the JIT is switched off.
     """
 
     def decorate(emit):
-        meaning = emit.meaning
-        meaning.__doc__ = emit.__doc__
+        reference.__doc__ = emit.__doc__
         if config.DISABLE_JIT:
-            return meaning
+            return reference
 
         def typer(typing_context, *args):
             dtype = next(arg.dtype for arg in args if isinstance(arg, types.Array))
@@ -89,37 +86,28 @@ def vector_code():
 
         typer.__name__ = emit.__name__
         typer.__doc__ = emit.__doc__
-        # numba matches call arguments by name: those of the emitter, of which the first
-        # stands where numba expects its typing context.
+        # numba matches call arguments by name, so the typer has the emitter's signature. The
+        # emitter's first argument stands where numba expects its typing context.
         typer.__signature__ = inspect.signature(emit)  # type: ignore[attr-defined]
         return intrinsic(typer)
 
     return decorate
 
 
-def meaning(python_body):
-    """Attach the Python body that an LLVM emitter stands for."""
+def _no_unrolling(module):
+    """Return the metadata that keeps LLVM from unrolling a loop.
 
-    def decorate(emit):
-        emit.meaning = python_body
-        return emit
-
-    return decorate
-
-
-def _rolled(module):
-    """Return the mark of loops that LLVM is not to unroll.
-
-    Unrolled, they were 3% to 5% slower at 50 components, and took a quarter longer to compile.
+    Unrolled loops were 3% to 5% slower at 50 components, and took a quarter longer to compile.
     """
     flag = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
-    mark = module.add_metadata([flag, flag])  # the same one for the same operands
-    mark.operands = (mark, flag)  # LLVM wants such a mark to begin with itself
-    return mark
+    # llvmlite returns the same node for the same operands. LLVM wants it to begin with itself.
+    node = module.add_metadata([flag, flag])
+    node.operands = (node, flag)
+    return node
 
 
 class VectorBuilder:
-    """The few LLVM phrases that the emitters below are written in."""
+    """The few LLVM phrases that emitters are written in, for vectors of one width and type."""
 
     def __init__(self, context, builder, dtype, vector_bytes=VECTOR_BYTES):
         self.context, self.b, self.dtype = context, builder, dtype
@@ -130,7 +118,7 @@ class VectorBuilder:
         self.zeros = ir.Constant(self.vector, None)
 
     def widened(self):
-        """Return the builder of vectors twice as wide: one instruction on AVX-512, else two."""
+        """Return a builder of vectors twice as wide: one instruction on AVX-512, else two."""
         return VectorBuilder(self.context, self.b, self.dtype, 2 * self.vector_bytes)
 
     def index(self, value):
@@ -160,18 +148,18 @@ class VectorBuilder:
         instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
         instruction.align = self.itemsize
 
-    def store_past_cache(self, value, pointer):
-        """Store to memory, and leave the cache as it is; the pointer is a vector's multiple."""
+    def stream(self, value, pointer):
+        """Store past the cache (non-temporal); the pointer must be aligned to a vector."""
         instruction = self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()))
         instruction.align = self.vector_bytes
         one = ir.Constant(ir.IntType(32), 1)
         instruction.set_metadata("nontemporal", self.b.module.add_metadata([one]))
 
     def prefetch(self, pointer, n_vectors, *, write=False):
-        """Ask for the cache lines of `n_vectors` vectors that will soon be read, or written."""
+        """Prefetch the cache lines of `n_vectors` vectors, to read them or to write to them."""
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        # The name has carried the pointer's type since LLVM spells all of them alike.
+        # The name ends in the type of the pointer, which LLVM now spells p0 for every pointee.
         call = self.b.module.declare_intrinsic("llvm.prefetch.p0", (), kind)
         address = self.b.bitcast(pointer, byte)
         what, keep, data = (ir.Constant(number, value) for value in (int(write), 3, 1))
@@ -179,7 +167,7 @@ class VectorBuilder:
             self.b.call(call, [self.b.gep(address, [self.index(line)]), what, keep, data])
 
     def splat(self, scalar):
-        """Return a vector whose lanes all hold `scalar`."""
+        """Return a vector with `scalar` in all lanes."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         one = self.b.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
         mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
@@ -193,8 +181,8 @@ class VectorBuilder:
     def logarithm(self, x):
         """Return the natural logarithm of positive, normal numbers, to an ulp or two.
 
-        In double precision the C library's. In single, m 2^e with m about 1, and a
-        polynomial in m - 1 (S. L. Moshier's Cephes library, logf).
+        In double precision it is the C library's. In single precision, x = m 2^e with m about 1,
+        and log(m) is a polynomial in m - 1 (S. L. Moshier's Cephes library, logf).
         """
         b = self.b
         if self.itemsize == 8:
@@ -223,7 +211,7 @@ class VectorBuilder:
 
     @contextmanager
     def steps(self, start, stop, step=1):
-        """Loop over start, start + step, ... below stop; LLVM leaves the loop as it is."""
+        """Loop over start, start + step, ... below stop, without unrolling."""
         b, before = self.b, self.b.block
         loop, after = b.append_basic_block("steps"), b.append_basic_block("steps_end")
         b.cbranch(b.icmp_signed("<", start, stop), loop, after)
@@ -234,7 +222,7 @@ class VectorBuilder:
         p.add_incoming(start, before)
         p.add_incoming(following, b.block)
         again = b.cbranch(b.icmp_signed("<", following, stop), loop, after)
-        again.set_metadata("llvm.loop", _rolled(b.module))
+        again.set_metadata("llvm.loop", _no_unrolling(b.module))
         b.position_at_end(after)
 
     def offsets(self, start, stop):
@@ -242,7 +230,7 @@ class VectorBuilder:
         return self.steps(start, stop, self.lanes)
 
     def accumulate(self, start, stop, totals, add, step=1):
-        """Return the totals, kept in registers, after `totals = add(p, totals)` for each step p."""
+        """Loop with totals in registers: `totals = add(p, totals)` at each step p; return them."""
         b, before = self.b, self.b.block
         with self.steps(start, stop, step) as p:
             running = [b.phi(total.type) for total in totals]
@@ -256,7 +244,7 @@ class VectorBuilder:
         return results
 
     def transposed(self, rows):
-        """Return the columns of a square of vectors: swap off-diagonal quarters, then theirs."""
+        """Return the columns of a square of vectors: swap off-diagonal quarters, recursively."""
         number = ir.IntType(32)
         kind = ir.VectorType(number, self.lanes)
         half = self.lanes // 2

@@ -11,23 +11,23 @@ of the table.
 """
 
 from .base import SWEEP_TOLERANCE, Pass, RowUpdate, Step
-from .divergences import BetaScaling, NewtonDescent, WeightedScaling
+from .divergences import BetaMultiplicative, NewtonDescent, WeightedMultiplicative
 from .exact import give, solve
-from .frobenius import GramDescent, GramScaling, WeightedDescent
+from .frobenius import GramDescent, GramMultiplicative, WeightedDescent
 
 __all__ = ["SWEEP_TOLERANCE", "Pass", "RowUpdate", "Step", "give", "row_update", "solve"]
 
 ROW_UPDATES: dict[tuple[str, str, str], type[RowUpdate]] = {
     ("frobenius", "cd", "equal"): GramDescent,
     ("frobenius", "cd", "weighted"): WeightedDescent,
-    ("frobenius", "mu", "equal"): GramScaling,
-    ("frobenius", "mu", "weighted"): WeightedScaling,
+    ("frobenius", "mu", "equal"): GramMultiplicative,
+    ("frobenius", "mu", "weighted"): WeightedMultiplicative,
     ("kullback-leibler", "cd", "equal"): NewtonDescent,
     ("kullback-leibler", "cd", "weighted"): NewtonDescent,
-    ("kullback-leibler", "mu", "equal"): BetaScaling,
-    ("kullback-leibler", "mu", "weighted"): WeightedScaling,
-    ("beta", "mu", "equal"): BetaScaling,
-    ("beta", "mu", "weighted"): WeightedScaling,
+    ("kullback-leibler", "mu", "equal"): BetaMultiplicative,
+    ("kullback-leibler", "mu", "weighted"): WeightedMultiplicative,
+    ("beta", "mu", "equal"): BetaMultiplicative,
+    ("beta", "mu", "weighted"): WeightedMultiplicative,
 }
 """By loss, algorithm, and whether all entries of X count alike."""
 

@@ -11,10 +11,11 @@ from ...kernels.multiplicative import (
     RESIDUAL,
     UPDATE,
     UPDATE_AND_OBJECTIVE,
-    scale_rows_beta,
     scatter_ratios,
+    update_rows_mu_beta,
 )
-from ...kernels.weighted_multiplicative import scale_rows_observed
+from ...kernels.operands import Divergence, Side, Sweeps
+from ...kernels.weighted_multiplicative import update_rows_mu_weighted
 from ..numerics import check_overflow, exact_gram
 from .base import Pass, RowUpdate, Step, no_gram, parts_of
 
@@ -73,15 +74,16 @@ class NewtonDescent(SumsUpdate):
     def update(self, rows, other, summary, penalty, factor, out, how):
         """Improve the rows by sweeps over their coordinates."""
         statistics = np.empty((rows.n_blocks, 2))
+        side, unequal = Side(other, summary), None if rows.plain else True
+        sweeps = Sweeps(how.sweeps, how.tolerance, how.objective)
         update_rows_kl(
-            self.n_threads, rows, other, summary, penalty, factor, out, how.sweeps, how.tolerance,
-            how.objective, None if rows.plain else True, statistics,
-        )  # fmt: skip
+            self.n_threads, rows, side, penalty, factor, out, sweeps, unequal, statistics
+        )
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, self.summarize(out, rows) if how.summary else None)
 
 
-class BetaScaling(SumsUpdate):
+class BetaMultiplicative(SumsUpdate):
     """Multiplicative updates for any beta but 2."""
 
     def update(self, rows, other, summary, penalty, factor, out, how):
@@ -129,15 +131,15 @@ class BetaScaling(SumsUpdate):
         return summary
 
     def _run(self, rows, other, summary, penalty, factor, out, mode, how):
-        statistics, beta = np.empty((rows.n_blocks, 2)), self.loss.beta
-        scale_rows_beta(
-            self.n_threads, rows, other, summary, beta, exponent(beta), self.loss.floor, penalty,
-            parts_of(how, factor), factor, out, mode, statistics,
-        )  # fmt: skip
+        statistics, earlier = np.empty((rows.n_blocks, 2)), parts_of(how, factor)
+        side, divergence = Side(other, summary), make_divergence(self.loss)
+        update_rows_mu_beta(
+            self.n_threads, rows, side, penalty, divergence, earlier, factor, out, mode, statistics
+        )
         return statistics.sum(axis=0).tolist()
 
 
-class WeightedScaling(BetaScaling):
+class WeightedMultiplicative(BetaMultiplicative):
     """Multiplicative updates for any beta, where entries have weights or are unknown."""
 
     def summarize(self, factor, rows):
@@ -155,18 +157,23 @@ class WeightedScaling(BetaScaling):
         return summary[0]
 
     def _run(self, rows, other, summary, penalty, factor, out, mode, how):
-        statistics, beta = np.empty((rows.n_blocks, 2)), self.loss.beta
-        columns, gram = summary
-        scale_rows_observed(
-            self.n_threads, rows, other, gram.astype(factor.dtype, copy=False), columns, beta,
-            exponent(beta), self.loss.floor, penalty, factor, out, mode, statistics,
-        )  # fmt: skip
+        statistics, (sums, gram) = np.empty((rows.n_blocks, 2)), summary
+        side = Side(other, (sums, gram.astype(factor.dtype, copy=False)))
+        divergence = make_divergence(self.loss)
+        update_rows_mu_weighted(
+            self.n_threads, rows, side, penalty, divergence, factor, out, mode, statistics
+        )
         return statistics.sum(axis=0).tolist()
 
 
 def exponent(beta):
     """Return gamma, with which no step raises the objective (Févotte & Idier 2011, table 2)."""
     return float(1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1.0)
+
+
+def make_divergence(loss):
+    """Return a loss as the kernels take it."""
+    return Divergence(loss.beta, exponent(loss.beta), loss.floor)
 
 
 def fill_evenly(W, rows, Ht, sums):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...data.factors import pad_factor
+from ...kernels import operands
 from ...kernels.exact import solve_rows
 from ..numerics import check_overflow
 from ..penalties import Penalty
@@ -101,13 +102,14 @@ def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
     is_heavy[heavy] = True
     n_steps, statistics = max_sweeps - n_sweeps, np.empty((rows.n_blocks, 2))
     floor = loss.floor
-    if loss.beta > 1 and rows.nnz:  # the curvature at zero is infinite: a step would be nothing
+    if loss.beta > 1 and rows.nnz:  # the curvature at zero is infinite, and no step would move
         floor = FLAT * float(rows.data.mean(dtype=np.float64))
+    absent = rows.absent if loss.beta in (1, 2) else 0.0
     share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # a quadratic takes no more steps
-    solve_rows(
-        update.n_threads, rows, given.Ht, given.exact, heavy, is_heavy, given.sums, loss.beta,
-        floor, float(penalty.l1[0]), float(penalty.l2[0]), W, share, n_steps,
-        want_loss, statistics,
+    side = operands.Given(
+        given.Ht, given.exact, heavy, is_heavy, given.sums, loss.beta, floor, absent,
+        float(penalty.l1[0]), float(penalty.l2[0]),
     )  # fmt: skip
+    solve_rows(update.n_threads, rows, side, W, share, n_steps, want_loss, statistics)
     total, unfinished = statistics.sum(axis=0)
     return float(total), int(unfinished)

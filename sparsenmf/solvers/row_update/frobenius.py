@@ -4,9 +4,10 @@ import numpy as np
 
 from ...kernels.coordinate_descent import extrapolate_rows, update_rows
 from ...kernels.gram import add_grams, multiply_factor
-from ...kernels.multiplicative import scale_rows
+from ...kernels.multiplicative import update_rows_mu
+from ...kernels.operands import Earlier, Side, Sweeps
 from ...kernels.vector.tiles import sweep_depth
-from ...kernels.weighted import update_rows_observed
+from ...kernels.weighted import update_rows_weighted
 from ..numerics import check_overflow
 from .base import RowUpdate, Step, no_gram, parts_of
 
@@ -49,11 +50,12 @@ class GramUpdate(RowUpdate):
         dtype, width = factor.dtype, factor.shape[1]
         partials = self._grams(rows.n_blocks if how.summary else 0, width)
         statistics = np.empty((rows.n_blocks, 2))
+        side = Side(other, self._fold(summary, penalty, dtype))
+        sweeps = Sweeps(how.sweeps, dtype.type(how.tolerance), residual=how.residual)
+        earlier = Earlier(parts_of(how, factor), dtype.type(how.fade))
         update_rows(
-            self.n_threads, rows, other, self._fold(summary, penalty, dtype), penalty,
-            parts_of(how, factor), dtype.type(how.fade), factor, out,
-            how.sweeps, dtype.type(how.tolerance), how.residual, partials, statistics,
-        )  # fmt: skip
+            self.n_threads, rows, side, penalty, earlier, factor, out, sweeps, partials, statistics
+        )
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, add_grams(partials) if how.summary else None)
 
@@ -81,17 +83,17 @@ class GramDescent(GramUpdate):
         return self._sweep(rows, other, summary, penalty, factor, out, how)
 
 
-class GramScaling(GramUpdate):
+class GramMultiplicative(GramUpdate):
     """Frobenius loss, multiplicative updates: denominators from the gram matrix."""
 
     def update(self, rows, other, summary, penalty, factor, out, how):
         """Multiply the rows by the ratios of the two parts of the gradient."""
         partials = self._grams(rows.n_blocks if how.summary else 0, factor.shape[1])
         statistics = np.empty((rows.n_blocks, 2))
-        scale_rows(
-            self.n_threads, rows, other, summary.astype(factor.dtype), penalty,
-            parts_of(how, factor), factor, out, partials, statistics,
-        )  # fmt: skip
+        side, earlier = Side(other, summary.astype(factor.dtype)), parts_of(how, factor)
+        update_rows_mu(
+            self.n_threads, rows, side, penalty, earlier, factor, out, partials, statistics
+        )
         fit = float(statistics[:, 0].sum())
         return Step(fit, 0.0, add_grams(partials) if how.summary else None)
 
@@ -121,10 +123,11 @@ class WeightedDescent(GramUpdate):
     def update(self, rows, other, summary, penalty, factor, out, how):
         """Improve the rows by sweeps over their coordinates, along the entries of each row."""
         statistics = np.empty((rows.n_blocks, 2))
-        update_rows_observed(
-            self.n_threads, rows, other, summary.astype(factor.dtype), penalty, self.n_components,
-            factor, out, how.sweeps, how.tolerance, how.objective, statistics,
-        )  # fmt: skip
+        side = Side(other, summary.astype(factor.dtype))
+        sweeps = Sweeps(how.sweeps, how.tolerance, how.objective)
+        update_rows_weighted(
+            self.n_threads, rows, side, penalty, self.n_components, factor, out, sweeps, statistics
+        )
         fit, residual = statistics.sum(axis=0).tolist()
         return Step(fit, residual, self._sum_up(out, rows) if how.summary else None)
 

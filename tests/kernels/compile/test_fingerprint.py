@@ -91,8 +91,8 @@ EDITS = {
     ),
     "a constant": (
         [("kernels/kullback_leibler.py", r"SUM_CHUNK = 512", "SUM_CHUNK = 256")],
-        {"update_rows_kl", "scale_rows_beta"},
-        {"update_rows", "update_rows_observed", "scale_rows"},
+        {"update_rows_kl", "update_rows_mu_beta"},
+        {"update_rows", "update_rows_weighted", "update_rows_mu"},
     ),
     "a constant of an emitter": (
         [("kernels/tiles.py", r"(?m)^BLOCK = 4", "BLOCK = 8")],

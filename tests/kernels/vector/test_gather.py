@@ -85,9 +85,9 @@ def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
         for t in range(n):
             of_row(expected[t], data, indices, indptr[i + t], indptr[i + t + 1], other)
         found, again = np.full((2, *expected.shape), np.nan, dtype)
-        compiled(gather.gather_tile, 7)(found, data, indices, indptr, i, n, other)
+        compiled(gather.gather_batch, 7)(found, data, indices, indptr, i, n, other)
         np.testing.assert_array_equal(found, expected)
-        gather._gather_tile(again, data, indices, indptr, i, n, other)
+        gather._gather_batch(again, data, indices, indptr, i, n, other)
         np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype])
 
 
@@ -101,7 +101,7 @@ def test_a_tile_is_scattered_as_its_rows_are(rng, dtype, n_components):
         expected, found, again = np.zeros((3, 30, factor.shape[1]), dtype)
         for t in range(i, i + n):
             of_row(expected, data, indices, indptr[t], indptr[t + 1], factor, t)
-        compiled(gather.scatter_tile, 7)(found, data, indices, indptr, i, n, factor)
+        compiled(gather.scatter_batch, 7)(found, data, indices, indptr, i, n, factor)
         np.testing.assert_array_equal(found, expected)
-        gather._scatter_tile(again, data, indices, indptr, i, n, factor)
+        gather._scatter_batch(again, data, indices, indptr, i, n, factor)
         np.testing.assert_allclose(again, expected, rtol=TOLERANCE[dtype])

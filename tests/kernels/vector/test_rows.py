@@ -78,12 +78,12 @@ def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
     start = (-room.ctypes.data % 64) // room.itemsize + shift
     target = room[start : start + 12 * width].reshape(12, width)
     source, again = rng.random((6, width)).astype(dtype), np.zeros((12, width), dtype)
-    compiled(simd.send_rows, 4)(target, 4, source, 5)
-    simd._send_rows(again, 4, source, 5)
+    compiled(simd.stream_rows, 4)(target, 4, source, 5)
+    simd._stream_rows(again, 4, source, 5)
     np.testing.assert_array_equal(target, again)
     assert room.sum() == pytest.approx(source[:5].sum(), rel=1e-5)
     np.testing.assert_array_equal(target[4:9], source[:5])
-    compiled(simd.send_rows, 4)(target, 0, source, 0)
+    compiled(simd.stream_rows, 4)(target, 0, source, 0)
     np.testing.assert_array_equal(target, again)
 
 
@@ -93,10 +93,10 @@ def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
     factor = rng.random((7, 8))
     before = factor.copy()
     for start, n in ((0, 7), (5, 32), (7, 32), (3, 0)):  # some are not there
-        compiled(simd.ask_rows, 3)(factor, start, n)
-        simd._ask_rows(factor, start, n)
-    compiled(simd.settle_stores, 1)(factor)
-    simd._settle_stores(factor)
+        compiled(simd.prefetch_rows, 3)(factor, start, n)
+        simd._prefetch_rows(factor, start, n)
+    compiled(simd.fence, 1)(factor)
+    simd._fence(factor)
     np.testing.assert_array_equal(factor, before)
 
 

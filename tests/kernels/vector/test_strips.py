@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from sparsenmf.data.factors import pad_factor
-from sparsenmf.kernels import weighted_short_rows as short_rows
 from sparsenmf.kernels.compile import jit
-from sparsenmf.kernels.vector import gather, strips, tiles
+from sparsenmf.kernels.vector import gather, short_rows, strips, tiles
 
 # Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
