@@ -74,18 +74,18 @@ def test_what_is_no_code_changes_no_name(original, tmp_path):
     room = Path(sparsenmf.__path__[0], "kernels")
     docstring = (r'"""(\S)', r'"""In other words: \1')
     edits = [
-        (f"kernels/{path.name}", pattern, new)
-        for path in room.glob("*.py")
+        (f"kernels/{path.relative_to(room)}", pattern, new)
+        for path in room.rglob("*.py")
         for pattern, new in [docstring, (r"\Z", "\n\n\ndef unused():\n    return 1  # at all\n")]
     ]
-    edits.append(("rows.py", r"(?m)^TILE_ROWS", "# rows of a tile\n\nTILE_ROWS"))
-    edits.append(("kernels/pieces.py", r"SECONDS = 0\.25", "SECONDS = 0.5"))
+    edits.append(("data/rows.py", r"(?m)^TILE_ROWS", "# rows of a tile\n\nTILE_ROWS"))
+    edits.append(("kernels/compile/interrupts.py", r"SECONDS = 0\.25", "SECONDS = 0.5"))
     assert changed_by(edits, original, tmp_path) == set()
 
 
 EDITS = {
     "a constant of another room": (
-        [("rows.py", r"(?m)^TILE_ROWS = 32", "TILE_ROWS = 64")],
+        [("data/rows.py", r"(?m)^TILE_ROWS = 32", "TILE_ROWS = 64")],
         {"scatter_rows"},
         {"update_rows", "update_rows_kl", "multiply_rows", "take_columns"},
     ),
@@ -95,12 +95,12 @@ EDITS = {
         {"update_rows", "update_rows_weighted", "update_rows_mu"},
     ),
     "a constant of an emitter": (
-        [("kernels/tiles.py", r"(?m)^BLOCK = 4", "BLOCK = 8")],
+        [("kernels/vector/tiles.py", r"(?m)^BLOCK = 4", "BLOCK = 8")],
         {"update_rows"},
         {"update_rows_kl", "multiply_rows", "scatter_rows"},
     ),
     "a method of the emitters'": (
-        [("kernels/vector_code.py", r"value\.align = self\.itemsize", "value.align = 1")],
+        [("kernels/vector/vector_code.py", r"value\.align = self\.itemsize", "value.align = 1")],
         {"update_rows", "update_rows_kl", "multiply_rows"},
         {"take_columns", "measure_rows"},
     ),
@@ -110,7 +110,7 @@ EDITS = {
         {"scatter_rows", "multiply_rows", "measure_rows", "update_rows"},
     ),
     "how all are compiled": (
-        [("kernels/jit.py", r'"nogil": True', '"nogil": False')],
+        [("kernels/compile/jit.py", r'"nogil": True', '"nogil": False')],
         {"take_columns", "scatter_rows", "update_rows", "update_rows_kl"},
         set(),
     ),

@@ -54,7 +54,7 @@ def test_clear_gram_clears_all_of_it(dtype):
 
 @DTYPES
 @WIDTHS
-def test_add_gram_equals_its_meaning(rng, dtype, n_components):
+def test_add_gram_equals_its_reference(rng, dtype, n_components):
     rows = pad_factor(rng.random((50, n_components)), dtype)
     width = rows.shape[1]
     total, again = np.ones((2, width, width))
@@ -70,7 +70,7 @@ def test_add_gram_equals_its_meaning(rng, dtype, n_components):
 @DTYPES
 @pytest.mark.parametrize("far", [1, 2**40])
 @pytest.mark.parametrize("shift", [0, 1])
-def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
+def test_stream_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
     """Near or far, and to what does not lie on a vector's boundary."""
     monkeypatch.setattr(simd, "FAR", far)
     width = 3 * vector_code.lanes(np.dtype(dtype).itemsize)
@@ -88,7 +88,7 @@ def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
 
 
 @pytest.mark.parametrize("far", [1, 2**40])
-def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
+def test_prefetch_and_fence_change_nothing(rng, far, monkeypatch):
     monkeypatch.setattr(simd, "FAR", far)
     factor = rng.random((7, 8))
     before = factor.copy()
