@@ -27,14 +27,14 @@ def child_name_kernels(package):
     sparsenmf.__path__[:] = [package]
     room = importlib.import_module("sparsenmf.kernels")
     assert room.__file__.startswith(package)
-    names = [info.name for info in pkgutil.iter_modules(room.__path__)]
-    modules = {name: importlib.import_module(f"sparsenmf.kernels.{name}") for name in names}
+    compiling = importlib.import_module("sparsenmf.kernels.compile.jit")
+    naming = importlib.import_module("sparsenmf.kernels.compile.fingerprint")
     found = {}
-    for module in modules.values():
-        for name, thing in vars(module).items():
-            if isinstance(thing, modules["jit"].Kernel):
+    for info in pkgutil.walk_packages(room.__path__, "sparsenmf.kernels."):
+        for name, thing in vars(importlib.import_module(info.name)).items():
+            if isinstance(thing, compiling.Kernel):
                 for twin in (thing._serial, thing._parallel):
-                    found[f"{name} {twin.__name__}"] = modules["fingerprint"].fingerprint(twin, ())
+                    found[f"{name} {twin.__name__}"] = naming.fingerprint(twin, ())
     print(json.dumps(found))
 
 
