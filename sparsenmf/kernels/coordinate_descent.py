@@ -79,17 +79,15 @@ def update_rows(rows, side, penalty, earlier, factor, out, sweeps, gram_partials
     that for the gram matrix. Each turn of the parallel loop writes to its own rows, its
     own gram partial and its own statistics.
     """
-    (other, gram), (products, fade) = side, earlier
-    max_sweeps, tolerance = sweeps.max_sweeps, sweeps.tolerance
-    measuring = sweeps.residual or max_sweeps == 0
+    (other, gram), (products, fade), (max_sweeps, tolerance, _, wanted) = side, earlier, sweeps
+    measuring = wanted or max_sweeps == 0
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
         room, inverse = aligned((n_tile + GRAM_CHUNK, width), other), np.zeros_like(gram[0])
         buffer, held = room[:n_tile], room[n_tile:]  # a tile, and a chunk on its way out
         scratch = aligned((2 * width + 4, n_tile), other)
         tile, cross, sums = scratch[:width], scratch[width : 2 * width], scratch[2 * width :]
-        # The objective of a measurement is rounded otherwise than that of the last sweep.
-        found, left = sums[:2], sums[:2] if max_sweeps == 0 else sums[2:]
+        found, left = sums[:2], sums[:2] if max_sweeps == 0 else sums[2:]  # rounded otherwise
         set_rates(inverse, gram, penalty)
         objective, residual, zero = 0.0, 0.0, other.dtype.type(0)
         differ = penalty.l1.shape[0] > 1 or penalty.support.shape[0] > 0

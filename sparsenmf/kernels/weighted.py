@@ -67,9 +67,8 @@ def update_rows_weighted(rows, side, penalty, n_components, factor, out, sweeps,
         longest = whole_vectors(longest_row(rows.indptr, first, last), other)
         n_long = longest if longest > limit else 0
         space = np.empty(min(width * n_long, max(STRIP_ITEMS, n_lanes * n_long)), other.dtype)
-        lines = np.empty((3, n_long), other.dtype)
+        lines, pair = np.empty((3, n_long), other.dtype), np.empty(2, other.dtype)
         w, product = np.empty(width, other.dtype), np.zeros(width, other.dtype)
-        pair = np.empty(2, other.dtype)
         movable, places = np.empty(width, np.bool_), np.arange(width).astype(np.int32)
         order = short_rows_first(rows.indptr, first, last, limit)
         longest_short = min(limit, longest)

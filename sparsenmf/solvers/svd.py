@@ -1,4 +1,4 @@
-"""The leading singular triplets of X, by products of our own kernels."""
+"""The leading singular triplets of X, from the sparse products of the kernels."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ..data.rows import Rows, even_blocks
 from ..kernels.compile.threads import threads_for
 from ..kernels.products import multiply_with_gram, rotate_rows
 
-DEPENDENT = 1e-12  # of a squared length: what is left of a column that depends on others
+DEPENDENT = 1e-12  # share of its squared length that remains of a column that depends on others
 
 
 def truncated_svd(
@@ -17,34 +17,34 @@ def truncated_svd(
     """Return the leading singular triplets of X by randomized subspace iteration.
 
     Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
-    53(2), section 4.4), on the parallel sparse products: X is never densified. In each
+    53(2), section 4.4), on the parallel sparse products; X is never densified. In each
     iteration the shorter basis is made orthonormal from its gram matrix, which the product
     has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
     together, and left BLAS threads spinning in the way of ours for 0.1 s.
 
-    Each product is that of X divided by about its largest singular value. The products of X
-    itself would leave the range of the type, with (X' X)^2, from values of 1e9 on.
+    X is divided by about its largest singular value in each product. Otherwise (X' X)^2 would
+    leave the range of the type from values of 1e9 on.
 
     Parameters
     ----------
     rows, columns : Rows, or BlockRows and BlockColumns
-        X and its transpose; of blocks, 2 n_iter + 1 passes.
+        X and its transpose. There are 2 n_iter + 1 passes over blocks.
     n_components : int
     rng : numpy.random.Generator or RandomState
     total : float
-        The sum of the entries of X, which says of what size it is; 0: of about one.
+        The sum of the entries of X, which gives its size; 0 stands for entries of about one.
     oversample : int
         Vectors beyond n_components.
     n_iter : int
     folders : (path-like or None, path-like or None)
-        Where the arrays as long as the rows, and the columns, are files, if not in memory.
+        Folders for the arrays as long as the rows, and as the columns; None keeps them in memory.
     n_threads : int
 
     Returns
     -------
     U : ndarray of shape (n_samples, n_components)
     S : ndarray of shape (n_components,), float64
-        Values that rounding cannot tell from zero are zero, with zero vectors.
+        Values that are zero but for rounding are set to zero, and so are their vectors.
     V : ndarray of shape (n_features, n_components)
     """
     if rows.n_rows < columns.n_rows:
@@ -52,7 +52,7 @@ def truncated_svd(
         options |= {"total": total, "folders": folders[::-1]}
         V, S, U = truncated_svd(columns, rows, n_components, rng, **options)
         return U, S, V
-    from scipy import linalg  # here: it takes longer to import than the rest of us
+    from scipy import linalg  # imported late: it takes longer than the rest of the package
 
     dtype = rows.dtype
     size = min(n_components + oversample, columns.n_rows)
@@ -83,15 +83,16 @@ def truncated_svd(
 
 
 def _power_of_two(value):
-    """Return the power of two nearest to a number, by which dividing is exact; 1 for zero."""
+    """Return the power of two nearest to a number (1 for zero); division by it is exact."""
     return float(np.exp2(np.rint(np.log2(value)))) if value else 1.0
 
 
 def orthonormalizer(gram):
     """Return the upper triangular T with T' gram T = 1: factor @ T has orthonormal columns.
 
-    The inverse of the Cholesky factor, a column at a time. Columns that depend on those
-    before them, up to rounding, become zero. Without BLAS, for its threads.
+    T is the inverse of the Cholesky factor, found a column at a time. Columns that depend on
+    earlier ones, up to rounding, become zero. BLAS is not used, as its threads would go on
+    spinning.
     """
     T = np.zeros_like(gram)
     for j in range(len(gram)):
@@ -107,7 +108,7 @@ def _multiply(threads, rows, factor, out, size):
     """Set out to X factor and return its gram matrix."""
     if isinstance(rows, Rows):
         gram = multiply_with_gram(rows, factor, out, threads)
-    else:  # it comes in blocks
+    else:  # X comes in blocks
         gram = rows.multiply(factor, out, threads)
     return gram[:size, :size]
 

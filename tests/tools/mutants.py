@@ -44,8 +44,8 @@ def interpreted(path, tests, changes):
 
 KERNELS = "tests/kernels/test_kernels.py"
 SIMD = "tests/kernels/vector/test_vector.py"
-OBSERVED = "tests/kernels/test_weighted.py -k update_rows_observed_equals"
-SCALED = "tests/kernels/test_weighted.py -k scale_rows_observed_equals"
+WEIGHTED = "tests/kernels/test_weighted.py -k update_rows_weighted_equals"
+WEIGHTED_MU = "tests/kernels/test_weighted_multiplicative.py -k update_rows_mu_weighted_equals"
 WEIGHTED_KL = "tests/kernels/test_weighted.py -k update_rows_kl_with_weights"
 KL = "tests/kernels/test_kullback_leibler.py -k reference"
 BETA = "tests/kernels/test_multiplicative.py -k one_iteration"
@@ -143,7 +143,10 @@ MUTANTS = [
                 "square = code.b, code.splat(narrow.b.fmul(tolerance, tolerance))",
                 "square = code.b, code.splat(tolerance)",
             ),
-            ("b.select(is_first, b.fmul(square, sums), b.load(limits[v]))", "b.fmul(square, sums)"),
+            (
+                "b.select(is_first, b.fmul(square, change), b.load(limits[v]))",
+                "b.fmul(square, change)",
+            ),
             ("b.store(b.uitofp(moved[v], code.vector), active[v])", ""),
             (
                 'b.icmp_signed("<", b.load(done), max_sweeps)',
@@ -152,8 +155,8 @@ MUTANTS = [
             ('fcmp_ordered("<", vector, end)', 'fcmp_ordered("<=", vector, end)'),
             ("code.index(0), r0, nothing)", "code.index(BLOCK), r0, nothing)"),
             ("rate = b.fmul(scale, live[v])", "rate = scale"),
-            ("code.add_product(c, rate, old), b.fmul(sums[q][v], rate)", "old, b.fmul(c, rate)"),
-            ("step, following[p - q], sums[p][v]", "step, following[0], sums[p][v]"),
+            ("code.add_product(c, rate, old), b.fmul(slopes[q][v], rate)", "old, b.fmul(c, rate)"),
+            ("step, following[p - q], slopes[p][v]", "step, following[0], slopes[p][v]"),
             (
                 "part = code.add_product(b.fmul(diagonal, half), new,",
                 "part = code.add_product(diagonal, new,",
@@ -201,8 +204,8 @@ MUTANTS = [
         ],
     ),
     *compiled(
-        "kernels/weighted_short_rows.py",
-        OBSERVED,
+        "kernels/vector/short_rows.py",
+        WEIGHTED,
         [
             ('keep = b.and_(real, b.icmp_signed("<", place, stop))', "keep = real"),
             (
@@ -212,7 +215,7 @@ MUTANTS = [
         ],
     ),
     *compiled(
-        "kernels/weighted_short_rows.py",
+        "kernels/vector/short_rows.py",
         f"{SIMD} -k gathered_columns",
         [
             (
@@ -266,23 +269,23 @@ MUTANTS = [
     # The logic of kernels.
     *interpreted(
         "kernels/weighted_short_rows.py",
-        OBSERVED,
+        WEIGHTED,
         [
             ("order[0] = counts[limit + 1] - 1", "order[0] = counts[limit + 1] - 2"),
             ("chosen[t] = order[first + t]", "chosen[t] = order[1 + t]"),
             ("last = order[first + n - 1]", "last = order[first]"),
-            ("lines[1, place + t] = v - tile.dtype.type(rows.absent)", "lines[1, place + t] = v"),
+            ("lines[1, place + t] = v - dtype.type(rows.absent)", "lines[1, place + t] = v"),
             (
-                "product[r, t] += gram[r, s] * tile[s, t]",
-                "product[r, t] += gram[r, s] * tile[r, t]",
+                "product[r, t] += gram[r, s] * w[s, t]",
+                "product[r, t] += gram[r, s] * w[r, t]",
             ),
             ("if change[t] <= limit[t] and sweep % 2 == 0:", "if change[t] <= limit[t]:"),
             ("not (skip_zeros and old == 0)", "not skip_zeros"),
-            ("- weights[1, t] * old\n", "\n"),
+            ("- l2[t] * old\n", "\n"),
             ("change[t] if active[t] == 0 else zero", "zero"),
             (
-                "(0.5 * product[r, t] + weights[0, t] + rate * w)",
-                "(0.5 * product[r, t] + weights[0, t])",
+                "(0.5 * tile.slopes[r, t] + tile.penalties[0, t] + 0.5 * l2 * w)",
+                "(0.5 * tile.slopes[r, t] + tile.penalties[0, t])",
             ),
         ],
     ),
@@ -296,7 +299,7 @@ MUTANTS = [
     ),
     *interpreted(
         "kernels/weighted_multiplicative.py",
-        SCALED,
+        WEIGHTED_MU,
         [
             (
                 "denominators[r] += rate * other[indices[start + p], r]",
@@ -307,7 +310,7 @@ MUTANTS = [
     ),
     *interpreted(
         "kernels/entries.py",
-        OBSERVED,
+        WEIGHTED,
         [
             ("total += v * rest * rest - rows.absent", "total += rest * rest - rows.absent"),
             ("y[first + (p - start) * step]", "y[first + (p - start)]"),
@@ -336,8 +339,8 @@ MUTANTS = [
                 "for i in range(chunk, chunk_end, n_tile)",
                 "for i in range(chunk, chunk_end - 1, n_tile)",
             ),
-            ("measuring = measure or max_sweeps == 0", "measuring = max_sweeps == 0"),
-            ("value if max_sweeps == 0 else scratch[2 * width + 2]", "scratch[2 * width + 2]"),
+            ("measuring = wanted or max_sweeps == 0", "measuring = max_sweeps == 0"),
+            ("sums[:2] if max_sweeps == 0 else sums[2:]", "sums[2:]"),
             ("copy_rows(buffer, 0, factor, i, 0 if whole else n)", "whole = False"),
             ("0 if whole else n)", "0)"),
             ("held[i - chunk : i - chunk + n_tile]", "held[:n_tile]"),
@@ -368,7 +371,7 @@ MUTANTS = [
         ],
     ),
     *compiled(
-        "kernels/transpose.py",
+        "kernels/vector/transpose.py",
         "tests/kernels/test_kernels.py -k move_entries",
         [
             ("b.store(b.add(place, one), head_of(p))", "b.store(place, head_of(p))"),
@@ -388,17 +391,17 @@ MUTANTS = [
             ("ratio = g / target\n", "ratio = target / g\n"),
             ("curvature = h + l2 * ratio * ratio", "curvature = h + l2"),
             ("2 * share * share * (target - g)", "2 * share * (target - g)"),
-            ("if pair[0] > limit or", "if pair[0] < limit or"),
+            ("if sums[0] > limit or", "if sums[0] < limit or"),
             ("change += (target - g) * (old - new)", "change += (g - target) * (old - new)"),
-            ("sums[r] + l1 + l2 == 0", "sums[r] + l1 == 0"),
+            ("slopes[r] + l1 + l2 == 0", "slopes[r] + l1 == 0"),
         ],
     ),
     *interpreted(
         "kernels/kullback_leibler.py",
         "tests/kernels/test_kullback_leibler.py -k only_one_component",
         [
-            (" or is_needed(old, strips, r, y, spare, least, limit):", ":"),
-            ("rescale(row, factor[i], x, targets, l1, l2)", "pass"),
+            (" or is_needed(old, strips, q, spare, least, limit):", ":"),
+            ("rescale(row, factor[i], x)", "pass"),
         ],
     ),
     *interpreted(
@@ -417,7 +420,7 @@ MUTANTS = [
                 "targets[r] += np.float64(excess[p]) * other[j, r]",
                 "targets[r] += np.float64(x[p]) * other[j, r]",
             ),
-            ("strips[q, p] *= scale[p]", "strips[q, p] /= max(scale[p], 1)"),
+            ("b[q, p] *= v[p]", "b[q, p] /= max(v[p], 1)"),
         ],
     ),
     *interpreted(
@@ -592,9 +595,12 @@ MUTANTS = [
         KERNELS,
         [
             ("add_gram(out, chunk, chunk_end,", "add_gram(out, first, chunk_end,"),
-            ("rows, tile + t, factor,", "rows, first + t, factor,"),
-            ("denominators, factor, tile, n,", "denominators, factor, first, n,"),
-            ("add_parts(numerators[t], earlier, tile + t)", "add_parts(numerators[t], earlier, t)"),
+            ("rows, group + t, factor,", "rows, first + t, factor,"),
+            ("denominators[:n], factor, group,", "denominators[:n], factor, first,"),
+            (
+                "add_parts(numerators[t], earlier, group + t)",
+                "add_parts(numerators[t], earlier, t)",
+            ),
         ],
     ),
     *interpreted(

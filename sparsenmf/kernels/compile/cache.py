@@ -3,12 +3,11 @@
 numba's own cache can make an import or a call raise (read-only or full disk,
 truncated file), keeps its index in a file that two processes may overwrite, and
 does not notice edits in the other files a kernel is made of. Here each compiled
-signature is one file, written to a temporary name and renamed; its name is a hash
+signature is one file, written to a temporary name and renamed. Its name is a hash
 of everything the code depends on (what the kernel is made of, see `fingerprint`; versions,
-processor, signature); its first bytes are a digest of the rest. Whatever is wrong with it,
-the kernel is compiled instead. Files of older versions, of which nobody knows whether they
-are still in use, are removed when the folder has grown beyond `MAX_BYTES`: those that were
-used longest ago first.
+processor, signature). Its first bytes are a digest of the rest. Whatever is wrong with a file,
+the kernel is compiled instead. Other processes may use files of older versions. When the folder
+has grown beyond `MAX_BYTES`, the files that were used longest ago are removed.
 
 Environment
 -----------
@@ -47,12 +46,12 @@ NO_CODE = (
     "NUMBA_THREADING_LAYER_PRIORITY",
     "NUMBA_DISABLE_JIT",
 )
-"""Settings of numba's that do not change the code: the layer is linked when it is launched."""
+"""Settings of numba that do not change the code: the layer is linked when it is launched."""
 
-DAY = 86_400.0  # seconds; how exactly it is known when a file was used
+DAY = 86_400.0  # seconds, the resolution of the time at which a file was used
 
 log = logging.getLogger(__name__)
-"""Says at level DEBUG why a kernel was compiled although it might have been stored."""
+"""Logs at level DEBUG why a stored kernel was not used."""
 
 
 def attach_cache(dispatcher, name):
@@ -70,8 +69,8 @@ def attach_cache(dispatcher, name):
 class KernelCache(NullCache):
     """numba's cache protocol (load_overload, save_overload) on plain files.
 
-    numba's own implementation of it, when it is made, looks for a folder that it can write
-    to, and raises if there is none.
+    The constructor of numba's own implementation looks for a folder that it can write to, and
+    raises an error if there is none.
     """
 
     def __init__(self, dispatcher, name):
@@ -104,7 +103,7 @@ class KernelCache(NullCache):
             return None
 
     def save_overload(self, sig, data):
-        """Store a compilation; a failure to do so is of no consequence."""
+        """Store a compilation; ignore failures."""
         folder = cache_folder()
         if folder is None:
             return
@@ -136,7 +135,7 @@ class KernelCache(NullCache):
 
 
 def _note_use(path):
-    """Let the file's time be of today."""
+    """Set the time of a file to today."""
     with contextlib.suppress(OSError):  # a cache that cannot be written to
         if time.time() - path.stat().st_mtime > DAY:
             os.utime(path)
@@ -145,7 +144,7 @@ def _note_use(path):
 def prune(folder):
     """Remove kernels until `MAX_BYTES` are left, and what killed writers left behind.
 
-    Of no consequence to a process that wants one of them: it compiles.
+    A process that wants one of them compiles it.
     """
     found = []
     for path in [*folder.glob("*.kernel"), *folder.glob(".writing-*")]:
@@ -166,7 +165,7 @@ def prune(folder):
 
 
 def identify(dispatcher, signature):
-    """Return a hash of what a kernel is made of, or of all sources if that cannot be told."""
+    """Return a hash of what a kernel is made of, or of all sources if that is unknown."""
     try:
         return fingerprint(dispatcher, signature)
     except UnknownError:
@@ -179,9 +178,9 @@ def identify(dispatcher, signature):
 
 
 def describe_environment():
-    """Return what else decides the machine code: versions, and settings of numba's."""
+    """Return what else the machine code depends on: versions, and settings of numba."""
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
-    # These are not part of a signature.
+    # Settings are not part of a signature.
     settings = sorted(
         (name, value)
         for name, value in os.environ.items()
@@ -191,7 +190,7 @@ def describe_environment():
 
 
 ENVIRONMENT = describe_environment()
-"""Taken when numba has just read its settings."""
+"""The environment at the time when numba has just read its settings."""
 
 PACKAGE = Path(__file__).parents[2]
 
@@ -242,8 +241,8 @@ def _candidates():
 def read_own(path):
     """Return a file's bytes; raise if another user could have written them.
 
-    The folder has been checked, but may have been exchanged since, where others can write to
-    the one that it is in; and a link in it may lead anywhere.
+    The folder has been checked, but may have been replaced since where others can write to its
+    parent; and a link in it may lead anywhere.
     """
     itself = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(path, os.O_RDONLY | itself), "rb") as file:
@@ -253,7 +252,7 @@ def read_own(path):
 
 
 def _make_private(folder):
-    """Make the folder; tell whether it exists now and only its owner can write to it."""
+    """Make the folder; return whether it exists now and only its owner can write to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = folder.stat()
@@ -263,7 +262,7 @@ def _make_private(folder):
 
 
 def _is_private(status):
-    """Tell whether only we can write to a file or folder, where that can be told."""
+    """Return whether only we can write to a file or folder, as far as the system tells."""
     return not hasattr(os, "getuid") or (
         status.st_uid == os.getuid() and not status.st_mode & 0o022
     )

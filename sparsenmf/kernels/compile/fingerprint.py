@@ -1,10 +1,9 @@
 """What a kernel is made of: everything that decides its machine code, and nothing else.
 
-The machine code of a function is that of its bytecode and of all that it refers to: other
-functions, the emitters of vector code with their closures, and constants, whose values are
-frozen into it, whatever module they are from. Comments, docstrings and line numbers are not
-among it, nor are other functions in the same file. Python, NumPy, numba and llvmlite are known by
-their versions.
+The machine code of a function depends on its bytecode and on everything that this refers to: other
+functions, the emitters of vector code with their closures, and constants of any module, whose
+values become part of it. It depends neither on comments, docstrings and line numbers, nor on other
+functions in the same file. Python, NumPy, numba and llvmlite are identified by their versions.
 """
 
 import functools
@@ -18,7 +17,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 
 FOREIGN = {"numba", "llvmlite", "numpy", *sys.stdlib_module_names}
-"""Packages whose versions say what their objects are."""
+"""Packages whose objects are identified by the version of the package."""
 
 PLAIN = (type(None), type(...), bool, int, float, complex, str, bytes, np.generic, np.dtype)
 
@@ -30,18 +29,18 @@ SAYS_NOTHING = {
 
 
 class UnknownError(TypeError):
-    """There is something of which it cannot be told what code it makes."""
+    """An object is found whose effect on the code cannot be identified."""
 
 
 def fingerprint(dispatcher, signature):
     """Return a hash of what the machine code of a dispatcher's function depends on.
 
-    Values of globals are those of now, which a compilation would freeze.
+    Globals count with their present values, which a compilation would make constants.
 
     Raises
     ------
     UnknownError
-        If it refers to something that cannot be told from another of its kind.
+        If it refers to an object that cannot be distinguished from others of its kind.
     """
     walk = Walk()
     walk.add(dispatcher)
@@ -81,7 +80,7 @@ class Walk:
             self.add(thing)
 
     def add_types(self, signature):
-        """Add the types of arguments, of which a named tuple's text does not name its fields."""
+        """Add the types of arguments; of a named tuple the fields, which its text leaves out."""
         for kind in signature:
             self.note(str(kind))
             if isinstance(kind, types.BaseNamedTuple):
@@ -187,7 +186,7 @@ class Walk:
 
 
 def is_foreign(module):
-    """Tell whether a module belongs to a package that is known by its version."""
+    """Return whether a module belongs to a package that is known by its version."""
     return module is not None and module.partition(".")[0] in FOREIGN
 
 
@@ -200,7 +199,7 @@ def content(cell):
 
 
 def has_docstring(code):
-    """Tell whether the first constant of a function's code is its docstring."""
+    """Return whether the first constant of a function's code is its docstring."""
     if hasattr(inspect, "CO_HAS_DOCSTRING"):  # Python 3.13
         return bool(code.co_flags & inspect.CO_HAS_DOCSTRING)
     is_def = not code.co_name.startswith("<")

@@ -1,12 +1,12 @@
-"""A kernel call over blocks of rows: in pieces if it is long, and complete or an error.
+"""Interruptible calls of kernels over blocks of rows, which are complete or raise an error.
 
-Python looks at signals when a compiled function has returned, and a pass over a large
-matrix takes seconds. So it is made in several calls, over some of the blocks of rows each,
-and Ctrl-C is seen between them. Blocks do not depend on each other: the bits are the same
-however they are called.
+Python handles signals only after a compiled function has returned, and a pass over a large
+matrix takes seconds. So a long pass is made in several calls, over some of the blocks of rows
+each, and Ctrl-C is handled between them. Blocks do not depend on each other, so the bits do not
+depend on the number of calls.
 
-A block for whose scratch arrays there is no memory ends early, and numba's threads lose
-the error. So every block must have written its statistics.
+A block ends early if there is no memory for its scratch arrays, and numba's threads lose the
+error. So every block must have written its statistics.
 """
 
 import numpy as np
@@ -14,15 +14,15 @@ import numpy as np
 from ...data import clock
 
 LONG = 500_000_000
-"""Multiply-adds for each thread, from which a call is cut: a tenth of a second to one."""
+"""Multiply-adds of a thread above which a call is cut: a tenth of a second to one."""
 
-PROBE = 2  # blocks for each thread of the first piece, which tells how long others take
+PROBE = 2  # blocks for each thread in the first of several calls, which tells how long others take
 
-UNWRITTEN = np.finfo(np.float64).min  # no block has such statistics
+UNWRITTEN = np.finfo(np.float64).min  # a value that no statistics have
 
 NO_MEMORY = "there is no memory for the scratch arrays of a kernel: use fewer threads"
 
-SECONDS = 0.25  # of a piece: what is lost at its end, where threads wait, is little
+SECONDS = 0.25  # of a call: long beside the time that threads wait at its end
 
 
 def call_interruptibly(run, args, per_block, work, n_threads):
@@ -34,12 +34,12 @@ def call_interruptibly(run, args, per_block, work, n_threads):
         A compilation of the kernel.
     args : tuple
     per_block : sequence of int
-        Places of the arguments that have an entry for each block (or none at all). The
-        last one, if it has fewer than three axes, is written by each block.
+        Positions of the arguments that have an entry for each block (or none at all). Each
+        block writes to the last of them, if that has fewer than three axes.
     work : int
         Multiply-adds of the call.
     n_threads : int
-        For which each piece has a block at least.
+        Each call has at least a block for each of them.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def call_interruptibly(run, args, per_block, work, n_threads):
     start, step = 0, PROBE * n_threads if work >= LONG * n_threads else n_blocks
     while start < n_blocks:
         stop = start + step
-        if n_blocks - stop < n_threads:  # too few to be worth a piece
+        if n_blocks - stop < n_threads:  # too few for a call of their own
             stop = n_blocks
         began = clock.seconds()
         try:

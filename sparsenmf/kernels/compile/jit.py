@@ -24,22 +24,22 @@ from .cache import attach_cache
 from .interrupts import call_interruptibly
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
-"""Options of all kernels. No fastmath: it would let the two twins sum in different
-orders; where reassociation pays, vector code fixes an order that is fast."""
+"""Options of all kernels. There is no fastmath, as it would let the two twins sum in different
+orders. Where reassociation pays, vector code fixes a fast order."""
 
 
 class Inner:
-    """A function that kernels call. Called from Python, it is run by Python.
+    """A function that kernels call. When Python calls it, Python runs it.
 
-    It is compiled into its callers only: without what numba would add for calls from
-    Python and from C, which is a tenth of the time that a kernel takes to compile.
+    It is compiled into its callers only, without numba's wrappers for calls from Python and from
+    C. These would take a tenth of the time that a kernel takes to compile.
     """
 
     def __init__(self, body):
         functools.update_wrapper(self, body)
         self._body = body
         self._dispatcher = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(body)
-        self._numba_type_ = types.Dispatcher(self._dispatcher)  # what numba takes this object for
+        self._numba_type_ = types.Dispatcher(self._dispatcher)  # the type that numba sees
 
     def __call__(self, *args):
         return self._body(*args)
@@ -54,7 +54,7 @@ _kernels: list["Kernel"] = []
 
 
 def has_run():
-    """Tell whether a kernel has been compiled or loaded in this process."""
+    """Return whether a kernel has been compiled or loaded in this process."""
     twins = (twin for kernel in _kernels for twin in (kernel._serial, kernel._parallel))
     return any(getattr(twin, "signatures", ()) for twin in twins)
 
@@ -69,9 +69,9 @@ class Kernel:
         own, so that the result does not depend on how the turns are distributed.
     per_block : sequence of str
         Arguments with an entry for each block of `rows`, the first argument. With them
-        a long call is cut into shorter ones over some blocks each (see `kernels.pieces`).
+        a long call is cut into shorter ones over some blocks each (see `interrupts`).
     work : callable, optional
-        Multiply-adds of a call, about and at least, from its arguments.
+        Returns the multiply-adds of a call, about and at least, from its arguments.
     """
 
     def __init__(self, body, per_block=(), work=None):
@@ -118,9 +118,9 @@ def _compile_lazily(body, twin, parallel):
 
 
 def _shield(dispatcher):
-    """Let no Ctrl-C into a compilation, and let the clock stand still.
+    """Keep Ctrl-C out of compilations, and stop the clock during them.
 
-    Ctrl-C would leave numba with half of its registries, and every later one would fail.
+    Ctrl-C would leave numba's registries half filled, and every later compilation would fail.
     """
     compile_for_args = getattr(dispatcher, "_compile_for_args", None)
     if compile_for_args is not None:  # numba's private name
@@ -134,7 +134,7 @@ def _prepare(function, *args):
 
 @contextmanager
 def _numba_threads(n_threads):
-    """Give this thread's parallel regions `n_threads`, and put things back afterwards."""
+    """Run the parallel regions of this thread on `n_threads`, and restore the number afterwards."""
     if config.DISABLE_JIT:
         yield
         return
@@ -151,8 +151,8 @@ def _numba_threads(n_threads):
         numba.set_num_threads(before)
 
 
-# A child that is forked while another thread compiles would wait for that thread, which it
-# has not got, at its own first compilation: so a fork waits until nobody compiles.
+# A child that is forked while another thread compiles would wait at its first compilation for
+# that thread, which it does not have. So a fork waits until no thread compiles.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=global_compiler_lock.acquire,

@@ -1,10 +1,10 @@
-"""How many threads, and whether a parallel region is safe where we are.
+"""How many threads a kernel gets, and whether a parallel region is safe here.
 
 numba's threading layers end the process (they do not raise) when a parallel region
-runs in a forked child (GNU OpenMP) or in two threads at once (workqueue). So a
-kernel runs its serial twin, which gives the same bits, wherever that could happen, but for
-one case that cannot be known from here: the main thread under workqueue, while another
-library's parallel kernel runs in another thread. There, n_threads=1 is safe.
+runs in a forked child (GNU OpenMP) or in two threads at once (workqueue). Wherever that could
+happen, a kernel runs its serial twin, which gives the same bits. One case cannot be known from
+here: the main thread under workqueue, while another library's parallel kernel runs in another
+thread. There, n_threads=1 is safe.
 """
 
 import contextlib
@@ -104,7 +104,7 @@ def _parallel_is_safe():
 
 
 def _is_a_fork():
-    """Tell whether this process was forked and has not started a new program since."""
+    """Return whether this process was forked and has not started a new program since."""
     try:
         flags = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[6]
         return bool(int(flags) & 0x40)  # Linux: PF_FORKNOEXEC
@@ -112,6 +112,6 @@ def _is_a_fork():
         return multiprocessing.parent_process() is not None
 
 
-# A fork after this import is seen by its process number. One before it, whose parent had
-# run another library's kernels, shows in that numba's threads count as started here.
+# The process number shows a fork after this import. A fork before it, whose parent had run the
+# kernels of another library, shows because numba's threads count as started here.
 _inherited = numba_parallel._is_initialized and _is_a_fork()

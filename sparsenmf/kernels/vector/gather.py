@@ -1,8 +1,7 @@
 """Products of sparse rows with a dense factor, as vector code: gather, scatter, dot.
 
-A factor is kept as a C-ordered array whose row length is a multiple of
-``lanes(itemsize)``, the padding being zero, so that a row is a whole number of vectors
-and no scalar remainder is ever run.
+A factor is a C-ordered array whose row length is a multiple of ``lanes(itemsize)``; the padding
+is zero. So a row is a whole number of vectors, and no loop has a scalar remainder.
 
 The order of every sum is fixed by the code, not by the compiler (no reassociation), so
 the parallel and the serial twin of a kernel give the same bits.
@@ -16,15 +15,15 @@ from numba.core import cgutils
 from .vector_code import CACHE_LINE, PANEL, vector_code
 
 CHAINS = 8
-"""Sums that run side by side in a gather: fewer would wait for each other's additions."""
+"""Sums that a gather adds to in turn: with fewer, additions would wait for each other."""
 
 PREFETCH = 16
-"""Nonzeros by which a gather asks for coming rows ahead: takes a quarter off its time where
-the other factor does not fit in the cache. Of each row the first cache line, as the machine
-goes on by itself: asking for all of them keeps the load units busy."""
+"""How many nonzeros ahead a gather prefetches rows, which takes a quarter off its time where the
+other factor does not fit in the cache. It prefetches the first cache line of each row. The machine
+fetches the next ones by itself; to prefetch all of them would keep the load units busy."""
 
 SHORT = 4
-"""Vectors of rows that are not asked for ahead: it costs more than it saves."""
+"""Rows of at most so many vectors are not prefetched: it would cost more than it saves."""
 
 
 def _gather_rows(total, data, indices, start, stop, other):
@@ -55,9 +54,9 @@ def _gather_batch(crosses, data, indices, indptr, i, n, other):
 
 @vector_code(reference=_gather_batch)
 def gather_batch(code, crosses, data, indices, indptr, i, n, other):
-    """crosses[t, :] = x_(i + t) other, sparse rows times a dense factor, and zero from n > 0 on.
+    """crosses[t, :] = x_(i + t) other for n > 0 consecutive sparse rows, and zero beyond.
 
-    As `gather_rows` for each, but a panel of all rows before the next panel.
+    This is `gather_rows` for each row, but one panel of all rows precedes the next panel.
     """
     b, nothing, one = code.b, code.index(0), code.index(1)
 
@@ -74,9 +73,9 @@ def gather_batch(code, crosses, data, indices, indptr, i, n, other):
 
 
 def _in_panels(code, length, emit):
-    """Emit code for a row of this length, cut into about equal panels, as few as can be.
+    """Emit a loop over about equal panels of a row of this length, as few as possible.
 
-    emit(number of vectors, offset) emits one of them.
+    emit(number of vectors, offset) emits the code of a panel.
     """
     b = code.b
     n_vectors = b.udiv(length, code.index(code.lanes))
@@ -102,14 +101,14 @@ def _in_panels(code, length, emit):
 
 
 def _share(code, left):
-    """Return how many of the vectors that are left the next panel takes."""
+    """Return how many of the remaining vectors the next panel takes."""
     b = code.b
     n_panels = b.udiv(b.add(left, code.index(PANEL - 1)), code.index(PANEL))
     return b.udiv(b.add(left, b.sub(n_panels, code.index(1))), n_panels)
 
 
-def _pieces(code, width):
-    """Return the vectors of a panel, as wide as can be: pairs of (builder, offset in items)."""
+def _widest_vectors(code, width):
+    """Return the vectors of a panel, as wide as possible: pairs of (builder, offset in items)."""
     wide = code.widened()
     pairs = [(wide, q * code.lanes) for q in range(0, width - 1, 2)]
     return [*pairs, (code, (width - 1) * code.lanes)] if width % 2 else pairs
@@ -118,14 +117,14 @@ def _pieces(code, width):
 def _gather_panel(code, width, target, data, indices, start, stop, other, offset):
     """Store the sum of `width` vectors of the gathered rows from column `offset` on.
 
-    A narrow panel is summed in several chains, by turns, which are added at the end. The last
-    turn is the only one that need not be whole: what it lacks are zeros times its first row. A
-    loop over the rest would end sooner or later, which the machine cannot foresee: on rows of
-    some six nonzeros the whole took a tenth (20 components) to a third (5) longer with it.
+    A narrow panel is summed in several chains, in turn, which are added at the end. The last
+    turn may lack nonzeros; zeros times its first row take their places. A loop over the rest has
+    an end that the machine cannot predict: on rows of about six nonzeros it made a gather a tenth
+    (20 components) to a third (5) slower.
     """
     b = code.b
-    pieces, n_chains = _pieces(code, width), max(1, CHAINS // width)
-    # Near the end of the matrix there is nothing ahead: ask for what is read at once.
+    pieces, n_chains = _widest_vectors(code, width), max(1, CHAINS // width)
+    # Near the end of the matrix there is nothing ahead: prefetch what is read at once.
     inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
     distance = b.select(inside, code.index(PREFETCH), code.index(0))
 
@@ -178,7 +177,7 @@ def _scatter_row(sums, data, indices, start, stop, factor, i):
 def scatter_row(code, sums, data, indices, start, stop, factor, i):
     """sums[indices[p]] += data[p] * factor[i] for p in [start, stop).
 
-    The transpose of a gather: a row's share of X' factor. `indices` must be valid rows of
+    This is the transpose of a gather: a row's share of X' factor. `indices` must be valid rows of
     `sums`: nothing is checked.
     """
 
@@ -196,9 +195,9 @@ def _scatter_batch(sums, data, indices, indptr, i, n, factor):
 
 @vector_code(reference=_scatter_batch)
 def scatter_batch(code, sums, data, indices, indptr, i, n, factor):
-    """Add the shares of rows i to i + n to X' factor.
+    """Add the shares of rows i to i + n of X' factor to the sums.
 
-    As `scatter_row` for each, but a panel of all rows before the next panel.
+    This is `scatter_row` for each row, but one panel of all rows precedes the next panel.
     """
     b, one = code.b, code.index(1)
 
@@ -217,7 +216,7 @@ def _scatter_panel(code, width, sums, data, indices, start, stop, source, offset
     b = code.b
     inside = b.icmp_signed("<=", b.add(stop, code.index(PREFETCH)), code.length(indices))
     distance = b.select(inside, code.index(PREFETCH), code.index(0))
-    # Not in wider vectors: those that cross a cache line are stored slowly.
+    # Wider vectors may cross a cache line, and those are stored slowly.
     row = [code.load(code.at(source, code.index(q * code.lanes))) for q in range(width)]
 
     def target(p):
@@ -243,8 +242,8 @@ def _dot_rows(products, row, indices, start, stop, other):
 def dot_rows(code, products, row, indices, start, stop, other):
     """products[p] = row . other[indices[start + p]], and one beyond stop - start.
 
-    `products` is a whole number of vectors: none if [start, stop) is empty. A vector of
-    nonzeros at a time: their sums over the components, transposed, add up to one vector.
+    `products` is a whole number of vectors: none if [start, stop) is empty. A vector of nonzeros
+    is taken at a time: their sums over the components are transposed and added to one vector.
     """
     b, lanes = code.b, code.lanes
     ones = ir.Constant(code.vector, [1.0] * lanes)
@@ -272,9 +271,9 @@ def dot_rows(code, products, row, indices, start, stop, other):
 
 
 def gathered_rows(code, indices, start, stop, other):
-    """Addresses of the rows of a vector of nonzeros, and whether each is inside [start, stop).
+    """Return the addresses of the rows of a vector of nonzeros, and which are in [start, stop).
 
-    Those outside are given the last row's. Asks for the rows of nonzeros to come.
+    The others get the address of the last row. Rows of coming nonzeros are prefetched.
     """
     b = code.b
     last = b.sub(stop, code.index(1))

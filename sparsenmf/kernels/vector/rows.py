@@ -1,6 +1,6 @@
-"""Vector primitives on whole rows of a factor: copy, correct, extrapolate, outer products.
+"""Vector primitives on whole rows of a factor: copy, correct, extrapolate, gram matrix.
 
-Rows are padded, and the order of sums is fixed, as in `kernels.gather`.
+Rows are padded, and the order of sums is fixed, as in `kernels.vector.gather`.
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ from llvmlite import ir
 from .vector_code import CACHE_LINE, I64, REGISTER_BYTES, VectorBuilder, vector_code
 
 OUT_OF_REACH = -0.125
-"""Of the largest number: the product with X of an entry that must stay zero."""
+"""The product x_i B of an entry that must stay zero, as a share of the largest number."""
 
 GRAM_SUMS = 8
-"""Registers that hold sums of a gram matrix: two units with a latency of four take eight chains
-of fused multiply-adds. With 4 of AVX-512's it took a third more time (float64, 50 components), with
-16, which are all, of AVX2's two fifths. With 16 of AVX-512's it is a sixth less (100 components),
-but a first call takes 4% longer."""
+"""Registers that hold sums of a gram matrix: two units with a latency of four keep eight chains of
+fused multiply-adds busy. With 4 registers of AVX-512 the time was a third longer (float64, 50
+components), with all 16 of AVX2 two fifths. 16 registers of AVX-512 take a sixth less time (100
+components), but 4% more for a first call."""
 
 FAR = 2**25
-"""Bytes of a factor that is not in the cache when a pass over it begins anew."""
+"""Bytes of a factor from which on none of it is in the cache when a new pass begins."""
 
 
 def _copy_rows(target, first, source, start, n):
@@ -35,14 +35,14 @@ def copy_rows(code, target, first, source, start, n):
 
 
 def _prefetch_rows(factor, start, n):
-    pass  # nothing but time depends on it
+    pass  # a prefetch has no effect on values
 
 
 @vector_code(reference=_prefetch_rows)
 def prefetch_rows(code, factor, start, n):
-    """Ask for rows start to start + n, which will soon be read, of what is far from the cache.
+    """Prefetch rows start to start + n of a factor that does not fit in the cache.
 
-    There need not be such rows.
+    The rows need not exist.
     """
     b = code.b
     with b.if_then(_is_far(code, factor)):
@@ -57,10 +57,10 @@ def _stream_rows(target, first, source, n):
 
 @vector_code(reference=_stream_rows)
 def stream_rows(code, target, first, source, n):
-    """target[first : first + n] = source[:n], which will not soon be read from there.
+    """target[first : first + n] = source[:n], past the cache if the target does not fit in it.
 
-    Past the cache where the target is far larger: a store into the cache reads first what it
-    overwrites. Such stores are in no order with others, until `fence`.
+    A store into the cache reads first what it overwrites; a non-temporal one does not. It has no
+    order with other stores until a `fence`.
     """
     b, write = code.b, code.row(target, first)
     size = b.mul(n, code.length(source, 1))
@@ -75,14 +75,14 @@ def stream_rows(code, target, first, source, n):
 
 
 def _fence(target):
-    pass  # nothing but the order in which others see it
+    pass  # a fence has no effect on values
 
 
 @vector_code(reference=_fence)
 def fence(code, target):
-    """Let nobody see what follows before the rows that have been sent to the target.
+    """Order the rows that were streamed to the target before everything that follows.
 
-    Once for many: it takes as long as some hundred stores.
+    It takes as long as some hundred stores, so one call serves many rows.
     """
     code.b.fence("seq_cst")
 
@@ -127,10 +127,7 @@ def _extrapolate(previous, current, start, stop, beta, least):
 
 @vector_code(reference=_extrapolate)
 def extrapolate(code, previous, current, start, stop, beta, least):
-    """Set previous <- max(least * current, current + beta * (current - previous)).
-
-    In rows start to stop.
-    """
+    """Set rows of previous to max(least * now, now + beta * (now - previous)), now = current."""
     b, width = code.b, code.length(current, 1)
     factor, share = code.splat(beta), code.splat(least)
     with code.offsets(b.mul(start, width), b.mul(stop, width)) as offset:
@@ -146,7 +143,7 @@ def _clear_gram(total):
 
 @vector_code(reference=_clear_gram)
 def clear_gram(code, total):
-    """Set a matrix to zero, the width of whose rows is a whole number of vectors."""
+    """Set a matrix to zero; its rows are whole numbers of vectors."""
     size = code.b.mul(code.length(total), code.length(total, 1))
     with code.offsets(code.index(0), size) as offset:
         code.store(code.zeros, code.at(total.data, offset))
@@ -161,10 +158,10 @@ def _add_gram(rows, start, stop, total):
 
 @vector_code(reference=_add_gram)
 def add_gram(code, rows, start, stop, total):
-    """Add rows[start:stop]' rows[start:stop] to a float64 matrix, upper triangle.
+    """Add rows[start:stop]' rows[start:stop] to the upper triangle of a float64 matrix.
 
-    (And entries just below the diagonal that share its vectors.) Sums run in the
-    precision of the rows: [start, stop) must be short.
+    Entries just below the diagonal that share its vectors are added to, too. Sums are in the
+    precision of the rows, so [start, stop) must be short.
     """
     b, width = code.b, code.length(rows, 1)
     with code.offsets(code.index(0), width) as r0:
@@ -177,9 +174,9 @@ def add_gram(code, rows, start, stop, total):
 
 
 def _gram_vectors(code):
-    """Return builders of vectors, the widest ones first, down to those of `code`.
+    """Return builders of vectors, from the widest down to those of `code`.
 
-    The widest are such that one for each lane of `code` fill `GRAM_SUMS` registers.
+    One vector of the widest for each lane of `code` fills `GRAM_SUMS` registers.
     """
     sizes, nbytes = [], GRAM_SUMS * REGISTER_BYTES // code.lanes
     while nbytes >= code.vector_bytes:
@@ -219,7 +216,7 @@ def _add_earlier(crosses, sums, fade, i, n):
 
 @vector_code(reference=_add_earlier)
 def add_earlier(code, crosses, sums, fade, i, n):
-    """Add rows i to i + n of each part of `sums`, times `fade`; leave the total in the first one.
+    """Add rows i to i + n of each part of `sums`, times `fade`, and store the total in the first.
 
     `crosses` is (at least n, width), `sums` (n_parts, n_rows, width).
     """
@@ -249,11 +246,11 @@ def _restrict_rows(crosses, l1, support, i, n):
 
 @vector_code(reference=_restrict_rows)
 def restrict_rows(code, crosses, l1, support, i, n):
-    """Subtract each row's L1 weight, and put entries that must stay zero out of reach.
+    """Subtract each row's L1 weight from its products, and hold entries at zero.
 
-    `l1` has a weight for all rows or one for each, `support` (0 or n_rows, width) whether an
-    entry may be more than zero. An entry of `crosses` so far below zero has a gradient that
-    nothing can outweigh.
+    `l1` has one weight for all rows or one for each; `support` (0 or n_rows, width) says whether
+    an entry may be positive. The products of others become so small that no sum of the gradient
+    outweighs them.
     """
     b, width, byte = code.b, code.length(crosses, 1), ir.IntType(8)
     one = b.icmp_signed("==", code.length(l1), code.index(1))

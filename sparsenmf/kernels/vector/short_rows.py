@@ -20,7 +20,7 @@ def _gather_columns(strips, chosen, indices, indptr, other):
 def gather_columns(code, strips, chosen, indices, indptr, other):
     """strips[r, p * n_lanes + t] = other[the p-th index of row chosen[t], r], or zero.
 
-    Components are gathered a vector at a time; of the last one, those that there are.
+    Components are gathered a vector at a time; the last vector may lack some.
     """
     b, lanes, none = code.b, code.lanes, code.index(0)
     n_lanes, height = code.length(chosen), code.length(strips)

@@ -1,13 +1,12 @@
 """Strips: the gathered rows of the other factor, one component after the other.
 
-Where a loss looks at single entries of W H, a row needs sums over its own nonzeros for
+Where a loss depends on single entries of W H, a row needs sums over its own nonzeros for
 one component at a time. So the rows b_j of the other factor that it meets are gathered
 once and transposed: strips[r, p] is component r of the row of the p-th nonzero, and a
-sum over nonzeros runs along memory. A strip is a whole number of vectors; what is
-beyond the nonzeros is zero in the strips and in x, and one in y, which leaves all sums
-as they are.
+sum over nonzeros runs along memory. A strip is a whole number of vectors. The padding is zero
+in the strips and in x, and one in y, and does not change any sum.
 
-As in `kernels.gather`, the order of every sum is fixed by the code.
+The code fixes the order of every sum, as in `kernels.vector.gather`.
 """
 
 from functools import partial
@@ -19,12 +18,12 @@ from .gather import gathered_rows
 from .vector_code import vector_code
 
 FLOOR = 1e-15
-"""Smallest y that is told from zero, as a share of its x: keeps x / y finite. A word that stands
-once among 1e12 others has a y of 1e-12 at the optimum, which must not count as zero."""
+"""The smallest y that differs from zero, as a share of its x: it keeps x / y finite. A word that
+stands once among 1e12 others has a y of 1e-12 at the optimum, which must not count as zero."""
 
 STEEP = {4: 1e18, 8: 1e150}
-"""Largest ratio of a strip to its y, by the size of a number: its square is finite. Where X has
-values of about one, entries of X below 1e-18 are thus as good as zero in single precision."""
+"""Largest ratio of a strip to its y, by the size of a number: its square is finite. So entries of X
+below 1e-18 count as zero in single precision where other values of X are about one."""
 
 
 def _gather_strips(strips, column, indices, start, stop, other):
@@ -36,7 +35,7 @@ def _gather_strips(strips, column, indices, start, stop, other):
 def gather_strips(code, strips, column, indices, start, stop, other):
     """strips[q, p] = other[indices[start + p], column + q], and zero beyond stop - start.
 
-    Both sides of `strips` are whole numbers of vectors, `column` is one too; [start, stop)
+    Both sides of `strips` and `column` are whole numbers of vectors; [start, stop)
     is not empty. `indices` must be valid rows of `other`: nothing is checked.
     """
     b = code.b
@@ -65,9 +64,9 @@ def move_and_sum(code, sums, strips, moved, step, r, x, y):
     """Finish the move of one component, and sum the derivatives for the next.
 
     y <- max(y + step * strips[moved], FLOOR * x), then sums[0] = sum of x * ratio and
-    sums[1] = sum of x * ratio**2, with ratio = strips[r] / y, but at most `STEEP`. One pass, and
-    one division, for all of it. (Components by number: a view of a strip would be counted,
-    atomically.)
+    sums[1] = sum of x * ratio**2, with ratio = strips[r] / y, but at most `STEEP`. All of it takes
+    one pass and one division. (Components are passed by number: numba counts the references to a
+    view, atomically.)
     """
     b = code.b
     steps = code.splat(step)
@@ -100,7 +99,7 @@ def _smallest_positive(total, x):
 
 @vector_code(reference=_smallest_positive)
 def smallest_positive(code, total, x):
-    """total[0] = the smallest entry of x above zero, infinity if there is none."""
+    """total[0] = the smallest positive entry of x, or infinity if there is none."""
     b = code.b
     infinite = ir.Constant(code.vector, [float("inf")] * code.lanes)
 
@@ -154,9 +153,9 @@ def _sum_log_ratios(total, x, y):
 
 @vector_code(reference=_sum_log_ratios)
 def sum_log_ratios(code, total, x, y):
-    """total[0] = sum of x log(x / max(y, FLOOR * x)); where x is zero, zero.
+    """total[0] = sum of x log(x / max(y, FLOOR * x)) over positive x.
 
-    FLOOR * x is at least the smallest normal number.
+    FLOOR * x counts as the smallest normal number where it is less.
     """
     b, smallest = code.b, float(np.finfo(f"f{code.itemsize}").tiny)
     one, floor, tiny = (

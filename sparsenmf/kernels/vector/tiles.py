@@ -2,9 +2,9 @@
 
 Coordinate descent on one row is a chain of dependent steps, each too short for the
 machine: latency and mispredicted branches cost far more than the arithmetic. A tile
-holds `tile_rows` rows transposed, tile[r, t] = row t's coordinate r, so that every
-operation serves as many rows as a tile has columns, and no branch depends on the data.
-Rows never mix: what a lane computes does not depend on its neighbours.
+holds `tile_rows` rows, transposed: tile[r, t] is coordinate r of row t. Every
+operation serves all rows of a tile, and no branch depends on the data.
+Rows never mix: the result of a lane does not depend on its neighbours.
 """
 
 import functools
@@ -16,11 +16,11 @@ from numba.core import cgutils
 from .vector_code import REGISTER_BYTES, VectorBuilder, vector_code
 
 TILE_VECTORS = 2
-"""Vectors side by side in a tile: each entry of the gram matrix that is loaded serves all."""
+"""Vectors side by side in a tile: an entry of the gram matrix is loaded once for all of them."""
 
 BLOCK = 4
-"""Coordinates whose gradients are summed at once: with two vectors, eight independent
-chains of fused multiply-adds, which is what two units with a latency of four can take."""
+"""Coordinates whose gradients are summed together. With two vectors they make eight independent
+chains of fused multiply-adds, as many as two units with a latency of four keep busy."""
 
 TILE_BYTES = REGISTER_BYTES * TILE_VECTORS
 
@@ -31,7 +31,7 @@ def tile_rows(dtype):
 
 
 def sweep_depth(n_components):
-    """Return the size of the gram matrix that a sweep wants: whole blocks of coordinates."""
+    """Return the size of the gram matrix that a sweep takes: whole blocks of coordinates."""
     return -(-n_components // BLOCK) * BLOCK
 
 
@@ -64,10 +64,10 @@ def _invert_diagonal(inverse, gram, free):
 
 @vector_code(reference=_invert_diagonal)
 def invert_diagonal(code, inverse, gram, free):
-    """Set inverse to the inverses of the gram diagonal, and to zero where w is to stay.
+    """Set inverse to the inverses of the gram diagonal, and to zero where w must not move.
 
-    That is where a coordinate is not free, and where its component is zero in the other
-    factor, so that it has no effect on the fit. The diagonal is a multiple of `BLOCK` long.
+    w stays where a coordinate is not free, and where its component is zero in the other
+    factor and has no effect on the fit. The length of the diagonal is a multiple of `BLOCK`.
     """
     b, number = code.b, ir.IntType(32)
     part = VectorBuilder(code.context, b, code.dtype, BLOCK * code.itemsize)
@@ -120,32 +120,31 @@ def descend_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, s
     """Sweep over the first n rows of a tile, until each is done or has had max_sweeps.
 
     A sweep moves every coordinate of every row once, in order (Gauss-Seidel). A row is done
-    when one moved it by less than `tolerance` of what the first did.
+    when a sweep moved it by less than `tolerance` of its first sweep.
 
     Parameters
     ----------
     tile, cross : (at least depth, tile_rows)
         The rows w and their x_i B - l1.
     gram, inverse : (depth, depth), (depth,)
-        The gram matrix, symmetric, and the inverses of its diagonal (zero: leave
-        this coordinate alone). depth is a multiple of `BLOCK`.
+        The gram matrix, symmetric, and the inverses of its diagonal; a coordinate whose
+        inverse is zero stays. depth is a multiple of `BLOCK`.
     sums : (2, tile_rows)
         Overwritten (with one sweep at least) with each row's sum of gram[r, r] * step**2 in
         the last sweep, and with 1/2 w gram w' - cross w' after it.
 
     Notes
     -----
-    A block's gradients are summed from the whole row first, then corrected within
-    the block as its coordinates move. The part of the sum that comes before the block
-    is already that of the new row: these lower triangles give the quadratic form of
-    the new row without a pass of its own.
+    The gradients of a block of coordinates are summed from the whole row first, then corrected
+    as coordinates of the block move. The part of a sum before the block belongs to the new row
+    already: these lower triangles give the quadratic form of the new row without another pass.
     """
     code = _tile_code(narrow)
     b, square = code.b, code.splat(narrow.b.fmul(tolerance, tolerance))
     active = [cgutils.alloca_once_value(b, lanes) for lanes in _first_lanes(code, n)]
     limits = [cgutils.alloca_once_value(b, code.zeros) for _ in active]
     done = cgutils.alloca_once_value(b, code.index(0))
-    loop, after = b.append_basic_block("sweep"), b.append_basic_block("settled")
+    loop, after = b.append_basic_block("sweep"), b.append_basic_block("swept")
     b.cbranch(b.icmp_signed(">", max_sweeps, code.index(0)), loop, after)
     b.position_at_end(loop)
     live = [b.load(place) for place in active]
@@ -168,7 +167,7 @@ def descend_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, s
 
 @vector_code(reference=_measure_tile)
 def measure_tile(narrow, tile, cross, gram, inverse, n, sums):
-    """As one sweep of `descend_tile`, but move nothing: the steps that each would take."""
+    """Measure the steps of one sweep of `descend_tile` without moving anything."""
     code = _tile_code(narrow)
     live = _first_lanes(code, n)
     _emit_sweep(code, tile, cross, gram, inverse, live, sums, move=False)
@@ -179,7 +178,7 @@ def _tile_code(narrow):
 
 
 def _first_lanes(code, n):
-    """Return the vectors of a tile that have 1 in its first n lanes, and 0 beyond."""
+    """Return the vectors of a tile that are 1 in its first n lanes, and 0 beyond."""
     end, numbers = code.splat(code.b.sitofp(n, code.scalar)), np.arange(TILE_VECTORS * code.lanes)
     vectors = [
         ir.Constant(code.vector, [float(t) for t in part])
@@ -190,7 +189,7 @@ def _first_lanes(code, n):
 
 
 def _emit_sweep(code, tile, cross, gram, inverse, live, sums, *, move):
-    """Emit one sweep; return its `change`. `live` has 1 for rows that move, and 0."""
+    """Emit one sweep; return its squared steps. `live` is 1 for rows that move, else 0."""
     b, columns = code.b, range(TILE_VECTORS)
     depth = code.length(gram)
 
@@ -215,9 +214,9 @@ def _emit_sweep(code, tile, cross, gram, inverse, live, sums, *, move):
             scale = code.splat(b.load(code.at(inverse.data, r)))
             for v in columns:
                 old, c = code.load(place(tile, r, v)), code.load(place(cross, r, v))
-                # old - (sum - c) rate, with all but the sum ahead of it: what takes the time is
-                # that each coordinate's step waits for those before. Not fused: where the
-                # answer is zero, it is, and not what is left of a rounding.
+                # old - (slope - c) rate. All but the slope is computed before it, as each step
+                # waits for those of the coordinates before. The difference is not fused, so that
+                # an answer of zero is zero, without rounding.
                 rate = b.fmul(scale, live[v])
                 new = b.fsub(code.add_product(c, rate, old), b.fmul(slopes[q][v], rate))
                 # A NaN passes through, so that an overflow is noticed.

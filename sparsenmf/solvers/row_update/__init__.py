@@ -5,9 +5,8 @@ each row w_i of this factor for
 
     sum over j of d(x_ij, (w B')_j) + l1 sum(w) + l2/2 ||w||^2,    w >= 0.
 
-Alternation, blocks, streams, transform and clusters call the objects of this table, and the
-update kernels are called from nowhere else. A new loss is a kernel, its literal twin, and a row
-of the table.
+Alternation, blocks, streams, transform and clusters call the objects of this table. Nothing else
+calls the update kernels. A new loss is a kernel, its literal twin, and a row of the table.
 """
 
 from .base import SWEEP_TOLERANCE, Pass, RowUpdate, Step
@@ -33,7 +32,7 @@ ROW_UPDATES: dict[tuple[str, str, str], type[RowUpdate]] = {
 
 
 def row_update(loss, algorithm, plain, n_components, n_threads=1):
-    """Return how rows are improved.
+    """Return the object that improves rows for a loss and an algorithm.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an update of rows is asked for, what it answers, and what every one can do."""
+"""The interface of row updates: what a pass is asked for, and what it returns."""
 
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
@@ -9,24 +9,24 @@ from ...data.factors import zeros
 from ...kernels.products import scatter_rows
 
 SWEEP_TOLERANCE = 0.1
-"""Inner sweeps on a row end when one moves it less than this share of the first."""
+"""Inner sweeps on a row end when a sweep moves it less than this share of the first."""
 
 
 class Pass(NamedTuple):
-    """How rows are updated, and what is wanted of it beside the rows.
+    """How a pass updates rows, and what else it should return.
 
     Attributes
     ----------
     sweeps : int
-        Inner sweeps over a row, at most, where there are any.
+        The most inner sweeps over a row, for updates that sweep.
     tolerance : float
-        Sweeps over a row end when one moves it less than this share of the first.
+        Sweeps over a row end when a sweep moves it less than this share of the first.
     sums : ndarray of shape (n_parts, n_rows, width), or None
-        What other columns of X have come to already: see `RowUpdate.scatter`.
+        Partial products with other columns of X: see `RowUpdate.scatter`.
     fade : float
-        How much those count.
+        The weight of these products.
     objective, summary, residual : bool
-        What the `Step` has; it may have more where that costs nothing.
+        What the `Step` must hold. It may hold more where that costs nothing.
     """
 
     sweeps: int = 2
@@ -39,7 +39,7 @@ class Pass(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an update of rows tells beside the rows.
+    """What an update of rows returns beside the rows.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 class RowUpdate(ABC):
     """How the rows of a factor are improved, for one loss and algorithm.
 
-    It has memory of its own for the kernels: not for two threads at once.
+    It holds scratch memory for the kernels, so two threads must not share it.
 
     Parameters
     ----------
@@ -88,19 +88,19 @@ class RowUpdate(ABC):
         """Return how many inner sweeps are worth their time in an iteration."""
         return 2
 
-    # Optional, not abstract: updates that can leave any start have nothing to change in it.
+    # Optional, not abstract: most updates can leave any start.
     def prepare(self, columns, Ht, penalty_W, penalty_H):  # noqa: B027 - a hook, empty on purpose
-        """Change a start of H that no iteration could recover from."""
+        """Change a start of H from which no iteration could recover."""
 
     @abstractmethod
     def summarize(self, factor, rows):
-        """Return what an update needs to know of the other factor as a whole.
+        """Return what an update of the other side needs to know of this factor as a whole.
 
         Parameters
         ----------
         factor : ndarray of shape (n_rows, width)
         rows : Rows
-            Those that the factor belongs to; their blocks cut it.
+            The rows of X that belong to the factor; their blocks cut it.
         """
 
     @abstractmethod
@@ -136,7 +136,7 @@ class RowUpdate(ABC):
         return self.update(rows, other, summary, penalty, out, out, how)
 
     def measure(self, rows, other, summary, penalty, factor, how):
-        """Return the `Step` of rows that stay as they are: how far they are from optimal."""
+        """Return the `Step` of rows that do not move: how far they are from optimal."""
         how = how._replace(sweeps=0, objective=False)
         return self.update(rows, other, summary, penalty, factor, factor, how)
 
@@ -145,21 +145,21 @@ class RowUpdate(ABC):
         return None
 
     def scatter(self, rows, parts, factor, other, sums):
-        """Add what these rows come to for the other factor to `sums`, in parts."""
+        """Add the products of these rows, transposed, with their factor to `sums`, in parts."""
         scatter_rows(self.n_threads, rows, parts, factor, sums)
 
     def _grams(self, n_blocks, width):
-        """Return memory for the gram matrices of so many blocks."""
+        """Return memory for the gram matrices of `n_blocks` blocks."""
         if len(self._memory) < n_blocks or self._memory.shape[1] != width:
             self._memory = zeros((n_blocks, width, width), np.float64)
         return self._memory[:n_blocks]
 
 
 def parts_of(how, factor):
-    """Return the sums of a pass as kernels take them: without any, no parts."""
+    """Return the partial products of a pass as kernels take them; without any, no parts."""
     return np.empty((0, 0, factor.shape[1]), factor.dtype) if how.sums is None else how.sums
 
 
 def no_gram():
-    """Return the gram matrix of a factor of which none is needed."""
+    """Return the empty array that stands for a gram matrix that is not needed."""
     return np.empty((0, 0))

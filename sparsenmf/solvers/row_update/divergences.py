@@ -20,20 +20,20 @@ from ..numerics import check_overflow, exact_gram
 from .base import Pass, RowUpdate, Step, no_gram, parts_of
 
 LEAST_SHARE = 0.1
-"""For Kullback-Leibler, momentum leaves at least this share of each entry of H: were one zero, W H
-could be zero where X is not, which no step could mend once W and H had followed."""
+"""For Kullback-Leibler, momentum leaves at least this share of each entry of H. If one were zero,
+W H could be zero where X is not, and no step could repair that once W and H had followed."""
 
 
-LOOK = 10  # multiplicative updates between looks at what they still promise
+LOOK = 10  # multiplicative updates between checks of what they still promise
 
 
 class SumsUpdate(RowUpdate):
-    """Losses that know the other factor by the sums of its columns."""
+    """Updates that know the other factor by the sums of its columns."""
 
     def summarize(self, factor, rows):
         """Return the sums of the columns."""
         partials = np.empty((rows.n_blocks, factor.shape[1]))
-        # On one thread: it is as fast as memory, and compiles in a fifth of the time.
+        # One thread is as fast as memory, and compiles in a fifth of the time.
         sum_columns(1, factor, rows.blocks, partials)
         sums = partials.sum(axis=0)
         check_overflow(np.float64(sums.max()), factor.dtype)
@@ -44,7 +44,7 @@ class SumsUpdate(RowUpdate):
         return sums
 
     def approach(self, rows, other, summary, penalty, out, how):
-        """Set the rows of `out` near their best fit, from the same amount of each component."""
+        """Set the rows of `out` near their best fit, from equal amounts of all components."""
         fill_evenly(out, rows, other, summary)
         return self.update(rows, other, summary, penalty, out, out, how)
 
@@ -57,13 +57,13 @@ class SumsUpdate(RowUpdate):
 
 
 class NewtonDescent(SumsUpdate):
-    """Kullback-Leibler loss: scalar Newton steps on each row, entries with weights or not."""
+    """Kullback-Leibler loss: scalar Newton steps on each row, with or without weights."""
 
     def prepare(self, columns, Ht, penalty_W, penalty_H):
-        """Give columns of X that no component has at the start a share in each that may move.
+        """Give columns of X that have no component at the start a share of all that may move.
 
-        Where W H is zero and X is not, with zeros in both factors, no step of either would
-        change that, and the loss would stay infinite.
+        Where W H is zero and X is not, because both factors are zero, no step of either factor
+        could change that, and the loss would stay infinite.
         """
         free, support = penalty_H.free & penalty_W.free, penalty_H.support
         missing = np.flatnonzero(~Ht[:, free].any(axis=1) & (np.diff(columns.indptr) > 0))
@@ -100,7 +100,7 @@ class BetaMultiplicative(SumsUpdate):
         return Step(None, residual, self.summarize(factor, rows) if how.summary else None)
 
     def approach(self, rows, other, summary, penalty, out, how):
-        """Set the rows of `out` near their best fit, by updates while they promise anything."""
+        """Set the rows of `out` near their best fit, by updates until they promise little."""
         fill_evenly(out, rows, other, self._columns(summary))
         plain = how._replace(objective=False)
         for sweep in range(1, how.sweeps + 1):
@@ -143,14 +143,14 @@ class WeightedMultiplicative(BetaMultiplicative):
     """Multiplicative updates for any beta, where entries have weights or are unknown."""
 
     def summarize(self, factor, rows):
-        """Return the sums of the columns, and the gram matrix if it counts."""
+        """Return the sums of the columns, and the gram matrix if it is needed."""
         gram = np.empty((0, 0), factor.dtype)
         if self.loss.beta == 2 and rows.absent:
             gram = exact_gram(factor).astype(factor.dtype)
         return super().summarize(factor, rows), gram
 
     def summary_from(self, gram, sums, absent):
-        """Return the sums of the columns, and the gram matrix if it counts."""
+        """Return the sums of the columns, and the gram matrix if it is needed."""
         return sums, gram if self.loss.beta == 2 and absent else no_gram()
 
     def _columns(self, summary):
@@ -167,7 +167,7 @@ class WeightedMultiplicative(BetaMultiplicative):
 
 
 def exponent(beta):
-    """Return gamma, with which no step raises the objective (Févotte & Idier 2011, table 2)."""
+    """Return the gamma with which no step raises the objective (Févotte & Idier 2011, table 2)."""
     return float(1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1.0)
 
 
@@ -177,7 +177,7 @@ def make_divergence(loss):
 
 
 def fill_evenly(W, rows, Ht, sums):
-    """Start rows from the same amount of each component, and the right amount in all."""
+    """Start rows from equal amounts of all components, whose total fits the row."""
     shape = (rows.n_rows, len(Ht))
     X = sp.csr_array((rows.data, rows.indices, rows.indptr), shape=shape, copy=False)
     totals = np.full(rows.n_rows, rows.absent * sums.sum())

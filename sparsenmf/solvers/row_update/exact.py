@@ -1,4 +1,4 @@
-"""Rows at their best fit, exactly, for the factor that is given."""
+"""The exact best fit of rows to a given factor."""
 
 from typing import NamedTuple
 
@@ -12,16 +12,16 @@ from ..penalties import Penalty
 from .base import Pass
 
 SWEEPS, TOLERANCE = 20, 1e-3
-"""How far the sweeps go, from where on rows are solved exactly."""
+"""Where sweeps end, and exact steps begin."""
 
-FLAT = 1e-7  # of the mean of X: where y is less, its powers have the curvature that they have there
+FLAT = 1e-7  # share of the mean of X; for smaller y, powers have the curvature of this y
 
 HEAVIEST, HEAVY = 16, 1e8
-"""How many columns of H may be heavy: those whose square is that many times the mean of others."""
+"""At most so many columns of H are heavy: their squares exceed so many times the others' mean."""
 
 
 class Given(NamedTuple):
-    """The other factor and what is known of it: all that rows are found from.
+    """The given factor, and what is derived from it for solving rows.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class Given(NamedTuple):
     sums : ndarray of shape (width,), float64
         Of the columns of Ht.
     penalty : Penalty
-        Of the rows that are found, one for all.
+        One for all rows that are solved.
     exact : ndarray of shape (n_components, n_components), float64
         The gram matrix of Ht without its heavy rows.
     heavy : ndarray of shape (any,), int64
-        Rows of Ht beside whose squares those of others would be lost.
+        Rows of Ht so large that the squares of others would be lost beside theirs.
     """
 
     Ht: np.ndarray
@@ -48,7 +48,7 @@ class Given(NamedTuple):
 
 
 def give(H, penalty):
-    """Return an H of shape (n_components, n_features) as `Given`."""
+    """Return `Given` for an H of shape (n_components, n_features)."""
     Ht = pad_factor(H.T, H.dtype)
     wide = Ht.T.astype(np.float64)
     with np.errstate(over="ignore"):
@@ -63,7 +63,7 @@ def give(H, penalty):
 
 
 def _find_heavy(wide):
-    """Return the columns, few at most, that are far larger than the others that are not zero."""
+    """Return the few columns that are far larger than the other nonzero ones."""
     squares = np.einsum("rj,rj->j", wide, wide)
     order = np.argsort(-squares, kind="stable")[: np.count_nonzero(squares)]
     first = order[: min(HEAVIEST, len(order) // 2)]
@@ -72,9 +72,9 @@ def _find_heavy(wide):
 
 
 def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
-    """Set the rows of W, zero on entry, to the best fit of `rows`: exactly.
+    """Set the rows of W, zero on entry, to the exact best fit of `rows`.
 
-    The sweeps of `RowUpdate.approach` come near it, and as many more steps as are left end there.
+    Sweeps of `RowUpdate.approach` come near it; exact steps, as many as are left, complete it.
 
     Parameters
     ----------
@@ -89,9 +89,9 @@ def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
     Returns
     -------
     loss : float
-        In float64, without the penalty; zero if it is not wanted.
+        In float64, without the penalty; zero unless wanted.
     unfinished : int
-        Number of rows for which max_sweeps has not been enough.
+        Number of rows for which max_sweeps was not enough.
     """
     loss, penalty, n_sweeps = update.loss, given.penalty, min(max_sweeps, SWEEPS)
     summary = update.summary_from(given.gram, given.sums, rows.absent)

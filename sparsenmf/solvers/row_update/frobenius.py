@@ -12,13 +12,14 @@ from ..numerics import check_overflow
 from .base import RowUpdate, Step, no_gram, parts_of
 
 SECOND_SWEEP = 12
-"""Multiply-adds of a sweep over both factors, for each of a product with X, above which a second
-sweep is not worth its time. On corpora of 5 to 18 words a row, with 100 and 200 components, one
-sweep took 0.73 to 1.05 of the time of two to the same objective; on longer documents 1 to 1.4."""
+"""A second sweep is not worth its time if a sweep over both factors takes more than this many times
+the multiply-adds of a product with X. On corpora of 5 to 18 words a row, with 100 and 200
+components, one sweep took 0.73 to 1.05 of the time of two to the same objective; on longer
+documents 1 to 1.4."""
 
 
 class GramUpdate(RowUpdate):
-    """What updates for the Frobenius loss share: they know the other factor by its gram matrix."""
+    """Updates for the Frobenius loss, which know the other factor by its gram matrix."""
 
     exact_errors = True
 
@@ -60,7 +61,7 @@ class GramUpdate(RowUpdate):
         return Step(fit, residual, add_grams(partials) if how.summary else None)
 
     def _fold(self, gram, penalty, dtype):
-        """Return the gram matrix that the kernel takes, with the L2 weight on its diagonal."""
+        """Return the gram matrix for the kernel, with the L2 weight on its diagonal."""
         depth = sweep_depth(self.n_components)
         gram = penalty.fold_into(gram[:depth, :depth])
         with np.errstate(over="ignore"):
@@ -75,7 +76,7 @@ class GramDescent(GramUpdate):
     plain_first = measures_ahead = True
 
     def worthwhile_sweeps(self, n_rows, nnz):
-        """Return one where sweeps take most of the time."""
+        """Return 1 where sweeps take most of the time, else 2."""
         return 1 if n_rows * self.n_components > SECOND_SWEEP * nnz else 2
 
     def update(self, rows, other, summary, penalty, factor, out, how):
@@ -101,22 +102,21 @@ class GramMultiplicative(GramUpdate):
 class WeightedDescent(GramUpdate):
     """Frobenius loss, coordinate descent, where entries have weights or are unknown.
 
-    Two sweeps are always worth their time: they take the entries of X again, whose number they
-    follow.
+    Two sweeps are always worth their time, as the time of a sweep follows the number of entries.
     """
 
     plain_first = True
 
     def summarize(self, factor, rows):
-        """Return the gram matrix, if what is not stored counts."""
+        """Return the gram matrix, if absent entries count."""
         return super().summarize(factor, rows) if rows.absent else no_gram()
 
     def summary_from(self, gram, sums, absent):
-        """Return the gram matrix, if what is not stored counts."""
+        """Return the gram matrix, if absent entries count."""
         return gram if absent else no_gram()
 
     def extrapolate(self, factor, spare, beta, rows):
-        """Extrapolate a factor into `spare`; return its gram matrix, if it counts."""
+        """Extrapolate a factor into `spare`; return its gram matrix, if it is needed."""
         gram = super().extrapolate(factor, spare, beta, rows)
         return gram if rows.absent else no_gram()
 

@@ -17,7 +17,7 @@ WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
 @DTYPES
 @pytest.mark.parametrize("nnz", [0, 1, 2, 7, 40])
 @WIDTHS
-def test_gather_rows_equals_its_meaning(rng, dtype, nnz, n_components):
+def test_gather_rows_equals_its_reference(rng, dtype, nnz, n_components):
     other = pad_factor(rng.random((30, n_components)), dtype)
     data, indices = rng.random(nnz + 3).astype(dtype), rng.integers(30, size=nnz + 3)
     total = np.full(other.shape[1], np.nan, dtype)

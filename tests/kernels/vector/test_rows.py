@@ -18,17 +18,14 @@ WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 def test_loops_are_not_unrolled(rng):
-    gather_rows, copy_rows = gather.gather_rows, simd.copy_rows
-
-    @numba.njit
-    def sums(total, data, indices, other):
-        gather_rows(total, data, indices, 0, 5, other)
+    sums = compiled(gather.gather_rows)
+    sums(np.empty(104), rng.random(5), np.arange(5), 0, 5, rng.random((5, 104)))
+    copy_rows = simd.copy_rows
 
     @numba.njit
     def copy(target):  # sixteen vectors, as LLVM can tell
         copy_rows(target, 0, np.empty((8, 8)), 0, 8)
 
-    sums(np.empty(104), rng.random(5), np.arange(5), rng.random((5, 104)))
     copy(np.empty((9, 8)))
     # One for each vector of the widest panel; and in each step of a copy one, beside what
     # comes before and after the loop.
@@ -50,7 +47,7 @@ def test_clear_gram_clears_all_of_it(dtype):
 
 @DTYPES
 @WIDTHS
-def test_add_gram_equals_its_meaning(rng, dtype, n_components):
+def test_add_gram_equals_its_reference(rng, dtype, n_components):
     rows = pad_factor(rng.random((50, n_components)), dtype)
     width = rows.shape[1]
     total, again = np.ones((2, width, width))
@@ -66,7 +63,7 @@ def test_add_gram_equals_its_meaning(rng, dtype, n_components):
 @DTYPES
 @pytest.mark.parametrize("far", [1, 2**40])
 @pytest.mark.parametrize("shift", [0, 1])
-def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
+def test_stream_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
     """Near or far, and to what does not lie on a vector's boundary."""
     monkeypatch.setattr(simd, "FAR", far)
     width = 3 * vector_code.lanes(np.dtype(dtype).itemsize)
@@ -84,7 +81,7 @@ def test_send_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
 
 
 @pytest.mark.parametrize("far", [1, 2**40])
-def test_to_ask_for_rows_changes_nothing(rng, far, monkeypatch):
+def test_prefetch_and_fence_change_nothing(rng, far, monkeypatch):
     monkeypatch.setattr(simd, "FAR", far)
     factor = rng.random((7, 8))
     before = factor.copy()

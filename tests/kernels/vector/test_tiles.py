@@ -16,7 +16,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 @DTYPES
 @pytest.mark.parametrize("n_components", [3, 8, 20])
-def test_transpose_equals_its_meaning(rng, dtype, n_components):
+def test_transpose_equals_its_reference(rng, dtype, n_components):
     n_tile, width = tiles.tile_rows(dtype), padded_width(n_components, dtype)
     source = rng.random((n_tile, width)).astype(dtype)
     target, again = np.zeros((2, width, n_tile), dtype)
