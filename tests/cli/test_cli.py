@@ -1,4 +1,4 @@
-"""The command line: the same results as the Python interface, and plain words otherwise."""
+"""The command line gives the results of the Python interface, or a plain error."""
 
 import csv
 import io

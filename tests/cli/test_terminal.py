@@ -1,4 +1,4 @@
-"""What the command prints: no text of a file and no name tells the terminal what to do."""
+"""The command prints no control characters of texts and names to a terminal."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Saved factorizations: the same again, plain, whole or refused."""
+"""Saved factorizations are read back unchanged, without pickle, or refused if damaged."""
 
 import io
 import json
@@ -178,7 +178,7 @@ def test_every_flipped_bit_is_refused_or_harmless(saved):
 
 
 def test_array_cut_by_its_own_header_is_refused(tmp_path):
-    """The sum of a member is only checked by those who read all of it."""
+    """A zip archive checks the checksum of a member only when all of it is read."""
     path = tmp_path / "model.npz"
     large = problems.small_model()
     large.W = np.ones((60_000, 2))

@@ -1,4 +1,4 @@
-"""Limits and histories are of the work, not of the compiler."""
+"""Time limits and time histories do not count the time for compiling."""
 
 import json
 import threading

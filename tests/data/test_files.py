@@ -1,4 +1,4 @@
-"""Matrices, vocabularies, texts and tables, in and out: the same again, whole or refused."""
+"""Matrices, vocabularies, texts and tables are read as they were written, or refused."""
 
 import csv
 import gzip
@@ -108,14 +108,14 @@ def write_object_array(path):
 
 
 def write_corrupt(path):
-    """Indices far outside, which would crash whoever follows them."""
+    """Indices far outside of the matrix, which would crash a kernel."""
     indices = np.array([0, 10**6], np.int32)
     arrays = {"data": np.ones(2), "indices": indices, "indptr": np.array([0, 1, 2], np.int32)}
     np.savez(path, format=b"csc", shape=(3, 2), _is_array=True, **arrays)
 
 
 def write_broken_header(path):
-    """One that ends within brackets, of which Python's parser complains in its own way."""
+    """A header that ends within brackets, for which Python's parser has an error of its own."""
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, ( \n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
 

@@ -1,4 +1,4 @@
-"""DataFrames: mixed, nullable and sparse columns are the numbers in them; others are named."""
+"""DataFrames of mixed, nullable and sparse columns are read; other columns are named."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Names of features and samples: the first one is the first's, whatever holds them."""
+"""Names of features and samples are read by position from any container."""
 
 import re
 from collections import OrderedDict
@@ -67,7 +67,7 @@ def test_a_dict_is_read_by_its_columns():
 
 
 def say(model, terms, titles, tmp_path):
-    """Everything that is said with names."""
+    """All results that have names in them."""
     X, page = make_counts(), tmp_path / "page.html"
     seeds = {"a": TERMS[4:6], "b": TERMS[17:18]}
     seeded = factorize(X, 3, seeds=Seeds(seeds, vocabulary=terms), random_state=0, max_iter=5)

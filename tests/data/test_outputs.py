@@ -1,4 +1,4 @@
-"""What is read is never written to, by no name that it may have, and nothing is written twice."""
+"""No file that is read is written to, under any name, and no file is written twice."""
 
 import os
 from pathlib import Path
@@ -163,7 +163,7 @@ def test_two_outputs_are_two_files(second, there, here):
 
 
 def test_a_checkpoint_may_be_gone_on_from_and_an_output_be_replaced(here):
-    """What is written again in the same place is no input."""
+    """A file that is replaced by itself is not an input."""
     for resume in ([], ["--resume"]):
         arguments = ["factorize", "X.npz", "-k", 2, "--max-iter", 3, "--checkpoint", "state"]
         result = run(*arguments, *resume, "--save", "model.npz")

@@ -1,4 +1,4 @@
-"""The gate: what is not accepted gets an error that says what, where, and what to do."""
+"""Matrices that are refused: the error says what is wrong, where, and what to do."""
 
 import re
 
@@ -324,7 +324,7 @@ def test_masked_values_are_refused():
 
 
 def test_masked_places_are_read_as_they_are():
-    """The smallest of a masked array passes over what is masked."""
+    """The smallest value of a masked array does not count masked ones."""
     X = sp.coo_array(np.eye(6))
     X.coords = (X.row, np.ma.masked_array(X.col - 3, [True] * 3 + [False] * 3))
     with pytest.raises(ValueError, match="X is corrupt"):

@@ -1,4 +1,4 @@
-"""The gate: what is accepted means the same in any format, type, order and storage."""
+"""A matrix gives the same result in any format, dtype, order and storage."""
 
 import warnings
 

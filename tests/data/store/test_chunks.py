@@ -1,4 +1,4 @@
-"""Matrices in files as stores: the same as `read_matrix` reads, but in bounded memory."""
+"""Files written as stores have the matrix that `read_matrix` reads, in bounded memory."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""Stores on disk: the same matrix again, in any blocks, and refused by name where damaged."""
+"""Stores give back their matrix in any blocks; damaged files are named and refused."""
 
 import json
 import multiprocessing
@@ -271,7 +271,7 @@ def test_every_flipped_bit_of_the_record_is_refused_or_harmless(X, tmp_path):
 
 
 def test_damaged_indices_are_never_handed_on(X, store):
-    """A checksum is only compared on demand; kernels must not read outside all the same."""
+    """Checksums are compared on demand only, but kernels must never read outside of arrays."""
     first = store.folder / "shard-00000"
     for name, value in (("indices", 80), ("indices", -1), ("indptr", -5), ("indptr", 10**9)):
         path = first / f"{name}.npy"
@@ -364,7 +364,7 @@ HARM = {
 
 @pytest.mark.parametrize("case", HARM)
 def test_damaged_values_are_never_handed_on(case, store):
-    """They would not make a kernel read outside, but its results wrong."""
+    """Kernels would not read outside of arrays, but would give wrong results."""
     name, change = HARM[case]
     path = store.folder / "shard-00000" / f"{name}.npy"
     array = np.load(path)

@@ -1,4 +1,4 @@
-"""Writers of stores: what they refuse, and that a killed or failing one leaves what was there."""
+"""Writers of stores: what they refuse, and that a killed or failing one changes nothing."""
 
 import errno
 import json
