@@ -21,9 +21,12 @@ import sparsenmf
 from sparsenmf import Checkpoint
 
 from ..children import (
+    ROOT,
     TIMEOUT,
     expected,
+    expected_of_fit,
     finish_child,
+    fit,
     make_matrix,
     posix,
     solve,
@@ -50,8 +53,8 @@ def environment(layer, tmp_path):
         return {"NUMBA_THREADING_LAYER": layer}
     # Wherever an interpreter starts, spawned workers included, the others are not there.
     (tmp_path / "sitecustomize.py").write_text(HIDE)
-    root = str(processes.__file__).rsplit(os.sep, 2)[0]
-    return {"NUMBA_THREADING_LAYER": None, "PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    return {"NUMBA_THREADING_LAYER": None, "PYTHONPATH": paths}
 
 
 def check_layer(layer):
@@ -90,14 +93,14 @@ def fork_while_compiling(layer):
     from sparsenmf.kernels import coordinate_descent as ours
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        first = pool.submit(solve, 1)
+        first = pool.submit(fit, 1)
         compiling = type(ours.update_rows._serial).compile.__globals__["global_compiler_lock"]
         while not first.done():
             if not compiling._lock.acquire(blocking=False):
                 break
             compiling._lock.release()
         assert not first.done()
-        print(processes.solve_in_fork(), first.result())
+        print(processes.in_fork(lambda: fit(2)), first.result())
 
 
 def in_pool(layer, kind, method):
@@ -315,7 +318,9 @@ def test_cell_of_the_matrix(name, layer, tmp_path):
     out = finish_child(child)
     # numba's tbb says on stdout if it could not stop its threads before a fork.
     digests = [word for line in out.splitlines() if "fork()" not in line for word in line.split()]
-    assert digests == [expected()] * CELLS[name][2]
+    assert len(digests) == CELLS[name][2]
+    # Where nothing is stored, a cell only fits: transform takes long to compile.
+    assert set(digests) == {expected_of_fit() if name == "fork while compiling" else expected()}
 
 
 # Signals in a long iteration.

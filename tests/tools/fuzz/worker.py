@@ -29,7 +29,7 @@ MEMORY = 3 * 2**30  # bytes that a worker may take beyond what it has at the beg
 
 def run_cases(kind, first, count, progress):
     """Try cases; return what became of them."""
-    from ...fuzz import CASES
+    from . import CASES
 
     counts, failures = {"right": 0, "refused": 0}, []
     with tempfile.TemporaryDirectory() as parent:
