@@ -85,7 +85,7 @@ def X():
 
 
 @pytest.fixture
-def call_interruptibly(monkeypatch):
+def in_pieces(monkeypatch):
     """low_memory=True takes its matrix in pieces."""
     monkeypatch.setattr(
         problem, "MemorySource", lambda X: Pieces(X, [0, 1, 130, 152, 158, X.shape[0]])
@@ -111,7 +111,7 @@ def test_iterates_are_those_of_the_whole_matrix(X, options):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=name)
-def test_pieces_are_those_of_the_whole_matrix(X, options, call_interruptibly):
+def test_pieces_are_those_of_the_whole_matrix(X, options, in_pieces):
     options = {"random_state": 0, "max_iter": 15, "tol": 0, **options}
     whole, pieces = (
         factorize(X, 6, **options),
@@ -125,7 +125,7 @@ def test_pieces_are_those_of_the_whole_matrix(X, options, call_interruptibly):
 
 
 @pytest.mark.parametrize("shape", [(60, 200), (200, 60)])
-def test_a_start_from_the_svd_needs_no_transpose(shape, call_interruptibly):
+def test_a_start_from_the_svd_needs_no_transpose(shape, in_pieces):
     X = sp.random_array(shape, density=0.2, rng=np.random.default_rng(0), format="csr")
     X = sp.csr_array(sp.vstack([X, X, X]))
     rows = BlockRows(problem.MemorySource(X), Scaling(None, None, 2.0), 6)
@@ -142,7 +142,7 @@ def test_a_start_from_the_svd_needs_no_transpose(shape, call_interruptibly):
 @pytest.mark.parametrize(
     "options", [{}, {"init": "nndsvd"}, {"solver": "mu"}, {"loss": KL}], ids=name
 )
-def test_same_bits_at_any_thread_count(options, call_interruptibly):
+def test_same_bits_at_any_thread_count(options, in_pieces):
     X = problems.documents(2000, 250, dtype=np.float32)
     assert X.nnz * 24 > 500_000  # in parallel
     first, *others = (
@@ -161,7 +161,7 @@ def test_same_bits_at_any_thread_count(options, call_interruptibly):
         np.testing.assert_array_equal(model.H, first.H)
 
 
-def test_a_nearly_exact_fit_is_measured_from_its_residuals(call_interruptibly):
+def test_a_nearly_exact_fit_is_measured_from_its_residuals(in_pieces):
     X, W, H = problems.planted(dtype=np.float32)
     model = factorize(X, 5, W=W, H=H, max_iter=2, solver=CoordinateDescent(low_memory=True))
     residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
@@ -245,23 +245,16 @@ def test_an_iteration_is_one_pass(X, options, monkeypatch):
     assert passes[1] - passes[0] == 10
 
 
-def test_what_is_reported_is_that_of_the_factors(X, call_interruptibly):
+def test_what_is_reported_is_that_of_the_factors(X, in_pieces):
     penalties = {"alpha_W": 1e-3, "l1_ratio": 0.3}
-    model = factorize(
-        X,
-        5,
-        loss=KL,
-        random_state=0,
-        max_iter=30,
-        **grouped({**penalties, "low_memory": True}),
-    )
-    assert model.options["solver"] == "mu"
+    solver = MultiplicativeUpdate(low_memory=True)
+    model = factorize(X, 5, loss=KL, solver=solver, random_state=0, max_iter=30, **penalties)
     assert (np.diff(model.objective_history) < 0).all()
     expected = reference.divergence(X.toarray(), model.W, model.H, 1, 1e-3, 1e-3, 0.3)
     assert model.objective == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_step_that_rounding_raises_is_not_taken(call_interruptibly):
+def test_a_step_that_rounding_raises_is_not_taken(in_pieces):
     X, W, H = problems.planted(60, 40, 3)
     model = factorize(
         X, 3, W=W + 0.01, H=H + 0.01, solver=MultiplicativeUpdate(low_memory=True), loss=KL,
@@ -274,7 +267,7 @@ def test_a_step_that_rounding_raises_is_not_taken(call_interruptibly):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_rounding_never_makes_a_loss_negative(seed, call_interruptibly):
+def test_rounding_never_makes_a_loss_negative(seed, in_pieces):
     X, W, H = problems.planted(60, 40, 3, seed=seed)
     model = factorize(
         X, 3, W=W, H=H, solver=MultiplicativeUpdate(low_memory=True), loss=KL, max_iter=3, tol=0
@@ -283,7 +276,7 @@ def test_rounding_never_makes_a_loss_negative(seed, call_interruptibly):
     assert model.objective == pytest.approx(0, abs=1e-10)
 
 
-def test_a_pair_that_was_not_taken_is_proposed_again(call_interruptibly):
+def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
     """And not the one after it: what a pass is ahead of is the pair that is kept."""
     X, W, H = problems.planted(60, 40, 3)
     proposed = []
@@ -338,7 +331,7 @@ def test_an_interrupt_within_a_pass_leaves_a_whole_iterate(X, monkeypatch):
     assert model.optimality == pytest.approx(expected.optimality, rel=1e-6)
 
 
-def test_a_callback_may_look_at_how_far_it_has_come(X, call_interruptibly):
+def test_a_callback_may_look_at_how_far_it_has_come(X, in_pieces):
     """The sums of the next iteration are found anew after something else has used them."""
     options = {"loss": KL, "solver": "mu", "random_state": 0, "max_iter": 6, "tol": 0}
     seen = []
@@ -359,7 +352,7 @@ def test_rows_know_their_size(X):
     assert make_rows(X, 5).nnz == X.nnz
 
 
-def test_without_another_thread_blocks_are_read_in_this_one(X, call_interruptibly, monkeypatch):
+def test_without_another_thread_blocks_are_read_in_this_one(X, in_pieces, monkeypatch):
     from sparsenmf.data import worker_threads as background
 
     def refuse(thread):
