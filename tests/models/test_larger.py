@@ -219,24 +219,22 @@ GIVEN = np.random.default_rng(2).random((600, 2), np.float32)
 def test_w_path_goes_with_weights_and_frozen_components(
     X, store, solver, options, chunk, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(result, "STORE_ROWS", 7)
-    for module in (scale,):
-        monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(result, "STORE_ROWS", chunk)
+    monkeypatch.setattr(scale, "CHUNK", chunk)
     solver = {key: value for key, value in solver.items() if key != "init" or "W" not in options}
     options = {"random_state": 0, "max_iter": 4, "tol": 0, **solver, **options}
     for matrix in (store, X):
-        low_memory = matrix is X
-        inside = factorize(matrix, 5, **grouped({**options, "low_memory": low_memory}))
-        path = tmp_path / "W.npy"
-        outside = factorize(
-            matrix, 5, **grouped({**options, "low_memory": low_memory, "W_path": path})
-        )
+        inside = factorize(matrix, 5, **grouped({**options, "low_memory": True}))
+        settings = {"low_memory": True, "W_path": tmp_path / "W.npy"}
+        outside = factorize(matrix, 5, **grouped({**options, **settings}))
         assert isinstance(outside.W, np.memmap)
         np.testing.assert_array_equal(outside.W, inside.W)
         np.testing.assert_array_equal(outside.H, inside.H)
         if "frozen_W" in options:
             np.testing.assert_array_equal(outside.W[:, 1], GIVEN[:, 1])
-        left_out = np.flatnonzero(np.asarray(options.get("sample_weight", 1)) == 0)
+        weights = options.get("weights", Weights()).samples
+        left_out = np.flatnonzero(np.asarray(1 if weights is None else weights) == 0)
+        assert len(left_out) == (200 if weights is not None and weights[0] == 0 else 0)
         expected = outside.transform(X[left_out]) if left_out.size else outside.W[:0]
         np.testing.assert_array_equal(outside.W[left_out], expected)
 
