@@ -262,9 +262,9 @@ def test_progress_begins_with_the_forecast(capsys):
         ({"n_repeats": 91}, "n_repeats is 91"),
         ({"loss": 1.5}, "method='blocks' measures"),
         ({"H": np.ones((2, 90))}, "H cannot be passed on"),
-        ({"weights": Weights(samples=np.ones(120))}, "sample_weight cannot"),
+        ({"weights": Weights(samples=np.ones(120))}, "weights cannot"),
         ({"time_limit": 0}, "time_limit must be"),
-        ({"progress": 3}, "callback must be callable"),
+        ({"callback": 3}, "callback must be callable"),
         ({"early_stop": 1}, "early_stop must be True or False"),
     ],
 )

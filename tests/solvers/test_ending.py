@@ -15,7 +15,7 @@ from ..grouped import grouped
 
 K = 6
 
-MAX_SWEEPS = 7  # its place among the arguments of update_rows, from `other` on
+SWEEPS = 5  # its place among the arguments of update_rows, from `side` on
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def measures(monkeypatch):
     seen, update = [], frobenius.update_rows
 
     def look(n_threads, rows, *arguments):
-        if arguments[MAX_SWEEPS] == 0:
+        if arguments[SWEEPS].max_sweeps == 0:
             seen.append({300: "rows", 220: "columns"}[rows.n_rows])
         update(n_threads, rows, *arguments)
 
