@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.arguments import check_flag, check_integer
+from ..data.arguments import check_integer
 from ..data.names import check_names
 from ..data.progress import tell
 from ..data.texts import shorten
@@ -26,6 +26,7 @@ from ..data.typing import (
 from ..models.factorization import Factorization
 from ..models.factorize import factorize
 from ..solvers.constraints import Seeds
+from ..solvers.loop import check_progress
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
 from .quality import LabelAgreement, label_agreement, quality_table
@@ -245,7 +246,7 @@ def find_topics(
     [['cat'], ['stocks']]
     """
     texts = check_texts(texts)
-    if check_flag(factorize_options.get("progress", False), "progress"):
+    if check_progress(factorize_options.get("progress", False)) is True:
         tell(f"weighing the words of {len(texts):,} texts")
     if stop_words is not None and not isinstance(stop_words, str):
         stop_words = list(stop_words)  # an iterator can be read only once

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import MultiplicativeUpdate, estimate_memory
+from sparsenmf import estimate_memory
 
 MIB = 2**20
 
@@ -139,7 +139,7 @@ def test_low_memory_holds_for_starts_from_the_svd():
 
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 def test_low_memory_holds_for_multiplicative_updates(loss):
-    options = {"solver": MultiplicativeUpdate(low_memory=True), "loss": loss}
+    options = {"solver": "mu", "low_memory": True, "loss": loss}
     used, forecast = measure(300_000, 60_000, 6_000_000, 10, **options)
     assert forecast == pytest.approx(used, rel=0.2)
 
