@@ -24,7 +24,6 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 
 NO_MESSAGE = {
     ("progress", "tqdm"): "there is a display without it",
-    ("frames", "pandas"): "what is given is a frame of pandas",
     ("estimator_input", "sklearn"): "estimators, which imports it, says what is missing",
     ("cli", "click"): "__main__, which imports it, says what is missing",
 }
@@ -70,7 +69,8 @@ def optional_imports():
     """Return the texts of messages by room and package."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        room = parts[1] if parts[0] in ("data", "models") else parts[0]  # wide rooms: by module
         for package, text in foreign_imports(ast.parse(path.read_text(encoding="utf-8"))):
             found.setdefault((room, package), []).append(text)
     return found
