@@ -69,8 +69,8 @@ class Factorization(Components):
     Examples
     --------
     >>> from sparsenmf import factorize
-    >>> factorize([[4.0, 2, 0], [2.0, 1, 0]], 1).top_terms(["cat", "mouse", "stock"])
-    [['cat', 'mouse']]
+    >>> factorize([[4.0, 1, 2], [8.0, 2, 4]], 1).top_terms(["cat", "stock", "mouse"])
+    [['cat', 'mouse', 'stock']]
     """
 
     W: FloatArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
 from ..data.typing import Loss, Matrix, Missing, Vector
 from ..data.typing import Solver as SolverName
 from ..data.validation import check_missing
+from ..kernels.compile.jit import has_run
 from ..solvers.losses import check_beta
 from ..solvers.weights import Weights
 from .algorithms import Solver, named_solver
@@ -26,9 +26,9 @@ WEIGHT_BYTES = 5 * 8  # of a sample or a feature: its weight, scales and penalti
 
 FEW = 10  # iterations, of which none is in double precision where the first is in single
 
-RUNTIME, FIRST_KERNEL, IMPORTS = 13 * MIB, 61 * MIB, 63 * MIB
+RUNTIME, FIRST_KERNEL = 13 * MIB, 49 * MIB
 """What a process gets beyond the arrays (measured): the kernels that a run needs, from the cache,
-and the threads; before the first of all kernels, what numba loads for it; and numba itself."""
+and the threads; and before the first of all kernels, what numba loads for it."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class MemoryEstimate:
         W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
         for the Kullback-Leibler loss without a transpose.
     workspace : int
-        Gram matrices of the blocks of rows, and the compiled code, with numba itself where this
-        process has not loaded it yet; for the first iterations of a run in double precision X and
+        Gram matrices of the blocks of rows, and the compiled code, with what numba loads before
+        the first kernel of a process; for the first iterations of a run in double precision X and
         its transpose in single, without their indices, and what is left of its factors in single
         when those in double have come.
     """
@@ -177,10 +177,7 @@ def estimate_memory(
 
 def runtime():
     """Return what this process will get beyond the arrays."""
-    jit = sys.modules.get("sparsenmf.kernels.compile.jit")
-    if jit is None:
-        return RUNTIME + FIRST_KERNEL + (0 if "numba" in sys.modules else IMPORTS)
-    return RUNTIME if jit.has_run() else RUNTIME + FIRST_KERNEL
+    return RUNTIME if has_run() else RUNTIME + FIRST_KERNEL
 
 
 def check_size(shape, nnz):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import estimate_memory
+from sparsenmf import Weights, estimate_memory
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
@@ -21,9 +21,10 @@ def status(key):
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(key))
 
-imported, shape, nnz, k, form, options = json.loads(sys.argv[1])
-if imported:
-    sparsenmf.factorize  # with numba
+called, shape, nnz, k, form, options = json.loads(sys.argv[1])
+sparsenmf.estimate_memory  # with numba
+if called:
+    sparsenmf.factorize(sp.eye_array(8, format="csr"), 2, random_state=0)
 rng, dtype = np.random.default_rng(0), options.pop("dtype", "float32")
 rows, columns = (rng.integers(size, size=nnz, dtype=np.int32) for size in shape)
 X = sp.csr_array((rng.random(nnz, dtype=dtype), (rows, columns)), shape=shape)
@@ -102,7 +103,7 @@ def test_forecast_is_within_a_fifth_of_the_peak_in_a_fresh_process(name):
 
 @linux
 @pytest.mark.parametrize("nnz", [10_000, 6_000_000])
-def test_forecast_counts_numba_where_it_is_not_loaded_yet(nnz):
+def test_forecast_counts_what_numba_loads_before_the_first_kernel(nnz):
     shape = WIDE if nnz > 10**6 else (200, 150)
     used, forecast = measure(False, shape, nnz, 30, "csr", {"max_iter": 3})
     assert forecast == pytest.approx(used, rel=0.2)
@@ -115,9 +116,9 @@ PLAIN = {"n_components": 20, "shape": (1000, 800), "nnz": 40_000}
 
 def test_forecast_counts_what_is_asked_for():
     plain, entry = estimate_memory(**PLAIN), 8 * 40_000 + 4 * 1001
-    weighted = estimate_memory(X, 20, sample_weight=np.ones(1000)).conversion
+    weighted = estimate_memory(X, 20, weights=np.ones(1000)).conversion
     assert entry < weighted < entry + 100 * 1000  # and some numbers for each sample
-    both = estimate_memory(X.tocsc(), 20, feature_weight=np.ones(800)).conversion
+    both = estimate_memory(X.tocsc(), 20, weights=Weights(features=np.ones(800))).conversion
     assert 2 * entry < both < 2 * entry + 100 * 800
     assert estimate_memory(X.astype(int), 20).conversion == 4 * 40_000  # with the same indices
     assert estimate_memory(X, 20, weights=X).transpose == plain.transpose + 4 * 40_000

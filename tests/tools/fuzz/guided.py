@@ -17,15 +17,15 @@ from .files import check_nothing_ran, matrix_bytes, model_bytes
 from .worker import limit_memory
 
 READERS = {
-    "model": (".nmf", "factorization", "Factorization"),
-    "npz": (".npz", "files", "read_matrix"),
-    "npy": (".npy", "files", "read_matrix"),
-    "market": (".mtx", "files", "read_matrix"),
-    "lines": (".txt", "texts", "read_texts"),
-    "records": (".jsonl", "texts", "read_texts"),
-    "table": (".csv", "texts", "read_texts"),
+    "model": (".nmf", "Factorization"),
+    "npz": (".npz", "read_matrix"),
+    "npy": (".npy", "read_matrix"),
+    "market": (".mtx", "read_matrix"),
+    "lines": (".txt", "read_texts"),
+    "records": (".jsonl", "read_texts"),
+    "table": (".csv", "read_texts"),
 }
-"""By kind: the suffix of its files, the module that reads them, and what of it."""
+"""By kind: the suffix of its files and the public name that reads them."""
 
 TEXTS = {
     "lines": b"one text\nanother\n",
@@ -33,14 +33,13 @@ TEXTS = {
     "table": b'text,year\n"one, or\ntwo",1\nthree,2\n',
 }
 
-WATCHED = ("storage", "files", "texts", "validation", "interchange", "factorization", "sources")
-"""Modules whose branches are seen: not the kernels, which numba reads."""
+WATCHED = ("data", "models.factorization", "topics")
+"""Rooms and modules whose branches are seen: not the kernels, which numba reads."""
 
 
 def read_function(kind):
     """Return the function of a path that reads a kind of files."""
-    _, module, name = READERS[kind]
-    found = getattr(importlib.import_module(f"sparsenmf.{module}"), name)
+    found = getattr(importlib.import_module("sparsenmf"), READERS[kind][1])
     options = {"field": "text"} if kind in ("records", "table") else {}
     return found.load if kind == "model" else lambda path: found(path, **options)
 
@@ -48,7 +47,7 @@ def read_function(kind):
 def instrumented(kind, atheris):
     """Return the same, of modules whose branches are seen."""
     watched = [f"sparsenmf.{module}" for module in WATCHED]
-    for loaded in [name for name in sys.modules if name.startswith(tuple(watched))]:
+    for loaded in [name for name in sys.modules if name.split(".")[0] == "sparsenmf"]:
         del sys.modules[loaded]
     with atheris.instrument_imports(include=watched):
         return read_function(kind)
