@@ -20,6 +20,7 @@ __all__ = [
     "Factorization",
     "MiniBatchNMF",
     "MultiplicativeUpdate",
+    "NamedMatrix",
     "Problem",
     "RandomStarts",
     "Seeds",
@@ -62,6 +63,7 @@ _HOMES = {
     "Factorization": "models.factorization",
     "MiniBatchNMF": "models.minibatch",
     "MultiplicativeUpdate": "models.algorithms",
+    "NamedMatrix": "data.named",
     "Problem": "solvers.problem",
     "RandomStarts": "models.restarts",
     "Seeds": "solvers.constraints",
@@ -113,6 +115,7 @@ if TYPE_CHECKING:
     from .data import files as files
     from .data import typing as typing
     from .data.files import read_matrix, read_vocabulary
+    from .data.named import NamedMatrix
     from .data.store import open_csr, write_csr
     from .data.texts import read_texts
     from .models.algorithms import CoordinateDescent, MultiplicativeUpdate
