@@ -16,7 +16,7 @@ from ..solvers.blocks import BLOCK_LAYOUTS
 from ..solvers.layout import Layout
 from ..solvers.mixed_precision import MixedPrecision
 from ..solvers.problem import Problem
-from ..solvers.row_update import row_update
+from ..solvers.row_update import best_algorithm, descends, row_update
 from ..solvers.start import Start
 from ..solvers.stopping import check_stopping
 from .run import Run
@@ -198,7 +198,7 @@ class CoordinateDescent(Solver):
 
     def check(self, problem: Problem) -> None:
         """Raise ValueError if this solver cannot minimise the problem."""
-        if problem.beta not in (1, 2):
+        if not descends(problem.beta):
             raise ValueError(
                 f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '
                 f'not {problem.options["loss"]!r}: take solver="mu", which minimises any'
@@ -272,8 +272,9 @@ def named_solver(solver: Any, beta: float, *, is_stored: bool = False) -> Solver
         If there is none of that name.
     """
     if solver is None:
-        descends = beta == 2 or (beta == 1 and not is_stored)
-        solver = "cd" if descends else "mu"
+        solver = best_algorithm(beta)
+        if is_stored and (solver, beta) not in BLOCK_LAYOUTS:
+            solver = "mu"
     if isinstance(solver, str) and solver in SOLVERS:
         solver = SOLVERS[solver]()
     if not isinstance(solver, Solver):

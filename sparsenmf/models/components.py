@@ -236,15 +236,15 @@ class Components:
     def _project(self, X, entries, given, tol, max_sweeps, n_threads, *, want_loss):
         """Return W, padded, its loss if it is wanted, and how many rows have not converged."""
         from ..kernels.compile.threads import resolve_threads, threads_for
-        from ..solvers.row_update import row_update, solve
+        from ..solvers.row_update import best_algorithm, row_update, solve
 
         n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
         rows = make_rows(X, self.n_components, *entries)
         W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
             loss = make_loss(self.beta, X.data, X.shape, *entries)
-            solver = "cd" if self.beta in (1, 2) else "mu"
-            update = row_update(loss, solver, rows.plain, self.n_components, n_threads)
+            algorithm = best_algorithm(self.beta)
+            update = row_update(loss, algorithm, rows.plain, self.n_components, n_threads)
             value, unfinished = solve(update, rows, given, W, tol, max_sweeps, want_loss=want_loss)
         if not np.isfinite([W.max(), value]).all():
             raise ValueError(

@@ -14,7 +14,17 @@ from .divergences import BetaMultiplicative, NewtonDescent, WeightedMultiplicati
 from .exact import give, solve
 from .frobenius import GramDescent, GramMultiplicative, WeightedDescent
 
-__all__ = ["SWEEP_TOLERANCE", "Pass", "RowUpdate", "Step", "give", "row_update", "solve"]
+__all__ = [
+    "SWEEP_TOLERANCE",
+    "Pass",
+    "RowUpdate",
+    "Step",
+    "best_algorithm",
+    "descends",
+    "give",
+    "row_update",
+    "solve",
+]
 
 ROW_UPDATES: dict[tuple[str, str, str], type[RowUpdate]] = {
     ("frobenius", "cd", "equal"): GramDescent,
@@ -31,6 +41,16 @@ ROW_UPDATES: dict[tuple[str, str, str], type[RowUpdate]] = {
 """By loss, algorithm, and whether all entries of X count alike."""
 
 
+def descends(beta):
+    """Return whether there is coordinate descent for a beta divergence."""
+    return (_name(beta), "cd", "equal") in ROW_UPDATES
+
+
+def best_algorithm(beta):
+    """Return coordinate descent, where there is one: it needs a fraction of the iterations."""
+    return "cd" if descends(beta) else "mu"
+
+
 def row_update(loss, algorithm, plain, n_components, n_threads=1):
     """Return the object that improves rows for a loss and an algorithm.
 
@@ -42,6 +62,9 @@ def row_update(loss, algorithm, plain, n_components, n_threads=1):
         Whether all entries count alike: `Rows.plain`.
     n_components, n_threads : int
     """
-    name = {2.0: "frobenius", 1.0: "kullback-leibler"}.get(loss.beta, "beta")
-    kind = ROW_UPDATES[name, algorithm, "equal" if plain else "weighted"]
+    kind = ROW_UPDATES[_name(loss.beta), algorithm, "equal" if plain else "weighted"]
     return kind(loss, n_components, n_threads)
+
+
+def _name(beta):
+    return {2.0: "frobenius", 1.0: "kullback-leibler"}.get(beta, "beta")
