@@ -20,7 +20,8 @@ def test_a_named_matrix_is_a_csr_array_with_its_names():
     assert isinstance(X, sp.csr_array)
     np.testing.assert_array_equal(X.toarray(), DENSE)
     features, samples = names_of(X)
-    assert features.tolist() == FEATURES and samples.tolist() == SAMPLES
+    assert features.tolist() == FEATURES
+    assert samples.tolist() == SAMPLES
 
 
 @pytest.mark.parametrize(
@@ -60,14 +61,16 @@ def test_names_of_frames():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(DENSE, columns=FEATURES, index=SAMPLES)
     features, samples = names_of(frame)
-    assert features.tolist() == FEATURES and samples.tolist() == SAMPLES
+    assert features.tolist() == FEATURES
+    assert samples.tolist() == SAMPLES
     assert names_of(pd.DataFrame(DENSE)) == (None, None)
 
 
 def test_names_of_polars_frames():
     pl = pytest.importorskip("polars")
     features, samples = names_of(pl.DataFrame(DENSE, schema=FEATURES))
-    assert features.tolist() == FEATURES and samples is None
+    assert features.tolist() == FEATURES
+    assert samples is None
 
 
 def test_names_of_annotated_data():
@@ -76,7 +79,8 @@ def test_names_of_annotated_data():
         sp.csr_matrix(DENSE), obs=pd.DataFrame(index=SAMPLES), var=pd.DataFrame(index=FEATURES)
     )
     features, samples = names_of(adata)
-    assert features.tolist() == FEATURES and samples.tolist() == SAMPLES
+    assert features.tolist() == FEATURES
+    assert samples.tolist() == SAMPLES
     adata.raw = adata
     features, _ = names_of(adata.raw)
     assert features.tolist() == FEATURES
