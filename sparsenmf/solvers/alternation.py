@@ -1,23 +1,25 @@
-"""What all solvers share: alternate between the factors, with momentum and roll-back.
+"""The alternation between the factors, with momentum and roll-back, which all solvers share.
 
-One iteration improves all rows of W given Ht, then all rows of Ht given W, by the
-same kernel. Between iterations Ht is extrapolated,
+One iteration improves all rows of W given Ht, then all rows of Ht given W, by the same kernel.
+Between iterations Ht is extrapolated,
 
     Ht <- max(0, Ht_k + beta_k (Ht_k - Ht_{k-1}))
 
-in the manner of Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization
-algorithms using extrapolation", Neural Computation 31(2)): beta grows while the
-objective falls; when it does not, the iterate is rejected, the last one is taken up
-again and beta is lowered. Four things differ from their algorithm, all for the better
-in our measurements: only Ht is extrapolated (given Ht, W is all but determined by it,
-so a momentum of its own made iterations be rejected), the objective is that of the
-pair (W, Ht) which is kept, and a rejected iterate is rolled back, not kept. So
-the objective never rises, and it costs no second copy of W for the momentum. Last, for the
-Frobenius loss the first iteration is a plain one, with one sweep and no momentum after it:
-it answers to a start that knows little of X, and to answer that in full leads to worse
-optima (8 of 35 random starts on TDT2, at 20 components, missed a mark that all reach so).
-Where W knows more at the start than random numbers do, no iteration is plain, and Ht is
-fitted to that W before the first one: what W knows would else be lost on an Ht at random.
+as in Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization algorithms using
+extrapolation", Neural Computation 31(2)): beta grows while the objective falls. When the
+objective does not fall, the iterate is rejected, the previous one is restored, and beta is
+lowered. Four things differ from their algorithm, and each was better in our measurements:
+
+- Only Ht is extrapolated. Ht nearly determines W, so a momentum for W caused rejections.
+- The objective is that of the pair (W, Ht) that is kept.
+- A rejected iterate is rolled back. So the objective never rises, and the momentum needs no
+  second copy of W.
+- For the Frobenius loss, the first iteration is plain: it has one sweep, and no momentum follows
+  it. A random start knows little about X, and fitting it closely leads to worse optima: 8 of 35
+  random starts on TDT2, with 20 components, missed an objective that all reach this way.
+
+If W is informative rather than random, no iteration is plain, and Ht is fitted to W before the
+first one. Otherwise the first update would fit W to a random Ht and lose what W knows.
 """
 
 import numpy as np
@@ -33,8 +35,8 @@ FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
 BALANCE_EVERY = 50  # iterations
 
 RESOLUTION = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
-"""Objective, relative to ||X||^2 / 2, below which rounding of the factors' products
-shows in it, so that it is computed anew from the residuals in float64."""
+"""An objective below this share of ||X||^2 / 2 shows the rounding of the factors' products. It is
+then computed again, from the residuals in float64."""
 
 
 class Momentum:
@@ -57,36 +59,35 @@ class Alternation:
     Parameters
     ----------
     layout : Layout
-        Where the rows of both factors come from, and how they are updated.
+        Provides the rows of both factors, and updates them.
     W, Ht : ndarray
-        Padded start; overwritten.
+        The padded start. It is overwritten.
     max_sweeps : int or None
-        Inner sweeps over a row in each iteration, where there are any. None: as many as
-        are worth their time.
+        Inner sweeps over a row in each iteration, for updates that sweep. None: as many as are
+        worth their time.
     extrapolate : bool
         Whether there is momentum.
     W_folder : path-like or None
-        Where there is room for a second W, if not in memory.
+        Folder for the file of a second W. None keeps it in memory.
     W_leads : bool
-        Whether a run with momentum and plain iterations begins with Ht, fitted to W.
+        Whether Ht is fitted to W before the first iteration, instead of a plain first iteration.
 
     Attributes
     ----------
     current : Iterate
-        The last accepted iterate. Replaced as a whole, so that it is consistent
-        whenever the run is interrupted.
+        The last accepted iterate. It is replaced as a whole, so an interrupt always finds a
+        consistent pair.
     dtype : dtype
-        Of the result.
+        Precision of the result.
     balanced : bool
-        Whether the scale between W and H is free, and kept in balance.
+        Whether the scale between W and H is free. It is then kept in balance.
     most_sweeps : int
         Inner sweeps in an iteration that is not plain.
     ends : bool
-        Whether the next iteration is likely to be the last one. It may then measure on its
-        way what `optimality` would look at X for.
+        Whether the next iteration is likely to be the last. It may then measure what `optimality`
+        needs, which saves a pass over X.
     stalled : bool
-        A step without momentum no longer lowered the objective: rounding is all
-        that is left.
+        Whether a step without momentum did not lower the objective: only rounding is left.
     """
 
     ends = False
@@ -105,15 +106,15 @@ class Alternation:
         )
         self._W_folder = W_folder
         self._beta, self._n_accepted = 0.0, 0
-        # Momentum makes H grow and W shrink, which nothing but a penalty would stop.
+        # Momentum makes H grow and W shrink, and only a penalty would stop that.
         self.balanced = extrapolate and not (self.penalty_W.binds() or self.penalty_H.binds())
         plain_first = self.update.plain_first
         self._W_leads = W_leads and extrapolate and plain_first
         self._plain_first = plain_first and not self._W_leads
         self._is_ahead = False  # whether the spare Ht is where the next iteration begins
-        self._summary_W: tuple | None = None  # of the last proposal, with its W
-        self._residual_H: tuple | None = None  # of the same, with its Ht, if measured
-        self._fit = 0.0  # of the rows with their penalty, but for the loss's constant, as measured
+        self._summary_W: tuple | None = None  # the last proposed W and its summary
+        self._residual_H: tuple | None = None  # the last proposed Ht and its residual, if measured
+        self._fit = 0.0  # measured for the rows: loss and penalty of W, without the loss's constant
         self._begin(W, Ht)
 
     def _begin(self, W, Ht):
@@ -171,7 +172,7 @@ class Alternation:
         return Iterate(found.W, found.Ht, fit + self.penalty_W.value(found.W))
 
     def _decide(self, new):
-        """Accept the new iterate, or go back to the current one."""
+        """Accept the new iterate, or keep the current one."""
         W, Ht, objective = self.current
         if new.objective < objective:
             self._spare = (W, Ht)
@@ -188,7 +189,7 @@ class Alternation:
             self._beta = 0.0
 
     def drop_momentum(self):
-        """Let the next iteration begin at the current iterate, wherever the last one has ended."""
+        """Let the next iteration begin at the current iterate, without momentum."""
         self._beta = 0.0
         self._extrapolate()
 
@@ -206,7 +207,7 @@ class Alternation:
         return numbers, {"W": W, "Ht": Ht, "next_Ht": self._spare[1]}
 
     def restore(self, numbers, arrays):
-        """Take up a state; its arrays must be of the shape and type of these factors."""
+        """Restore a state, whose arrays must have the shape and dtype of these factors."""
         W, Ht, _ = self.current
         for name, array in (("W", W), ("Ht", Ht), ("next_Ht", Ht)):
             if (arrays[name].shape, arrays[name].dtype) != (array.shape, array.dtype):
@@ -215,7 +216,7 @@ class Alternation:
         self._take_up(numbers)
 
     def _take_up(self, numbers):
-        """Go on with these factors; the next iteration begins at the spare Ht."""
+        """Continue with these factors; the next iteration begins at the spare Ht."""
         W, Ht, _ = self.current
         self.current = Iterate(W, Ht, float(numbers["objective"]))
         self.momentum.beta, self.momentum.cap = map(float, numbers["momentum"])
@@ -225,10 +226,10 @@ class Alternation:
         self._beta, self._is_ahead, self._W_leads = float(numbers["beta"]), True, False
 
     def optimality(self):
-        """Return how far the current iterate is from a stationary point, without a unit.
+        """Return how far the current iterate is from a stationary point, a dimensionless number.
 
-        Costs as much as an iteration without sweeps, or half of it where H was measured on the
-        way.
+        It costs as much as an iteration without sweeps, or half of that if the last iteration
+        measured H.
         """
         self.drop_momentum()
         W, Ht, _ = self.current
@@ -242,7 +243,7 @@ class Alternation:
         return self.loss.relative_residual(step.residual + residual_H)
 
     def objective_by_rows(self):
-        """Return the objective of the current iterate as `optimality` has met it on its way."""
+        """Return the objective of the current iterate, from what `optimality` has measured."""
         W, Ht, _ = self.current
         penalty = self.penalty_W.value(W)
         fit = self.loss.constant + self._fit - penalty + self.penalty_H.value(Ht)
@@ -255,9 +256,9 @@ class Alternation:
         return self.layout.squares(self.current.W) if known is None else known
 
     def release(self):
-        """Give back the memory of all but the current iterate; nothing follows.
+        """Release all memory but that of the current iterate, at the end of a run.
 
-        Returns the spare W, for what can use its memory.
+        The spare W is returned, so that its memory can be used again.
         """
         spare, _ = self._spare
         del self.layout, self._spare
@@ -279,21 +280,21 @@ class Alternation:
         self._is_ahead = True
 
     def _balance(self):
-        """Undo the drift of scale between the factors, which is no change of W H at all."""
+        """Undo the drift of scale between the factors. W H does not change by a bit."""
         (W, Ht, objective), spare = self.current, self._spare
         squares = self.layout.squares(W)
         scale = balance(squares, sum_squares(Ht), len(W), len(Ht)).astype(Ht.dtype)
         W_new = self.layout.divide(W, scale, spare[0])
         np.multiply(Ht, scale, out=spare[1])
         self._spare, self.current = (W, Ht), Iterate(W_new, spare[1], objective)
-        self._beta = 0.0  # the iterate before has another scale
+        self._beta = 0.0  # the previous iterate has another scale
 
     def _empty_like(self, factor):
-        """Return what an update of a factor is written to."""
+        """Return memory for the update of a factor."""
         return empty_factor(factor.shape, factor.dtype, None, self.n_threads)
 
     def _resolve(self, fit, W, Ht):
-        """Return the loss of (W, Ht) and the penalty of H, better than rounding left it."""
+        """Return the loss of (W, Ht) and the penalty of H, recomputed where rounding shows."""
         penalty = self.penalty_H.value(Ht)
         if not self.update.exact_errors:
             return max(fit, penalty)

@@ -1,10 +1,10 @@
-"""Updates one block of rows at a time: no transpose, and X may be on disk.
+"""Updates of one block of rows at a time: without a transpose, and X may be on disk.
 
-One pass over X an iteration: the rows of W are updated block by block, and each block's
-share of X' W and W' W is added up; then the rows of H, which need nothing else, are found
-from these sums. The iterates are those of a `Layout` in memory, up to rounding. X' W is
-summed by scattering each row of W_b to the columns of its entries, which for matrices with
-far more rows than columns is also the faster way: the sums stay in cache, W would not.
+An iteration is one pass over X. It updates the rows of W block by block, and adds up each block's
+share of X' W and W' W. The rows of H need no more than these sums. The iterates are those of a
+`Layout` in memory, up to rounding. X' W is summed by scattering each row of W to the columns of
+its entries. For matrices with far more rows than columns this is also faster: the sums stay in
+cache, and W would not.
 """
 
 from copy import copy
@@ -24,20 +24,21 @@ from .numerics import exact_gram
 from .row_update import Pass
 
 BLOCK_NNZ = 2**24
-"""Entries of a block that is read from disk: two of 128 MB are in memory, one ahead."""
+"""Entries of a block that is read from disk. Two blocks of 128 MB are in memory: the current and the
+next one."""
 
 PAGE = 4096
 
 
 class BlockRows:
-    """The rows of a source, which come in blocks.
+    """The rows of X, read in blocks from a source.
 
     Parameters
     ----------
     source : object
-        With shape, nnz, dtype, `blocks(max_nnz)` (a list of the first and the last row + 1 of
-        each), `rows(start, stop)`, which returns a checked CSR matrix, and `check(start, stop)`,
-        which raises if it can no longer be used; such as a `CsrStore`.
+        Such as a `CsrStore`: it has shape, nnz, dtype, `blocks(max_nnz)`, which lists the first
+        row and the last row + 1 of each block, `rows(start, stop)`, which returns a checked CSR
+        matrix, and `check(start, stop)`, which raises if that matrix can no longer be used.
     weights : Weights
     n_components : int
     """
@@ -48,7 +49,7 @@ class BlockRows:
         self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
-        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, once surveyed
+        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, after `survey`
         self._surveys = False
 
     def __iter__(self):
@@ -61,7 +62,7 @@ class BlockRows:
             yield *blocks[0], self._only
             return
         ahead = BackgroundCall(self._load, *blocks[0], daemon=True)
-        for place, block in enumerate(blocks):  # the next one is read while one is worked on
+        for place, block in enumerate(blocks):  # the next block is read meanwhile
             rows = ahead.result()
             if place + 1 < len(blocks):
                 ahead = BackgroundCall(self._load, *blocks[place + 1], daemon=True)
@@ -75,12 +76,12 @@ class BlockRows:
         if self._surveys:
             self.norms[start:stop] = row_norms(X)
         X = part.scale_matrix(X)
-        for array in (X.data, X.indices):  # a mapped file is read here, not in a kernel
+        for array in (X.data, X.indices):  # so that a mapped file is read here, not in a kernel
             array[:: PAGE // array.itemsize].sum()
         return make_rows(X, self.n_components)
 
     def convert(self, convert):
-        """Return these rows, which are one block, converted."""
+        """Return these rows, a single block, converted to another precision."""
         ((_, _, rows),) = self
         other = copy(self)
         other._only = convert(rows)
@@ -90,7 +91,7 @@ class BlockRows:
     def survey(self, beta):
         """Return the loss and the mean of X, found in one pass.
 
-        From then on `nnz` is without what has a weight of zero, as it is in memory.
+        From then on, `nnz` does not count entries of weight zero, as it does not in memory.
         """
         constant = scale = total = 0.0
         self.norms, nnz = np.zeros((self.n_rows, 2), self.dtype), 0
@@ -123,7 +124,7 @@ class BlockColumns:
         sums = empty_sums(self.rows, factor.shape[1])
         for start, stop, rows in self.rows:
             scatter_rows(n_threads, rows, cut_rows(rows, len(sums)), factor[start:stop], sums)
-        # The parts, one below the other, as what sparse rows of ones are multiplied by.
+        # The parts, one below the other, are multiplied by sparse rows of ones, which adds them.
         places = np.arange(len(sums) * self.n_rows, dtype=index_type(len(sums) * self.n_rows))
         ones = rows_from_arrays(
             np.ones(len(places), self.dtype),
@@ -135,7 +136,7 @@ class BlockColumns:
 
 
 def empty_sums(rows, width):
-    """Return zero sums over the rows for each column, in parts for the threads."""
+    """Return zeros for the sums of each column, in several parts for the threads."""
     n_features = rows.source.shape[1]
     return zeros((count_parts(rows.nnz, n_features), n_features, width), rows.dtype)
 
@@ -163,21 +164,21 @@ class MemorySource:
         return self._X
 
     def check(self, start, stop):
-        """Memory stays what it is."""
+        """Do nothing: a matrix in memory can always be used."""
 
 
 def columns_without_entries(n_features, n_components, dtype):
-    """Return the `Rows` of a factor that is found from sums: all of them empty."""
+    """Return the `Rows` of a factor that is found from sums: they have no entries."""
     indptr = np.zeros(n_features + 1, np.int64)
     return rows_from_arrays(np.empty(0, dtype), np.empty(0, np.int32), indptr, n_components)
 
 
 class Blocks(Layout):
-    """`BlockRows` as rows, and columns without entries, which are found from sums."""
+    """A layout whose rows come in blocks, and whose H is found from sums over the rows."""
 
     def __init__(self, update, rows, columns, penalty_W, penalty_H):
         super().__init__(update, rows, columns, penalty_W, penalty_H)
-        self._cross: Any = None  # X' W, or the numerators; memory when it is first needed
+        self._cross: Any = None  # X' W, or the numerators; allocated when it is first needed
 
     def update_W(self, Ht, summary, W, out, how):
         """Update the rows of W, and sum X' W for those of H."""
@@ -196,7 +197,7 @@ class Blocks(Layout):
         return super().update_H(W, summary, Ht, out, how._replace(sums=self._cross))
 
     def measure_W(self, Ht, summary, W, how):
-        """Measure the rows of W, and sum X' W if H is to be measured, too."""
+        """Measure the rows of W, and sum X' W if H will be measured, too."""
         self._clear(W)
 
         def steps():
@@ -214,7 +215,7 @@ class Blocks(Layout):
         return self.update.measure(self.columns, W, summary, self.penalty_H, Ht, how)
 
     def summarize_W(self, W):
-        """Return the summary of a W that no update has met yet, and sum X' W."""
+        """Return the summary of a W that was not updated yet, and sum X' W."""
         self._clear(W)
         summary = 0.0
         for start, stop, block in self.rows:
@@ -235,18 +236,18 @@ class Blocks(Layout):
         self._cross.fill(0)
 
     def _scatter(self, block, W, Ht):
-        """Add a block's share of what H is found from."""
+        """Add a block's share of the sums from which H is found."""
         self.update.scatter(block, cut_rows(block, len(self._cross)), W, Ht, self._cross)
 
 
 class RatioBlocks(Blocks):
-    """Multiplicative updates for Kullback-Leibler, in one pass over X an iteration.
+    """Multiplicative updates for Kullback-Leibler, with one pass over X in each iteration.
 
-    A pass looks at one pair (W, Ht), a block after the other, and finds all that needs X: the
-    objective of the pair, the next W, and, from its rows, the numerators sum of x_ij / y_ij w_i
-    for the next Ht. So an iteration is: the next Ht, from what the pass before has found, and a
-    pass over the new pair. The iterates, and the objective of each, are those of a `Layout` in
-    memory, up to rounding; the next W, which is ahead of them, takes a third array of its size.
+    A pass reads X block by block for one pair (W, Ht). It finds the objective of the pair, the
+    next W, and the numerators for the next Ht: the sum of x_ij / y_ij w_i, with the rows w_i of the
+    next W. An iteration therefore computes the next Ht from the numerators of the previous pass,
+    and then makes a pass for the new pair. The iterates and their objectives are those of a
+    `Layout` in memory, up to rounding. The next W takes a third array of its size.
     """
 
     def __init__(self, update, rows, columns, penalty_W, penalty_H):
@@ -255,16 +256,16 @@ class RatioBlocks(Blocks):
         self._ahead_of = self._summary_ahead = None
 
     def empty_W(self, W, folder):
-        """Return room for another W, and keep some for the one that is ahead."""
+        """Return memory for another W, and keep memory for the next one."""
         self._ahead = super().empty_W(W, folder)
         return super().empty_W(W, folder)
 
     def propose(self, current, spare, summary_Ht, sweeps, measure):
-        """Return the next pair: W is ahead already, and a pass over the pair finds the rest."""
+        """Return the next pair. Its W is known already, and a pass for the pair finds the rest."""
         W, Ht, _ = current
         if self._ahead_of is None or self._ahead_of[0] is not W or self._ahead_of[1] is not Ht:
             self._look(W, Ht, summary_Ht, self._ahead)
-        self._ahead_of = None  # until the pass has come to its end
+        self._ahead_of = None  # until the pass has ended
         W_new, Ht_new = self._ahead, spare[1]
         self.update_H(W_new, self._summary_ahead, Ht_new, Ht_new, Pass(objective=False))
         fit = self._look(W_new, Ht_new, self.update.summarize(Ht_new, self.columns), spare[0])
@@ -274,11 +275,11 @@ class RatioBlocks(Blocks):
 
     def measure_W(self, Ht, summary, W, how):
         """Measure the rows of W, and sum the numerators for those of H."""
-        self._ahead_of = None  # the numerators are now those of W, not of the next one
+        self._ahead_of = None  # the numerators are now those of W, not of the next W
         return super().measure_W(Ht, summary, W, how)
 
     def _look(self, W, Ht, summary_Ht, next_W):
-        """Set the next W and its numerators; return the objective of W but for its constant."""
+        """Set the next W and its numerators; return the objective of W without its constant."""
         self._clear(W)
 
         def steps():
@@ -298,4 +299,4 @@ BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {
     ("mu", 2.0): Blocks,
     ("mu", 1.0): RatioBlocks,
 }
-"""By solver and beta: those that take X in blocks of rows."""
+"""The layouts that take X in blocks of rows, by solver and beta."""

@@ -1,4 +1,4 @@
-"""What a user knows beforehand: components that stay fixed, and words to begin topics with."""
+"""What a user knows beforehand: fixed components, and words with which topics begin."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..data.typing import Seeding, SeedWords, Vocabulary
 STRENGTHS = ("start", "support")
 
 FAINT = 0.01
-"""What a seeded component has at first of the other features, as a share of a random
-start: not nothing, which multiplicative updates could not change."""
+"""A seeded component begins with this share of a random start in the other features, which is not
+zero, because multiplicative updates could not change that."""
 
 
 class Fixed(NamedTuple):
@@ -94,12 +94,12 @@ class Seeds:
     ----------
     topics : dict of topic -> features
         ``{"sports": ["team", "match"], "law": ["court"]}`` with a vocabulary, or
-        ``{0: [17, 4], 3: [8]}``. Topics are components by number, or else are numbered in the
-        order of the dict; features are terms or columns.
+        ``{0: [17, 4], 3: [8]}``. Integer topics are the numbers of components; others are
+        numbered in the order of the dict. Features are terms or columns.
     vocabulary : sequence of n_features str, or dict of term -> column, optional
         The columns of the terms.
     strength : {"start", "support"}, default "start"
-        Whether the seeds are where a component starts, or all the features it may ever have.
+        "start": a component starts from its seeds. "support": it never has other features.
 
     Examples
     --------
@@ -116,7 +116,7 @@ class Seeds:
 
     @classmethod
     def of(cls, seeds: Any, vocabulary: Vocabulary | None = None) -> Seeds:
-        """Return what a user passed as `Seeds`, with a vocabulary if it has none of its own."""
+        """Return `Seeds` for what a user passed, with this vocabulary if they have none."""
         if seeds is None:
             return cls({})
         if not isinstance(seeds, cls):
@@ -185,15 +185,15 @@ def _column(feature, topic, places, n_features):
 
 
 def plant_seeds(Ht, seeds, strength):
-    """Set the start of the seeded components, in place, and return the support.
+    """Set the start of the seeded components in place, and return the support.
 
-    Each keeps the length it had, on its own features; of the others it has a little, or,
+    Each component keeps its length, now on its own features. The other features get a little, or,
     with "support", nothing.
 
     Returns
     -------
     ndarray of shape (n_features, width), bool, or None
-        Entries that may differ from zero; None: all.
+        Entries that may differ from zero. None: all of them.
     """
     support = np.ones(Ht.shape, bool) if seeds and strength == "support" else None
     for r, columns in seeds.items():

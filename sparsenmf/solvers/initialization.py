@@ -2,12 +2,11 @@
 
 Random starts follow scikit-learn: |N(0, 1)| * sqrt(mean(X) / n_components). NNDSVD
 (Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative
-matrix factorization", Pattern Recognition 41(4)) takes of each singular pair the
-larger of its positive and negative part; "nndsvda" and "nndsvdar" fill its zeros with
-the mean of X, or with random values of a hundredth of it, for solvers that cannot leave zero.
-Factors have the unit of the root of X, and so has that mean: it is divided by the root of the
-mean of what is stored, which is one for an X of zeros and ones. So the start of c X is that of
-X times the root of c.
+matrix factorization", Pattern Recognition 41(4)) takes the larger of the positive and the negative
+part of each singular pair. For solvers that cannot leave zero, "nndsvda" fills the zeros with the
+mean of X, and "nndsvdar" with random values of a hundredth of it. Factors have the unit of
+sqrt(X). So that mean is divided by the root of the mean of the stored entries, which is one for an
+X of zeros and ones, and the start of c X is sqrt(c) times the start of X.
 """
 
 import numpy as np
@@ -21,25 +20,25 @@ from .svd import truncated_svd
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
 
-SAMPLE = 2048, 32  # rows and columns of a start that are looked at, at most
-SAMPLED = 2**14  # numbers: with more columns there are more pairs, and fewer rows tell as much
-CHANCE = 8  # standard deviations
-CONSTANT = 1e-9  # of the mean: what rounding leaves of no difference
+SAMPLE = 2048, 32  # at most so many rows and columns of W are looked at for correlations
+SAMPLED = 2**14  # numbers: more columns make more pairs, and then fewer rows are enough
+CHANCE = 8  # standard deviations by which correlations must exceed those of random numbers
+CONSTANT = 1e-9  # a column that varies by less than this share of its mean is constant
 
-RARE = 1e-3  # of the mean of the columns' sums
+RARE = 1e-3  # a column of X is rare if its sum is below this share of the mean sum
 
-NEGLIGIBLE = 1e-6  # share of a component's largest entry that NNDSVD takes for zero
+NEGLIGIBLE = 1e-6  # NNDSVD takes less than this share of a component's largest entry for zero
 
-DRAW = 2**20  # random numbers drawn at once, so that no second copy of a factor exists
+DRAW = 2**20  # random numbers drawn at once: drawing all would take a second copy of a factor
 
 
 def check_start(init, W, H, X, n_components, n_threads=1):
-    """Return where to start and what is given of it, checked.
+    """Return the name of the start, and the given W and H, checked.
 
     Raises
     ------
     TypeError, ValueError
-        If they do not go together, or not with X.
+        If they do not fit together, or do not fit X.
     """
     given = W is not None or H is not None
     if init is None:
@@ -58,15 +57,20 @@ def check_start(init, W, H, X, n_components, n_threads=1):
 
 
 def draws(W, H, shape, n_components):
-    """Return whether the start is more than what is given of it, so that the mean is of use."""
+    """Return whether W and H do not give the whole start, so that the mean of X is needed."""
     given = sum(0 if factor is None else factor.size for factor in (W, H))
     return given < sum(shape) * n_components
 
 
 def leads(init, W, H, n_components):
-    """Return whether W, which is given as W and H or found by init, knows more of X than H.
+    """Return whether the start of W is informative, and no less so than the start of H.
 
-    Or as much, and more than random numbers, which a given start may be.
+    Parameters
+    ----------
+    init : str
+    W, H : ndarray or None
+        What the user gave. It may be random numbers.
+    n_components : int
     """
     if W is None or W.shape[1] < n_components:
         return init.startswith("nndsvd")
@@ -74,16 +78,16 @@ def leads(init, W, H, n_components):
 
 
 def correlates(W):
-    """Return whether columns of W correlate, as those do that know X.
+    """Return whether columns of W correlate, which random columns do not.
 
-    Be it that where one is large others are not. Columns that were drawn at random do not,
-    however they were drawn: m r^2 is about one, for m rows.
+    The correlation may be negative: one column is large where others are small. For columns drawn
+    from any distribution, m r^2 is about one, where m is the number of rows.
     """
     n_columns = min(W.shape[1], SAMPLE[1])
     n_rows = min(SAMPLE[0], SAMPLED // n_columns)
     part = W[:: -(-len(W) // n_rows), :n_columns].astype(np.float64)
     part = part[:, part.any(axis=0)]
-    part /= part.max(axis=0)  # sums and squares of any numbers fit then
+    part /= part.max(axis=0)  # so that sums and squares do not overflow
     mean = part.mean(axis=0)
     part -= mean
     part = part[:, np.abs(part).max(axis=0) > CONSTANT * mean]
@@ -98,27 +102,27 @@ def initialize_factors(
     rows, columns, n_components, init, rng, *,
     W=None, H=None, beta=2.0, solver="cd", mean=None, dtype=None, W_folder=None, n_threads=1,
 ):  # fmt: skip
-    """Return padded starts W (n_samples, .) and Ht (n_features, .).
+    """Return the padded starts of W (n_samples, .) and Ht (n_features, .).
 
     Parameters
     ----------
     rows, columns : Rows, or BlockRows and BlockColumns
         X and its transpose.
     init : one of `INITS`
-        "custom" takes the given W and H; components that are not given are drawn at random.
+        "custom" takes the given W and H, and draws missing components at random.
     rng : numpy.random.Generator or RandomState
     W, H : ndarray, optional
     beta : float
-        Of the loss. But for the Frobenius norm, a random start is scaled so that W H sums
-        to what X does.
+        Of the loss. For all but the Frobenius loss, a random start is scaled so that the sum of
+        W H is that of X.
     solver : str
-        For "mu", which cannot leave zero, "nndsvd" is "nndsvda".
+        "mu" cannot leave zero, so "nndsvd" means "nndsvda" for it.
     mean : float, optional
-        Of X, where it is known.
+        Of X, if known.
     dtype : dtype, optional
         Of the start. Default: that of X.
     W_folder : path-like, optional
-        Where W is a file, and all else that is as long.
+        Folder for the files of W and of other arrays of its length.
     """
     dtype = np.dtype(dtype or rows.dtype)
     shape = (rows.n_rows, columns.n_rows)
@@ -129,7 +133,7 @@ def initialize_factors(
             shape, n_components, mean, dtype, rng,
             W=W, H=H, W_folder=W_folder, n_threads=n_threads,
         )  # fmt: skip
-        if beta == 1 and solver == "cd":  # which can leave zero
+        if beta == 1 and solver == "cd":  # "mu" could not leave zero
             drawn = start_Ht[:, 0 if H is None else len(H) :]
             drawn *= _presence(columns)[:, None].astype(dtype)
         if init == "random" and beta != 2:
@@ -147,7 +151,7 @@ def initialize_factors(
     )  # fmt: skip
     _nndsvd(U, S, V, np.finfo(rows.dtype).eps)
     W = pad_factor(U, dtype, W_folder, n_threads)
-    del U  # the two factors one after the other: the SVD's arrays are larger
+    del U  # before V is padded, because the arrays of the SVD are larger than the factors
     Ht = pad_factor(V, dtype)
     if init != "nndsvd":
         fill = mean / np.sqrt(total / rows.nnz) if total else 0.0
@@ -157,10 +161,11 @@ def initialize_factors(
 
 
 def _presence(columns):
-    """Return what of a random start each row of Ht keeps: all, unless X has next to nothing there.
+    """Return the factors, at most one, that scale each row of a random Ht.
 
-    Components would be judged by what they have where X has nothing, and new ones beside given
-    ones would be given up for it before they were fitted at all.
+    A rare column of X gets little. Otherwise the first update of W would judge components by
+    columns where X has almost nothing, and would set new components beside given ones to zero
+    before they were fitted.
     """
     shape = columns.n_rows, int(columns.indices.max(initial=0)) + 1
     X = sp.csr_array((columns.data, columns.indices, columns.indptr), shape, copy=False)
@@ -169,16 +174,16 @@ def _presence(columns):
 
 
 def _sum(rows, shape, mean):
-    """Return the sum of the entries of X, whatever weights they have."""
+    """Return the sum of the entries of X, without their weights."""
     if isinstance(rows, Rows):
         return float(rows.data.sum(dtype=np.float64))
-    return mean * shape[0] * shape[1]  # of blocks each entry counts once
+    return mean * shape[0] * shape[1]  # in blocks, each entry counts once
 
 
 def draw_start(
     shape, n_components, mean, dtype, rng, *, W=None, H=None, W_folder=None, n_threads=1
 ):
-    """Return padded starts for an X of this mean: what is given, and the rest at random.
+    """Return padded starts for an X of this mean: the given components, and random ones.
 
     With a folder, W is a file there.
     """
@@ -191,7 +196,7 @@ def draw_start(
 
 
 def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_threads=1):
-    """Return a start that has the given components, and random ones beyond."""
+    """Return a start with the given components first, and random ones after them."""
     n_given = 0 if given is None else given.shape[1]
     if n_given == n_components:
         return pad_factor(given, dtype, folder, n_threads)
@@ -208,8 +213,9 @@ def _complete(given, n_rows, n_components, scale, dtype, rng, folder=None, n_thr
 def _nndsvd(U, S, V, eps):
     """Turn singular vectors into non-negative parts scaled by sqrt(S), in place.
 
-    What can be rounding is zero: an SVD leaves 1e-17 where there is nothing, from which
-    multiplicative updates take a hundred iterations, and look converged meanwhile.
+    Entries that may be rounding become zero. An SVD leaves 1e-17 instead of zeros, and
+    multiplicative updates would need a hundred iterations to leave them, and would look converged
+    meanwhile.
     """
     relative = np.divide(S[0], S, out=np.ones_like(S), where=S > 0)
     rounding = np.maximum(NEGLIGIBLE, 10 * eps * relative)

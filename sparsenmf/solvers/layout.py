@@ -1,4 +1,4 @@
-"""Where the rows of both factors come from, and how an iteration goes through them."""
+"""Where the rows of both factors come from, and how an iteration visits them."""
 
 from typing import Any, NamedTuple
 
@@ -16,24 +16,24 @@ LOOK = Pass(sweeps=0, summary=True)
 class Iterate(NamedTuple):
     """A pair of factors and its own objective, never that of another pair."""
 
-    W: Any  # an array, but for layouts that have it elsewhere
+    W: Any  # an array, or, on a cluster, a handle of one
     Ht: np.ndarray
     objective: float
 
 
 class Proposal(NamedTuple):
-    """What an iteration has come to.
+    """The result of an iteration, before it is accepted.
 
     Attributes
     ----------
     W, Ht : ndarray
         The new factors.
     fit : float
-        Objective but for the loss's constant and the penalty of W.
+        Objective without the loss's constant and the penalty of W.
     summary_W : object or None
-        Of the new W, where it is known.
+        Of the new W, if known.
     residual_H : float or None
-        Of the new H, where it was measured.
+        Of the new H, if measured.
     """
 
     W: Any
@@ -59,21 +59,21 @@ class Layout:
         self.penalty_W, self.penalty_H = penalty_W, penalty_H
 
     def convert(self, convert, update):
-        """Return this layout of converted parts, such as those in another precision."""
+        """Return this layout with its parts converted, for instance to another precision."""
         parts = self.rows, self.columns, self.penalty_W, self.penalty_H
         return type(self)(update, *map(convert, parts))
 
     def propose(self, current, spare, summary_Ht, sweeps, measure):
-        """Return the next pair, in the spare factors: both updated, W first.
+        """Update both factors, W first, and return the next pair, in the spare factors.
 
         Parameters
         ----------
         current : Iterate
         spare : (W, Ht)
-            Overwritten. The iteration begins at this Ht, of which summary_Ht is the summary.
+            Overwritten. The iteration begins at this Ht, whose summary is `summary_Ht`.
         sweeps : int
         measure : bool
-            Whether to measure H on the way.
+            Whether to measure H, too.
         """
         W, Ht = spare
         how = Pass(sweeps=sweeps, objective=False, summary=True)
@@ -90,15 +90,15 @@ class Layout:
         return self.update.update(self.columns, W, summary, self.penalty_H, Ht, out, how)
 
     def measure_W(self, Ht, summary, W, how):
-        """Measure the rows of W as they are."""
+        """Measure the rows of W, which do not move."""
         return self.update.measure(self.rows, Ht, summary, self.penalty_W, W, how)
 
     def measure_H(self, W, summary, Ht):
-        """Measure the rows of Ht as they are."""
+        """Measure the rows of Ht, which do not move."""
         return self.update.measure(self.columns, W, summary, self.penalty_H, Ht, Pass(sweeps=0))
 
     def summarize_W(self, W):
-        """Return the summary of a W that no update has met yet."""
+        """Return the summary of a W that was not updated yet."""
         return self.update.summarize(W, self.rows)
 
     def squared_error(self, W, Ht):
@@ -117,11 +117,11 @@ class Layout:
         return np.divide(W, scale, out=out)
 
     def empty_W(self, W, folder):
-        """Return room for another W: in memory, or in a file of that folder."""
+        """Return memory for another W, or a file in that folder."""
         return empty_factor(W.shape, W.dtype, folder, self.update.n_threads)
 
     def finish_iteration(self, current, spare):
-        """Do what is to be done from time to time; `spare` is of no more use."""
+        """Do periodic work after an iteration; `spare` may be overwritten."""
 
 
 def sum_residuals(rows: Rows, W, Ht, n_threads):
@@ -132,7 +132,7 @@ def sum_residuals(rows: Rows, W, Ht, n_threads):
 
 
 def add_steps(steps):
-    """Return what the steps of several blocks come to."""
+    """Return the sum of the steps of several blocks."""
     objective = residual = 0.0
     summary: Any = 0.0
     for step in steps:

@@ -1,4 +1,4 @@
-"""The loop over the iterations of a run, which others may watch, save and leave."""
+"""The loop over the iterations of a run, which observers may watch, save and end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .weights import Scaling
 
 
 class Loop:
-    """An alternation on its way: each turn of a ``for`` statement is one iteration.
+    """An iterable run: each step of a ``for`` loop is one iteration.
 
     Parameters
     ----------
     alternation : Alternation
     stopping : Stopping
     scaling : Scaling
-        By which factors are unscaled for whoever looks at them.
+        Turns the factors into those of X itself for observers.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Loop:
     def __iter__(self) -> Iterator[IterationState]:
         """Yield an `IterationState` after each iteration, until there is a reason to stop."""
         stopping, alternation = self.stopping, self.alternation
-        # A loop that goes on may have been at its end.
+        # A loop that is continued may already be at its end.
         self.stop_reason = stopping.reason(alternation.stalled) if stopping.history else None
         while self.stop_reason is None:
             alternation.ends = stopping.may_end()
@@ -49,20 +49,20 @@ class Loop:
             yield IterationState(alternation, stopping, self.scaling)
 
     def interrupt(self) -> None:
-        """End the loop where Ctrl-C came, maybe within an iteration: at the last accepted one."""
+        """End the loop after Ctrl-C, at the last accepted iterate."""
         self.stop_reason = "interrupted"
         self.alternation.drop_momentum()
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return numbers and arrays from which `restore` goes on to the bit.
+        """Return the numbers and arrays from which `restore` continues with the same bits.
 
-        The arrays are those of the run, not copies: the next iteration overwrites them.
+        The arrays belong to the run: the next iteration overwrites them.
         """
         numbers, arrays = self.alternation.state()
         return numbers, {**arrays, "history": np.array(self.stopping.history)}
 
     def restore(self, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what `state` returned, in a run of the same problem and settings.
+        """Continue from what `state` returned, in a run of the same problem and settings.
 
         Raises
         ------
@@ -75,13 +75,14 @@ class Loop:
 
 
 def observe(loop: Loop, progress: bool | Callback, checkpoint: Any = None) -> None:
-    """Iterate to the end, and show, tell and save how it goes.
+    """Iterate to the end, with progress, a callback and checkpoints.
 
     Parameters
     ----------
     loop : Loop
     progress : bool or callable
-        Whether to show a bar; or what is called after each iteration, and may stop the loop.
+        Whether to show a bar; or a function to call after each iteration, which may stop the
+        loop.
     checkpoint : CheckpointFile, optional
     """
     display = open_progress(progress is True, loop.stopping.max_iter)
@@ -104,7 +105,7 @@ def observe(loop: Loop, progress: bool | Callback, checkpoint: Any = None) -> No
 
 
 def check_progress(progress: bool | Callback) -> bool | Callback:
-    """Return whether to show progress, or what to call after each iteration.
+    """Return whether to show progress, or the function to call after each iteration.
 
     Raises
     ------

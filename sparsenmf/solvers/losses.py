@@ -1,4 +1,4 @@
-"""The losses: beta divergences between X and W H, and what of them depends on X alone."""
+"""The losses: beta divergences between X and W H, and their constants, which depend on X alone."""
 
 import numbers
 from typing import NamedTuple
@@ -9,13 +9,13 @@ from ..data.factors import sum_squares
 
 BETAS = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
-CHUNK = 2**16  # entries of X looked at together: no temporary as long as X
+CHUNK = 2**16  # entries of X per step, so that no temporary is as long as X
 
 AS_NAMED = 1e-12
-"""How far a beta may be from that of a name to be it: as far as rounding goes."""
+"""A beta this near to that of a named loss is taken for it: rounding goes so far."""
 
 LARGEST = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e200}
-"""Largest power of an entry of W H, relative to that of X's mean, in the updates."""
+"""In the updates, powers of an entry of W H are at most so many times those of X's mean."""
 
 
 class Loss(NamedTuple):
@@ -26,12 +26,12 @@ class Loss(NamedTuple):
     beta : float
         2: half the squared Frobenius norm of X - W H; 1: Kullback-Leibler; 0: Itakura-Saito.
     constant : float
-        What the divergence has of X alone.
+        The part of the divergence that depends on X alone.
     scale : float
-        Sum of x^beta over the entries (halved for beta = 2): the size of the
-        divergence, which scales with X as it does.
+        The sum of x^beta over the entries, halved for beta = 2. It grows with X as the divergence
+        does.
     floor : float
-        Smallest y that counts where powers of y are summed over all entries.
+        The smallest y that counts where powers of y are summed over all entries.
     """
 
     beta: float
@@ -44,7 +44,7 @@ class Loss(NamedTuple):
         return float(np.sqrt(max(value, 0.0) / self.scale)) if self.scale else 0.0
 
     def relative_residual(self, residual):
-        """Return a solver's residual without its unit; see `Factorization.optimality`."""
+        """Return a solver's residual as a dimensionless number; see `Factorization.optimality`."""
         if not self.scale:
             return 0.0
         return float(
@@ -53,7 +53,7 @@ class Loss(NamedTuple):
 
 
 def make_loss(beta, data, shape, weights=None, absent=1.0):
-    """Return the loss for the stored entries of a matrix, and for what is absent.
+    """Return the loss for the stored entries of a matrix and for those that are not stored.
 
     Parameters
     ----------
@@ -83,25 +83,25 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
         constant = zeros / beta
     scale = 0.5 * scale if beta == 2 else scale
     mean = total / count if count else 0.0
-    # Not more than needed: silence in a spectrogram may be twelve orders below the sound.
+    # No higher than needed: silence in a spectrogram may be twelve orders below the sound.
     floor = LARGEST[data.dtype] ** (1 / (beta - 2)) if beta < 1 else 0.0
     return Loss(beta, constant, scale, max(floor * (mean or 1.0), np.finfo(data.dtype).tiny))
 
 
 def near_zero():
-    """Return the beta below which the kernels leave a constant to `make_loss`."""
+    """Return the beta below which `make_loss` adds a constant that the kernels leave out."""
     from ..kernels.multiplicative import NEAR_ZERO  # here: it loads numba
 
     return NEAR_ZERO
 
 
 def loss_name(beta):
-    """Return the name of a beta, or itself where it has none."""
+    """Return the name of a beta, or the beta itself if it has none."""
     return next((name for name, known in BETAS.items() if known == beta), beta)
 
 
 def named_beta(loss):
-    """Return the beta of a loss by name or number; that of a name if rounding lies between."""
+    """Return the beta of a loss, given by name or number, without the rounding of a number."""
     if isinstance(loss, str):
         return BETAS[loss]
     value = float(loss)
@@ -121,12 +121,12 @@ def check_beta(loss):
 def check_loss(loss, X, *, unknown=False):
     """Return the beta of a loss that is finite on X.
 
-    With `unknown`, nothing but the stored entries of X counts.
+    With `unknown`, only the stored entries of X count.
 
     Raises
     ------
     ValueError
-        If there is no such loss, or X has zeros, and the divergence of zero is infinite.
+        If there is no such loss, or if X has zeros and the divergence of zero is infinite.
     """
     beta = check_beta(loss)
     zeros = X.nnz < X.shape[0] * X.shape[1] and not unknown

@@ -1,13 +1,15 @@
-"""Coordinate descent in double precision whose first iterations are made in single.
+"""Coordinate descent in double precision whose first iterations run in single precision.
 
-While an iteration still changes the objective in its fifth digit, what is lost in the
-eighth is of no consequence, and single precision takes little more than half of the time. So
-the iterations up to there are a start for those that follow, in double precision, to any
-accuracy. A run that is over before that ends in single precision: a pass over X in double would
-take a fifth of the time of a short run. Its objective is what the last pass over the rows has
-summed: products of single precision, but few to a row, and added in double. That is good to
-seven digits and more, as long as the fit leaves a `REST` of X; where it does not, or where
-something is frozen, double precision measures the end.
+While an iteration still changes the objective in the fifth digit, an error in the eighth does
+not matter, and single precision takes little more than half of the time. So the first iterations
+run in single precision, and their result is the start of a run in double precision, to any
+accuracy.
+
+A run that stops before that ends in single precision, because a pass over X in double precision
+would take a fifth of the time of a short run. Its objective comes from the last pass over the
+rows: each row sums a few products in single precision, and the rows are summed in double. That is
+right to seven digits or more if at least `REST` of X is unexplained. Otherwise, or if components
+are fixed, the end is measured in double precision.
 """
 
 import numpy as np
@@ -20,26 +22,26 @@ from .layout import Iterate
 from .row_update import Pass
 
 ENOUGH = 1e-5
-"""Decrease of the objective in an iteration, relative to it, from which on double precision
-takes over. Rounding shows in single precision at 1e-7."""
+"""Double precision takes over when an iteration lowers the objective by less than this share of it.
+The rounding of single precision shows at 1e-7."""
 
 REST = 0.1
-"""Share of ||X||^2 that is left unexplained where its rounding does not show in the objective."""
+"""If at least this share of ||X||^2 is unexplained, rounding does not show in the objective."""
 
 RANGE = 1e-10, 1e10
 """Norms of X and of the start between which single precision cannot overflow or vanish."""
 
 
 class MixedPrecision(Alternation):
-    """A run in double precision that lets one in single precision go before its own iterations.
+    """A run in double precision whose first iterations are those of a run in single precision.
 
-    Until that has come to its end, the current iterate is in single precision. So may the start
-    be, and the result, where nothing is frozen.
+    Until double precision takes over, the current iterate is in single precision. The start may
+    be in single precision, too, and so may the result, if no component is fixed.
     """
 
     def __init__(self, layout, W, Ht, *, extrapolate=True, **options):
         self._single: Alternation | None = None
-        self._reached: tuple | None = None  # by single precision, and not yet taken up
+        self._reached: tuple | None = None  # the state of single precision, until it is taken over
         self._inexact = False
         update, rows = layout.update, layout.rows
         self._starts_in_single = W.dtype != rows.dtype
@@ -52,7 +54,7 @@ class MixedPrecision(Alternation):
             self._single = Alternation(
                 single, _in_single(W), _in_single(Ht), extrapolate=True, **options
             )
-        if self._starts_in_single:  # memory that is not there before it is touched
+        if self._starts_in_single:  # untouched memory takes no room
             W, Ht = (
                 empty_factor((len(factor), update.n_components), rows.dtype, touch=False)
                 for factor in (W, Ht)
@@ -69,7 +71,7 @@ class MixedPrecision(Alternation):
         self._single.ends = self.ends
         try:
             self._single.iterate()
-        except OverflowError:  # double precision may hold it
+        except OverflowError:  # double precision may be able to hold it
             self._widen()
             super().iterate()
             return
@@ -84,7 +86,7 @@ class MixedPrecision(Alternation):
         super().drop_momentum()
 
     def optimality(self):
-        """Return how far the current iterate is from a stationary point; correct its objective."""
+        """Return the distance from a stationary point, and correct the objective."""
         single = self._single
         if single is not None and self._may_end_in_single():
             residual = single.optimality()
@@ -109,7 +111,7 @@ class MixedPrecision(Alternation):
         return super().state() if self._single is None else self._single.state()
 
     def restore(self, numbers, arrays):
-        """Take up a state; the precision of its arrays tells whose it is."""
+        """Restore a state; the dtype of its arrays says which precision it belongs to."""
         if self._single is not None and arrays["W"].dtype == np.float32:
             self._single.restore(numbers, arrays)
             self.current = self._single.current
@@ -124,14 +126,14 @@ class MixedPrecision(Alternation):
         return free and fit >= REST * self.loss.scale
 
     def _correct(self):
-        """Put the objective that was measured last, in double precision, in place."""
+        """Replace the objective by the one that was measured last, in double precision."""
         self.current = self.current._replace(objective=self.objective_by_rows())
         self._inexact = False
 
     def _widen(self, *, correct=False):
-        """Go on in double precision from where single precision has come to.
+        """Continue in double precision from the state of single precision.
 
-        If Ctrl-C comes in between, the next call begins again and ends it.
+        After a Ctrl-C within this method, the next call does it again.
         """
         if self._single is not None:
             self._reached, self._single = self._single.state(), None
@@ -141,7 +143,7 @@ class MixedPrecision(Alternation):
         self._reached = None
 
     def _take_over(self, numbers, arrays, *, correct):
-        """Take up the state of single precision, which stays as it is."""
+        """Take over the state of single precision, which is not changed."""
         W, Ht = self._start
         self._begin(W, Ht)
         k, begun = self.n_components, np.isfinite(numbers["objective"])  # after an iteration
@@ -158,14 +160,14 @@ class MixedPrecision(Alternation):
             return
         self.current, self._inexact = Iterate(W, Ht, numbers["objective"]), True
         if correct:
-            self._extrapolate()  # without momentum, which is for the summary of this Ht
+            self._extrapolate()  # without momentum: this sums up Ht
             step = self.layout.measure_W(Ht, self._summary_Ht, W, Pass(sweeps=0))
             self._fit = step.objective
             self._correct()
         spare = self._spare[1]
         spare[:, :k] = arrays["next_Ht"][:, :k]
         frozen = np.flatnonzero(~self.penalty_H.free)
-        spare[:, frozen] = Ht[:, frozen]  # what is frozen stays to the bit
+        spare[:, frozen] = Ht[:, frozen]  # fixed components keep their bits
         self._take_up(numbers | {"objective": self.current.objective, "stalled": False})
 
     def _begin(self, W, Ht):
@@ -179,7 +181,7 @@ class MixedPrecision(Alternation):
 
 
 def fits_single(loss, *factors, n_threads=1):
-    """Return whether X, by its loss, and what is given are of a size that fits single precision."""
+    """Return whether the sizes of X (from its loss) and of the factors fit single precision."""
     low, high = RANGE
     sizes = [largest(factor, n_threads) for factor in factors if factor is not None]
     return all(low < size < high for size in (np.sqrt(2 * loss.scale), *sizes))

@@ -1,10 +1,10 @@
-"""Sums in double precision, and whether numbers are still in the range of their type."""
+"""Sums in double precision, and checks for overflow."""
 
 import numpy as np
 
 
 def check_overflow(value, dtype):
-    """Raise if the objective or a gram matrix has left the range of the factors' type."""
+    """Raise OverflowError if the objective or a gram matrix has overflowed the factors' type."""
     if not np.isfinite(value):
         raise OverflowError(
             f"the factors overflow {dtype}: start from smaller W and H, or use float64"

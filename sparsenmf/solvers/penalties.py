@@ -1,4 +1,4 @@
-"""What the rows of a factor are subject to beside the fit: penalties and constraints.
+"""Penalties and constraints of the rows of a factor.
 
 The objective of a factorization of X (n_samples x n_features) is
 
@@ -6,7 +6,7 @@ The objective of a factorization of X (n_samples x n_features) is
       + alpha_W n_features (l1_ratio sum(W) + (1 - l1_ratio) / 2 ||W||_F^2)
       + alpha_H n_samples  (l1_ratio sum(H) + (1 - l1_ratio) / 2 ||H||_F^2)
 
-so the same alpha means the same for matrices of any size.
+so an alpha has the same effect for matrices of any size.
 """
 
 from typing import NamedTuple
@@ -22,12 +22,12 @@ class Penalty(NamedTuple):
     Attributes
     ----------
     l1, l2 : ndarray of shape (1,) or (n_rows,), float64
-        For all rows, or for each.
+        One for all rows, or one for each.
     free : ndarray of shape (width,), bool
         Components that may move; the others stay exactly as they are.
     support : ndarray of shape (0 or n_rows, width), bool
-        Entries that may differ from zero; with no rows at all, every one. What is outside
-        must be zero from the start.
+        Entries that may differ from zero. Without rows, all of them may. Other entries must be
+        zero from the start.
     """
 
     l1: np.ndarray
@@ -47,15 +47,15 @@ class Penalty(NamedTuple):
         )
 
     def binds(self):
-        """Return whether the scale of the factor matters to anything but the fit."""
+        """Return whether the scale of the factor matters beyond the fit."""
         return bool(self.l1.any() or self.l2.any() or not self.free.all())
 
     def idle(self):
-        """Return which components may move and cost nothing, whatever they are."""
+        """Return which components may move and have no penalty."""
         return self.free & ~(self.l1.any() | self.l2.any())
 
     def fold_into(self, gram):
-        """Return the float64 gram matrix with the L2 weight, one for all, on its diagonal."""
+        """Return the float64 gram matrix with the L2 weight of all rows on its diagonal."""
         return gram + self.l2[0] * np.eye(len(gram)) if self.l2[0] else gram
 
     def weigh(self, weights, beta):

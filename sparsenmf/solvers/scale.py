@@ -1,4 +1,4 @@
-"""The scale between W and H, which their product does not tell, and the order of components."""
+"""The scale between W and H, which W H does not determine, and the order of the components."""
 
 from math import prod
 
@@ -12,18 +12,19 @@ from ..kernels.products import take_columns
 CHUNK = 1024  # rows of a factor that NumPy works on at once, so that they stay in cache
 
 LARGE = 2**26
-"""Bytes of W from which a kernel puts it in order, in a quarter of NumPy's time and less; for
-less, compiling it takes longer than a thousand calls gain. Not of a W in double precision, where
-most kernels are compiled twice as it is: a first call would take more than eight seconds."""
+"""A kernel orders the columns of a W of at least so many bytes, in a quarter of NumPy's time or
+less. For a smaller W, compiling it would take longer than a thousand calls gain. For a W in double
+precision NumPy does it: most kernels are compiled twice there already, and the first call would
+take more than eight seconds."""
 
-ROOM = 1.25  # times the result, that memory may be for which it is kept in
+ROOM = 1.25  # memory is used again for a result if it is at most so many times as large
 
 
 def balance(squares_W, squares_Ht, n_samples, n_features):
-    """Return powers of two to divide W's columns by, and to multiply H's rows by.
+    """Return powers of two by which to divide W's columns and multiply H's rows.
 
-    Their entries are then of about the same size, as those of a random start and those
-    that equal penalties lead to. Powers of two: no product of entries changes by a bit.
+    The entries of both factors are then of about the same size, as they are in a random start and
+    as equal penalties make them. With powers of two, no product of entries changes by a bit.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = (squares_W / n_samples) / (squares_Ht / n_features)
@@ -32,31 +33,31 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
 
 
 def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=False, unscale=None):
-    """Return H without padding, the component with the largest share of W H first.
+    """Return H without padding, its components ordered by their share of W H, largest first.
 
-    Balanced, the entries of both factors are of about the same size. What one factor has of a
-    component that is zero in the other means nothing, and becomes zero.
+    With `balanced`, the entries of both factors are of about the same size. A component that is
+    zero in one factor becomes zero in the other, where its values mean nothing.
 
     Parameters
     ----------
     sums_W : ndarray of shape (n_components,), float64, or None
-        Sums of the columns of W; None: the components stay in their order.
+        Sums of the columns of W. None keeps the order of the components.
     squares_W : ndarray of shape (n_components,), float64
         Squared lengths of the columns of W.
     n_samples : int
     Ht : ndarray of shape (n_features, width)
     penalties : (Penalty, Penalty)
-        Of W and H. They tell what may become zero without a change of the objective: H, which
-        has been updated last, has felt its penalty; W has not.
+        Of W and H. They say what may become zero without a change of the objective. H was updated
+        last, so its penalty has acted on it; that of W has not.
     balanced : bool
     unscale : callable, optional
-        From the rows of Ht' to those of the H that is shown.
+        Turns rows of Ht' into rows of the H of X itself.
 
     Returns
     -------
     order : ndarray of shape (n_components,), int
     scale : ndarray of shape (n_components,), dtype of Ht
-        What the columns of W are to be divided by, in that order.
+        Divisors of the columns of W, in that order.
     H : ndarray of shape (n_components, n_features)
     """
     n_components = len(squares_W)
@@ -72,15 +73,15 @@ def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=Fa
         scale = balance(squares_W, squares_Ht, n_samples, len(Ht)).astype(Ht.dtype)[order]
         H *= scale[:, None]
     idle_W, free_H = penalties[0].idle()[order], penalties[1].free[order]
-    scale[idle_W & (squares_Ht[order] == 0)] = np.inf  # what is divided by it becomes zero
-    H[free_H & (squares_W[order] == 0)] = 0  # a penalty has taken it there, but for rounding
+    scale[idle_W & (squares_Ht[order] == 0)] = np.inf  # division makes these columns zero
+    H[free_H & (squares_W[order] == 0)] = 0  # its penalty made it zero, up to rounding
     return order, scale, H
 
 
 def reusable(spare, shape):
-    """Return a factor of no more use as an array of that shape, if it has about that size.
+    """Return the memory of a spare factor as an array of that shape, if it is not much larger.
 
-    Else nobody holds it any longer when there is another one.
+    Otherwise return None, so that its memory is free before the result is made.
     """
     if spare is None or spare.size > ROOM * prod(shape):
         return None
@@ -93,15 +94,15 @@ def take_components(W, order, scale, finish, W_path=None, *, memory=None, n_thre
     Parameters
     ----------
     W : ndarray of shape (n_samples, width)
-        Of the result's type, or in single precision.
+        In the precision of the result, or in single precision.
     order, scale : ndarray
-        As `order_components` returns them; the result is of the type of `scale`.
+        As `order_components` returns them. The result has the dtype of `scale`.
     finish : callable
-        ``finish(start, part)`` changes rows in place, from row `start` on: a few, or all.
+        ``finish(start, part)`` changes some rows, or all, in place, from row `start` on.
     W_path : path-like, optional
-        Then W is that file, mapped into memory.
+        The result is then this file, mapped into memory.
     memory : ndarray of shape (n_samples, n_components), dtype of `scale`, optional
-        For the result, so that its pages need not be provided anew.
+        Memory for the result. The system then need not provide new pages.
     n_threads : int
     """
     if W_path is None:

@@ -35,13 +35,13 @@ class Start(NamedTuple):
     keeps_order : bool
         Whether components stay in their places: some are fixed or seeded.
     W_leads : bool
-        Whether H is fitted to W before the first iteration: W is informative, not random.
+        Whether H is fitted to W before the first iteration, because W is informative.
     cut : Cut
         X as the solver takes it.
     options : dict
-        What a result says of its start.
+        What a result records about its start.
     origin : dict
-        What the start was made from, by which a checkpoint knows it again.
+        The arguments that the start was made from. A checkpoint compares them.
     """
 
     W: np.ndarray
@@ -68,7 +68,7 @@ def initialize(
     seeds: Seeds | SeedWords | None = None,
     random_state: RandomState = None,
 ) -> Start:
-    """Return where a run starts.
+    """Return the start of a run: both factors.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def initialize(
     cut, dtype = problem.cut(solver), problem.dtype
     scaled_W, scaled_H = scaling.scale_W(W), scaling.scale_H(H)
     if cut.in_blocks and not keeps_order and solver.may_begin_in_single(problem):
-        # A start that will be rounded to single precision is drawn in it, for its memory.
+        # A start that will be rounded to single precision is drawn in it, to save memory.
         worth = begins_in_single(dtype, cut.rows.nnz, k)
         if worth and fits_single(cut.loss, scaled_W, scaled_H, n_threads=problem.n_threads):
             dtype = np.dtype(np.float32)
@@ -129,14 +129,14 @@ def initialize(
 
 
 def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:
-    """Return the seed, where it is a number and not a generator's state, and the version."""
+    """Return the version, and the seed if it is a number and not a generator's state."""
     if random_state is rng:
         return {"sparsenmf": __version__}
     return {"random_state": rng.bit_generator.seed_seq.entropy, "sparsenmf": __version__}
 
 
 def _describe(random_state, rng):
-    """Return a seed, or the state of a generator that has not been drawn from, as text."""
+    """Return a seed, or the state of an unused generator as text."""
     if random_state is None or isinstance(random_state, numbers.Integral):
         return random_state
     state = rng.bit_generator.state if hasattr(rng, "bit_generator") else rng.get_state()

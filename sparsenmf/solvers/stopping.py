@@ -1,11 +1,11 @@
-"""When to stop, and why it stopped."""
+"""When a run stops, and why it did."""
 
 from ..data import clock
 from ..data.arguments import check_integer, check_number
 
 WINDOW = 5
-"""Iterations over which the decrease is judged: with momentum one iteration may gain
-little and the next one much."""
+"""Iterations over which the decrease is judged. With momentum, one iteration may gain little and
+the next one much."""
 
 QUICK = 0.5  # seconds of an iteration
 
@@ -20,11 +20,10 @@ REASONS = {
 
 
 class Stopping:
-    """The stopping rule and the history it is applied to.
+    """The stopping rule, and the history that it looks at.
 
-    A run has converged when the objective f fell over the last `WINDOW` iterations
-    by no more than ``tol * f``. That ratio does not change when X is multiplied by a
-    number, nor with the start.
+    A run has converged when the objective f fell by no more than ``tol * f`` over the last
+    `WINDOW` iterations. That ratio depends neither on the scale of X nor on the start.
 
     Parameters
     ----------
@@ -43,16 +42,16 @@ class Stopping:
 
     def record(self, objective):
         """Note the objective after an iteration, and the seconds since the beginning."""
-        # One append: an interrupt falls before it or after it.
+        # A single append, so that an interrupt comes before it or after it.
         self.history.append((objective, clock.seconds() - self._started))
 
     def is_quick(self):
-        """Return whether the last iteration took so little time that one more is no matter."""
+        """Return whether the last iteration was so short that one more does not matter."""
         before, last = [0.0, *(seconds for _, seconds in self.history)][-2:]
         return last - before < QUICK
 
     def resume(self, history):
-        """Go on from an earlier history; its seconds count, but not for the time limit."""
+        """Continue an earlier history. Its seconds are added, but not to the time limit's."""
         self.history = history
         self._earlier = history[-1][1]
         self._started -= self._earlier
@@ -60,8 +59,8 @@ class Stopping:
     def may_end(self):
         """Return whether the next iteration is likely to be the last.
 
-        That it gains half of what this one did foresaw all ends of 54 runs on three sets of
-        texts, and seven that were none.
+        The rule supposes that the next iteration gains half of what this one did. In 54 runs on
+        three sets of texts, it foresaw every end, and seven times an end that was none.
         """
         n_done = len(self.history)
         if n_done + 1 >= self.max_iter:

@@ -7,7 +7,7 @@ from ..data.rows import Rows, even_blocks
 from ..kernels.compile.threads import threads_for
 from ..kernels.products import multiply_with_gram, rotate_rows
 
-DEPENDENT = 1e-12  # share of its squared length that remains of a column that depends on others
+DEPENDENT = 1e-12  # a column depends on others if they leave less of its squared length
 
 
 def truncated_svd(
@@ -17,13 +17,13 @@ def truncated_svd(
     """Return the leading singular triplets of X by randomized subspace iteration.
 
     Halko, Martinsson & Tropp 2011 ("Finding structure with randomness", SIAM Review
-    53(2), section 4.4), on the parallel sparse products; X is never densified. In each
-    iteration the shorter basis is made orthonormal from its gram matrix, which the product
-    has summed in float64 (Cholesky QR). LAPACK's QR took more time than all products
-    together, and left BLAS threads spinning in the way of ours for 0.1 s.
+    53(2), section 4.4), on the parallel sparse products; X is never densified. Each iteration
+    makes the shorter basis orthonormal from its gram matrix, which the product has summed in
+    float64 (Cholesky QR). LAPACK's QR took more time than all products together, and its BLAS
+    threads went on spinning for 0.1 s and slowed ours.
 
-    X is divided by about its largest singular value in each product. Otherwise (X' X)^2 would
-    leave the range of the type from values of 1e9 on.
+    Each product divides X by about its largest singular value. Otherwise (X' X)^2 would overflow
+    for values from 1e9 on.
 
     Parameters
     ----------
@@ -32,19 +32,19 @@ def truncated_svd(
     n_components : int
     rng : numpy.random.Generator or RandomState
     total : float
-        The sum of the entries of X, which gives its size; 0 stands for entries of about one.
+        The sum of the entries of X, which says how large X is; 0 stands for entries of about one.
     oversample : int
         Vectors beyond n_components.
     n_iter : int
     folders : (path-like or None, path-like or None)
-        Folders for the arrays as long as the rows, and as the columns; None keeps them in memory.
+        Folders for arrays with a row for each row of X, and for each column; None is memory.
     n_threads : int
 
     Returns
     -------
     U : ndarray of shape (n_samples, n_components)
     S : ndarray of shape (n_components,), float64
-        Values that are zero but for rounding are set to zero, and so are their vectors.
+        Values that are zero up to rounding are set to zero, and so are their vectors.
     V : ndarray of shape (n_features, n_components)
     """
     if rows.n_rows < columns.n_rows:
@@ -66,7 +66,7 @@ def truncated_svd(
     short /= dtype.type(scale)
     for step in range(n_iter):
         gram = _multiply(threads, rows, short, long, size)
-        if step == 0:  # later, the columns of X short are nearly orthogonal by themselves
+        if step == 0:  # in later steps, the columns of X short are already nearly orthogonal
             _rotate(threads, long, orthonormalizer(gram))
         long /= dtype.type(scale)
         gram = _multiply(threads, columns, long, short, size)
@@ -90,8 +90,8 @@ def _power_of_two(value):
 def orthonormalizer(gram):
     """Return the upper triangular T with T' gram T = 1: factor @ T has orthonormal columns.
 
-    T is the inverse of the Cholesky factor, found a column at a time. Columns that depend on
-    earlier ones, up to rounding, become zero. BLAS is not used, as its threads would go on
+    T is the inverse of the Cholesky factor, computed a column at a time. Columns that depend on
+    earlier ones, up to rounding, become zero. BLAS is not used, because its threads would go on
     spinning.
     """
     T = np.zeros_like(gram)

@@ -29,15 +29,15 @@ class Weights:
     Parameters
     ----------
     samples : array-like of shape (n_samples,), optional
-        A sample of weight c counts, in the loss and in the penalties, as c copies of it. A
-        sample of weight zero has no influence, and gets the W that `transform` gives it.
+        A sample of weight c counts as c copies of it, in the loss and in the penalties. A sample
+        of weight zero has no influence, and gets the W that `transform` returns for it.
     features : array-like of shape (n_features,), optional
-        The same for features; kept, and used by `transform`. A feature of weight zero is
-        left out: its column of H is zero. Weights of samples and features need a loss with
-        beta > 0.
+        The same for features. The result keeps them, and `transform` uses them. A feature of
+        weight zero is left out: its column of H is zero. Weights of samples and features need a
+        loss with beta > 0.
     entries : scipy.sparse matrix or array of shape (n_samples, n_features), optional
-        How much each stored entry of X counts in the loss, zeros included: the same
-        entries must be stored. What is not stored counts once, or not at all if it is unknown.
+        How much each stored entry of X counts in the loss. It must store the same entries as X,
+        stored zeros included. Other entries count once, or not at all with ``missing="unknown"``.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class Weights:
 
 
 class Scaling(NamedTuple):
-    """Weights of the rows and columns of X, or None where all are one; X is scaled by them.
+    """The weights of the rows and columns of X, by which X is scaled; None if all are one.
 
     Attributes
     ----------
@@ -75,12 +75,12 @@ class Scaling(NamedTuple):
     beta: float
 
     def sizes(self, shape):
-        """Return how many samples and features there are, in weight."""
+        """Return the sums of the weights of samples and features."""
         pairs = zip((self.samples, self.features), shape, strict=True)
         return tuple(size if weights is None else float(weights.sum()) for weights, size in pairs)
 
     def scale_matrix(self, X):
-        """Return X with its rows and columns scaled: a copy, without those of weight zero."""
+        """Return a scaled copy of X, in which rows and columns of weight zero have no entries."""
         if self.samples is None and self.features is None:
             return X
         data, rows = X.data.copy(), scales(self.samples, self.beta)
@@ -92,7 +92,7 @@ class Scaling(NamedTuple):
                 data[part] *= rows[np.searchsorted(X.indptr, places, side="right") - 1]
             if columns is not None:
                 data[part] *= columns[X.indices[part]]
-        # Copies: what is zero is dropped in place.
+        # Copies, because zeros are dropped in place.
         scaled = sp.csr_array((data, X.indices.copy(), X.indptr.copy()), shape=X.shape)
         scaled.eliminate_zeros()
         return scaled
@@ -106,12 +106,12 @@ class Scaling(NamedTuple):
         return _times(H, scales(self.features, self.beta), 1)
 
     def unscale_W(self, W, start=0):
-        """Return the W of X itself, from row `start` on; where the weight is zero, zero."""
+        """Return the W of X itself, from row `start` on; zero where the weight is zero."""
         samples = None if self.samples is None else self.samples[start : start + len(W)]
         return _times(W, inverses(samples, self.beta), 0)
 
     def unscale_H(self, H):
-        """Return the H of X itself; where the weight is zero, zero."""
+        """Return the H of X itself; zero where the weight is zero."""
         return _times(H, inverses(self.features, self.beta), 1)
 
 
@@ -123,7 +123,7 @@ def _times(factor, scale, axis):
 
 
 def scales(weights, beta):
-    """Return what rows (or columns) of these weights are multiplied by."""
+    """Return the factors by which rows (or columns) of these weights are multiplied."""
     if weights is None:
         return None
     return np.power(weights, 1 / beta, out=np.zeros_like(weights), where=weights > 0)
@@ -141,9 +141,8 @@ def check_scaling(weights, shape, beta, *, plain=True):
     Raises
     ------
     TypeError, ValueError
-        If they are not finite non-negative numbers, one for each sample and feature, if all
-        are zero, or if the loss has none; or if entries have weights or are unknown, and are not
-        plain.
+        If they are not finite non-negative numbers, one for each sample and feature; if all are
+        zero; if the loss has beta <= 0; or if entries are weighted or unknown (not `plain`).
     """
     if not (plain or (weights.samples is None and weights.features is None)):
         raise ValueError(
@@ -176,5 +175,5 @@ def _check_range(weights, name, beta):
 
 
 def _unless_ones(weights):
-    """Return None for weights that are all one: the plain problem, to the bit."""
+    """Return None for weights that are all one, so that the bits are those of a plain problem."""
     return None if weights is None or (weights == 1).all() else weights

@@ -1,4 +1,4 @@
-"""The interface of row updates: what a pass is asked for, and what it returns."""
+"""The interface of row updates: what a pass is asked to do, and what it returns."""
 
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
@@ -13,20 +13,20 @@ SWEEP_TOLERANCE = 0.1
 
 
 class Pass(NamedTuple):
-    """How a pass updates rows, and what else it should return.
+    """How a pass updates rows, and what it returns beside them.
 
     Attributes
     ----------
     sweeps : int
         The most inner sweeps over a row, for updates that sweep.
     tolerance : float
-        Sweeps over a row end when a sweep moves it less than this share of the first.
+        Sweeps over a row end when a sweep moves it by less than this share of the first sweep.
     sums : ndarray of shape (n_parts, n_rows, width), or None
         Partial products with other columns of X: see `RowUpdate.scatter`.
     fade : float
         The weight of these products.
     objective, summary, residual : bool
-        What the `Step` must hold. It may hold more where that costs nothing.
+        What the `Step` must hold. It may hold more if that costs nothing.
     """
 
     sweeps: int = 2
@@ -44,11 +44,11 @@ class Step(NamedTuple):
     Attributes
     ----------
     objective : float or None
-        Of the rows, penalty included, but for the loss's constant; None if not computed.
+        Of the rows, with their penalty, without the loss's constant. None if not computed.
     residual : float
-        What single coordinates could still gain, if measured.
+        How much single coordinates could still gain, if measured.
     summary : object
-        Of the new rows, if wanted.
+        Of the new rows, if asked for.
     """
 
     objective: float | None
@@ -71,11 +71,11 @@ class RowUpdate(ABC):
     Attributes
     ----------
     plain_first : bool
-        Whether the first iteration of an alternation has one sweep and no momentum after it.
+        Whether the first iteration of an alternation has one sweep, and no momentum follows it.
     measures_ahead : bool
         Whether `update` can measure the rows that it has just updated.
     exact_errors : bool
-        Whether a small objective is computed anew from the residuals, in float64.
+        Whether a small objective is computed again from the residuals, in float64.
     """
 
     plain_first = measures_ahead = exact_errors = False
@@ -94,7 +94,7 @@ class RowUpdate(ABC):
 
     @abstractmethod
     def summarize(self, factor, rows):
-        """Return what an update of the other side needs to know of this factor as a whole.
+        """Return what an update of the other factor needs to know about this factor as a whole.
 
         Parameters
         ----------

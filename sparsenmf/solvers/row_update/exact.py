@@ -12,16 +12,16 @@ from ..penalties import Penalty
 from .base import Pass
 
 SWEEPS, TOLERANCE = 20, 1e-3
-"""Where sweeps end, and exact steps begin."""
+"""After so many sweeps, or at this tolerance, exact steps follow."""
 
-FLAT = 1e-7  # share of the mean of X; for smaller y, powers have the curvature of this y
+FLAT = 1e-7  # of the mean of X: the curvature at a smaller y is taken at this y
 
 HEAVIEST, HEAVY = 16, 1e8
-"""At most so many columns of H are heavy: their squares exceed so many times the others' mean."""
+"""At most 16 columns of H are heavy: their squares exceed 1e8 times the mean of the others."""
 
 
 class Given(NamedTuple):
-    """The given factor, and what is derived from it for solving rows.
+    """The given factor and what solving rows needs of it.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Given(NamedTuple):
     exact : ndarray of shape (n_components, n_components), float64
         The gram matrix of Ht without its heavy rows.
     heavy : ndarray of shape (any,), int64
-        Rows of Ht so large that the squares of others would be lost beside theirs.
+        Rows of Ht so large that the squares of the others would be lost in rounding.
     """
 
     Ht: np.ndarray
@@ -74,7 +74,7 @@ def _find_heavy(wide):
 def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
     """Set the rows of W, zero on entry, to the exact best fit of `rows`.
 
-    Sweeps of `RowUpdate.approach` come near it; exact steps, as many as are left, complete it.
+    The sweeps of `RowUpdate.approach` come near it, and exact steps complete it.
 
     Parameters
     ----------
@@ -89,9 +89,9 @@ def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
     Returns
     -------
     loss : float
-        In float64, without the penalty; zero unless wanted.
+        In float64, without the penalty. Zero unless `want_loss`.
     unfinished : int
-        Number of rows for which max_sweeps was not enough.
+        The number of rows that have not converged within max_sweeps.
     """
     loss, penalty, n_sweeps = update.loss, given.penalty, min(max_sweeps, SWEEPS)
     summary = update.summary_from(given.gram, given.sums, rows.absent)
@@ -102,10 +102,10 @@ def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
     is_heavy[heavy] = True
     n_steps, statistics = max_sweeps - n_sweeps, np.empty((rows.n_blocks, 2))
     floor = loss.floor
-    if loss.beta > 1 and rows.nnz:  # the curvature at zero is infinite, and no step would move
+    if loss.beta > 1 and rows.nnz:  # the curvature at zero is infinite, so no step would move
         floor = FLAT * float(rows.data.mean(dtype=np.float64))
     absent = rows.absent if loss.beta in (1, 2) else 0.0
-    share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # a quadratic takes no more steps
+    share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # full accuracy is free: a quadratic
     side = operands.Given(
         given.Ht, given.exact, heavy, is_heavy, given.sums, loss.beta, floor, absent,
         float(penalty.l1[0]), float(penalty.l2[0]),

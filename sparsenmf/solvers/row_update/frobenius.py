@@ -12,10 +12,10 @@ from ..numerics import check_overflow
 from .base import RowUpdate, Step, no_gram, parts_of
 
 SECOND_SWEEP = 12
-"""A second sweep is not worth its time if a sweep over both factors takes more than this many times
-the multiply-adds of a product with X. On corpora of 5 to 18 words a row, with 100 and 200
-components, one sweep took 0.73 to 1.05 of the time of two to the same objective; on longer
-documents 1 to 1.4."""
+"""A second sweep does not pay if a sweep over both factors takes more than this many times the
+multiply-adds of a product with X. On corpora of 5 to 18 words a row, with 100 and 200 components,
+one sweep reached the same objective in 0.73 to 1.05 of the time of two; on longer documents it
+took 1 to 1.4 times as long."""
 
 
 class GramUpdate(RowUpdate):
@@ -102,7 +102,7 @@ class GramMultiplicative(GramUpdate):
 class WeightedDescent(GramUpdate):
     """Frobenius loss, coordinate descent, where entries have weights or are unknown.
 
-    Two sweeps are always worth their time, as the time of a sweep follows the number of entries.
+    The time of a sweep grows with the number of entries, so a second sweep always pays.
     """
 
     plain_first = True
