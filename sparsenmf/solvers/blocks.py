@@ -24,8 +24,8 @@ from .numerics import exact_gram
 from .row_update import Pass
 
 BLOCK_NNZ = 2**24
-"""Entries of a block that is read from disk. Two blocks of 128 MB are in memory: the current and the
-next one."""
+"""Entries of a block that is read from disk. Two blocks of 128 MB are in memory: the current one
+and the next."""
 
 PAGE = 4096
 
