@@ -20,9 +20,10 @@ files ``.shape.json-...`` beside these. Readers ignore them, and the next writer
 left over. Whatever else is in the folder stays.
 """
 
-import os
+from pathlib import Path
 
-from ..files import read_matrix
+from ..reading import read_matrix
+from .chunks import is_store_folder, refuse_options
 from .reader import CsrStore, open_csr
 from .writer import write_csr
 
@@ -34,6 +35,9 @@ def is_store(X):
     return isinstance(X, CsrStore)
 
 
-def open_matrix(path):
-    """Return the store in a folder, or the matrix in a file."""
-    return open_csr(path) if os.path.isdir(path) else read_matrix(path)
+def open_matrix(path, *, format=None, transpose=False, missing=None):
+    """Return the store in a folder, or what `read_matrix` reads."""
+    if is_store_folder(Path(path)):
+        refuse_options(path, format, transpose)
+        return open_csr(path)
+    return read_matrix(path, format=format, transpose=transpose, missing=missing)

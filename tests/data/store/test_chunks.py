@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from sparsenmf import open_csr, read_matrix, write_csr
 from sparsenmf.data import market
-from sparsenmf.data.store import chunks, triplets
+from sparsenmf.data.store import portions, triplets
 
 from ...children import run_child
 
@@ -23,8 +23,8 @@ SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
 @pytest.fixture(autouse=True)
 def small_portions(monkeypatch):
     """Several portions, buckets within buckets, and rows that are larger than a block."""
-    monkeypatch.setattr(chunks, "CHUNK_NNZ", 40)
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(portions, "CHUNK_NNZ", 40)
+    monkeypatch.setattr(portions, "CHUNK_ROWS", 50)
     monkeypatch.setattr(market, "PORTION", 300)
     monkeypatch.setattr(triplets, "N_BUCKETS", 3)
     monkeypatch.setattr(triplets, "PIECE", 70)
@@ -201,7 +201,7 @@ def text(content):
 HEAD = "%%MatrixMarket matrix coordinate real general\n"
 
 BAD_FILES = {
-    "suffix": ("X.txt", text(""), "should end in one of .npz, .mtx"),
+    "suffix": ("X.pdf", text(""), "should end in one of .npz, .mtx"),
     "bsr": ("X.npz", lambda path: sp.save_npz(path, matrix("f4").tobsr()), "format is bsr"),
     "no matrix": ("X.npz", lambda path: np.savez(path, a=np.ones(3)), "format.npy"),
     "pickle": ("X.npz", arrays(data=np.array([None])), "pickled"),
@@ -277,7 +277,7 @@ def peak():
 
 def child_measure(path, small, folder):
     """Print by how many MiB the peak of memory grew, with everything imported before."""
-    chunks.CHUNK_NNZ, market.PORTION, triplets.PIECE = 2**15, 2**17, 2**13
+    portions.CHUNK_NNZ, market.PORTION, triplets.PIECE = 2**15, 2**17, 2**13
     triplets.N_BUCKETS = 4  # so that these are too large, and have to be split again
     write_csr(f"{folder}-small", small)
     before = peak()
