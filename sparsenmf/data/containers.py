@@ -209,9 +209,13 @@ def to_frame(model, which="H", labels=None):
 
     components = pd.Index(component_names(model.n_components), name="component")
     if which == "H":
+        if labels is None:
+            labels = model.feature_names
         if labels is not None:
             labels = check_vocabulary(labels, model.n_features)
         return pd.DataFrame(model.H, index=components, columns=labels)
+    if labels is None:
+        labels = model.sample_names
     if labels is not None:
         named = check_labels(labels, model.n_samples, "labels")
         # An index, numbers and dates keep their types, so that other frames can be joined by them.

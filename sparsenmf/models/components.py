@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..data.archive import is_sound
 from ..data.arguments import check_alphas, check_integer, check_number, check_threads
 from ..data.factors import empty_factor, padded_width
-from ..data.names import check_vocabulary
+from ..data.named import terms_of
 from ..data.rows import make_rows
 from ..data.store import is_store
 from ..data.typing import FloatArray, Matrix, Missing, Vocabulary
@@ -48,11 +48,14 @@ class Components:
         Loss, penalties and settings of the run.
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
+    feature_names : ndarray of shape (n_features,), str, or None
+        Names of the columns, if there are any.
     """
 
     H: FloatArray
     options: dict[str, Any] = field(default_factory=dict)
     feature_weight: NDArray[np.float64] | None = None
+    feature_names: NDArray[Any] | None = None
 
     def __post_init__(self):
         self._given = None
@@ -280,13 +283,14 @@ class Components:
         self._given = tuple(map(copy, parts)), settings, given
         return given
 
-    def top_terms(self, vocabulary: Vocabulary, n: int = 10) -> list[list[str]]:
+    def top_terms(self, vocabulary: Vocabulary | None = None, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.
 
         Parameters
         ----------
-        vocabulary : sequence of n_features str, or dict of term -> column
+        vocabulary : sequence of n_features str, or dict of term -> column, optional
             Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
+            Default: the model's `feature_names`.
         n : int, default 10
             Terms with weight zero are left out, so a component may have fewer.
 
@@ -297,10 +301,10 @@ class Components:
         Raises
         ------
         TypeError, ValueError
-            If the vocabulary is not one of n_features terms.
+            If the vocabulary is not one of n_features terms, or there is none.
         """
         n = check_integer(n, "n", least=1)
-        terms = check_vocabulary(vocabulary, self.n_features)
+        terms = terms_of(self, vocabulary)
         topics = []
         for weights in self.H:
             order = np.argsort(-weights, kind="stable")[:n]

@@ -109,6 +109,8 @@ class CsrStore:
         Size on disk.
     """
 
+    feature_names = sample_names = None
+
     def __init__(self, folder, record):
         self.folder: Path = folder
         self._record = record
