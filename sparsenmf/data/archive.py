@@ -156,8 +156,8 @@ def check_factorization(model):
         or not (weight is None or (weight.shape, weight.dtype) == ((model.n_features,), float))
         or not (others is None or (others.ndim, others.dtype) == (1, float))
         or not (norms is None or (norms.shape, norms.dtype) == ((len(model.W), 2), model.W.dtype))
-        or not _are_names(model.feature_names, "U", model.n_features)
-        or not _are_names(model.sample_names, "Ui", len(model.W))
+        or not are_names(model.feature_names, "U", model.n_features)
+        or not are_names(model.sample_names, "Ui", len(model.W))
     ):
         raise ValueError("its arrays do not belong together")
     arrays = (model.W, model.H, *(x for x in (weight, norms) if x is not None))
@@ -169,7 +169,7 @@ def check_factorization(model):
         raise ValueError("its stop_reason is not a text")
 
 
-def _are_names(names, kinds, n):
+def are_names(names, kinds, n):
     """Return whether this is an array of n names, or None."""
     if names is None:
         return True

@@ -14,6 +14,10 @@ Layout of a store
     CSR arrays of some rows: indptr (int64) begins with 0; indices are int32, or int64 if there
     are 2**31 columns or more, and rise within a row; data are positive and finite, of the
     dtype. The files have version 1.0 of the .npy format and are little-endian.
+``shard-00000/feature_names.npy``, ``sample_names.npy``
+    Names, where there are any, as text of fixed width ("U"), or int64 for those of rows. The
+    record of such a file also has its "dtype". The names of all columns are in one shard, those
+    of rows in the shard that has the rows.
 
 A writer at work, or one that was killed, has other folders ``shard-...`` and ``.sort-...`` and
 files ``.shape.json-...`` beside these. Readers ignore them, and the next writer removes what is

@@ -62,7 +62,7 @@ def read_chunks(path, scratch, *, format=None, transpose=False, missing=None):
     path = Path(path)
     if is_store_folder(path):
         refuse_options(path, format, transpose)
-        yield from open_csr(path)
+        yield open_csr(path)
         return
     if not path.is_dir():
         open(path, "rb").close()  # errors of opening a file are its own
