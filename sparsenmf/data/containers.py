@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import scipy.sparse as sp
 
+from .annotated import check_scaled, in_memory, is_annotated, main_matrix, others
 from .names import as_text, check_labels, check_vocabulary, component_names
 
 OBSM, VARM, UNS = "X_nmf", "nmf", "nmf"
@@ -36,15 +37,13 @@ def unwrap(X, name="X"):
     ValueError
         If X has no scipy.sparse form: its dimensions are not two, or its fill value is not zero.
     """
-    # Attributes are looked up on the type, because a DataFrame has its columns as attributes.
-    is_annotated = hasattr(type(X), "varm")
-    if is_annotated:  # an AnnData or its .raw
-        X = getattr(X, "X", None)
-    if hasattr(type(X), "to_memory"):  # on disk
-        X = X.to_memory()
-    problem = None
-    if X is None and is_annotated:
-        problem = 'an AnnData without X: pass one of its layers, such as adata.layers["counts"]'
+    adata, problem = (X if is_annotated(X) else None), None
+    X = in_memory(X if adata is None else main_matrix(adata))
+    if adata is not None and X is not None:
+        check_scaled(X, adata)
+    elif adata is not None:
+        instead = others(adata) or 'adata.layers["counts"]'
+        problem = f"an AnnData without X: pass one of its layers, such as {instead}"
     elif X is None:
         problem = "None: pass a matrix, an array or a DataFrame"
     elif isinstance(X, str | os.PathLike):

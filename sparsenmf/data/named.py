@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
+from .annotated import is_annotated, names_in
 from .containers import is_frame
 from .names import PLAIN, as_text, check_labels, check_vocabulary, is_missing
 from .typing import Matrix, Names, Vocabulary
@@ -133,11 +134,8 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
         names. Anything else has no names.
     """
     kind = type(X)
-    if hasattr(kind, "varm"):
-        samples = getattr(X, "obs_names", None)  # a .raw has none
-        samples = None if samples is None else sample_array(list(samples), X.shape[0])
-        features = feature_array(list(X.var_names), X.shape[1])
-        return _unless_numbered(features), _unless_numbered(samples)
+    if is_annotated(X):
+        return names_in(X.var_names), names_in(getattr(X, "obs_names", None))
     if is_frame(X):
         texts = all(isinstance(name, str) for name in X.columns)
         features = feature_array(list(X.columns), X.shape[1]) if texts else None
@@ -148,14 +146,6 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
         return None, None
     # A user may have assigned a list.
     return feature_array(X.feature_names, X.shape[1]), sample_array(X.sample_names, X.shape[0])
-
-
-def _unless_numbered(names):
-    """Return names, or None for those that an AnnData makes where it gets none: "0", "1", ..."""
-    if names is not None and len(names) and names[0] == "0":
-        numbered = np.array_equal(names, np.arange(len(names)).astype(names.dtype))
-        return None if numbered else names
-    return names
 
 
 def _labels(index):

@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import scipy.sparse as sp
 
+from ..annotated import load_h5ad
 from ..archive import DEFLATE_MOST, check_array, check_members, read_npy_header
 from ..compressed import compression_of
 from ..market import read_bag_header, read_header, read_market
@@ -44,23 +45,10 @@ def check_size(file, n_bytes):
         raise ValueError(f"its header announces {n_bytes:,} bytes, but {left:,} follow")
 
 
-def read_h5ad(path):
-    """Read an AnnData: its X, with the names of obs and var."""
-    try:
-        import anndata
-    except ImportError as error:
-        raise ImportError('reading .h5ad needs anndata: pip install "sparsenmf[h5ad]"') from error
-
-    from ..named import names_of
-
-    try:
-        with plain_path(path) as plain:
-            adata = anndata.read_h5ad(plain)
-    except OSError:
-        raise
-    except Exception as error:  # anndata's own classes of errors are not public
-        raise ValueError(error) from error
-    return Content(adata, *names_of(adata))
+def read_h5ad(path, layer=None, raw=False):
+    """Read an AnnData: its X, a layer or raw, with the names of obs and var."""
+    with plain_path(path) as plain:
+        return Content(*load_h5ad(plain, layer, raw))
 
 
 def read_mtx(path, header_reader=read_header):

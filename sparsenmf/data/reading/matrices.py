@@ -8,6 +8,7 @@ from pathlib import Path
 
 import scipy.sparse as sp
 
+from ..annotated import check_part
 from ..archive import DAMAGE
 from ..arguments import check_choice, check_flag
 from ..named import NamedMatrix, feature_array, sample_array
@@ -26,8 +27,6 @@ READERS = {
     "npz": read_npz,
     "npy": read_npy,
     "mtx": read_mtx,
-    "h5ad": read_h5ad,
-    "hdf5": read_hdf5,
     "10x": read_10x,
     "bag-of-words": read_bag,
     "svmlight": read_svmlight,
@@ -36,6 +35,9 @@ READERS = {
 
 WITH_GAPS = {"table": read_table, "triplets": read_triplets, "frame": read_frame_file}
 """Readers that are told what absent entries are."""
+
+WITH_PARTS = {"h5ad": read_h5ad, "hdf5": read_hdf5}
+"""Readers that are told which part of an AnnData is meant."""
 
 
 @contextlib.contextmanager
@@ -59,6 +61,8 @@ def read_matrix(
     format: str | None = None,
     transpose: bool = False,
     missing: Missing | None = None,
+    layer: str | None = None,
+    raw: bool = False,
 ) -> sp.csr_array:
     r"""Read a matrix of samples x features from a file, as sparse, with its names.
 
@@ -80,6 +84,10 @@ def read_matrix(
         What absent entries are, as in `factorize`. With "unknown", stored zeros are kept, and
         NaN and empty cells are left out. Default: "unknown" for ratings, with a UserWarning, and
         "zero" for all else.
+    layer : str, optional
+        Of an AnnData: this layer in place of X, such as "counts".
+    raw : bool, default False
+        Of an AnnData: ``raw.X`` in place of X.
 
     Returns
     -------
@@ -117,7 +125,7 @@ def read_matrix(
     check_flag(transpose, "transpose")
     if missing is not None:
         check_choice(missing, "missing", MISSING)
-    content = read_content(path, format=format, missing=missing)
+    content = read_content(path, format=format, missing=missing, layer=layer, raw=raw)
     if content.rated and missing is None:
         warnings.warn(
             f"{path} has ratings: what is not in it is unknown, not zero. Pass missing="
@@ -127,13 +135,17 @@ def read_matrix(
     return checked_matrix(path, content, missing, transpose)
 
 
-def read_content(path: PathLike, *, format: str | None = None, missing: str | None = None):
+def read_content(path: PathLike, *, format=None, missing=None, layer=None, raw=False):
     """Return the `Content` of a file, with a matrix that is not yet checked."""
     path = Path(path)
     if not path.is_dir():
         open(path, "rb").close()  # errors of opening a file are its own
     with naming(path):
         form = find_format(path, format)
+    check_part(layer, raw, path, form in WITH_PARTS)
+    with naming(path):
+        if form in WITH_PARTS:
+            return WITH_PARTS[form](path, layer, raw)
         return WITH_GAPS[form](path, missing) if form in WITH_GAPS else READERS[form](path)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from ..annotated import check_part
 from ..compressed import SUFFIXES, open_plain
 from .arrays import read_h5ad, read_mtx
 from .content import Content, find_beside, plain_path
@@ -128,12 +129,13 @@ def _read_columns(path):
     return [line.split("\t") for line in text.splitlines() if line.strip()]
 
 
-def read_hdf5(path):
+def read_hdf5(path, layer=None, raw=False):
     """Read an HDF5 file of 10x, or an AnnData with another suffix."""
     with plain_path(path) as plain:
         with open_hdf5(plain) as file:
             if is_anndata(file):
-                return read_h5ad(plain)
+                return read_h5ad(plain, layer, raw)
+            check_part(layer, raw, path, False)
             group, names = find_group(file)
             arrays = (group["data"][:], group["indices"][:], group["indptr"][:])
             shape = len(names.cells), len(names.features)

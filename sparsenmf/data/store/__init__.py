@@ -39,9 +39,9 @@ def is_store(X):
     return isinstance(X, CsrStore)
 
 
-def open_matrix(path, *, format=None, transpose=False, missing=None):
-    """Return the store in a folder, or what `read_matrix` reads."""
+def open_matrix(path, **options):
+    """Return the store in a folder, or what `read_matrix` reads with these options."""
     if is_store_folder(Path(path)):
-        refuse_options(path, format, transpose)
+        refuse_options(path, **{name: options[name] for name in options if name != "missing"})
         return open_csr(path)
-    return read_matrix(path, format=format, transpose=transpose, missing=missing)
+    return read_matrix(path, **options)

@@ -4,18 +4,21 @@ import contextlib
 import math
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..archive import check_members
+from ..annotated import IN_FILE, Annotated, check_part, check_scaled
+from ..archive import check_members, read_npy_header
 from ..compressed import open_plain
+from ..formats import as_csr
 from ..market import read_bag_header, read_coordinates
 from ..market import read_header as read_market_header
 from ..named import NamedMatrix
-from ..reading.arrays import bag_terms, check_size
+from ..reading.arrays import bag_terms, check_size, read_mtx, read_npy, read_npz
 from ..reading.content import plain_path
-from ..reading.matrices import checked_matrix, naming, read_content
+from ..reading.matrices import WITH_PARTS, checked_matrix, naming, read_content
 from ..reading.sniffing import find_format
 from ..reading.tenx import (
     find_10x,
@@ -26,8 +29,9 @@ from ..reading.tenx import (
     open_hdf5,
     read_names,
 )
+from ..validation import check_matrix
 from . import portions
-from .layout import RECORD, read_header
+from .layout import RECORD
 from .portions import (
     Blocks,
     H5Stream,
@@ -41,33 +45,36 @@ from .reader import open_csr
 from .triplets import Triplets, check_piece, sort_triplets
 
 
-def read_chunks(path, scratch, *, format=None, transpose=False, missing=None):
+def read_chunks(
+    path, scratch, *, format=None, transpose=False, missing=None, layer=None, raw=False
+):
     """Yield the matrix of a file in blocks of rows, with the names that the file carries.
 
     Parameters
     ----------
     path : str or path-like
-        A file or folder as in `read_matrix`, or a store's folder. Those in `OPENERS`, whose .npz
-        has the format csr, csc or coo, are read in portions, others as a whole.
+        A file or folder as in `read_matrix`, or a store's folder. Those in `OPENERS` are read in
+        portions, unless they have another order than rows, columns or triplets; others as a whole.
     scratch : Path
         A folder for temporary files, with which matrices that are not stored by rows are sorted.
-    format, transpose, missing
+    format, transpose, missing, layer, raw
         As in `read_matrix`.
 
     Yields
     ------
-    scipy.sparse array or ndarray
+    scipy.sparse array or ndarray, or CsrStore
         Unchecked values, in any order within a row.
     """
     path = Path(path)
     if is_store_folder(path):
-        refuse_options(path, format, transpose)
+        refuse_options(path, format=format, transpose=transpose, layer=layer, raw=raw)
         yield open_csr(path)
         return
     if not path.is_dir():
         open(path, "rb").close()  # errors of opening a file are its own
     with naming(path):
         form = find_format(path, format)
+    check_part(layer, raw, path, form in WITH_PARTS)
     if form not in OPENERS:
         content = read_content(path, format=format, missing=missing)
         if content.rated and missing != "zero":
@@ -79,7 +86,8 @@ def read_chunks(path, scratch, *, format=None, transpose=False, missing=None):
         return
     with contextlib.ExitStack() as stack:
         with naming(path):
-            source, names = OPENERS[form](path, stack)
+            part = (layer, raw) if form in WITH_PARTS else ()
+            source, names = OPENERS[form](path, stack, *part)
             if isinstance(source, Triplets) and min(source.shape) < 1:
                 raise ValueError(f"it cannot be {source.shape[0]} x {source.shape[1]}")
             if transpose:
@@ -100,10 +108,13 @@ def is_store_folder(path):
         return find_10x(path) is None and not no_10x(path)
 
 
-def refuse_options(path, format, transpose):
+def refuse_options(path, **options):
     """Raise ValueError if options are given that a store cannot heed."""
-    if transpose or format is not None:
-        raise ValueError(f"{path} is a store, which is taken as it is: transpose its source")
+    for name, value in options.items():
+        if value not in (None, False):
+            raise ValueError(
+                f"{path} is a store, which is taken as it is: {name} is for what it is made from"
+            )
 
 
 def name_blocks(blocks, feature_names, sample_names):
@@ -115,6 +126,8 @@ def name_blocks(blocks, feature_names, sample_names):
             continue
         stop = start + block.shape[0]
         samples = None if sample_names is None else sample_names[start:stop]
+        # Sums of entries at one place do not overflow in what `as_csr` makes.
+        block = as_csr(block, "X") if sp.issparse(block) else block
         yield NamedMatrix(block, feature_names=feature_names, sample_names=samples)
         start = stop
 
@@ -177,18 +190,37 @@ def _open_npz(path, stack):
         check_types(*streams)
         return Triplets((n_rows, n_columns), zip_streams(*streams)), NO_NAMES
     if form not in ("csr", "csc"):
-        raise ValueError(f"its format is {form}: save it as csr")
+        return _whole(read_npz(path))
     streams = member("indptr"), member("indices"), member("data")
     return slice_compressed(form, (n_rows, n_columns), streams), NO_NAMES
 
 
-def _open_h5ad(path, stack):
+def _whole(content):
+    """Return what is not read in portions."""
+    X = check_matrix(content.matrix)
+    return Blocks(X.shape, [X]), NO_NAMES
+
+
+def _open_h5ad(path, stack, layer, raw):
     file = stack.enter_context(open_hdf5(stack.enter_context(plain_path(path))))
-    return _open_anndata(file), NO_NAMES
+    return _open_anndata(file, layer, raw)
 
 
-def _open_anndata(file):
-    X = file["X"]
+def _open_anndata(file, layer, raw):
+    adata = Annotated(file)
+    source = _open_part(adata.part(layer, raw))
+    if isinstance(source, Blocks):
+        source = source._replace(blocks=_unscaled(source.blocks, adata))
+    return source, adata.names(raw)
+
+
+def _unscaled(blocks, adata):
+    for block in blocks:
+        check_scaled(block, adata, IN_FILE)
+        yield block
+
+
+def _open_part(X):
     if hasattr(X, "dtype"):
         return slice_dense(X.shape, X.dtype, H5Stream(X))
     form = X.attrs.get("encoding-type", "").removesuffix("_matrix")
@@ -199,10 +231,11 @@ def _open_anndata(file):
     return slice_compressed(form, (n_rows, n_columns), streams)
 
 
-def _open_hdf5(path, stack):
+def _open_hdf5(path, stack, layer, raw):
     file = stack.enter_context(open_hdf5(stack.enter_context(plain_path(path))))
     if is_anndata(file):
-        return _open_anndata(file), NO_NAMES
+        return _open_anndata(file, layer, raw)
+    check_part(layer, raw, path, False)
     group, names = find_group(file)
     streams = [H5Stream(group[name]) for name in ("indptr", "indices", "data")]
     # Columns of genes x cells are rows of cells x genes.
@@ -238,7 +271,9 @@ def _choose(source, names):
 
 def _open_npy(path, stack):
     file = _open_plain(path, stack)
-    shape, dtype = read_header(file)
+    shape, columns_first, dtype = read_npy_header(file)
+    if columns_first and len(shape) > 1:
+        return _whole(read_npy(path))
     check_size(file, math.prod(shape) * dtype.itemsize)
     file.seek(0)
     return slice_dense(shape, dtype, NpyStream(file, dimensions=2)), NO_NAMES
@@ -248,7 +283,7 @@ def _open_market(path, stack, header_reader=read_market_header):
     file = stack.enter_context(open_plain(path))
     header = header_reader(file)
     if header.form != "coordinate":
-        raise ValueError(f"it is in {header.form} format, not coordinate: save it as .npy")
+        return _whole(read_mtx(path))
     return Triplets(header.sizes[:2], read_coordinates(file, header)), NO_NAMES
 
 
@@ -257,7 +292,7 @@ def _open_bag(path, stack):
     return source, (bag_terms(path, source.shape[1]), None)
 
 
-OPENERS = {
+OPENERS: dict[str, Any] = {
     "npz": _open_npz,
     "npy": _open_npy,
     "mtx": _open_market,
