@@ -6,6 +6,7 @@ import click
 
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
+from .matrices import describe_matrix, reading_options
 from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
 
@@ -50,9 +51,12 @@ def transform(model, matrix, output, tol, n_threads, progress):
 @vocabulary_option
 @terms_option
 @click.option("--verify", is_flag=True, help="Compare the checksums of a store's files.")
+@reading_options
 @progress_option
-def info(file, n_components, vocabulary, n_terms, verify, progress):
+def info(file, n_components, vocabulary, n_terms, verify, progress, **how):
     """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
+
+    Of a matrix it says which side is samples, and whether it looks turned.
 
     \b
     Examples:
@@ -62,15 +66,16 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
     """
     tell_reading(progress, file)
     from ..data.archive import is_archive
+    from ..data.store.chunks import is_store_folder
 
-    if Path(file).is_dir():
+    if Path(file).is_dir() and is_store_folder(Path(file)):
         describe_store(file, verify)
         return
     if verify:
         raise click.UsageError("--verify is for the folder of a store")
 
-    if not is_archive(file):
-        describe_matrix(file, n_components)
+    if Path(file).is_dir() or not is_archive(file):
+        describe_matrix(file, how, vocabulary, n_components)
         return
     from ..data.files import read_vocabulary
     from ..models.factorization import Factorization
@@ -80,21 +85,6 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
     if vocabulary is not None:
         for r, terms in enumerate(model.top_terms(read_vocabulary(vocabulary), n_terms), 1):
             say(f"{r:3d}. {', '.join(terms)}")
-
-
-def describe_matrix(file, n_components):
-    """Print the size of a matrix, and the memory that factorizing it would take."""
-    from ..data.files import read_matrix
-    from ..models.memory import estimate_memory
-
-    X = read_matrix(file)
-    n_samples, n_features = X.shape
-    density = X.nnz / (n_samples * n_features)
-    size = (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes) / 2**20
-    say(f"Matrix of {n_samples:,} x {n_features:,}, {X.nnz:,} nonzeros ({density:.3%})")
-    say(f"  computed with as {X.dtype}, {size:,.0f} MiB")
-    forecast = estimate_memory(X, n_components)
-    say(f"  factorizing it into {n_components} components takes {forecast}")
 
 
 @click.command(cls=Command)

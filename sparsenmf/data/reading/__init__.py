@@ -2,6 +2,7 @@
 
 from .content import Content
 from .matrices import checked_matrix, read_content, read_matrix
+from .orientation import looks_turned
 from .sniffing import CHOICES, MATRIX_SUFFIXES
 from .vocabulary import read_vocabulary
 
@@ -10,6 +11,7 @@ __all__ = [
     "MATRIX_SUFFIXES",
     "Content",
     "checked_matrix",
+    "looks_turned",
     "read_content",
     "read_matrix",
     "read_vocabulary",
