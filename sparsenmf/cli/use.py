@@ -66,9 +66,10 @@ def info(file, n_components, vocabulary, n_terms, verify, progress, **how):
     """
     tell_reading(progress, file)
     from ..data.archive import is_archive
-    from ..data.store.chunks import is_store_folder
+    from ..data.store.chunks import is_store_folder, refuse_options
 
     if Path(file).is_dir() and is_store_folder(Path(file)):
+        refuse_options(file, **{name: how[name] for name in how if name != "missing"})
         describe_store(file, verify)
         return
     if verify:

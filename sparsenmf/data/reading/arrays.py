@@ -25,8 +25,7 @@ def read_npz(path):
             check_members(archive)
             for name in archive.namelist():
                 check_array(archive, name)
-        # Given a name, for its error messages; scipy would append a suffix that is not there.
-        return Content(sp.load_npz(plain if plain == path else file))
+        return Content(sp.load_npz(plain))  # given the name, for its error messages
 
 
 def read_npy(path):

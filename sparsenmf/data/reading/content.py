@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..compressed import SUFFIXES, compression_of, open_plain
+import numpy as np
+
+from ..compressed import SUFFIXES, compression_of, open_plain, plain_suffix
 
 HEAD = 2**16  # bytes of a file by which its format is told
 
@@ -39,6 +41,12 @@ class Content(NamedTuple):
     row_title: str = ""
 
 
+def as_counts(values):
+    """Return whole numbers, which a text has without a type, as integers; others as they are."""
+    whole = bool((np.abs(values) < 2**53).all()) and bool((values == np.rint(values)).all())
+    return values.astype(np.int64) if whole else values
+
+
 @contextlib.contextmanager
 def plain_path(path: Path) -> Iterator[Path]:
     """Give the path of a file that is not compressed: its own, or that of a temporary copy."""
@@ -46,7 +54,7 @@ def plain_path(path: Path) -> Iterator[Path]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="sparsenmf-") as folder:
-        copy = Path(folder, "plain")
+        copy = Path(folder, f"plain{plain_suffix(path)}")
         with open_plain(path) as plain, open(copy, "wb") as file:
             shutil.copyfileobj(plain, file)
         yield copy

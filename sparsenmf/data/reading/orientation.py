@@ -10,19 +10,25 @@ BARCODE = r"[ACGT]{8,}([-_.].*)?"
 
 SAMPLE_NAME = re.compile(
     rf"{BARCODE}|.*[_:#]{BARCODE}|(GSM|SRR|ERR|DRR|TCGA[-.])\w.*"
-    r"|(doc|document|text|sample|cell|patient|donor|user|subject|customer|mouse)[ _.-]?\d+",
+    r"|(doc|document|text|sample|cell|patient|donor|user|subject|customer|mouse)[ _.-]?\d+(-\d+)?"
+    r"|.*\.(txt|md|html?|pdf)",
     re.IGNORECASE,
 )
-"""Names that only samples have: cells, sequencing runs, numbered documents or people."""
+"""Names that only samples have: cells, sequencing runs, files, numbered documents or people."""
 
 FEATURE_NAME = re.compile(
     r"ENS[A-Z]*[GTP]\d{6,}(\.\d+)?|(RP[LS]|MT-|Rp[ls]|mt-)[A-Za-z0-9]+|(OTU|ASV)[_ ]?\d+"
     r"|[ACGT]?\w*\[[ACGT]>[ACGT]\][ACGT]\w*|chr[\dXYM]+[:_-]\d+-\d+"
+    r"|(?i:gene|feature|term|word|item|movie|product|protein|species|taxon)[ _.-]?\d+"
 )
-"""Names that only features have: genes, taxa, classes of mutations, peaks."""
+"""Names that only features have: genes, taxa, classes of mutations, peaks, numbered terms."""
 
-FEATURE_TITLES = {*FEATURES, "genename", "genesymbol", "symbol", "geneids", "geneid", "otuid",
-                  "probe", "probeid", "mutationtype", "mutationtypes", "type", "protein", "peak",
+WORD, NUMBER = re.compile(r"[^\W\d_]{2,}"), re.compile(r"[A-Za-z]?\d+")
+
+VOCABULARY = 20  # lower-case words, from which on they are taken for terms
+
+FEATURE_TITLES = {*FEATURES, "genename", "genesymbol", "symbol", "otuid",
+                  "probe", "probeid", "mutationtype", "protein", "peak",
                   "taxon", "species", "otu", "asv"}  # fmt: skip
 """What the first column is called where rows are features."""
 
@@ -46,7 +52,7 @@ def looks_turned(feature_names, sample_names, row_title=""):
     str or None
         A part of a sentence.
     """
-    title = re.sub("[^a-z]", "", row_title.lower())
+    title = re.sub("[^a-z]", "", row_title.lower()).removesuffix("s")
     if title in FEATURE_TITLES and title not in SAMPLES:
         return f"the first column is called {row_title!r}"
     columns, rows = _listed(feature_names), _listed(sample_names)
@@ -55,6 +61,9 @@ def looks_turned(feature_names, sample_names, row_title=""):
     # Few genes have names of a kind; but samples have none of them, and cells none at all.
     if _share(rows, FEATURE_NAME) > max(0.01, 5 * _share(columns, FEATURE_NAME)):
         return f"the names of the rows are those of features ({_first(rows, FEATURE_NAME)}, ...)"
+    words = [name for name in rows if WORD.fullmatch(name) and name == name.lower()]
+    if len(words) > max(VOCABULARY, 0.9 * len(rows)) and _share(columns, NUMBER) > 0.9:
+        return f"the names of the rows are words ({', '.join(rows[:2])}, ...)"
     return None
 
 

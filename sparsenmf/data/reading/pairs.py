@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from ..compressed import open_plain
 from ..market import DIGITS
-from .content import Content, find_beside
+from .content import Content, as_counts, find_beside
 from .vocabulary import read_vocabulary
 
 PORTION = 2**22  # bytes that are read at once
@@ -81,7 +81,7 @@ def _as_csr(pairs, columns):
         raise ValueError("it is empty")
     indptr = np.concatenate([[0], np.cumsum(pairs.counts)])
     shape = len(pairs.counts), int(columns.max(initial=0)) + 1
-    return sp.csr_array((pairs.values, columns, indptr), shape=shape)
+    return sp.csr_array((as_counts(pairs.values), columns, indptr), shape=shape)
 
 
 def _read_pairs(path):

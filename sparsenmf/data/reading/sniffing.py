@@ -40,12 +40,19 @@ CHOICES = ("mtx", "svmlight", "lda-c", "bag-of-words", "table", "triplets")
 MATRIX_SUFFIXES = tuple(suffix for suffix, form in BY_SUFFIX.items() if form != "frame")
 """Suffixes of files that hold a matrix and nothing else."""
 
+GENSIM = (
+    'python -c "import sys; from gensim.corpora import {0}, UciCorpus; c = {0}(sys.argv[1]); '
+    "UciCorpus.serialize('X.uci', c, id2word=c.id2word)\" {{}}"
+)
+
 RECIPES = {
     ".mat": 'python -c "import sys, scipy.io as io, scipy.sparse as sp; '
     "sp.save_npz('X.npz', sp.csr_array(io.loadmat(sys.argv[1])['X']))\" {}",
     ".loom": 'python -c "import sys, anndata; anndata.io.read_loom(sys.argv[1]).write_h5ad'
     "('X.h5ad')\" {}",
     ".rds": 'Rscript -e \'Matrix::writeMM(as(readRDS("{}"), "dgCMatrix"), "X.mtx")\'',
+    ".low": GENSIM.format("LowCorpus"),
+    ".mallet": GENSIM.format("MalletCorpus"),
     ".tar": "tar xf {}",
     ".zip": "unzip {}",
 }
@@ -102,7 +109,7 @@ def sniff(path):
 
 def _check_table(path, lines):
     """Return "table", or raise a ValueError if these are no rows of numbers."""
-    rows = []
+    rows: list[list[str]] = []
     try:
         rows.extend(row for _, row in cut(lines, guess_delimiter(lines)))
         values = rows[-1][1:]

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import scipy.sparse as sp
 
-from .content import Content, first_lines, open_lines
+from .content import Content, as_counts, first_lines, open_lines
 from .delimited import cut, guess_delimiter, is_index, is_missing, is_number, no_number
 
 
@@ -22,18 +22,14 @@ def read_table(path, missing=None):
     delimiter = guess_delimiter(table_lines(first_lines(path)))
     with open_lines(path) as lines:
         rows = _skip_remarks(cut(lines, delimiter))
-        header, title, names, rows = _read_header(rows)
-        width = len(header) if header is not None else None
-        found, samples, named = [], [], None
+        header, title, named, rows = _read_header(rows)
+        found, samples, width, values = [], [], 0, np.empty(0)
         for line, row in rows:
-            if named is None:
-                named = names(row)
-                width = len(row) if width is None else width
-            if len(row) != width + (named and header is not None):
+            width = width or len(row if header is None else header) + (named and header is not None)
+            if len(row) != width:
                 raise ValueError(
-                    f"line {line} has {len(row)} fields instead of "
-                    f"{width + (named and header is not None)}: put names that have the delimiter "
-                    f"in them in quotation marks"
+                    f"line {line} has {len(row)} fields instead of {width}: put names that have "
+                    f"the delimiter in them in quotation marks"
                 )
             if named:
                 samples.append(row[0])
@@ -65,20 +61,19 @@ def _skip_remarks(rows):
 
 
 def _read_header(rows):
-    """Return the names of columns or None, the title of the rows, whether rows are named, and rows.
-
-    Whether rows are named is a function of the first row.
-    """
+    """Return the names of columns or None, the title of the rows, if these are named, and rows."""
     line, first = next(rows, (0, []))
     second = next(rows, None)
-    rest = itertools.chain([second] if second else [], rows)
+    rest = itertools.chain([] if second is None else [second], rows)
     if not _is_header(first, second):
-        return None, "", lambda row: not is_number(row[0]), itertools.chain([(line, first)], rest)
-    if second is not None and len(second[1]) == len(first) + 1:  # R
-        return first, "", lambda row: True, rest
-    if is_index(first[0]) or (second is not None and not is_number(second[1][0])):
-        return first[1:], first[0].strip().lstrip("#"), lambda row: True, rest
-    return first, "", lambda row: False, rest
+        named = bool(first) and not is_number(first[0])
+        return None, "", named, itertools.chain([(line, first)], rest)
+    values = [""] if second is None else second[1]
+    if len(values) == len(first) + 1:  # R writes no title
+        return first, "", True, rest
+    if is_index(first[0]) or not is_number(values[0]):
+        return first[1:], first[0].strip().lstrip("#"), True, rest
+    return first, "", False, rest
 
 
 def _is_header(first, second):
@@ -113,4 +108,4 @@ def _numbers(path, line, cells, header, unknown):
 def _as_csr(rows, n_features):
     indptr = np.concatenate([[0], np.cumsum([len(columns) for columns, _ in rows])])
     indices, values = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-    return sp.csr_array((values, indices, indptr), shape=(len(rows), n_features))
+    return sp.csr_array((as_counts(values), indices, indptr), shape=(len(rows), n_features))

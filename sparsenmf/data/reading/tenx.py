@@ -51,6 +51,14 @@ def find_10x(path: Path) -> Folder | None:
     return Folder(path, features, barcodes) if features and barcodes else None
 
 
+def open_10x(path: Path) -> Folder:
+    """Return the files of a 10x matrix, or raise a ValueError if there are none."""
+    folder = find_10x(path)
+    if folder is None:
+        raise ValueError("it is no 10x folder")
+    return folder
+
+
 def _plain_name(path):
     """Return a file's name in lower case, without the suffix of a compression."""
     name = path.name.lower()
@@ -82,7 +90,7 @@ class Names(NamedTuple):
 
 def read_10x(path):
     """Read a 10x folder, with gene names and barcodes."""
-    folder = find_10x(path)
+    folder = open_10x(path)
     X = read_mtx(folder.matrix).matrix
     names = read_names(folder)
     return names.content(X.T if is_turned(X.shape, names) else X)

@@ -7,7 +7,7 @@ from array import array
 import numpy as np
 import scipy.sparse as sp
 
-from .content import Content, first_lines, open_lines
+from .content import Content, as_counts, first_lines, open_lines
 from .delimited import (
     FEATURES,
     SAMPLES,
@@ -71,7 +71,7 @@ def read_triplets(path, missing=None):
     shape = len(row_names), len(column_names)
     if rated:
         refuse_repeated(rows, columns, shape, row_names, column_names)
-    X = sp.coo_array((np.array(values), (rows, columns)), shape=shape)
+    X = sp.coo_array((as_counts(np.array(values)), (rows, columns)), shape=shape)
     return Content(X, column_names, row_names, bool(roles.rated))
 
 

@@ -26,6 +26,7 @@ from ..reading.tenx import (
     is_anndata,
     is_turned,
     no_10x,
+    open_10x,
     open_hdf5,
     read_names,
 )
@@ -243,7 +244,7 @@ def _open_hdf5(path, stack, layer, raw):
 
 
 def _open_10x(path, stack):
-    folder = find_10x(path)
+    folder = open_10x(path)
     source, _ = _open_market(folder.matrix, stack)
     names = read_names(folder)
     if is_turned(source.shape, names):

@@ -34,7 +34,8 @@ def slice_dense(shape, dtype, stream):
     """
     if len(shape) != 2 or dtype.kind not in "fbiu":
         raise ValueError(f"it must have two dimensions of real numbers, not {shape} of {dtype}")
-    return Blocks(shape, _dense_blocks(*shape, stream))
+    n_rows, n_columns = shape
+    return Blocks((n_rows, n_columns), _dense_blocks(n_rows, n_columns, stream))
 
 
 def _dense_blocks(n_rows, n_columns, stream):
