@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 import scipy.sparse as sp
 
-from .annotated import check_scaled, in_memory, is_annotated, main_matrix, others
-from .names import as_text, check_labels, check_vocabulary, component_names
+from .annotated import check_scaled, in_memory, is_annotated, main_matrix, names_in, others
+from .names import as_text, check_labels, check_names, check_vocabulary, component_names
 
 OBSM, VARM, UNS = "X_nmf", "nmf", "nmf"
 """Keys of W, H and the record of the run in an AnnData."""
@@ -223,6 +223,31 @@ def to_frame(model, which="H", labels=None):
     return pd.DataFrame(model.W, index=labels, columns=components)
 
 
+def places_of(theirs, ours, name, attribute):
+    """Return where each name of an AnnData is among those of a model: all, where one has none.
+
+    Raises
+    ------
+    ValueError
+        If the names differ by more than their order.
+    """
+    theirs = names_in(theirs)
+    if theirs is None or ours is None:
+        return slice(None)
+    ours = np.asarray(ours, str)
+    if np.array_equal(theirs, ours):
+        return slice(None)
+    place = {label: i for i, label in enumerate(ours.tolist())}
+    odd = [label for label in theirs.tolist() if label not in place]
+    if odd or len(place) < len(ours) or len(set(theirs.tolist())) < len(theirs):
+        found = repr(odd[0]) if odd else "names more than once, in another order"
+        raise ValueError(
+            f"adata.{name} has {found}, unlike model.{attribute}: pass the AnnData of the fit, or "
+            f"set model.{attribute} = None if rows and columns are the same"
+        )
+    return np.array([place[label] for label in theirs.tolist()])
+
+
 def to_anndata(model, adata=None):
     """Write W, H and the run into an AnnData; `Factorization.to_anndata` documents it."""
     if adata is None:
@@ -232,13 +257,19 @@ def to_anndata(model, adata=None):
             raise ImportError('to_anndata needs anndata: pip install "sparsenmf[h5ad]"') from error
 
         adata = AnnData(shape=(model.n_samples, model.n_features))
+        if model.feature_names is not None:
+            adata.var_names = check_vocabulary(model.feature_names, model.n_features)
+        if model.sample_names is not None:
+            adata.obs_names = check_names(model.sample_names, model.n_samples, "sample_names")
     if tuple(adata.shape) != (model.n_samples, model.n_features):
         raise ValueError(
             f"adata is {adata.shape[0]} x {adata.shape[1]}, but this factorization is of "
             f"{model.n_samples} x {model.n_features}"
         )
-    adata.obsm[OBSM] = np.array(model.W)
-    adata.varm[VARM] = np.array(model.H.T, order="C")
+    rows = places_of(adata.obs_names, model.sample_names, "obs_names", "sample_names")
+    columns = places_of(adata.var_names, model.feature_names, "var_names", "feature_names")
+    adata.obsm[OBSM] = np.array(model.W[rows])
+    adata.varm[VARM] = np.array(model.H.T[columns], order="C")
     adata.uns[UNS] = {
         # HDF5 cannot hold None.
         "options": {name: value for name, value in model.options.items() if value is not None},

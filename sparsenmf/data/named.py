@@ -148,6 +148,13 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     return feature_array(X.feature_names, X.shape[1]), sample_array(X.sample_names, X.shape[0])
 
 
+def with_names(X, feature_names=None, sample_names=None):
+    """Return a checked matrix with names, or as it is if there are none."""
+    if feature_names is None and sample_names is None:
+        return X
+    return NamedMatrix(X, feature_names=feature_names, sample_names=sample_names)
+
+
 def _labels(index):
     """Return the labels of an index; those that are no names, such as periods, as they print."""
     for label in index:

@@ -226,7 +226,8 @@ class Factorization(Components):
         Parameters
         ----------
         adata : anndata.AnnData, optional
-            Of the shape of X. Default: a new one, with nothing else in it.
+            Of the shape of X. Where both have names, these are matched: W and H come in the order
+            of `adata`. Default: a new one, with the model's names and nothing else in it.
 
         Returns
         -------
@@ -239,7 +240,7 @@ class Factorization(Components):
         ImportError
             If there is no `adata` and anndata is not installed (extra `h5ad`).
         ValueError
-            If `adata` has another shape.
+            If `adata` has another shape or other names.
         """
         return to_anndata(self, adata)
 

@@ -206,3 +206,57 @@ def test_the_estimator_finds_seeds_by_names():
     seeds = Seeds({"pets": ["cat"]}, vocabulary=FEATURES)
     model = sparsenmf.NMF(1, seeds=seeds, random_state=0).fit(DENSE).factorization_
     assert model.feature_names.tolist() == FEATURES
+
+
+def test_a_new_AnnData_has_the_names():
+    adata = factorize(annotated(), 1, random_state=0).to_anndata()
+    assert adata.var_names.tolist() == FEATURES
+    assert adata.obs_names.tolist() == SAMPLES
+    numbered = NamedMatrix(DENSE, sample_names=[5, 6, 7, 8])
+    assert factorize(numbered, 1).to_anndata().obs_names.tolist() == ["5", "6", "7", "8"]
+
+
+def test_factors_come_in_the_order_of_an_AnnData():
+    adata = annotated()
+    model = factorize(adata, 2, random_state=0)
+    turned = adata[::-1, [2, 0, 1]].copy()
+    model.to_anndata(turned)
+    np.testing.assert_array_equal(turned.obsm["X_nmf"], model.W[::-1])
+    np.testing.assert_array_equal(turned.varm["nmf"], model.H[:, [2, 0, 1]].T)
+
+
+def test_an_AnnData_with_other_names_is_refused():
+    adata = annotated()
+    model = factorize(adata, 1, random_state=0)
+    other = adata.copy()
+    other.var_names = ["cat", "stock", "dog"]
+    with pytest.raises(ValueError, match=r"adata.var_names has 'dog', unlike model.feature_names"):
+        model.to_anndata(other)
+    assert "X_nmf" not in other.obsm
+    model.feature_names = None
+    assert "X_nmf" in model.to_anndata(other).obsm
+    twice = adata.copy()
+    twice.obs_names = ["u2", "u1", "u1", "u2"]
+    with pytest.raises(ValueError, match=r"adata.obs_names has names more than once"):
+        model.to_anndata(twice)
+
+
+def test_names_that_are_there_twice_are_no_obstacle_where_they_are_the_same():
+    adata = annotated()
+    adata.var_names = ["TBCE", "stock", "TBCE"]
+    model = factorize(adata, 1, random_state=0)
+    np.testing.assert_array_equal(model.to_anndata(adata).varm["nmf"], model.H.T)
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_the_consensus_of_many_fits_keeps_names(kind):
+    pytest.importorskip("sklearn")
+    seen = []
+    result = sparsenmf.consensus(
+        NAMED[kind](), 1, 2, density_threshold=2, random_state=0,
+        callback=lambda model: seen.append(model.feature_names.tolist()),
+    )  # fmt: skip
+    assert result.model.feature_names.tolist() == FEATURES
+    assert seen == [FEATURES, FEATURES]
+    if kind != "polars":
+        assert result.model.sample_names.tolist() == SAMPLES
