@@ -129,6 +129,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     fit, shown = split_options(options)
     tables = [name for name in ("topic_table", "term_table", "report") if shown[name] is not None]
     X, fit["missing"], terms, turned = read_given(matrix, how, vocabulary)
+    sample_names = X.sample_names
     tell_turned(matrix, turned)
     if terms is None and tables:
         raise click.UsageError(
@@ -146,6 +147,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, is_store(X))
     X = weigh_counts(X) if tfidf else X
     model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
+    model.feature_names, model.sample_names = terms, sample_names  # weighing has lost them
     about = {"Nonzeros": X.nnz}
     if tfidf:
         about["Weights"] = "tf-idf"

@@ -17,12 +17,16 @@ from .stores import describe_store
 @factor_option
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
+@click.option("--strict-names", is_flag=True,
+              help="Refuse columns whose names or order are not those of the fit.")  # fmt: skip
 @threads_option
 @progress_option
-def transform(model, matrix, output, tol, n_threads, progress):
+def transform(model, matrix, output, tol, strict_names, n_threads, progress):
     """Write the W of the samples in MATRIX for the components of a saved MODEL.
 
-    The columns of MATRIX must be those of the fit, with the same weighting.
+    The columns of MATRIX must be those of the fit, with the same weighting. Where both have names,
+    they are matched: others are put in order, missing ones count as zero, and unknown ones are
+    left out. Tables begin with the names of the samples, if MATRIX has any.
 
     \b
     Examples:
@@ -31,6 +35,7 @@ def transform(model, matrix, output, tol, n_threads, progress):
     """
     tell_reading(progress, model, matrix)
     from ..data.files import write_factor
+    from ..data.named import names_of
     from ..data.store import open_matrix
     from ..models.announcing import compiling_is_told
     from ..models.factorization import Factorization
@@ -39,8 +44,8 @@ def transform(model, matrix, output, tol, n_threads, progress):
     if progress:
         tell(f"finding the weights of {X.shape[0]:,} samples")
     with compiling_is_told(progress):
-        W = loaded.transform(X, tol=tol, n_threads=n_threads)
-    write_factor(output, W)
+        W = loaded.transform(X, tol=tol, n_threads=n_threads, strict_names=strict_names)
+    write_factor(output, W, names_of(X)[1])
     click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
 
 

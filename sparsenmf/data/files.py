@@ -16,7 +16,7 @@ from .outputs import check_folder, check_outputs, open_whole
 from .reading import MATRIX_SUFFIXES as MATRIX_SUFFIXES
 from .reading import read_matrix as read_matrix
 from .reading import read_vocabulary as read_vocabulary
-from .typing import FloatArray, PathLike, Vocabulary
+from .typing import FloatArray, Names, PathLike, Vocabulary
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
@@ -62,7 +62,7 @@ def check_writable(path, suffixes=TABLE_SUFFIXES):
         _import_parquet()
 
 
-def write_factor(path: PathLike, W: FloatArray) -> None:
+def write_factor(path: PathLike, W: FloatArray, sample_names: Names | None = None) -> None:
     """Write a factor to a file, whole or not at all.
 
     Parameters
@@ -71,6 +71,8 @@ def write_factor(path: PathLike, W: FloatArray) -> None:
         ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz` writes it), or a table as
         in `write_table`, with the columns "topic_1", "topic_2", ...
     W : ndarray of shape (n_samples, n_components)
+    sample_names : sequence of n_samples str or int, optional
+        The first column of a table, "sample".
 
     Raises
     ------
@@ -81,7 +83,8 @@ def write_factor(path: PathLike, W: FloatArray) -> None:
     check_writable(path, FACTOR_SUFFIXES)
     check_outputs([("path", path)], [("W", W)])
     if path.suffix in TABLE_SUFFIXES:
-        write_table(path, dict(zip(component_names(W.shape[1]), W.T, strict=True)))
+        named = {} if sample_names is None else {"sample": np.asarray(sample_names).tolist()}
+        write_table(path, named | dict(zip(component_names(W.shape[1]), W.T, strict=True)))
         return
     with open_whole(path) as file:
         if path.suffix == ".npy":

@@ -15,7 +15,7 @@ from .validation import check_weighted
 
 SHOWN = 3  # names in a remark
 
-PLAIN_MATRIX = "names do not count in a plain matrix (X.to_numpy(), adata.X, scipy.sparse)"
+PLAIN_MATRIX = "the columns of a plain matrix (X.to_numpy(), adata.X) are taken as they are"
 
 
 class Match(NamedTuple):
@@ -81,8 +81,7 @@ def match_columns(X, model, *, strict=False, stacklevel=1):
     if (places < 0).all():
         raise ValueError(
             f"X has no feature of the model: X has {_listed(theirs)}, the model {_listed(ours)}; "
-            f"use the same identifiers, or, if the columns are the same, pass X without names "
-            f"({PLAIN_MATRIX})"
+            f"use the same identifiers, or pass X without names: {PLAIN_MATRIX}"
         )
     remarks = _describe(theirs, ours, places, missing, model.missing == "unknown")
     if strict:
@@ -92,7 +91,7 @@ def match_columns(X, model, *, strict=False, stacklevel=1):
         )
     warnings.warn(
         f"the columns of X are matched to the model's features by name: {'; '.join(remarks)}. "
-        f"strict_names=True makes this an error, and {PLAIN_MATRIX}",
+        f"strict_names=True makes this an error; {PLAIN_MATRIX}",
         stacklevel=stacklevel + 1,
     )
     return Match(places, len(ours))
