@@ -61,8 +61,8 @@ def check_scaled(X, adata, forms=IN_PYTHON):
         instead = others(adata, forms)
         raise ValueError(
             f"{found}, as scaled or centred data have: "
-            + (f"take {instead}, " if instead else "pass ")
-            + "what holds counts, or values before they were scaled"
+            + (f"take {instead}, whichever holds " if instead else "pass ")
+            + "counts, or values from before scaling"
         ) from None
 
 

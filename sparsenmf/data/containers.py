@@ -214,7 +214,7 @@ def to_frame(model, which="H", labels=None):
             labels = check_vocabulary(labels, model.n_features)
         return pd.DataFrame(model.H, index=components, columns=labels)
     if labels is None:
-        labels = model.sample_names
+        labels = None if model.sample_names is None else np.asarray(model.sample_names).tolist()
     if labels is not None:
         named = check_labels(labels, model.n_samples, "labels")
         # An index, numbers and dates keep their types, so that other frames can be joined by them.

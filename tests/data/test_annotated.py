@@ -115,7 +115,7 @@ def test_parts_of_a_file_are_read_with_names_whole_and_in_portions(
             {},
             'centred data have: take layer="counts" (--layer counts) or raw=True (--raw)',
         ),
-        (lambda: scaled(), {}, "pass what holds counts, or values before they were scaled"),
+        (lambda: scaled(), {}, "pass counts, or values from before scaling"),
     ],
 )
 def test_what_a_file_has_not_or_cannot_be_used_is_named(make, options, message, read, tmp_path):
@@ -197,7 +197,7 @@ def test_scaled_objects_get_the_advice_what_to_take(use, form, tmp_path):
         use(adata, 2)
     with pytest.raises(
         ValueError,
-        match=r"X has a negative value \(-.*\) at row 0, column .*: pass what holds counts",
+        match=r"X has a negative value \(-.*\) at row 0, column .*: pass counts",
     ):
         use(scaled(), 2)
     assert use(adata.raw, 2) is not None

@@ -51,6 +51,7 @@ def test_names_of_X_are_those_of_the_model_and_of_its_file(kind, loss, tmp_path)
         else:
             assert found.sample_names.tolist() == SAMPLES
             assert list(found.to_frame("W").index) == SAMPLES
+            assert {type(label) for label in found.to_frame("W").index} == {str}
     with np.load(tmp_path / "model.npz") as members:
         assert members["feature_names"].tolist() == FEATURES
 
