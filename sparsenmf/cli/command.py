@@ -29,12 +29,12 @@ NO_MATTER = {"n_threads", "progress", "checkpoint", "resume"}
 WIDTH = 80  # of a command on one line
 
 
-class ExamplesFirst:
+class ExamplesFirst(click.Command):
     """A command whose help begins with its commonest uses, for who wants no more than to copy."""
 
     def format_help_text(self, ctx, formatter):
         """Write the examples, and then the other paragraphs of the docstring."""
-        paragraphs = inspect.cleandoc(self.help).split("\n\n")
+        paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
         paragraphs.sort(key=lambda text: not text.startswith("\b\nExamples:"))
         formatter.write_paragraph()
         with formatter.indentation():
@@ -100,7 +100,7 @@ class Output(click.Path):
     """A file or a folder that a subcommand writes."""
 
 
-class Command(ExamplesFirst, click.Command):
+class Command(ExamplesFirst):
     """A subcommand that first of all refuses to write to files that it reads."""
 
     def invoke(self, ctx):

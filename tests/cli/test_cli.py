@@ -230,18 +230,20 @@ def test_other_orders_are_found_before_the_work(by, here):
     assert "distinctive" in result.output
 
 
-def test_names_of_a_matrix_stand_in_for_a_vocabulary(here, monkeypatch):
-    X, names = make_counts().astype(np.float32), [f"cell {i}" for i in range(80)]
-    X = sparsenmf.NamedMatrix(X, feature_names=TERMS, sample_names=names)
-
-    def fit(*arguments, **options):
-        model = factorize(*arguments, **options)
-        model.feature_names, model.sample_names = X.feature_names, X.sample_names
-        return model
-
-    monkeypatch.setattr("sparsenmf.data.store.open_matrix", lambda path: X)
-    monkeypatch.setattr("sparsenmf.models.factorize.factorize", fit)
-    arguments = ("factorize", "X.npz", "-k", 2, "--document-table", "d.csv")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("h5ad", ["--loss", "kullback-leibler"]),
+        ("h5ad", ["--tfidf"]),
+        ("csv", []),
+        ("store", []),
+        ("store", ["--loss", "kullback-leibler"]),
+    ],
+)
+def test_names_of_a_matrix_stand_in_for_a_vocabulary(kind, options, here):
+    names = [f"cell {i}" for i in range(80)]
+    path = named_matrix(kind, names)
+    arguments = ("factorize", path, "-k", 2, "--document-table", "d.csv", "--save", "m", *options)
     topics = read_topics(succeed(*arguments, "--report", "r.html", "--topic-table", "t.csv"))
     check_separated(topics)
     assert all(title in names for topic in topics for title in topic[-1])
@@ -249,6 +251,40 @@ def test_names_of_a_matrix_stand_in_for_a_vocabulary(here, monkeypatch):
     shown = parse(Path("r.html")).by_id("list")
     assert {title.text for title in shown.all("span", "title")} <= set(names)
     assert {term.text for term in shown.all("span", "term")} <= set(TERMS)
+    lines = [line.strip() for line in succeed("info", "m").splitlines()[3:]]
+    for topic, line, other in zip(topics, lines[::2], lines[1::2], strict=True):
+        assert line.split(". ")[1] == ", ".join(topic[1])
+        assert other == f"distinctive: {', '.join(topic[2])}"
+
+
+def named_matrix(kind, names):
+    """Write the counts in a format that keeps names; return the path."""
+    if kind == "csv":
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(make_counts().toarray(), index=names, columns=TERMS)
+        frame.to_csv("counts.csv")
+        return "counts.csv"
+    X = make_counts().astype(np.float32)
+    if kind == "store":
+        named = sparsenmf.NamedMatrix(X, feature_names=TERMS, sample_names=names)
+        sparsenmf.write_csr("folder", named)
+        return "folder"
+    anndata = pytest.importorskip("anndata")
+    pd = pytest.importorskip("pandas")
+    frames = {"obs": pd.DataFrame(index=names), "var": pd.DataFrame(index=TERMS)}
+    anndata.AnnData(sp.csr_matrix(X), **frames).write_h5ad("cells.h5ad")
+    return "cells.h5ad"
+
+
+def test_a_vocabulary_is_kept_in_the_model(here):
+    arguments = ("factorize", "X.npz", "-k", 2, "--vocabulary", "terms.txt")
+    shown = succeed(*arguments, "--save", "m")
+    assert Factorization.load("m").feature_names.tolist() == TERMS
+    first = read_topics(shown)[0][1]
+    assert f"1. {', '.join(first)}" in succeed("info", "m")
+    other = "\n".join(f"other{j}" for j in range(20))
+    Path("others.txt").write_text(other)
+    assert "1. other" in succeed("info", "m", "--vocabulary", "others.txt")
 
 
 def test_tables_are_for_excel(here):
