@@ -10,15 +10,15 @@ import numpy as np
 
 from ..data.arguments import check_flag, check_integer
 from ..data.named import terms_of
-from ..data.names import check_names, component_names
+from ..data.names import component_names
 from ..data.texts import shorten
 from ..data.typing import Matrix, Names, TermOrder, Vocabulary
 from ..models.components import Components
 from ..models.factorization import Factorization
 from ..models.ranking import relevances, top_indices
-from .typical_documents import summarize_topics, typical_documents
-
-MAX_LABEL_TERMS = 10
+from .labels import numbered_titles
+from .labels import topic_labels as topic_labels
+from .typical_documents import summarize_topics
 
 INDENT = 13  # characters that number and share take in printed topics
 
@@ -79,7 +79,7 @@ def topic_table(
     ['topic', 'share', 'terms', 'distinctive', 'documents']
     """
     n_documents = check_integer(n_documents, "n_documents", least=0)
-    titles = _titles(model, titles)
+    titles = numbered_titles(model, titles)
     terms = terms_in_columns(model, vocabulary, n_terms, by)
     summary = summarize_topics(model, n_documents, X)
     return {
@@ -190,7 +190,7 @@ def document_table(
     (['document 1', 'document 2', 'document 3', 'document 4'], [2, 2, 1, 1])
     """
     check_flag(all_topics, "all_topics")
-    titles = _titles(model, titles)
+    titles = numbered_titles(model, titles)
     mass = document_mass(model)
     total = mass.sum(axis=1, keepdims=True)
     shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
@@ -206,72 +206,6 @@ def document_table(
     if all_topics:
         table |= dict(zip(component_names(model.n_components), shares.T, strict=True))
     return table
-
-
-def topic_labels(
-    model: Factorization,
-    vocabulary: Vocabulary | None = None,
-    titles: Names | None = None,
-    n_terms: int = 3,
-    X: Matrix | None = None,
-    *,
-    by: TermOrder = "distinctive",
-) -> list[str]:
-    """Return a short label for each topic, made of its top terms.
-
-    Parameters
-    ----------
-    model : Factorization
-    vocabulary : sequence of str, or dict of term -> column, optional
-        Default: the names of the features that the model keeps.
-    titles : sequence of n_samples str, optional
-        If given, the title of the most typical document follows the terms.
-    n_terms : int, default 3
-        Number of terms in a label. Topics with the same first terms get more, up to ten, until
-        their labels differ.
-    X : matrix of shape (n_samples, n_features), optional
-        The matrix that the model was fitted to: typical documents are then measured, not
-        estimated.
-    by : {"weight", "distinctive"} or float, default "distinctive"
-        Which terms are the top terms, as in `Factorization.top_terms`.
-
-    Returns
-    -------
-    list of n_components str
-        For example "court, judge, law", or "court, judge, law: The verdict of ...". The label of
-        a topic without terms is "(empty)".
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the length of vocabulary or titles is not that of the model's factors, or if there is
-        no vocabulary and the model has no names.
-
-    Examples
-    --------
-    >>> from sparsenmf import factorize, topic_labels
-    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
-    >>> terms = ["cat", "mouse", "stock", "market"]
-    >>> model = factorize(X, 2, random_state=0)
-    >>> topic_labels(model, terms, n_terms=2)
-    ['stock, market', 'cat, mouse']
-    """
-    n_terms = check_integer(n_terms, "n_terms", least=1)
-    terms = model.top_terms(vocabulary, max(n_terms, MAX_LABEL_TERMS), by=by)
-    labels = [", ".join(listed[:n_terms]) for listed in terms]
-    for n in range(n_terms + 1, MAX_LABEL_TERMS + 1):
-        repeated = {label for label in labels if labels.count(label) > 1}
-        labels = [
-            ", ".join(listed[:n]) if label in repeated else label
-            for listed, label in zip(terms, labels, strict=True)
-        ]
-    if titles is not None:
-        titles = _titles(model, titles)
-        labels = [
-            f"{label}: {titles[rows[0]]}" if len(rows) else label
-            for label, rows in zip(labels, typical_documents(model, 1, X), strict=True)
-        ]
-    return [label or "(empty)" for label in labels]
 
 
 def format_topics(table, width=100):
@@ -293,21 +227,3 @@ def format_topics(table, width=100):
 def document_mass(model):
     """Return the sum of each W[i, r] * H[r], which can be compared between topics, unlike W."""
     return model.W * model.H.sum(axis=1)
-
-
-def titles_of(model, titles=None) -> list[str | None]:
-    """Return the titles given, or the names of samples that the model keeps; None if missing."""
-    if titles is not None:
-        return check_names(titles, model.n_samples, "titles")
-    names = model.sample_names
-    if names is None:
-        return [None] * model.n_samples
-    return [name or None for name in check_names(names, model.n_samples, "sample_names")]
-
-
-def _titles(model, titles) -> list[str]:
-    """Return the titles as a list; a document without a title is "document 1", ..."""
-    return [
-        f"document {i}" if title is None else title
-        for i, title in enumerate(titles_of(model, titles), 1)
-    ]

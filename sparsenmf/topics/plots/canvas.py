@@ -6,7 +6,7 @@ import sys
 from ...data.arguments import check_integer
 from ...data.texts import shorten
 from ...models.ranking import has_terms
-from ..tables import topic_labels
+from ..labels import topic_labels
 
 BLUE, PALE, GREY = "#2b6ca3", "#cfe1f2", "#8a8f98"
 

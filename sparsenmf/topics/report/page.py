@@ -20,8 +20,8 @@ from ...data.outputs import check_outputs, check_path, open_whole
 from ...data.typing import Matrix, Names, PathLike, TermOrder, Vocabulary
 from ...models.factorization import Factorization
 from ...models.ranking import check_by, top_features, top_indices
+from ..labels import titles_of
 from ..similarity import topic_layout, topic_similarity
-from ..tables import titles_of
 from ..typical_documents import check_fitted_matrix, summarize_topics
 from .figures import draw_history, draw_map
 from .parts import (
@@ -64,8 +64,8 @@ def report(
     """Write a report about the topics as one HTML file, which any browser shows.
 
     The page begins with two sentences on what was found and a map of the topics (`topic_layout`).
-    The terms and typical documents of each topic follow; a reader can search, filter and sort
-    them. A script that fits the model again, the convergence and the options end the page. It
+    The heaviest and the most distinctive terms of each topic and its typical documents follow; a
+    reader can search, filter and sort them. A script that fits the model again, the convergence and the options end the page. It
     loads nothing, and it works without JavaScript, on a phone and in print. Texts are shown as
     text: they never become markup.
 
