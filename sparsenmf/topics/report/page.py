@@ -65,9 +65,9 @@ def report(
 
     The page begins with two sentences on what was found and a map of the topics (`topic_layout`).
     The heaviest and the most distinctive terms of each topic and its typical documents follow; a
-    reader can search, filter and sort them. A script that fits the model again, the convergence and the options end the page. It
-    loads nothing, and it works without JavaScript, on a phone and in print. Texts are shown as
-    text: they never become markup.
+    reader can search, filter and sort them. A script that fits the model again, the convergence
+    and the options end the page. It loads nothing, and it works without JavaScript, on a phone and
+    in print. Texts are shown as text: they never become markup.
 
     Parameters
     ----------
