@@ -113,8 +113,8 @@ def check_order(ctx, param, by):
     try:
         if by != "both":
             check_by(by)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}, or both") from error
+    except ValueError:
+        raise click.BadParameter(f"{by} is not a number from 0 to 1") from None
     return by
 
 

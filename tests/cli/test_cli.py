@@ -222,12 +222,17 @@ def test_terms_are_shown_by_weight_or_as_distinctive_ones(by, here):
     assert [line.strip() for line in shown.splitlines()[3:]] == heads
 
 
-@pytest.mark.parametrize("by", ["lift", "2", "-1", "nan"])
-def test_other_orders_are_found_before_the_work(by, here):
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("lift", "'lift' is neither a number nor one of both, weight, distinctive"),
+        *((by, f"{float(by)} is not a number from 0 to 1") for by in ("2", "-1", "nan")),
+    ],
+)
+def test_other_orders_are_found_before_the_work(by, message, here):
     result = run("factorize", "nowhere.npz", "-k", 2, "--by", by)
     assert result.exit_code == 2
-    assert "--by" in result.output
-    assert "distinctive" in result.output
+    assert f"'--by': {message}" in result.output
 
 
 @pytest.mark.parametrize(
