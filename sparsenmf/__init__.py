@@ -89,7 +89,7 @@ _HOMES = {
     "topic_diversity": "topics.quality",
     "topic_exclusivity": "topics.quality",
     "topic_hierarchy": "topics.similarity",
-    "topic_labels": "topics.tables",
+    "topic_labels": "topics.labels",
     "topic_layout": "topics.similarity",
     "topic_similarity": "topics.similarity",
     "topic_sizes": "topics.quality",
@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     from .topics.bridges import show_topics, to_pyldavis
     from .topics.coherence import topic_coherence
     from .topics.finding import find_topics
+    from .topics.labels import topic_labels
     from .topics.quality import (
         label_agreement,
         quality_table,
@@ -145,7 +146,7 @@ if TYPE_CHECKING:
         topic_sizes,
     )
     from .topics.similarity import topic_hierarchy, topic_layout, topic_similarity
-    from .topics.tables import document_table, term_table, topic_labels, topic_table
+    from .topics.tables import document_table, term_table, topic_table
     from .topics.trends import topics_over
 
 

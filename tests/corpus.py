@@ -1,5 +1,7 @@
 """A small corpus of two topics that cannot be mistaken for each other."""
 
+import re
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -45,12 +47,26 @@ def make_counts():
 def check_separated(topics):
     """Check that there are two topics of the corpus's own; return sea and kitchen.
 
-    A topic is a share, a list of terms and one of documents.
+    A topic is a share, one or two lists of terms, and one of documents.
     """
     assert len(topics) == 2
     sea, kitchen = sorted(topics, key=lambda topic: not set(topic[1]) & set(SEA))
-    for (_, terms, documents), words in ((sea, SEA), (kitchen, KITCHEN)):
-        assert set(terms) <= set(words)
-        assert len(terms) >= 8
+    for (_, *lists, documents), words in ((sea, SEA), (kitchen, KITCHEN)):
+        for terms in lists:
+            assert set(terms) <= set(words)
+            assert len(terms) >= 8
         assert len(documents) == 2
     return sea, kitchen
+
+
+def read_printed(text):
+    """Return each topic of printed ones: its share, both lists of its terms, and its documents."""
+    block = r"^ *\d+\. +([\d.]+)%  (.*)\n +distinctive: (.*(?:\n {13}[^-\s].*)*)\n((?: +- .*\n)*)"
+    return [
+        (float(share), *(re.split(r",\s+", listed) for listed in lists), titles_in(documents))
+        for share, *lists, documents in re.findall(block, text, re.MULTILINE)
+    ]
+
+
+def titles_in(lines):
+    return [line.strip()[2:] for line in lines.splitlines()]

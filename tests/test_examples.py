@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from sparsenmf import Factorization
 
-from .corpus import check_separated, make_counts, make_texts
+from .corpus import check_separated, make_counts, make_texts, read_printed
 
 pytest.importorskip("sklearn")
 
@@ -54,27 +54,23 @@ def output_is_tested(name):
 
 
 def read_topics(process):
-    """Return each printed topic: its share, terms and typical documents."""
+    """Return each printed topic: its share, both lists of its terms, and typical documents."""
     assert process.returncode == 0, process.stderr
-    blocks = re.findall(r"^ *\d+\. +([\d.]+)%  (.*)\n((?: +- .*\n)*)", process.stdout, re.MULTILINE)
-    return [
-        (float(share), terms.split(", "), [line.strip()[2:] for line in documents.splitlines()])
-        for share, terms, documents in blocks
-    ]
+    return read_printed(process.stdout)
 
 
 def test_documentation_of_this_machine(tmp_path):
     process = run("--save", tmp_path / "model.npz", cwd=tmp_path)
     topics = read_topics(process)
     assert len(topics) == 20
-    assert sum(share for share, _, _ in topics) == pytest.approx(100, abs=1.1)
-    assert all(len(terms) == 8 and len(documents) == 2 for _, terms, documents in topics)
+    assert sum(share for share, *_ in topics) == pytest.approx(100, abs=1.1)
+    assert all(len(terms) == 8 and len(documents) == 2 for _, terms, _, documents in topics)
     n_documents = int(re.search(r"([\d,]+) documents x", process.stdout)[1].replace(",", ""))
     assert n_documents > 4000
     # Some that should be there whatever the versions are.
     for term in ("sparse", "polynomial", "distribution", "file"):
-        assert any(term in terms for _, terms, _ in topics), term
-    assert all(re.fullmatch(r"[\w.]+", title) for _, _, titles in topics for title in titles)
+        assert any(term in terms for _, terms, *_ in topics), term
+    assert all(re.fullmatch(r"[\w.]+", title) for *_, titles in topics for title in titles)
     topics_and_times = process.stdout.split("\nFactorization of")[0]
     assert all(len(line) <= 100 for line in topics_and_times.splitlines())
     model = Factorization.load(tmp_path / "model.npz")

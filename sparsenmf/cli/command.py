@@ -1,5 +1,6 @@
 """The group of subcommands: exit codes, one-line errors, and checks of files to be written."""
 
+import inspect
 import os
 import shlex
 import sys
@@ -28,7 +29,19 @@ NO_MATTER = {"n_threads", "progress", "checkpoint", "resume"}
 WIDTH = 80  # of a command on one line
 
 
-class Group(click.Group):
+class ExamplesFirst(click.Command):
+    """A command whose help begins with its commonest uses, for who wants no more than to copy."""
+
+    def format_help_text(self, ctx, formatter):
+        """Write the examples, and then the other paragraphs of the docstring."""
+        paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
+        paragraphs.sort(key=lambda text: not text.startswith("\b\nExamples:"))
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text("\n\n".join(paragraphs))
+
+
+class Group(ExamplesFirst, click.Group):
     """Subcommands whose errors are one line on stderr: exit code 1, and 130 after Ctrl-C."""
 
     def main(self, *args, **kwargs):
@@ -87,7 +100,7 @@ class Output(click.Path):
     """A file or a folder that a subcommand writes."""
 
 
-class Command(click.Command):
+class Command(ExamplesFirst):
     """A subcommand that first of all refuses to write to files that it reads."""
 
     def invoke(self, ctx):
@@ -152,9 +165,7 @@ def group():
 
     \b
     Examples:
-      sparsenmf topics notes.txt -k 10
-      sparsenmf topics reviews.csv --field text --document-table reviews_topics.csv
-      zcat posts.jsonl.gz | sparsenmf topics - --field body --save model.npz
+      sparsenmf topics notes.txt -k 10 --report topics.html
       sparsenmf factorize counts.mtx.gz -k 50 --loss kullback-leibler --save model.npz
       sparsenmf transform model.npz new.npz --output W.npy
 

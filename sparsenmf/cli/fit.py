@@ -47,15 +47,14 @@ components_help = "Number of topics (components) to find."
 def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **options):
     """Find the topics of texts and print them.
 
-    A PATH is a text file with one document on each line (with --field, one JSON object); a .csv
-    or .tsv file, with --field; a folder of .txt files; or - for the standard input.
-
     \b
     Examples:
       sparsenmf topics notes.txt -k 10 --report topics.html
-      sparsenmf topics letters/ --ngrams 1 2 --stop-words none
-      sparsenmf topics a.csv b.csv --field text --counts --loss kullback-leibler
-      cat posts.jsonl | sparsenmf topics - --field body --format json
+      sparsenmf topics reviews.csv --field text --document-table reviews_topics.xlsx
+      sparsenmf topics letters/ --ngrams 1 2 --save model.npz
+
+    A PATH is a text file with one document on each line (with --field, one JSON object); a .csv
+    or .tsv file, with --field; a folder of .txt files; or - for the standard input.
     """
     tell_reading(options["progress"], *paths)
     from ..data.files import read_vocabulary, write_vocabulary
@@ -107,17 +106,16 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
 def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume, **options):
     """Factorize a MATRIX of samples x features; print a summary or the topics.
 
+    \b
+    Examples:
+      sparsenmf factorize cells.h5ad -k 30 --loss kullback-leibler --save model.npz
+      sparsenmf factorize counts.mtx.gz -k 20 --tfidf --vocabulary terms.txt
+      sparsenmf factorize X.npz -k 50 --save model.npz
+
     MATRIX is a file of .npz, .npy, .mtx, .h5ad, .svmlight, .ldac, .csv or .tsv, or of ratings; a
     folder or .h5 of 10x Genomics; a docword.*.txt; or the folder of a matrix larger than memory
     (see sparsenmf store). Any file may be compressed; docs/formats.md has all of them. If its
     columns have names, or with a --vocabulary, the components are printed as topics.
-
-    \b
-    Examples:
-      sparsenmf factorize X.npz -k 50 --save model.npz
-      sparsenmf factorize counts.mtx.gz -k 20 --tfidf --vocabulary terms.txt
-      sparsenmf factorize cells.h5ad -k 30 --loss kullback-leibler --save model.npz
-      sparsenmf factorize folder -k 30 --loss kullback-leibler --w-path W.npy --save model.npz
     """
     tell_reading(options["progress"], matrix)
     from ..data.store import is_store
@@ -167,6 +165,7 @@ def solver_of(name, loss, low_memory, W_path, is_stored):
 
 SHOWN = (
     "n_terms",
+    "by",
     "n_documents",
     "layout",
     "save",
@@ -175,6 +174,7 @@ SHOWN = (
     "term_table",
     "document_table",
     "all_topics",
+    "excel",
 )
 
 
@@ -194,6 +194,7 @@ def finish(
     about,
     *,
     n_terms,
+    by,
     n_documents,
     layout,
     save,
@@ -202,9 +203,11 @@ def finish(
     term_table,
     document_table,
     all_topics,
+    excel,
 ):
     """Write files and print results; after Ctrl-C these are what the run has reached so far."""
-    from ..data.files import write_table
+    from ..data.tables import write_table
+    from ..models.ranking import has_terms
     from ..topics import tables
 
     if save is not None:
@@ -219,34 +222,37 @@ def finish(
             details=about,
             X=X,
             script=same_command(click.get_current_context()),
+            by=by,
         )
     if document_table is not None:
-        write_table(document_table, tables.document_table(model, titles, all_topics))
+        table = tables.document_table(model, titles, all_topics)
+        write_table(document_table, table, excel=excel)
     if term_table is not None:
-        write_table(term_table, tables.term_table(model, terms))
-    if terms is None:
+        table = tables.term_table(model, terms, by="weight" if by == "both" else by)
+        write_table(term_table, table, excel=excel)
+    if not has_terms(model, terms):
         say(repr(model))
     else:
-        table = tables.topic_table(model, terms, titles, n_terms, n_documents, X)
+        table = tables.topic_table(model, terms, titles, n_terms, n_documents, X, by=by)
         if topic_table is not None:
-            write_table(topic_table, table)
+            write_table(topic_table, table, excel=excel)
         click.echo(repr(model), err=True)
-        say(layout_topics(table, layout))
+        say(layout_topics(table, layout, excel))
     if model.stop_reason == "interrupted":
         click.echo("Interrupted: these are the results so far.", err=True)
         click.get_current_context().exit(INTERRUPTED)
 
 
-def layout_topics(table, layout):
+def layout_topics(table, layout, excel):
     """Return a topic table as text, csv or JSON."""
-    from ..data.files import write_delimited
+    from ..data.tables import write_delimited
     from ..topics.tables import format_topics
 
     if layout == "text":
         return format_topics(table, max(shutil.get_terminal_size((100, 24)).columns, NARROWEST))
     if layout == "csv":
         text = io.StringIO()
-        write_delimited(text, table)
+        write_delimited(text, table, excel=excel)
         return text.getvalue().removesuffix("\n")
     rows = zip(*table.values(), strict=True)
     return json.dumps([dict(zip(table, row, strict=True)) for row in rows], indent=1)

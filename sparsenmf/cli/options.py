@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from ..data.files import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
 from ..data.outputs import check_folder
+from ..data.tables import FACTOR_SUFFIXES, TABLE_SUFFIXES, check_writable
 from ..solvers.losses import BETAS
 from .command import Input, Output
 
@@ -105,6 +105,36 @@ terms_option = click.option(
     help="Number of terms to show of each topic.",
 )
 
+
+def check_order(ctx, param, by):
+    """Return the order of terms, or raise before any work if it is none."""
+    from ..models.ranking import check_by
+
+    try:
+        if by != "both":
+            check_by(by)
+    except ValueError:
+        raise click.BadParameter(f"{by} is not a number from 0 to 1") from None
+    return by
+
+
+order_option = click.option(
+    "--by",
+    type=NumberOr("both", "weight", "distinctive"),
+    default="both",
+    show_default=True,
+    callback=check_order,
+    help="Which terms to show: those of the largest weight, or the distinctive ones, frequent in "
+    "the topic and rarer elsewhere. A number is a lambda of pyLDAvis, from 0 (rarest) to 1 "
+    "(weight).",
+)
+
+excel_option = click.option(
+    "--excel",
+    is_flag=True,
+    help="Write .csv and .tsv so that Excel shows all letters (.xlsx needs no such option).",
+)
+
 fit_options = together(
     click.option(
         "--loss",
@@ -136,6 +166,7 @@ fit_options = together(
 
 result_options = together(
     terms_option,
+    order_option,
     click.option(
         "--documents",
         "n_documents",
@@ -157,16 +188,17 @@ result_options = together(
     output_option(
         "--topic-table",
         TABLE_SUFFIXES,
-        "Write the topics: shares, terms, documents.",
+        "Write the topics: shares, terms, documents (.csv, .tsv, .xlsx or .parquet).",
     ),
-    output_option("--term-table", TABLE_SUFFIXES, "Write each term's weight in each topic."),
+    output_option("--term-table", TABLE_SUFFIXES, "Write each term's weight and relevance."),
     output_option("--document-table", TABLE_SUFFIXES, "Write each document's strongest topic."),
     click.option("--all-topics", is_flag=True, help="Write all shares into the --document-table."),
+    excel_option,
 )
 
 factor_option = output_option(
     "--output",
     FACTOR_SUFFIXES,
-    "Where to write W: .npy, .npz (sparse), .csv, .tsv or .parquet.",
+    "Where to write W: .npy, .npz (sparse), .csv, .tsv, .xlsx or .parquet.",
     required=True,
 )

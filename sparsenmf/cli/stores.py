@@ -20,15 +20,15 @@ from .options import progress_option
 def store(matrix, folder, append, overwrite, dtype, progress, **options):
     """Write MATRIX into FOLDER, from which factorize uses it without loading it into memory.
 
-    MATRIX is what factorize takes, or such a folder. Files of .npz, .mtx, .npy and .h5ad, those
-    of 10x Genomics and docword.*.txt are read in portions, others as a whole. If that fails,
-    FOLDER stays as it was.
-
     \b
     Examples:
       sparsenmf store counts.mtx.gz counts/
       sparsenmf store december.npz counts/ --append
-      sparsenmf info counts/ --verify
+      sparsenmf store cells.h5ad cells/ --overwrite
+
+    MATRIX is what factorize takes, or such a folder. Files of .npz, .mtx, .npy and .h5ad, those
+    of 10x Genomics and docword.*.txt are read in portions, others as a whole. If that fails,
+    FOLDER stays as it was.
     """
     tell_reading(progress, matrix)
     from ..data.store.chunks import read_chunks

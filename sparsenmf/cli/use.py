@@ -7,7 +7,15 @@ import click
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
 from .matrices import describe_matrix, reading_options
-from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
+from .options import (
+    excel_option,
+    factor_option,
+    order_option,
+    progress_option,
+    terms_option,
+    threads_option,
+    vocabulary_option,
+)
 from .stores import describe_store
 
 
@@ -15,28 +23,30 @@ from .stores import describe_store
 @click.argument("model", type=Input())
 @click.argument("matrix", type=Input())
 @factor_option
+@excel_option
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
 @click.option("--strict-names", is_flag=True,
               help="Refuse columns whose names or order are not those of the fit.")  # fmt: skip
 @threads_option
 @progress_option
-def transform(model, matrix, output, tol, strict_names, n_threads, progress):
+def transform(model, matrix, output, excel, tol, strict_names, n_threads, progress):
     """Write the W of the samples in MATRIX for the components of a saved MODEL.
-
-    The columns of MATRIX must be those of the fit, with the same weighting. Where both have names,
-    they are matched: others are put in order, missing ones count as zero, and unknown ones are
-    left out. Tables begin with the names of the samples, if MATRIX has any.
 
     \b
     Examples:
       sparsenmf transform model.npz new.npz --output W.npy
-      sparsenmf transform model.npz new.mtx.gz --output W.parquet
+      sparsenmf transform model.npz new.mtx.gz --output W.csv
+      sparsenmf transform model.npz cells.h5ad --output W.xlsx
+
+    The columns of MATRIX must be those of the fit, with the same weighting. Where both have names,
+    they are matched: others are put in order, missing ones count as zero, and unknown ones are
+    left out. Tables begin with the names of the samples, if MATRIX has any.
     """
     tell_reading(progress, model, matrix)
-    from ..data.files import write_factor
     from ..data.named import names_of
     from ..data.store import open_matrix
+    from ..data.tables import write_factor
     from ..models.announcing import compiling_is_told
     from ..models.factorization import Factorization
 
@@ -45,7 +55,7 @@ def transform(model, matrix, output, tol, strict_names, n_threads, progress):
         tell(f"finding the weights of {X.shape[0]:,} samples")
     with compiling_is_told(progress):
         W = loaded.transform(X, tol=tol, n_threads=n_threads, strict_names=strict_names)
-    write_factor(output, W, names_of(X)[1])
+    write_factor(output, W, names_of(X)[1], excel=excel)
     click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
 
 
@@ -55,19 +65,22 @@ def transform(model, matrix, output, tol, strict_names, n_threads, progress):
               show_default=True, help="Components for which the memory is estimated.")  # fmt: skip
 @vocabulary_option
 @terms_option
+@order_option
 @click.option("--verify", is_flag=True, help="Compare the checksums of a store's files.")
 @reading_options
 @progress_option
-def info(file, n_components, vocabulary, n_terms, verify, progress, **how):
+def info(file, n_components, vocabulary, n_terms, by, verify, progress, **how):
     """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
-
-    Of a matrix it says which side is samples, and whether it looks turned.
 
     \b
     Examples:
       sparsenmf info X.npz -k 100
-      sparsenmf info model.npz --vocabulary terms.txt
+      sparsenmf info model.npz --by distinctive
       sparsenmf info counts/ --verify
+
+    Of a matrix it says which side is samples, whether it looks turned, and how much memory it
+    takes to factorize it; of a factorization how the fit ended, and the topics if their terms are
+    known.
     """
     tell_reading(progress, file)
     from ..data.archive import is_archive
@@ -85,12 +98,18 @@ def info(file, n_components, vocabulary, n_terms, verify, progress, **how):
         return
     from ..data.files import read_vocabulary
     from ..models.factorization import Factorization
+    from ..models.ranking import has_terms
+    from ..topics.tables import terms_in_columns
 
     model = Factorization.load(file)
     say(repr(model))
-    if vocabulary is not None:
-        for r, terms in enumerate(model.top_terms(read_vocabulary(vocabulary), n_terms), 1):
-            say(f"{r:3d}. {', '.join(terms)}")
+    terms = None if vocabulary is None else read_vocabulary(vocabulary)
+    if has_terms(model, terms):
+        columns = terms_in_columns(model, terms, n_terms, by).values()
+        for r, lists in enumerate(zip(*columns, strict=True), 1):
+            say(f"{r:3d}. {', '.join(lists[0])}")
+            for distinctive in lists[1:]:
+                say(f"     distinctive: {', '.join(distinctive)}")
 
 
 @click.command(cls=Command)
@@ -98,13 +117,14 @@ def info(file, n_components, vocabulary, n_terms, verify, progress, **how):
 def warmup(progress):
     """Compile all kernels and store them, so that later processes need not compile.
 
-    This is for container images. It takes a minute or two and prints the folder, which
-    SPARSENMF_CACHE_DIR sets.
-
     \b
-    Example:
-      RUN SPARSENMF_CACHE_DIR=/opt/sparsenmf sparsenmf warmup
-      ENV SPARSENMF_CACHE_DIR=/opt/sparsenmf
+    Examples:
+      sparsenmf warmup
+      SPARSENMF_CACHE_DIR=/opt/sparsenmf sparsenmf warmup --progress
+      RUN sparsenmf warmup    (in a Dockerfile, after ENV SPARSENMF_CACHE_DIR=/opt/sparsenmf)
+
+    It takes a minute or two and prints the folder, which SPARSENMF_CACHE_DIR sets. Container
+    images that have it start at once.
     """
     if progress:
         tell("compiling all kernels, once for this machine: a minute or two")

@@ -30,6 +30,7 @@ AlphaH: TypeAlias = float | Literal["same"]
 SelectionMethod: TypeAlias = Literal["blocks", "entries", "stability"]
 Measure: TypeAlias = Literal["umass", "npmi", "uci", "c_v"]
 SizeBy: TypeAlias = Literal["total", "documents", "terms"]
+TermOrder: TypeAlias = Literal["weight", "distinctive"] | float
 Period: TypeAlias = Literal["year", "month", "week", "day", "hour"]
 GroupValues: TypeAlias = Literal["share", "total", "documents"]
 

@@ -15,10 +15,9 @@ from ..data.archive import is_sound
 from ..data.arguments import check_alphas, check_flag, check_integer, check_number, check_threads
 from ..data.factors import empty_factor, padded_width
 from ..data.matching import match_columns
-from ..data.named import terms_of
 from ..data.rows import make_rows
 from ..data.store import is_store
-from ..data.typing import FloatArray, Matrix, Missing, Vocabulary
+from ..data.typing import FloatArray, Matrix, Missing
 from ..data.validation import (
     NO_WEIGHTS,
     EntryWeights,
@@ -30,6 +29,7 @@ from ..data.validation import (
 from ..solvers.losses import check_loss, make_loss, named_beta
 from ..solvers.penalties import make_penalties
 from ..solvers.weights import Scaling
+from .ranking import TopTerms
 
 PART_ROWS, PART_WORK = 2**14, 10**8
 """Samples, and multiply-adds of a sweep over them, that are solved together."""
@@ -38,7 +38,7 @@ MAX_SWEEPS = 1000
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Components:
+class Components(TopTerms):
     """The rows of H, and the problem that they were learned for.
 
     Attributes
@@ -298,34 +298,6 @@ class Components:
         given = give(weights.scale_H(self.H), penalty)
         self._given = tuple(map(copy, parts)), settings, given
         return given
-
-    def top_terms(self, vocabulary: Vocabulary | None = None, n: int = 10) -> list[list[str]]:
-        """Return the n heaviest terms of each component, heaviest first.
-
-        Parameters
-        ----------
-        vocabulary : sequence of n_features str, or dict of term -> column, optional
-            Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
-            Default: the model's `feature_names`.
-        n : int, default 10
-            Terms with weight zero are left out, so a component may have fewer.
-
-        Returns
-        -------
-        list of n_components lists of str
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the vocabulary is not one of n_features terms, or there is none.
-        """
-        n = check_integer(n, "n", least=1)
-        terms = terms_of(self, vocabulary)
-        topics = []
-        for weights in self.H:
-            order = np.argsort(-weights, kind="stable")[:n]
-            topics.append([terms[j] for j in order if weights[j] > 0])
-        return topics
 
 
 def _same(now, before):

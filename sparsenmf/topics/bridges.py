@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 
 from ..data.arguments import check_integer
-from ..data.names import check_vocabulary
-from ..data.typing import Matrix, Vocabulary
+from ..data.named import terms_of
+from ..data.typing import Matrix, TermOrder, Vocabulary
 from ..data.validation import check_matrix
 from ..models.components import Components
 from ..models.factorization import Factorization
-from .top_terms import top_indices
+from ..models.ranking import top_features
 
 
 def show_topics(
-    model: Components, vocabulary: Vocabulary, n_terms: int = 10
+    model: Components,
+    vocabulary: Vocabulary | None = None,
+    n_terms: int = 10,
+    *,
+    by: TermOrder = "weight",
 ) -> list[tuple[int, list[tuple[str, float]]]]:
     """Return the top terms of each topic with their weights, in gensim's format.
 
@@ -24,20 +28,23 @@ def show_topics(
     ----------
     model : Components
         For example a Factorization.
-    vocabulary : sequence of str, or dict of term -> column
+    vocabulary : sequence of str, or dict of term -> column, optional
+        Default: the names of the features that the model keeps.
     n_terms : int, default 10
         Number of terms of each topic. Terms whose weight is zero are left out.
+    by : {"weight", "distinctive"} or float, default "weight"
+        Which terms, and their order, as in `Factorization.top_terms`.
 
     Returns
     -------
     list of (int, list of (str, float))
-        The number of each topic (the first is 1, as in the tables), and its (term, weight) pairs,
-        largest weight first.
+        The number of each topic (the first is 1, as in the tables), and its (term, weight) pairs.
 
     Raises
     ------
     TypeError, ValueError
-        If the vocabulary does not have n_features terms.
+        If the vocabulary does not have n_features terms, or if there is none and the model has no
+        names.
 
     Examples
     --------
@@ -49,22 +56,23 @@ def show_topics(
     [['stock', 'market'], ['cat', 'mouse']]
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
-    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    terms, columns = terms_of(model, vocabulary), top_features(model, n_terms, by)
     return [
-        (r + 1, [(vocabulary[j], float(weights[j])) for j in top_indices(weights, n_terms)])
-        for r, weights in enumerate(model.H)
+        (r + 1, [(terms[j], float(model.H[r, j])) for j in listed])
+        for r, listed in enumerate(columns)
     ]
 
 
 def to_pyldavis(
-    model: Factorization, vocabulary: Vocabulary, X: Matrix | None = None
+    model: Factorization, vocabulary: Vocabulary | None = None, X: Matrix | None = None
 ) -> dict[str, Any]:
     """Return the arguments of ``pyLDAvis.prepare`` (extra `pyldavis`).
 
     Parameters
     ----------
     model : Factorization
-    vocabulary : sequence of str, or dict of term -> column
+    vocabulary : sequence of str, or dict of term -> column, optional
+        Default: the names of the features that the model keeps.
     X : matrix of shape (n_samples, n_features), optional
         The counts of terms in documents, which give the lengths of the documents and the
         frequencies of the terms. Default: W H, which is the right choice for a model of tf-idf
@@ -81,7 +89,8 @@ def to_pyldavis(
     Raises
     ------
     TypeError, ValueError
-        If the shape of vocabulary or X is not that of the model, or if no document has a topic.
+        If the shape of vocabulary or X is not that of the model, if there is no vocabulary and the
+        model has no names, or if no document has a topic.
 
     Notes
     -----
@@ -97,7 +106,7 @@ def to_pyldavis(
     >>> sorted(to_pyldavis(model, terms, X))
     ['doc_lengths', 'doc_topic_dists', 'term_frequency', 'topic_term_dists', 'vocab']
     """
-    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    vocabulary = terms_of(model, vocabulary)
     H = model.H.astype(np.float64)
     topics = model.W.any(axis=0) & H.any(axis=1)
     mass = model.W * H.sum(axis=1)

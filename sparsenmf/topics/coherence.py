@@ -44,7 +44,8 @@ def topic_coherence(
         Documents x terms, or a store that `open_csr` opened: counts or weights, nonzero where
         the document contains the term. It need not be the X of the fit.
     vocabulary : sequence of str, or dict of term -> column, optional
-        The terms of the columns. Required for lists of terms with X, and for a model with texts.
+        The terms of the columns. Required for lists of terms with X. Default: the names of the
+        features that the model keeps, which a model with texts needs.
     texts : sequence of sequences of str, or of str with a tokenizer, optional
         The words of each text in their order, instead of X. They are counted in sliding windows.
     measure : {"npmi", "umass", "uci", "c_v"}, default "npmi"
@@ -125,8 +126,6 @@ def topic_coherence(
 def _top_terms(topics, n_terms, vocabulary):
     if not hasattr(topics, "H"):
         return [terms[:n_terms] for terms in check_topics(topics)]
-    if vocabulary is None:
-        raise ValueError("a model with texts needs the vocabulary: the terms of its columns")
     return topics.top_terms(vocabulary, n_terms)
 
 

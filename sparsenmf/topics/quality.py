@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arguments import check_choice, check_integer
-from ..data.names import check_labels, check_vocabulary, is_missing
+from ..data.named import terms_of
+from ..data.names import check_labels, is_missing
 from ..data.typing import (
     CoherenceOptions,
     IntArray,
@@ -265,7 +266,7 @@ def encode(labels):
 
 def quality_table(
     model: Factorization,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary | None = None,
     X: Matrix | None = None,
     *,
     n_terms: int = 10,
@@ -276,7 +277,8 @@ def quality_table(
     Parameters
     ----------
     model : Factorization
-    vocabulary : sequence of str, or dict of term -> column
+    vocabulary : sequence of str, or dict of term -> column, optional
+        Default: the names of the features that the model keeps.
     X : matrix of shape (any, n_features), optional
         Matrix of documents x terms that the coherence is computed from. Alternatively pass
         ``texts=...``, see `topic_coherence`.
@@ -294,7 +296,7 @@ def quality_table(
     Raises
     ------
     TypeError, ValueError
-        As `topic_coherence`.
+        As `topic_coherence`, and if there is no vocabulary and the model has no names.
 
     Examples
     --------
@@ -306,7 +308,7 @@ def quality_table(
     >>> sorted(table)
     ['coherence', 'exclusivity', 'share', 'terms', 'topic']
     """
-    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    vocabulary = terms_of(model, vocabulary)
     coherence = topic_coherence(model, X, vocabulary, n_terms=n_terms, **coherence_options)
     return {
         "topic": list(range(1, model.n_components + 1)),

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
 from ..data.arguments import check_flag, check_integer
-from ..data.names import check_names, check_vocabulary, component_names
+from ..data.named import terms_of
+from ..data.names import component_names
 from ..data.texts import shorten
-from ..data.typing import Matrix, Names, Vocabulary
+from ..data.typing import Matrix, Names, TermOrder, Vocabulary
+from ..models.components import Components
 from ..models.factorization import Factorization
-from .top_terms import top_indices
-from .typical_documents import summarize_topics, typical_documents
-
-MAX_LABEL_TERMS = 10
+from ..models.ranking import relevances, top_indices
+from .labels import numbered_titles
+from .labels import topic_labels as topic_labels
+from .typical_documents import summarize_topics
 
 INDENT = 13  # characters that number and share take in printed topics
 
 
 def topic_table(
     model: Factorization,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary | None = None,
     titles: Names | None = None,
     n_terms: int = 10,
     n_documents: int = 2,
     X: Matrix | None = None,
+    *,
+    by: TermOrder | Literal["both"] = "both",
 ) -> dict[str, list[Any]]:
     """Return a table of the topics, heaviest first.
 
     Parameters
     ----------
     model : Factorization
-    vocabulary : sequence of str, or dict of term -> column
-        As in `Factorization.top_terms`.
+    vocabulary : sequence of str, or dict of term -> column, optional
+        Default: the names of the features that the model keeps.
     titles : sequence of n_samples str, optional
-        Default: "document 1", ...
+        Default: the names of the samples that the model keeps, or "document 1", ...
     n_terms : int, default 10
         Number of top terms of each topic.
     n_documents : int, default 2
@@ -44,18 +49,22 @@ def topic_table(
     X : matrix of shape (n_samples, n_features), optional
         The matrix that the model was fitted to: typical documents are then measured, not
         estimated.
+    by : {"both", "weight", "distinctive"} or float, default "both"
+        Which terms are the top terms, as in `Factorization.top_terms`: those of the largest
+        weight, the most distinctive ones, or both, in two columns.
 
     Returns
     -------
     dict of str -> list
         Columns for `pandas.DataFrame` or `sparsenmf.data.files.write_table`: "topic" (the first
-        is 1), "share" (of the sum of W H), "terms" (a list for each topic), and "documents" (a
-        list of titles for each topic).
+        is 1), "share" (of the sum of W H), "terms" (a list for each topic), with both also
+        "distinctive" (a list for each topic), and "documents" (a list of titles for each topic).
 
     Raises
     ------
     TypeError, ValueError
-        If the length of vocabulary or titles is not that of the model's factors.
+        If the length of vocabulary or titles is not that of the model's factors, or if there is
+        no vocabulary and the model has no names.
 
     Examples
     --------
@@ -66,41 +75,61 @@ def topic_table(
     >>> table = topic_table(model, terms, n_terms=2)
     >>> table["topic"], table["terms"]
     ([1, 2], [['stock', 'market'], ['cat', 'mouse']])
+    >>> list(table)
+    ['topic', 'share', 'terms', 'distinctive', 'documents']
     """
     n_documents = check_integer(n_documents, "n_documents", least=0)
-    titles = _titles(model, titles)
-    terms = model.top_terms(vocabulary, n_terms)
+    titles = numbered_titles(model, titles)
+    terms = terms_in_columns(model, vocabulary, n_terms, by)
     summary = summarize_topics(model, n_documents, X)
     return {
-        "topic": list(range(1, len(terms) + 1)),
+        "topic": list(range(1, model.n_components + 1)),
         "share": summary.shares.tolist(),
-        "terms": terms,
+        **terms,
         "documents": [[titles[i] for i in rows] for rows in summary.documents],
     }
 
 
+def terms_in_columns(model, vocabulary, n_terms, by):
+    """Return the columns of top terms: "terms", and "distinctive" if `by` is "both"."""
+    if by != "both":
+        return {"terms": model.top_terms(vocabulary, n_terms, by=by)}
+    orders = {"terms": "weight", "distinctive": "distinctive"}
+    return {name: model.top_terms(vocabulary, n_terms, by=by) for name, by in orders.items()}
+
+
 def term_table(
-    model: Factorization, vocabulary: Vocabulary, n_terms: int | None = None
+    model: Components,
+    vocabulary: Vocabulary | None = None,
+    n_terms: int | None = None,
+    *,
+    by: TermOrder = "weight",
 ) -> dict[str, list[Any]]:
-    """Return a table of the terms of each topic, largest weight first.
+    """Return a table of the terms of each topic, with their weights and relevances.
 
     Parameters
     ----------
-    model : Factorization
-    vocabulary : sequence of str, or dict of term -> column
+    model : Components
+        For example a Factorization.
+    vocabulary : sequence of str, or dict of term -> column, optional
+        Default: the names of the features that the model keeps.
     n_terms : int, optional
         Number of terms of each topic. Default: all terms whose weight is not zero.
+    by : {"weight", "distinctive"} or float, default "weight"
+        The order of the terms, as in `Factorization.top_terms`.
 
     Returns
     -------
     dict of str -> list
-        Columns "topic" (the first is 1), "term" and "weight", with a row for each term of a
-        topic.
+        Columns "topic" (the first is 1), "term", "weight" (the entry of H) and "relevance", with
+        a row for each term of a topic. The largest relevances in a topic are those of the most
+        distinctive terms, or, if `by` is a number, those for this lambda.
 
     Raises
     ------
     TypeError, ValueError
-        If the vocabulary does not have n_features terms.
+        If the vocabulary does not have n_features terms, or if there is none and the model has no
+        names.
 
     Examples
     --------
@@ -112,14 +141,16 @@ def term_table(
     >>> table["topic"], table["term"]
     ([1, 1, 2, 2], ['stock', 'market', 'cat', 'mouse'])
     """
-    vocabulary = check_vocabulary(vocabulary, model.n_features)
+    terms = terms_of(model, vocabulary)
     n = model.n_features if n_terms is None else check_integer(n_terms, "n_terms", least=1)
-    table: dict[str, list[Any]] = {"topic": [], "term": [], "weight": []}
-    for r, weights in enumerate(model.H):
-        order = top_indices(weights, n)
+    table: dict[str, list[Any]] = {"topic": [], "term": [], "weight": [], "relevance": []}
+    scores_of = relevances(model, "distinctive" if by == "weight" else by)
+    for r, (weights, scores) in enumerate(zip(model.H, scores_of, strict=True)):
+        order = top_indices(weights if by == "weight" else scores, n)
         table["topic"] += [r + 1] * len(order)
-        table["term"] += [vocabulary[j] for j in order]
+        table["term"] += [terms[j] for j in order]
         table["weight"] += list(weights[order])
+        table["relevance"] += np.log(scores[order]).tolist()
     return table
 
 
@@ -132,7 +163,7 @@ def document_table(
     ----------
     model : Factorization
     titles : sequence of n_samples str, optional
-        Default: "document 1", ...
+        Default: the names of the samples that the model keeps, or "document 1", ...
     all_topics : bool, default False
         Whether to add a column with the share of each topic.
 
@@ -159,7 +190,7 @@ def document_table(
     (['document 1', 'document 2', 'document 3', 'document 4'], [2, 2, 1, 1])
     """
     check_flag(all_topics, "all_topics")
-    titles = _titles(model, titles)
+    titles = numbered_titles(model, titles)
     mass = document_mass(model)
     total = mass.sum(axis=1, keepdims=True)
     shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
@@ -177,74 +208,18 @@ def document_table(
     return table
 
 
-def topic_labels(
-    model: Factorization,
-    vocabulary: Vocabulary,
-    titles: Names | None = None,
-    n_terms: int = 3,
-    X: Matrix | None = None,
-) -> list[str]:
-    """Return a short label for each topic, made of its top terms.
-
-    Parameters
-    ----------
-    model : Factorization
-    vocabulary : sequence of str, or dict of term -> column
-    titles : sequence of n_samples str, optional
-        If given, the title of the most typical document follows the terms.
-    n_terms : int, default 3
-        Number of terms in a label. Topics with the same first terms get more, up to ten, until
-        their labels differ.
-    X : matrix of shape (n_samples, n_features), optional
-        The matrix that the model was fitted to: typical documents are then measured, not
-        estimated.
-
-    Returns
-    -------
-    list of n_components str
-        For example "court, judge, law", or "court, judge, law: The verdict of ...". The label of
-        a topic without terms is "(empty)".
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the length of vocabulary or titles is not that of the model's factors.
-
-    Examples
-    --------
-    >>> from sparsenmf import factorize, topic_labels
-    >>> X = [[4, 2, 0, 0], [2, 1, 0, 0], [0, 0, 3, 1], [0, 0, 6.0, 2]]
-    >>> terms = ["cat", "mouse", "stock", "market"]
-    >>> model = factorize(X, 2, random_state=0)
-    >>> topic_labels(model, terms, n_terms=2)
-    ['stock, market', 'cat, mouse']
-    """
-    n_terms = check_integer(n_terms, "n_terms", least=1)
-    terms = model.top_terms(vocabulary, max(n_terms, MAX_LABEL_TERMS))
-    labels = [", ".join(listed[:n_terms]) for listed in terms]
-    for n in range(n_terms + 1, MAX_LABEL_TERMS + 1):
-        repeated = {label for label in labels if labels.count(label) > 1}
-        labels = [
-            ", ".join(listed[:n]) if label in repeated else label
-            for listed, label in zip(terms, labels, strict=True)
-        ]
-    if titles is not None:
-        titles = _titles(model, titles)
-        labels = [
-            f"{label}: {titles[rows[0]]}" if len(rows) else label
-            for label, rows in zip(labels, typical_documents(model, 1, X), strict=True)
-        ]
-    return [label or "(empty)" for label in labels]
-
-
 def format_topics(table, width=100):
     """Return a `topic_table` as text, at most `width` characters wide."""
-    indent = " " * INDENT
+    indent, room = " " * INDENT, width - INDENT
+    wrap = partial(textwrap.wrap, width=room, break_on_hyphens=False)  # genes such as HLA-DRA
     blocks = []
-    for topic, share, terms, documents in zip(*table.values(), strict=True):
-        lines = textwrap.wrap(", ".join(terms), width - INDENT) or [""]
-        lines[0] = f"{topic:3d}. {share:6.1%}  {lines[0]}"
-        lines += [shorten(f"- {title}", width - INDENT) for title in documents]
+    for row in zip(*table.values(), strict=True):
+        topic = dict(zip(table, row, strict=True))
+        lines = wrap(", ".join(topic["terms"])) or [""]
+        lines[0] = f"{topic['topic']:3d}. {topic['share']:6.1%}  {lines[0]}"
+        if topic.get("distinctive"):
+            lines += wrap(f"distinctive: {', '.join(topic['distinctive'])}")
+        lines += [shorten(f"- {title}", room) for title in topic["documents"]]
         blocks.append(f"\n{indent}".join(lines) + "\n")
     return "\n".join(blocks)
 
@@ -252,12 +227,3 @@ def format_topics(table, width=100):
 def document_mass(model):
     """Return the sum of each W[i, r] * H[r], which can be compared between topics, unlike W."""
     return model.W * model.H.sum(axis=1)
-
-
-def _titles(model, titles) -> list[str]:
-    """Return the titles as a list; a document without a title is "document 1", ..."""
-    if titles is None:
-        titles = [None] * model.n_samples
-    else:
-        titles = check_names(titles, model.n_samples, "titles")
-    return [f"document {i}" if title is None else title for i, title in enumerate(titles, 1)]

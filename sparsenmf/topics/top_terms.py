@@ -3,15 +3,7 @@
 import numpy as np
 
 from ..data.names import as_text, by_position, check_vocabulary
-
-
-def top_indices(weights, n):
-    """Return the indices of the n largest weights, largest first, without zeros."""
-    candidates = np.flatnonzero(weights > 0)
-    if len(candidates) > n:  # so that a long row is not sorted as a whole
-        least = np.partition(weights, -n)[-n]
-        candidates = np.flatnonzero((weights >= least) & (weights > 0))
-    return candidates[np.argsort(-weights[candidates], kind="stable")[:n]]
+from ..models.ranking import top_features
 
 
 def top_columns(topics, n_terms, vocabulary=None):
@@ -35,7 +27,7 @@ def top_columns(topics, n_terms, vocabulary=None):
         If topics are not lists of terms, or if a term is not in the vocabulary.
     """
     if hasattr(topics, "H"):
-        return [top_indices(weights, n_terms) for weights in topics.H]
+        return top_features(topics, n_terms)
     topics = check_topics(topics)
     if vocabulary is None:
         raise ValueError("lists of terms need the vocabulary: the terms of the columns")

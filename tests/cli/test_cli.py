@@ -15,10 +15,18 @@ import scipy.io
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import Factorization, factorize, find_topics
+from sparsenmf import Factorization, factorize, find_topics, term_table
 from sparsenmf.data.files import read_matrix, write_table
 
-from ..corpus import KITCHEN, SEA, TERMS, check_separated, make_counts, make_texts
+from ..corpus import (
+    KITCHEN,
+    SEA,
+    TERMS,
+    check_separated,
+    make_counts,
+    make_texts,
+    read_printed,
+)
 from ..pages import parse
 
 pytest.importorskip("sklearn")
@@ -40,14 +48,10 @@ def succeed(*arguments, stdin=None):
 
 
 def read_topics(stdout):
-    """Return each printed topic: its share, terms and typical documents."""
-    blocks = re.findall(r"^ *\d+\. +([\d.]+)%  (.*)\n((?: +- .*\n)*)", stdout, re.MULTILINE)
-    topics = [
-        (float(share), terms.split(", "), [line.strip()[2:] for line in documents.splitlines()])
-        for share, terms, documents in blocks
-    ]
+    """Return each printed topic: its share, both lists of its terms, and typical documents."""
+    topics = read_printed(stdout)
     # Nothing else is on stdout.
-    assert stdout.count("\n") == 2 * len(topics) + sum(len(topic[2]) for topic in topics)
+    assert stdout.count("\n") == 3 * len(topics) + sum(len(topic[3]) for topic in topics)
     return topics
 
 
@@ -88,11 +92,11 @@ def test_topics_of_texts(source, here):
     sea, kitchen = check_separated(topics)
     assert sea[0] + kitchen[0] == pytest.approx(100, abs=0.2)
     if source == "folder":
-        assert all(re.fullmatch(r"sea\d\d\.txt", title) for title in sea[2])
-        assert all(re.fullmatch(r"kitchen\d\d\.txt", title) for title in kitchen[2])
+        assert all(re.fullmatch(r"sea\d\d\.txt", title) for title in sea[-1])
+        assert all(re.fullmatch(r"kitchen\d\d\.txt", title) for title in kitchen[-1])
     else:
-        assert all(title.split()[0] in SEA or "sea" in title for title in sea[2])
-        assert all(title.split()[0] in KITCHEN or "kitchen" in title for title in kitchen[2])
+        assert all(title.split()[0] in SEA or "sea" in title for title in sea[-1])
+        assert all(title.split()[0] in KITCHEN or "kitchen" in title for title in kitchen[-1])
 
 
 def test_report_is_the_one_of_the_interface(here):
@@ -195,6 +199,123 @@ def test_topics_writes_what_the_interface_gives(here):
     assert stdout == Path("topics.csv").read_text()
 
 
+@pytest.mark.parametrize("by", ["weight", "distinctive", "0.5"])
+def test_terms_are_shown_by_weight_or_as_distinctive_ones(by, here):
+    order = by if by[0].isalpha() else float(by)
+    arguments = ("factorize", "X.npz", "--vocabulary", "terms.txt", "-k", 2, "--by", by)
+    found = json.loads(
+        succeed(*arguments, "--format", "json", "--term-table", "t.csv", "--report", "r.html")
+    )
+    model = factorize(make_counts().astype(np.float32), 2, random_state=0)
+    assert [topic["terms"] for topic in found] == model.top_terms(TERMS, by=order)
+    assert "distinctive" not in found[0]
+    write_table("expected.csv", term_table(model, TERMS, by=order))
+    assert Path("t.csv").read_text() == Path("expected.csv").read_text()
+    page = parse(Path("r.html"))
+    assert page.by_id("list").all("ol", "distinctive") == []
+    assert f"--by {by}" in page.one("code").text
+    text = succeed(*arguments)
+    assert "distinctive:" not in text
+    succeed(*arguments[:-2], "--save", "m.npz")
+    shown = succeed("info", "m.npz", "--vocabulary", "terms.txt", "--by", by)
+    heads = [f"{r}. {', '.join(t)}" for r, t in enumerate(model.top_terms(TERMS, by=order), 1)]
+    assert [line.strip() for line in shown.splitlines()[3:]] == heads
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("lift", "'lift' is neither a number nor one of both, weight, distinctive"),
+        *((by, f"{float(by)} is not a number from 0 to 1") for by in ("2", "-1", "nan")),
+    ],
+)
+def test_other_orders_are_found_before_the_work(by, message, here):
+    result = run("factorize", "nowhere.npz", "-k", 2, "--by", by)
+    assert result.exit_code == 2
+    assert f"'--by': {message}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("h5ad", ["--loss", "kullback-leibler"]),
+        ("h5ad", ["--tfidf"]),
+        ("csv", []),
+        ("store", []),
+        ("store", ["--loss", "kullback-leibler"]),
+    ],
+)
+def test_names_of_a_matrix_stand_in_for_a_vocabulary(kind, options, here):
+    names = [f"cell {i}" for i in range(80)]
+    path = named_matrix(kind, names)
+    arguments = ("factorize", path, "-k", 2, "--document-table", "d.csv", "--save", "m", *options)
+    topics = read_topics(succeed(*arguments, "--report", "r.html", "--topic-table", "t.csv"))
+    check_separated(topics)
+    assert all(title in names for topic in topics for title in topic[-1])
+    assert [row[1] for row in read_csv(Path("d.csv").read_text())[1:]] == names
+    shown = parse(Path("r.html")).by_id("list")
+    assert {title.text for title in shown.all("span", "title")} <= set(names)
+    assert {term.text for term in shown.all("span", "term")} <= set(TERMS)
+    lines = [line.strip() for line in succeed("info", "m").splitlines()[3:]]
+    for topic, line, other in zip(topics, lines[::2], lines[1::2], strict=True):
+        assert line.split(". ")[1] == ", ".join(topic[1])
+        assert other == f"distinctive: {', '.join(topic[2])}"
+
+
+def named_matrix(kind, names):
+    """Write the counts in a format that keeps names; return the path."""
+    if kind == "csv":
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(make_counts().toarray(), index=names, columns=TERMS)
+        frame.to_csv("counts.csv")
+        return "counts.csv"
+    X = make_counts().astype(np.float32)
+    if kind == "store":
+        named = sparsenmf.NamedMatrix(X, feature_names=TERMS, sample_names=names)
+        sparsenmf.write_csr("folder", named)
+        return "folder"
+    anndata = pytest.importorskip("anndata")
+    pd = pytest.importorskip("pandas")
+    frames = {"obs": pd.DataFrame(index=names), "var": pd.DataFrame(index=TERMS)}
+    anndata.AnnData(sp.csr_matrix(X), **frames).write_h5ad("cells.h5ad")
+    return "cells.h5ad"
+
+
+def test_a_vocabulary_is_kept_in_the_model(here):
+    arguments = ("factorize", "X.npz", "-k", 2, "--vocabulary", "terms.txt")
+    shown = succeed(*arguments, "--save", "m")
+    assert Factorization.load("m").feature_names.tolist() == TERMS
+    first = read_topics(shown)[0][1]
+    assert f"1. {', '.join(first)}" in succeed("info", "m")
+    other = "\n".join(f"other{j}" for j in range(20))
+    Path("others.txt").write_text(other)
+    assert "1. other" in succeed("info", "m", "--vocabulary", "others.txt")
+
+
+def test_tables_are_for_excel(here):
+    openpyxl = pytest.importorskip("openpyxl")
+    arguments = ("topics", "notes.txt", "-k", 2, "--format", "csv")
+    tables = {"topic": "topics.csv", "term": "terms.tsv", "document": "documents.xlsx"}
+    options = [word for name, path in tables.items() for word in (f"--{name}-table", path)]
+    plain = succeed(*arguments, *options)
+    texts = {path: Path(path).read_bytes() for path in ("topics.csv", "terms.tsv")}
+    assert succeed(*arguments, *options, "--excel") == f"\ufeff{plain}"
+    for path, text in texts.items():
+        assert Path(path).read_bytes() == b"\xef\xbb\xbf" + text
+    sheet = openpyxl.load_workbook("documents.xlsx").active
+    rows = list(sheet.iter_rows(values_only=True))
+    table = find_topics(make_texts(), 2, random_state=0).document_table()
+    assert rows[0] == tuple(table)
+    assert [row[1] for row in rows[1:]] == table["title"]
+    succeed("factorize", "X.npz", "-k", 2, "--save", "m.npz")
+    succeed("transform", "m.npz", "X.npz", "--output", "W.csv", "--excel")
+    assert Path("W.csv").read_text(encoding="utf-8-sig").startswith("topic_1,topic_2\n")
+    assert Path("W.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    refused = run("factorize", "X.npz", "-k", 2, "--document-table", "d.xls")
+    assert refused.exit_code == 2
+    assert ".xlsx" in refused.output
+
+
 def test_stop_words_of_a_file_and_frequencies(here):
     Path("stop.txt").write_text("whale\nstorm\n")
     arguments = ("--stop-words", "stop.txt", "--min-df", "0.1", "--vocabulary-out", "words.txt")
@@ -266,8 +387,8 @@ def test_factorize_prints_topics_of_a_vocabulary(here):
     assert result.exit_code == 0
     sea, kitchen = check_separated(read_topics(result.stdout))
     # Documents 1, 3, ... are of the sea.
-    assert all(int(title.removeprefix("document ")) % 2 == 1 for title in sea[2])
-    assert all(int(title.removeprefix("document ")) % 2 == 0 for title in kitchen[2])
+    assert all(int(title.removeprefix("document ")) % 2 == 1 for title in sea[-1])
+    assert all(int(title.removeprefix("document ")) % 2 == 0 for title in kitchen[-1])
     model = Factorization.load("m")
     assert result.stderr == f"{model!r}\n"
     # tf-idf weights have rows of length 1: that is the norm of 80 of them.
@@ -309,7 +430,12 @@ def test_info_of_a_model(here):
     model.save("model.npz")
     assert succeed("info", "model.npz") == f"{model!r}\n"
     stdout = succeed("info", "model.npz", "--vocabulary", "terms.txt", "--terms", 3)
-    heads = [f"{r}. {', '.join(t)}" for r, t in enumerate(model.top_terms(TERMS, 3), 1)]
+    lists = zip(model.top_terms(TERMS, 3), model.top_terms(TERMS, 3, by="distinctive"), strict=True)
+    heads = [
+        line
+        for r, (terms, distinctive) in enumerate(lists, 1)
+        for line in (f"{r}. {', '.join(terms)}", f"distinctive: {', '.join(distinctive)}")
+    ]
     assert [line.strip() for line in stdout.splitlines()[3:]] == heads
 
 
@@ -439,13 +565,36 @@ def test_errors_of_our_own_are_not_hidden(here, monkeypatch):
     assert isinstance(run("factorize", "X.npz", "-k", 2).exception, KeyError)
 
 
-@pytest.mark.parametrize("command", ["topics", "factorize", "transform", "info", "warmup", None])
-def test_help_has_examples(command):
+COMMANDS = ["topics", "factorize", "transform", "store", "info", "warmup"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, None])
+def test_help_begins_with_its_three_commonest_uses(command, here):
+    from sparsenmf.cli import group
+
     stdout = succeed(*filter(None, [command]), "--help")
     assert stdout == succeed(*filter(None, [command]), "-h")
-    # The last paragraphs of a docstring are its examples, line by line.
-    assert re.search(r"\n  Examples?:\n    \S", stdout)
-    assert "sparsenmf" in stdout
+    usage, examples, *rest = stdout.split("\n\n")
+    assert usage.startswith("Usage: ")
+    title, *lines = [line.strip() for line in examples.splitlines()]
+    assert title == "Examples:"
+    assert len(lines) == 3
+    assert "Options:" in stdout.split("Examples:")[1]
+    assert "Examples:" not in "\n\n".join(rest)
+    for line in lines:
+        assert re.search(rf"\bsparsenmf {command or ''}", line)
+        words = shlex.split(re.split(r"\bsparsenmf ", line.split("  ")[0])[-1])
+        called = group.commands[words[0]]
+        with called.make_context(words[0], words[1:]):  # its arguments and options are right
+            pass
+
+
+def test_every_command_has_a_test_of_its_help():
+    from sparsenmf.cli import group
+
+    assert set(group.commands) == set(COMMANDS)
+    listed = succeed("--help").split("Commands:")[1]
+    assert not re.search(r"  Examples", listed)
 
 
 def test_version():

@@ -23,6 +23,10 @@ def test_topics_are_shown_with_their_weights(model):
         assert [weight for _, weight in pairs] == [h[TERMS.index(term)] for term in terms]
     with pytest.raises(ValueError, match="vocabulary has 1 terms"):
         show_topics(model, ["a"])
+    shown = show_topics(model, TERMS, 4, by="distinctive")
+    lists = model.top_terms(TERMS, 4, by="distinctive")
+    for h, terms, (_, pairs) in zip(model.H, lists, shown, strict=True):
+        assert pairs == [(term, h[TERMS.index(term)]) for term in terms]
 
 
 def check(data):

@@ -283,5 +283,5 @@ def test_bad_arguments_are_refused(arguments, options, error, message):
 
 def test_model_with_texts_needs_the_vocabulary():
     model = factorize(X, 2, random_state=0, max_iter=2)
-    with pytest.raises(ValueError, match="a model with texts needs the vocabulary"):
+    with pytest.raises(ValueError, match="pass the vocabulary"):
         topic_coherence(model, texts=[["a"]])

@@ -30,8 +30,8 @@ def model():
 def test_topics_of_texts_are_those_of_the_corpus(topics):
     table = topics.topic_table(n_terms=8)
     sea, kitchen = check_separated(list(zip(*list(table.values())[1:], strict=True)))
-    assert all(title.split()[0] in SEA for title in sea[2])
-    assert all(title.split()[0] in KITCHEN for title in kitchen[2])
+    assert all(title.split()[0] in SEA for title in sea[-1])
+    assert all(title.split()[0] in KITCHEN for title in kitchen[-1])
     assert sorted(topics.terms) == sorted(TERMS)
     assert repr(topics).endswith(repr(topics.model))
 
@@ -130,6 +130,7 @@ def test_topic_table_is_that_of_the_definition(model):
     assert table["topic"] == [1, 2, 3]
     assert table["share"] == pytest.approx(products.sum(axis=(1, 2)) / products.sum(), rel=1e-5)
     assert table["terms"] == model.top_terms(TERMS, 4)
+    assert table["distinctive"] == model.top_terms(TERMS, 4, by="distinctive")
     typical = [[titles[i] for i in rows] for rows in typical_documents(model, 3)]
     assert table["documents"] == typical
     default = topic_table(model, dict(zip(TERMS, range(20), strict=True)))
@@ -140,12 +141,31 @@ def test_topic_table_is_that_of_the_definition(model):
 def test_term_table_is_h(model):
     table = term_table(model, TERMS)
     H = np.zeros_like(model.H)
-    for topic, term, weight in zip(*table.values(), strict=True):
+    for topic, term, weight, _ in zip(*table.values(), strict=True):
         H[topic - 1, TERMS.index(term)] = weight
     np.testing.assert_array_equal(H, model.H)
     few = term_table(model, TERMS, n_terms=2)
     assert few["topic"] == [1, 1, 2, 2, 3, 3]
     assert few["term"] == [term for terms in model.top_terms(TERMS, 2) for term in terms]
+
+
+def test_tables_have_the_terms_of_both_orders(model):
+    for by in ("weight", "distinctive", 0.5):
+        table = topic_table(model, TERMS, n_terms=4, by=by)
+        assert list(table) == ["topic", "share", "terms", "documents"]
+        assert table["terms"] == model.top_terms(TERMS, 4, by=by)
+        few = term_table(model, TERMS, 4, by=by)
+        assert few["term"] == [term for terms in model.top_terms(TERMS, 4, by=by) for term in terms]
+        assert few["weight"] == [
+            model.H[topic - 1, TERMS.index(term)]
+            for topic, term in zip(few["topic"], few["term"], strict=True)
+        ]
+    # One file with all terms has both orders.
+    whole = term_table(model, TERMS)
+    for r, expected in enumerate(model.top_terms(TERMS, 20, by="distinctive")):
+        rows = [i for i, topic in enumerate(whole["topic"]) if topic == r + 1]
+        rows.sort(key=lambda i: -whole["relevance"][i])
+        assert [whole["term"][i] for i in rows] == expected
 
 
 def test_document_table_has_the_shares_of_each_document():
@@ -172,7 +192,7 @@ def test_tables_of_nothing_are_tables():
     model = factorize(sp.csr_array((6, 4)), 2, random_state=0)
     table = topic_table(model, list("abcd"))
     assert table["share"] == [0, 0]
-    assert table["terms"] == table["documents"] == [[], []]
+    assert table["terms"] == table["distinctive"] == table["documents"] == [[], []]
     assert term_table(model, list("abcd"))["term"] == []
     assert document_table(model)["topic"] == [None] * 6
     assert "  2.   0.0%" in format_topics(table)
@@ -190,6 +210,13 @@ def test_tables_refuse_labels_that_do_not_fit(model):
         document_table(model, None, 1)
 
 
+def test_terms_with_hyphens_are_not_cut():
+    terms = [f"HLA-DR{j:02d}-x" for j in range(30)]
+    model = factorize(np.arange(1, 31.0)[None], 1, random_state=0)
+    text = format_topics(topic_table(model, terms, n_terms=30), 60)
+    assert all(text.count(term) == 2 for term in terms)
+
+
 @pytest.mark.parametrize("width", [40, 100])
 def test_printed_topics_fit_the_width(width, model):
     titles = [f"line\n{i} " + "filler " * 40 for i in range(80)]
@@ -197,5 +224,6 @@ def test_printed_topics_fit_the_width(width, model):
     lines = text.splitlines()
     assert max(len(line) for line in lines) <= width
     assert sum(line.endswith("...") for line in lines) == 6
+    assert text.count("distinctive: ") == 3
     words = text.replace(",", " ").split()
     assert all(term in words for terms in model.top_terms(TERMS, 10) for term in terms)

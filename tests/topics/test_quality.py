@@ -178,6 +178,14 @@ def test_agreement_on_two_planted_topics(monkeypatch):
         label_agreement(model, labels)
 
 
+def test_labels_are_distinctive_unless_asked_otherwise():
+    model = make_model(np.eye(2), [[9, 4, 2, 0], [9, 0, 0, 3]])
+    terms = ["the", "cat", "mouse", "sea"]
+    assert topic_labels(model, terms, n_terms=1) == ["cat", "sea"]
+    assert topic_labels(model, terms, n_terms=1, by="weight") == ["the, cat", "the, sea"]
+    assert topic_labels(model, terms, n_terms=1, by=1) == ["the, cat", "the, sea"]
+
+
 def test_labels_are_the_top_terms_and_differ():
     H = [[3, 2, 1, 0], [3, 2, 0, 1], [0, 0, 0, 0], [0, 0, 1, 2]]
     model = make_model(np.eye(4), H)

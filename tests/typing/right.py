@@ -125,6 +125,8 @@ def texts(folder: Path) -> None:
     print([" ".join(listed) for listed in model.top_terms(terms, 4)])
     print(topic_table(model, terms, titles=pd.Series(TEXTS))["terms"])
     print(topic_table(model, vectorizer.vocabulary_, X=counts)["share"])
+    print(model.top_terms(terms, by="distinctive"), topic_table(model, terms, by=0.5))
+    print(topic_table(sparsenmf.factorize(sparsenmf.NamedMatrix(counts, feature_names=terms), 2)))
     print(model.transform(vectorizer.transform(["the cat and the mouse"])).round(2))
     print(topic_coherence(model, counts, measure="npmi").max())
     print(topics_over(model, pd.Series(["2024-01-01"] * 6), bin="month", values="total")["group"])

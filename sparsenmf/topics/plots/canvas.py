@@ -5,7 +5,8 @@ import sys
 
 from ...data.arguments import check_integer
 from ...data.texts import shorten
-from ..tables import topic_labels
+from ...models.ranking import has_terms
+from ..labels import topic_labels
 
 BLUE, PALE, GREY = "#2b6ca3", "#cfe1f2", "#8a8f98"
 
@@ -73,9 +74,9 @@ def colours(n):
 
 
 def numbered_labels(model, vocabulary, n_terms, width=LABEL_WIDTH):
-    """Return a label such as "1  court, judge" for each topic, or "1" without a vocabulary."""
+    """Return a label such as "1  court, judge" for each topic, or "1" where there are no terms."""
     numbers = [str(r + 1) for r in range(model.n_components)]
-    if vocabulary is None:
+    if not has_terms(model, vocabulary):
         return numbers
     labels = topic_labels(model, vocabulary, n_terms=n_terms)
     return [

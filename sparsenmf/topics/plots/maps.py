@@ -7,6 +7,7 @@ import numpy as np
 from ...data.arguments import check_integer, check_random_state
 from ...data.typing import Axes, RandomState, Vocabulary
 from ...models.factorization import Factorization
+from ...models.ranking import has_terms
 from ..placement import free_boxes, move_apart, overlaps
 from ..quality import dominant_topics, topic_sizes
 from ..similarity import topic_layout, topic_order
@@ -37,7 +38,8 @@ def plot_topic_map(
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column, optional
-        If given, topics are labelled with their top terms.
+        Topics are labelled with their most distinctive terms. Default: the names of the features
+        that the model keeps, or no labels.
     n_terms : int, default 3
         Number of terms in a label.
     ax : matplotlib.axes.Axes, optional
@@ -79,7 +81,7 @@ def plot_topic_map(
     )
     for r, place in zip(rows, places, strict=True):
         ax.annotate(str(r + 1), place, ha="center", va="center", size=8, weight="bold")
-    if vocabulary is not None:
+    if has_terms(model, vocabulary):
         names = [labels[r].split("  ", 1)[1] for r in rows]
         _place_labels(ax, places, np.maximum(radii, 5 * pixels), names, order)
     return ax
@@ -182,7 +184,8 @@ def plot_documents(
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column, optional
-        If given, topics are labelled with their top terms.
+        Topics are labelled with their most distinctive terms. Default: the names of the features
+        that the model keeps, or no labels.
     max_documents : int, default 3000
         If there are more documents, a random sample of this size is drawn.
     n_terms : int, default 2

@@ -8,6 +8,7 @@ from ...data.arguments import check_integer
 from ...data.typing import Axes, SizeBy, Vocabulary
 from ...models.components import Components
 from ...models.factorization import Factorization
+from ...models.ranking import has_terms
 from ..quality import topic_sizes
 from ..similarity import match_components, unit_rows
 from .canvas import BLUE, add_scale, new_axes, numbered_labels, tidy
@@ -33,7 +34,8 @@ def plot_topic_sizes(
     ----------
     model : Factorization
     vocabulary : sequence of str, or dict of term -> column, optional
-        If given, topics are labelled with their top terms.
+        Topics are labelled with their most distinctive terms. Default: the names of the features
+        that the model keeps, or no labels.
     by : {"total", "documents", "terms"}, default "total"
         See `topic_sizes`.
     n_terms : int, default 3
@@ -84,7 +86,8 @@ def plot_comparison(
         For example two Factorizations. They must have the same features; their numbers of
         components may differ.
     vocabulary : sequence of str, or dict of term -> column, optional
-        If given, topics are labelled with their top terms.
+        Topics are labelled with their most distinctive terms. Default: the names of the features
+        that the model keeps, or no labels.
     n_terms : int, default 3
         Number of terms in a label.
     ax : matplotlib.axes.Axes, optional
@@ -114,7 +117,7 @@ def plot_comparison(
     cosines = unit_rows(model.H) @ unit_rows(other.H[partners]).T
     rows = numbered_labels(model, vocabulary, n_terms)
     columns = [numbered_labels(other, vocabulary, n_terms)[r] for r in partners]
-    wide = vocabulary is not None
+    wide = has_terms(other, vocabulary)
     height, width = (max(0.24 * n, 1.5) for n in cosines.shape)
     ax = new_axes(ax, (width + (4.0 if wide else 1.8), height + (2.6 if wide else 1.0)))
     image = ax.imshow(cosines, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="none")

@@ -34,7 +34,7 @@ def draw_map(places, topics):
     marks, taken = [], np.hstack([places - radii[:, None], places + radii[:, None]])
     for i in np.argsort(-radii, kind="stable"):  # small circles are drawn over large ones
         (x, y), r, topic = places[i], radii[i], topics[i]
-        text, taken = _label((topic.terms or ["(empty)"])[0], x, y, r, taken)
+        text, taken = _label((topic.distinctive or ["(empty)"])[0], x, y, r, taken)
         if r >= 2 + CHARACTER / 2 * len(str(topic.number)):
             text += f'<text class="number" x="{x:.1f}" y="{y:.1f}" dy=".35em">{topic.number}</text>'
         marks.append(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data.names import component_names
 from ...models.normalisation import component_masses
-from ..top_terms import top_indices
+from ...models.ranking import has_terms
 from .parts import TERM_WIDTH, VALUE_WIDTH, counted, reason_of, show, solver_of
 
 MOST_ROWS = 30
@@ -37,23 +37,24 @@ def show_model(model, terms=None, columns=None, title=None):
     ----------
     model : Factorization
     terms : sequence of str, optional
-        The terms of the columns of H.
+        The terms of the columns of H. Default: the names that the model keeps, or no terms.
     columns : dict of str -> sequence of n_components values, optional
         Further columns.
     title : str, optional
         Default: the shape of X and the number of components.
     """
     given: dict[str, list] = {"topic": component_names(model.n_components)}
-    if not isinstance(model.W, np.memmap):  # to show a result must not read all of W from disk
+    in_memory = not isinstance(model.W, np.memmap)
+    if in_memory:  # to show a result must not read all of W from disk
         masses = component_masses(model)
         most, total = masses.max() or 1.0, masses.sum() or 1.0
         given["size"] = [Bar(mass / most) for mass in masses]
         given["share"] = [f"{mass / total:.1%}" for mass in masses]
     given |= columns or {}
-    if terms is not None:
-        given["top terms"] = [
-            [terms[j] for j in top_indices(weights, N_TERMS)] for weights in model.H[:MOST_ROWS]
-        ]
+    if has_terms(model, terms):
+        given["top terms"] = model.top_terms(terms, N_TERMS)
+        if in_memory:
+            given["most distinctive"] = model.top_terms(terms, N_TERMS, by="distinctive")
     size = f"{model.n_samples:,} x {model.n_features:,}"
     found = f"Factorization of {size} into {counted(model.n_components, 'component')}"
     return lay_out(title or found, given, ending_of(model))

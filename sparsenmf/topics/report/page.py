@@ -8,18 +8,20 @@ import importlib.metadata
 import platform
 from importlib import resources
 from string import Template
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ... import __version__
 from ...data.arguments import check_integer
-from ...data.names import check_names, check_vocabulary
+from ...data.named import terms_of
+from ...data.names import check_names
 from ...data.outputs import check_outputs, check_path, open_whole
-from ...data.typing import Matrix, Names, PathLike, Vocabulary
+from ...data.typing import Matrix, Names, PathLike, TermOrder, Vocabulary
 from ...models.factorization import Factorization
+from ...models.ranking import check_by, top_features, top_indices
+from ..labels import titles_of
 from ..similarity import topic_layout, topic_similarity
-from ..top_terms import top_indices
 from ..typical_documents import check_fitted_matrix, summarize_topics
 from .figures import draw_history, draw_map
 from .parts import (
@@ -45,12 +47,13 @@ MANY = 100  # with more topics, the browser lays out only those in sight
 def report(
     self: Factorization,
     path: PathLike,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary | None = None,
     documents: Names | None = None,
     *,
     titles: Names | None = None,
     title: str = "Topics",
     n_terms: int = 10,
+    by: TermOrder | Literal["both"] = "both",
     n_documents: int = 3,
     n_characters: int = 240,
     details: dict[str, Any] | None = None,
@@ -61,31 +64,35 @@ def report(
     """Write a report about the topics as one HTML file, which any browser shows.
 
     The page begins with two sentences on what was found and a map of the topics (`topic_layout`).
-    The terms and typical documents of each topic follow; a reader can search, filter and sort
-    them. A script that fits the model again, the convergence and the options end the page. It
-    loads nothing, and it works without JavaScript, on a phone and in print. Texts are shown as
-    text: they never become markup.
+    The heaviest and the most distinctive terms of each topic and its typical documents follow; a
+    reader can search, filter and sort them. A script that fits the model again, the convergence
+    and the options end the page. It loads nothing, and it works without JavaScript, on a phone and
+    in print. Texts are shown as text: they never become markup.
 
     Parameters
     ----------
     path : str or path-like
         For example "topics.html". If writing fails, no partial file is left.
-    vocabulary : sequence of n_features str, or dict of term -> column
+    vocabulary : sequence of n_features str, or dict of term -> column, optional
         As for `top_terms`. The page shows at most 80 characters of a term.
     documents : sequence of n_samples str, optional
         The texts of the documents. Default: "document 1", ...
     titles : sequence of n_samples str, optional
-        The titles of the documents, shown above their texts.
+        The titles of the documents, shown above their texts. Default: the names of the samples
+        that the model keeps.
     title : str, default "Topics"
         The title of the page.
     n_terms : int, default 10
         Number of top terms of each topic.
+    by : {"both", "weight", "distinctive"} or float, default "both"
+        Which terms are the top terms, as in `top_terms`: those of the largest weight, the most
+        distinctive ones, or both, in two lists.
     n_documents : int, default 3
         Number of typical documents of each topic: those whose words match it best, see
         `sparsenmf.topics.typical_documents.typical_documents`.
     n_characters : int, default 240
         Number of characters that are shown of a document. With the defaults the page takes about
-        4 KB for each topic, however many documents there are.
+        5 KB for each topic, however many documents there are.
     details : dict of str -> value, optional
         Further rows for the numbers of the fit, such as ``{"Nonzeros": X.nnz}``.
     X : matrix of shape (n_samples, n_features), optional
@@ -119,12 +126,15 @@ def report(
     """
     model = self
     path = check_path(path, "path")
+    if by != "both":
+        check_by(by)
     check_outputs([("path", path)], [("W", model.W), ("H", model.H)])
-    vocabulary = check_vocabulary(vocabulary, model.n_features)
-    names = {"documents": documents, "titles": titles}
+    vocabulary = terms_of(model, vocabulary)
+    if documents is None:
+        documents = [None] * model.n_samples
     names = {
-        name: [None] * model.n_samples if given is None else check_names(given, len(model.W), name)
-        for name, given in names.items()
+        "documents": check_names(documents, model.n_samples, "documents"),
+        "titles": titles_of(model, titles),
     }
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, not {title!r}")
@@ -146,19 +156,21 @@ def report(
     if script is None:
         script = script_of_model(model, vectorizer)
     summary = summarize_topics(model, n_documents, X)
-    topics = make_topics(model, vocabulary, names, summary, n_terms, n_characters)
-    page = lay_out(model, topics, summary, X, title, details, script)
+    topics = make_topics(model, vocabulary, names, summary, n_terms, by, n_characters)
+    page = lay_out(model, topics, summary, X, title, details, script, order_of(by))
     with open_whole(path) as file:
         file.write(page.encode())
 
 
-def make_topics(model, vocabulary, names, summary, n_terms, n_characters):
+def make_topics(model, vocabulary, names, summary, n_terms, by, n_characters):
     """Return a `Topic` for each topic; `names` has the documents and their titles."""
+    listed = top_features(model, n_terms, "weight" if by == "both" else by)
+    distinctive = top_features(model, n_terms, "distinctive") if by == "both" else listed
     similarity = topic_similarity(model.H)
     np.fill_diagonal(similarity, 0.0)
     topics = []
     for r, weights in enumerate(model.H):
-        columns, total = top_indices(weights, n_terms), weights.sum(dtype=np.float64)
+        columns, total = listed[r], weights.sum(dtype=np.float64)
         near, rows = top_indices(similarity[r], N_SIMILAR), summary.documents[r]
         shown = [
             show_document(names["titles"][i], names["documents"][i], n_characters) for i in rows
@@ -166,7 +178,9 @@ def make_topics(model, vocabulary, names, summary, n_terms, n_characters):
         topics.append(
             Topic(
                 number=r + 1,
-                terms=[show(vocabulary[j], TERM_WIDTH) or "(blank)" for j in columns],
+                terms=[show_term(vocabulary[j]) for j in columns],
+                distinctive=[show_term(vocabulary[j]) for j in distinctive[r]],
+                shows_both=by == "both",
                 weights=[float(weights[j] / total) for j in columns],
                 share=float(summary.shares[r]),
                 count=int(summary.counts[r]),
@@ -180,6 +194,23 @@ def make_topics(model, vocabulary, names, summary, n_terms, n_characters):
     return topics
 
 
+def order_of(by):
+    """Return the sentence that says what the top terms are; HTML."""
+    distinctive = "the most distinctive ones, frequent in the topic and rarer elsewhere"
+    if by == "weight":
+        return "The top terms are those of the largest weight."
+    if by == "both":
+        return f"The top terms are those of the largest weight, and {distinctive}."
+    if by == "distinctive":
+        return f"The top terms are {distinctive}."
+    return f"The top terms are those of the largest relevance, with lambda = {by:g}."
+
+
+def show_term(term):
+    """Return a term as shown."""
+    return show(term, TERM_WIDTH) or "(blank)"
+
+
 def show_document(title, text, n_characters):
     """Return title and text as shown; a title that only repeats the text is left out."""
     title = show(title or "", n_characters)
@@ -188,7 +219,7 @@ def show_document(title, text, n_characters):
     return title, show(text or "", n_characters)
 
 
-def lay_out(model, topics, summary, X, title, details, script):
+def lay_out(model, topics, summary, X, title, details, script, order):
     """Return the HTML of the page."""
     files = resources.files(__package__)
     page, style, code = (
@@ -210,6 +241,7 @@ def lay_out(model, topics, summary, X, title, details, script):
         map=draw_map(topic_layout(model.H), topics),
         index=lay_out_index(topics),
         many="many" if len(topics) > MANY else "few",
+        order=order,
         topics=lay_out_topics(topics),
         convergence=draw_history(model.time_history, model.objective_history),
         options=lay_out_options(model.options),

@@ -36,6 +36,8 @@ class Topic:
 
     number: int
     terms: list[str]
+    distinctive: list[str]
+    shows_both: bool
     weights: list[float]
     share: float
     count: int
@@ -47,13 +49,13 @@ class Topic:
 
     @property
     def name(self):
-        """The first top terms."""
-        return ", ".join(self.terms[:NAME_TERMS]) or "(empty)"
+        """The most distinctive terms, or, if one kind of top terms is shown, the first of them."""
+        return ", ".join(self.distinctive[:NAME_TERMS]) or "(empty)"
 
     @property
     def name_html(self):
         """The name as HTML, in which each term has its own writing direction."""
-        return ", ".join(f"<bdi>{html.escape(t)}</bdi>" for t in self.terms[:NAME_TERMS]) or (
+        return ", ".join(f"<bdi>{html.escape(t)}</bdi>" for t in self.distinctive[:NAME_TERMS]) or (
             "(empty)"
         )
 
@@ -145,7 +147,7 @@ def _article(topic, topics):
         f'<h3 id="name-{number}"><span class="number">{number}</span> '
         f'<span class="name">{topic.name_html}</span></h3>\n'
         f'<p class="note">{" · ".join(facts)}</p>\n'
-        f'<ol class="terms">{_terms(topic)}</ol>\n'
+        f'<div><ol class="terms">{_terms(topic)}</ol>{_distinctive(topic)}</div>\n'
         f'<ul class="documents">{documents}</ul>\n'
         "</article>"
     )
@@ -170,6 +172,17 @@ def _terms(topic):
         f'<span class="value">{weight:.1%}</span></li>'
         for term, weight in zip(topic.terms, topic.weights, strict=True)
     )
+
+
+def _distinctive(topic):
+    """Return the list of the most distinctive terms, if it stands beside another one."""
+    if not (topic.shows_both and topic.distinctive):
+        return ""
+    terms = "\n".join(
+        f'<li><span class="term" dir="auto">{html.escape(term)}</span></li>'
+        for term in topic.distinctive
+    )
+    return f'<p class="note">Most distinctive</p>\n<ol class="distinctive">{terms}</ol>'
 
 
 def _bar(part):

@@ -177,6 +177,41 @@ def test_heat_map_is_h_of_the_top_terms(model, ax):
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "3"]
 
 
+COMMON = make_model(np.eye(2), [[9.0, 4, 2, 0, 0], [9, 0, 0, 1, 3]])
+"""Both topics begin with the same term."""
+
+
+def test_pictures_show_distinctive_terms(ax):
+    terms = ["the", "cat", "mouse", "sea", "wind"]
+    plots.plot_top_terms(COMMON, terms, n_terms=2, by="distinctive", ax=ax)
+    shown = [text for text in texts_of(ax) if text in terms]
+    assert shown == ["cat", "mouse", "wind", "sea"]
+    lengths = [bar.get_width() for bar in ax.patches]
+    np.testing.assert_allclose(lengths, 0.9 * np.array([1, 2 / 4, 1, 1 / 3]))
+    ax = plots.plot_term_heatmap(COMMON, terms, n_terms=1, by="distinctive")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "wind"]
+    np.testing.assert_allclose(ax.images[0].get_array(), np.eye(2))
+    close(ax)
+    # 0 is the lift, 1 the weight
+    ax = plots.plot_term_heatmap(COMMON, terms, n_terms=1, by=1.0)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["the"]
+    close(ax)
+    for draw in (plots.plot_top_terms, plots.plot_term_heatmap):
+        with pytest.raises(ValueError, match="by must be"):
+            draw(COMMON, terms, by="rare")
+
+
+def test_topics_are_labelled_by_what_tells_them_apart():
+    terms = ["the", "cat", "mouse", "sea", "wind"]
+    for draw in (plots.plot_topic_map, plots.plot_documents):
+        ax = draw(COMMON, terms, n_terms=1)
+        assert {"cat", "wind"} <= {text.split("  ")[-1] for text in texts_of(ax)}
+        close(ax)
+    ax = plots.plot_topic_sizes(COMMON, terms, n_terms=1)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1  cat", "2  wind"]
+    close(ax)
+
+
 def test_heat_map_of_many_topics_has_few_rows(many, ax):
     plots.plot_term_heatmap(many, LONG, ax=ax)
     assert len(ax.get_yticklabels()) <= 60

@@ -46,10 +46,13 @@ def test_a_table_has_the_topics_and_how_the_fit_ended(model):
     masses = model.W.sum(axis=0, dtype=float) * model.H.sum(axis=1, dtype=float)
     shown = parse_text(topics._repr_html_())
     assert shown.one("b").text == "Factorization of 80 x 20 into 3 components"
-    assert [head.text for head in shown.all("th")] == ["topic", "size", "share", "top terms"]
+    assert [head.text for head in shown.all("th")] == [
+        *("topic", "size", "share", "top terms", "most distinctive"),
+    ]
     for r, row in enumerate(rows_of(shown)):
-        terms = ", ".join(model.top_terms(TERMS, N_TERMS)[r])
-        assert row == [f"topic_{r + 1}", "", f"{masses[r] / masses.sum():.1%}", terms]
+        orders = ("weight", "distinctive")
+        terms = [", ".join(model.top_terms(TERMS, N_TERMS, by=by)[r]) for by in orders]
+        assert row == [f"topic_{r + 1}", "", f"{masses[r] / masses.sum():.1%}", *terms]
     bars = re.findall(r"width:([\d.]+)%", topics._repr_html_())
     np.testing.assert_allclose(np.array(bars, float), 100 * masses / masses[0], atol=0.051)
     ending = shown.all("div")[-1].text
@@ -59,7 +62,7 @@ def test_a_table_has_the_topics_and_how_the_fit_ended(model):
         f"{model.time_history[-1]:.2f} s; stopped: {REASONS[model.stop_reason]}"
     )
     plain = parse_text(model._repr_html_())  # a model has no names of its terms
-    assert rows_of(plain) == [row[:-1] for row in rows_of(shown)]
+    assert rows_of(plain) == [row[:-2] for row in rows_of(shown)]
 
 
 def test_an_unknown_stop_reason_is_shown():

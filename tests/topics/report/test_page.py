@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import CoordinateDescent, Factorization, factorize
+from sparsenmf.models.ranking import top_indices
 from sparsenmf.topics.report import figures
 from sparsenmf.topics.tables import topic_table
-from sparsenmf.topics.top_terms import top_indices
 from sparsenmf.topics.typical_documents import summarize_topics
 
 from ...corpus import TERMS, make_counts, make_texts
@@ -78,6 +78,10 @@ def texts_of(element, tag, kind):
     return [found.text for found in element.all(tag, kind)]
 
 
+def terms_of(article, kind="terms"):
+    return texts_of(article.one("ol", kind), "span", "term")
+
+
 def test_topics_are_those_of_the_tables(model, tmp_path):
     titles = [f"title {i}" for i in range(80)]
     X = make_counts()
@@ -88,9 +92,10 @@ def test_topics_are_those_of_the_tables(model, tmp_path):
     assert len(articles) == 3
     for r, article in enumerate(articles):
         assert article.attributes["id"] == f"topic-{r + 1}"
-        assert texts_of(article, "span", "term") == table["terms"][r]
+        assert terms_of(article) == table["terms"][r]
+        assert terms_of(article, "distinctive") == table["distinctive"][r]
         assert texts_of(article, "span", "text") == table["documents"][r]
-        assert article.one("span", "name").text == ", ".join(table["terms"][r][:3])
+        assert article.one("span", "name").text == ", ".join(table["distinctive"][r][:3])
         assert float(article.attributes["data-share"]) == pytest.approx(table["share"][r], rel=1e-5)
         strongest = int(article.attributes["data-documents"])
         assert strongest == np.sum((mass.argmax(axis=1) == r) & (mass.sum(axis=1) > 0))
@@ -105,6 +110,27 @@ def test_topics_are_those_of_the_tables(model, tmp_path):
         values = article.one("ul", "documents").all("span", "value")
         expected = [f"{i + 1} · {part:.0%}" for i, part in zip(rows, parts, strict=True)]
         assert [v.text for v in values] == expected
+
+
+@pytest.mark.parametrize("by", ["weight", "distinctive", 0.5])
+def test_a_page_may_have_one_list_of_terms(by, model, tmp_path):
+    page = write(model, tmp_path, TERMS, n_terms=4, by=by)
+    terms = model.top_terms(TERMS, 4, by=by)
+    for article, listed in zip(topics_of(page), terms, strict=True):
+        assert texts_of(article, "span", "term") == terms_of(article) == listed
+        assert article.one("span", "name").text == ", ".join(listed[:3])
+    with pytest.raises(ValueError, match="by must be"):
+        write(model, tmp_path, TERMS, by="rare")
+
+
+def test_topics_that_begin_with_common_terms_have_other_names(tmp_path):
+    model = make_model(np.eye(2), [[9, 4, 2, 0, 0], [9, 0, 0, 1, 3]])
+    page = write(model, tmp_path, ["the", "cat", "mouse", "sea", "wind"])
+    names = ["cat, mouse, the", "wind, sea, the"]
+    assert [article.one("span", "name").text for article in topics_of(page)] == names
+    labels = [text.text for text in page.one("svg", "map").all("text", "label")]
+    assert sorted(labels) == ["cat", "wind"]
+    assert [terms_of(article)[0] for article in topics_of(page)] == ["the", "the"]
 
 
 def test_similar_topics_are_named(tmp_path):
@@ -184,7 +210,7 @@ def test_odd_models_have_a_page(W, H, changes, tmp_path):
     page = write(model, tmp_path, [f"t{j}" for j in range(H.shape[1])])
     assert len(topics_of(page)) == len(H)
     for article, weights in zip(topics_of(page), H, strict=True):
-        assert len(article.all("span", "term")) == np.count_nonzero(weights)
+        assert len(terms_of(article)) == np.count_nonzero(weights)
     for element in page.all("circle"):
         assert 0 <= float(element.attributes["cx"]) <= figures.WIDTH
     assert "nan" not in (tmp_path / "page.html").read_text().split("<style>")[0]
@@ -304,14 +330,14 @@ def test_sizes_are_bounded(tmp_path):
     model = make_model(rng.gamma(0.3, size=(n, k)), rng.gamma(0.3, size=(k, m)))
     page = write(model, tmp_path, ["t" * 10_000] * m, ["d " * 100_000] * n)
     size = (tmp_path / "page.html").stat().st_size
-    assert size < 6000 * k
+    assert size < 8000 * k
     assert max(map(len, texts_of(page, "span", "term"))) == 80
     assert max(map(len, texts_of(page, "span", "text"))) == 240
     page = write(
         model, tmp_path, ["t"] * m, ["d" * 100] * n, n_terms=2, n_documents=0, n_characters=10
     )
     for article in topics_of(page)[:3]:
-        assert len(article.all("span", "term")) == 2
+        assert len(terms_of(article)) == len(terms_of(article, "distinctive")) == 2
         assert article.all("span", "text") == []
 
 
@@ -493,5 +519,5 @@ def test_a_store_and_a_mapped_W(tmp_path):
 def test_template_placeholders_in_texts_are_not_filled(tmp_path):
     page = write(make_model(ONE, ONE), tmp_path, ["$script"], ["${style}"], title="$facts")
     assert page.one("h1").text == "$facts"
-    assert texts_of(page, "span", "term") == ["$script"]
+    assert texts_of(page, "span", "term") == ["$script"] * 2
     assert texts_of(page, "span", "text") == ["${style}"]
