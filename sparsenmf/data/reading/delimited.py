@@ -107,7 +107,9 @@ def guess_delimiter(lines):
         # R writes no name above the row names.
         if min(widths) > 1 and (widths[-1] - widths[0] in (0, 1)):
             return delimiter
-    return None
+    # A quotation mark may go on in the next line.
+    there = (delimiter for delimiter in DELIMITERS if delimiter in lines[0])
+    return next(there, None) if lines[-1].count('"') % 2 else None
 
 
 def cut(lines, delimiter):
