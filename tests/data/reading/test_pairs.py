@@ -94,9 +94,7 @@ def test_terms_beside_are_names(name, tmp_path):
 
 def test_terms_of_another_bag_are_refused(tmp_path):
     (tmp_path / "vocab.kos.txt").write_text("one\ntwo\n")
-    with pytest.raises(
-        ValueError, match=r"vocab.kos.txt beside it has 2 terms, but it has 3 words"
-    ):
+    with pytest.raises(ValueError, match=r"vocab.kos.txt beside it has 2 terms, but"):
         read(tmp_path, "docword.kos.txt", "1\n3\n1\n1 2 5\n")
 
 
