@@ -93,8 +93,12 @@ WRITE = {
     "reviews.csv": reviews,
 }
 
-SAMPLES_KEPT = {"cells.h5ad", "filtered_feature_bc_matrix", "filtered_feature_bc_matrix.h5",
-                "counts.csv", "counts.tsv", "genes.tsv", "counts.parquet", "counts.xlsx"}  # fmt: skip
+WITH_NAMES = ("cells.h5ad", "filtered_feature_bc_matrix", "filtered_feature_bc_matrix.h5")
+SAMPLES_KEPT = {
+    *WITH_NAMES,
+    "genes.tsv",
+    *(f"counts.{x}" for x in ("csv", "tsv", "parquet", "xlsx")),
+}
 FEATURES_KEPT = SAMPLES_KEPT | {"X.mtx.gz", "docword.kos.txt.gz", "ap.ldac"}
 
 
