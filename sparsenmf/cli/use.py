@@ -6,7 +6,7 @@ import click
 
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
-from .matrices import describe_matrix, reading_options
+from .matrices import describe_matrix, read_given, reading_options
 from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
 
@@ -19,12 +19,14 @@ from .stores import describe_store
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
 @click.option("--strict-names", is_flag=True,
               help="Refuse columns whose names or order are not those of the fit.")  # fmt: skip
+@reading_options
 @threads_option
 @progress_option
-def transform(model, matrix, output, tol, strict_names, n_threads, progress):
+def transform(model, matrix, output, tol, strict_names, n_threads, progress, **how):
     """Write the W of the samples in MATRIX for the components of a saved MODEL.
 
-    The columns of MATRIX must be those of the fit, with the same weighting. Where both have names,
+    MATRIX is what factorize takes, read in the same way: a model of a matrix that was read with
+    --transpose needs it again. Its columns must be those of the fit, with the same weighting. Where both have names,
     they are matched: others are put in order, missing ones count as zero, and unknown ones are
     left out. Tables begin with the names of the samples, if MATRIX has any.
 
@@ -36,11 +38,11 @@ def transform(model, matrix, output, tol, strict_names, n_threads, progress):
     tell_reading(progress, model, matrix)
     from ..data.files import write_factor
     from ..data.named import names_of
-    from ..data.store import open_matrix
     from ..models.announcing import compiling_is_told
     from ..models.factorization import Factorization
 
-    loaded, X = Factorization.load(model), open_matrix(matrix)
+    loaded = Factorization.load(model)
+    X = read_given(matrix, {**how, "missing": how["missing"] or loaded.missing}).X
     if progress:
         tell(f"finding the weights of {X.shape[0]:,} samples")
     with compiling_is_told(progress):

@@ -287,3 +287,26 @@ def test_layers_and_raw_of_anndata(here):
         assert "30 samples" in succeed("info", "X.h5ad", *options)
     FILES["csv.csv"][0](Path("X.csv"))
     assert "layer and raw are parts of an .h5ad file" in fail("info", "X.csv", "--raw")
+
+
+def test_transform_reads_as_factorize_does(here):
+    turned_files()
+    succeed("factorize", "turned.csv", "-k", 2, "--transpose", "--save", "model.npz")
+    model = Factorization.load("model.npz")
+    for arguments in (["turned.csv", "--transpose"], ["straight.csv"]):
+        succeed("transform", "model.npz", *arguments, "--output", "W.npy")
+        np.testing.assert_array_equal(
+            np.load("W.npy"), model.transform(read_matrix("straight.csv"))
+        )
+
+
+def test_transform_of_ratings_takes_absent_ones_as_the_fit_did(here):
+    Path("ratings.csv").write_text(RATINGS)
+    for missing in ("unknown", "zero"):
+        succeed("factorize", "ratings.csv", "-k", 2, "--missing", missing, "--save", "model.npz")
+        result = run("transform", "model.npz", "ratings.csv", "--output", "W.npy")
+        assert "Remark" not in result.stderr
+        expected = Factorization.load("model.npz").transform(
+            read_matrix("ratings.csv", missing=missing)
+        )
+        np.testing.assert_array_equal(np.load("W.npy"), expected)
