@@ -25,9 +25,9 @@ from .stores import describe_store
 def transform(model, matrix, output, tol, strict_names, n_threads, progress, **how):
     """Write the W of the samples in MATRIX for the components of a saved MODEL.
 
-    MATRIX is what factorize takes, read in the same way: a model of a matrix that was read with
-    --transpose needs it again. Its columns must be those of the fit, with the same weighting. Where both have names,
-    they are matched: others are put in order, missing ones count as zero, and unknown ones are
+    MATRIX is what factorize takes, and is read in the same way: after a fit with --transpose it
+    needs that option, too. Its columns must be those of the fit, with the same weighting. Where
+    both have names, they are matched: others are put in order, missing ones count as zero, and unknown ones are
     left out. Tables begin with the names of the samples, if MATRIX has any.
 
     \b
