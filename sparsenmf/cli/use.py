@@ -27,8 +27,8 @@ def transform(model, matrix, output, tol, strict_names, n_threads, progress, **h
 
     MATRIX is what factorize takes, and is read in the same way: after a fit with --transpose it
     needs that option, too. Its columns must be those of the fit, with the same weighting. Where
-    both have names, they are matched: others are put in order, missing ones count as zero, and unknown ones are
-    left out. Tables begin with the names of the samples, if MATRIX has any.
+    both have names, they are matched: others are put in order, missing ones count as zero, and
+    unknown ones are left out. Tables begin with the names of the samples, if MATRIX has any.
 
     \b
     Examples:

@@ -142,7 +142,7 @@ def no_number(path, line, column, cell):
     shown = cell if len(cell) <= 40 else f"{cell[:40]}..."
     advice = "leave the column out, or put names into the first column"
     if re.fullmatch(r"-?[0-9.]*,[0-9]+", cell.strip()):
-        advice = "write numbers as 1.5"
+        advice = "write numbers as 1000.5, with a point and no commas"
     elif is_missing(cell):
         advice = (
             'put 0 where nothing was counted; missing="unknown" (--missing unknown) takes what is '

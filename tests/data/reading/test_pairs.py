@@ -60,6 +60,8 @@ def test_values_are_checked(tmp_path):
     for value in ("-2", "nan", "inf"):
         with pytest.raises(ValueError, match="row 1, column 0"):
             read(tmp_path, "X.svmlight", f"1 1:2\n1 1:{value}\n")
+    with pytest.raises(ValueError, match=r"a place of [0-9]+, which no matrix has"):
+        read(tmp_path, "X.svmlight", "1 9999999999999999999999:1\n")
     with pytest.raises(ValueError, match="empty"):
         read(tmp_path, "X.svmlight", "\n# nothing\n")
 

@@ -56,7 +56,7 @@ def test_table_is_read(case, suffix, encoding, tmp_path):
 REFUSED = {
     "short row": ("n,a,b\nx,1,2\ny,1\n", r"line 3 has 2 fields instead of 3"),
     "long row": ("n,a,b\nx,1,2\ny,1,2,3\n", r"line 3 has 4 fields instead of 3"),
-    "decimal comma": ("n;a;b\nx;1,5;2\n", "'1,5' in column 'a', not a number: write .* as 1.5"),
+    "decimal comma": ("n;a;b\nx;1,5;2\n", "'1,5' in column 'a', not a number: write .* as 1000.5"),
     "thousands": ("n;a;b\nx;1_000;2\n", "'1_000' in column 'a', not a number"),
     "empty cell": ("n,a,b\nx,1,\n", "line 2 has '' in column 'b'.*--missing unknown"),
     "NA": ("n,a,b\nx,1,2\ny,NA,2\n", "line 3 has 'NA' in column 'a'.*--missing unknown"),
