@@ -77,7 +77,10 @@ def test_readme_links_work_on_a_package_index_too():
         assert (ROOT / path).is_file(), path
 
 
-@pytest.mark.parametrize("page", ["docs/good-to-know.md", "asv_bench/README.md", "CONTRIBUTING.md"])
+PAGES = ["docs/good-to-know.md", "docs/formats.md", "asv_bench/README.md", "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_point_to_files_that_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):

@@ -19,7 +19,7 @@ FIRST = int(os.environ.get("SPARSENMF_FUZZ_FROM", "0"))
 COUNTS = {
     "sparse": 1200, "dense": 700, "entries": 500, "fit": 60, "observed": 60, "stream": 60,
     "model": 150, "checkpoint": 60, "npz": 150, "dense_npy": 150, "market": 150, "store": 100,
-    "h5ad": 3, "texts": 300, "command": 40,
+    "h5ad": 3, "written": 300, "texts": 300, "command": 40,
 }  # fmt: skip
 """Cases of a kind: about 40 seconds for all, where kernels are compiled."""
 

@@ -6,7 +6,7 @@ import click
 
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
-from .matrices import describe_matrix, reading_options
+from .matrices import describe_matrix, read_given, reading_options
 from .options import (
     excel_option,
     factor_option,
@@ -28,9 +28,10 @@ from .stores import describe_store
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
 @click.option("--strict-names", is_flag=True,
               help="Refuse columns whose names or order are not those of the fit.")  # fmt: skip
+@reading_options
 @threads_option
 @progress_option
-def transform(model, matrix, output, excel, tol, strict_names, n_threads, progress):
+def transform(model, matrix, output, excel, tol, strict_names, n_threads, progress, **how):
     """Write the W of the samples in MATRIX for the components of a saved MODEL.
 
     \b
@@ -39,18 +40,19 @@ def transform(model, matrix, output, excel, tol, strict_names, n_threads, progre
       sparsenmf transform model.npz new.mtx.gz --output W.csv
       sparsenmf transform model.npz cells.h5ad --output W.xlsx
 
-    The columns of MATRIX must be those of the fit, with the same weighting. Where both have names,
-    they are matched: others are put in order, missing ones count as zero, and unknown ones are
-    left out. Tables begin with the names of the samples, if MATRIX has any.
+    MATRIX is what factorize takes, and is read in the same way: after a fit with --transpose it
+    needs that option, too. Its columns must be those of the fit, with the same weighting. Where both
+    have names, they are matched: others are put in order, missing ones count as zero, and unknown
+    ones are left out. Tables begin with the names of the samples, if MATRIX has any.
     """
     tell_reading(progress, model, matrix)
     from ..data.named import names_of
-    from ..data.store import open_matrix
     from ..data.tables import write_factor
     from ..models.announcing import compiling_is_told
     from ..models.factorization import Factorization
 
-    loaded, X = Factorization.load(model), open_matrix(matrix)
+    loaded = Factorization.load(model)
+    X = read_given(matrix, {**how, "missing": how["missing"] or loaded.missing}).X
     if progress:
         tell(f"finding the weights of {X.shape[0]:,} samples")
     with compiling_is_told(progress):

@@ -47,6 +47,12 @@ def as_counts(values):
     return values.astype(np.int64) if whole else values
 
 
+def as_numbers(names):
+    """Return the names of samples as integers if all are written as such; else as they are."""
+    whole = all(name.isdecimal() and str(int(name)) == name for name in names)
+    return [int(name) for name in names] if whole else names
+
+
 @contextlib.contextmanager
 def plain_path(path: Path) -> Iterator[Path]:
     """Give the path of a file that is not compressed: its own, or that of a temporary copy."""

@@ -107,7 +107,9 @@ def guess_delimiter(lines):
         # R writes no name above the row names.
         if min(widths) > 1 and (widths[-1] - widths[0] in (0, 1)):
             return delimiter
-    return None
+    # A quotation mark may go on in the next line.
+    there = (delimiter for delimiter in DELIMITERS if delimiter in lines[0])
+    return next(there, None) if lines[-1].count('"') % 2 else None
 
 
 def cut(lines, delimiter):
@@ -140,7 +142,7 @@ def no_number(path, line, column, cell):
     shown = cell if len(cell) <= 40 else f"{cell[:40]}..."
     advice = "leave the column out, or put names into the first column"
     if re.fullmatch(r"-?[0-9.]*,[0-9]+", cell.strip()):
-        advice = "write numbers as 1.5"
+        advice = "write numbers as 1000.5, with a point and no commas"
     elif is_missing(cell):
         advice = (
             'put 0 where nothing was counted; missing="unknown" (--missing unknown) takes what is '

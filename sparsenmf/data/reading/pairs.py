@@ -17,6 +17,8 @@ PORTION = 2**22  # bytes that are read at once
 
 LONGEST_LINE = 2**28
 
+LARGEST = 2**53  # whole numbers from here on are not exact
+
 PAIR = re.compile(rb"0:[+-]?(?:(?:0\.?0?|\.0)(?:e[+-]?0)?|nan|inf(?:inity)?)", re.IGNORECASE)
 """A pair with a zero in place of each run of digits."""
 
@@ -125,6 +127,8 @@ def _parse(text, first):
     joined = b" ".join(rests)
     _check_shapes(joined, text, first)
     numbers = np.array(joined.replace(b":", b" ").split(), "S").astype(np.float64)
+    if numbers[::2].max(initial=0) >= LARGEST:
+        raise ValueError(f"it has a place of {numbers[::2].max():.0f}, which no matrix has")
     counts = np.array([rest.count(b":") for rest in rests], np.int64)
     return Pairs(heads, counts, numbers[::2].astype(np.int64), numbers[1::2])
 

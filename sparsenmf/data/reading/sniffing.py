@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 
 from ..compressed import plain_suffix
@@ -48,9 +49,9 @@ GENSIM = (
 RECIPES = {
     ".mat": 'python -c "import sys, scipy.io as io, scipy.sparse as sp; '
     "sp.save_npz('X.npz', sp.csr_array(io.loadmat(sys.argv[1])['X']))\" {}",
-    ".loom": 'python -c "import sys, anndata; anndata.io.read_loom(sys.argv[1]).write_h5ad'
-    "('X.h5ad')\" {}",
-    ".rds": 'Rscript -e \'Matrix::writeMM(as(readRDS("{}"), "dgCMatrix"), "X.mtx")\'',
+    ".loom": 'python -c "import sys, h5py, numpy as np; '
+    "np.save('X.npy', h5py.File(sys.argv[1])['matrix'][:].T)\" {}",
+    ".rds": 'Rscript -e \'Matrix::writeMM(as(readRDS("{}"), "CsparseMatrix"), "X.mtx")\'',
     ".low": GENSIM.format("LowCorpus"),
     ".mallet": GENSIM.format("MalletCorpus"),
     ".tar": "tar xf {}",
@@ -86,7 +87,9 @@ def find_format(path, form=None):
     if suffix in RECIPES:
         raise ValueError(f"type first: {RECIPES[suffix].format(shlex.quote(str(path)))}")
     listed = ", ".join((*BY_SUFFIX, *OPEN))
-    raise ValueError(f"its name should end in one of {listed}")
+    raise ValueError(
+        f"its name should end in one of {listed}; docs/formats.md has a line for others"
+    )
 
 
 def sniff(path):
@@ -110,11 +113,9 @@ def sniff(path):
 def _check_table(path, lines):
     """Return "table", or raise a ValueError if these are no rows of numbers."""
     rows: list[list[str]] = []
-    try:
+    with contextlib.suppress(ValueError):  # a quotation mark without another on its line
         rows.extend(row for _, row in cut(lines, guess_delimiter(lines)))
-        values = rows[-1][1:]
-    except ValueError:  # a quotation mark without another on its line
-        values = []
+    values = rows[-1][1:] if len(rows) >= min(2, len(lines)) else []
     if not any(is_number(cell) or is_missing(cell) for cell in values):
         tabular = plain_suffix(path) in (".csv", ".tsv", ".tab")
         how = f" --field {shlex.quote(rows[0][-1])}" if tabular and rows else ""

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import scipy.sparse as sp
 
-from .content import Content, as_counts, first_lines, open_lines
+from .content import Content, as_counts, as_numbers, first_lines, open_lines
 from .delimited import cut, guess_delimiter, is_index, is_missing, is_number, no_number
 
 
@@ -38,7 +38,9 @@ def read_table(path, missing=None):
             found.append((columns, values[columns]))
     if not found:
         raise ValueError("it has a header, but no rows")
-    return Content(_as_csr(found, len(values)), header, samples or None, row_title=title)
+    return Content(
+        _as_csr(found, len(values)), header, as_numbers(samples) or None, row_title=title
+    )
 
 
 def table_lines(lines):

@@ -7,7 +7,7 @@ from array import array
 import numpy as np
 import scipy.sparse as sp
 
-from .content import Content, as_counts, first_lines, open_lines
+from .content import Content, as_counts, as_numbers, first_lines, open_lines
 from .delimited import (
     FEATURES,
     SAMPLES,
@@ -102,10 +102,10 @@ class Codes:
 
     def finish(self):
         """Return the numbers, and the names: whole numbers in their order, others as they came."""
-        names, codes = list(self._numbers), np.array(self._codes)
-        if not all(name.isdecimal() and str(int(name)) == name for name in names):
+        names, codes = as_numbers(list(self._numbers)), np.array(self._codes)
+        if not isinstance(names[0], int):
             return codes, names
-        found = np.array([int(name) for name in names])
+        found = np.array(names)
         order = np.argsort(found)
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))

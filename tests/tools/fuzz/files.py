@@ -7,6 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import scipy.io
@@ -22,6 +23,7 @@ from sparsenmf import (
     write_csr,
 )
 
+from ...data.reading.files import FILES
 from ...grouped import grouped
 from .cases import attempt, case, check, check_canonical, check_factors, often, pick
 
@@ -283,7 +285,7 @@ def matrix_bytes(path, form):
 
 
 def spoil_text(rng, path):
-    """Change numbers and words of a MatrixMarket file."""
+    """Change numbers and words of a file of numbers."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rb") as file:
         lines = file.read().split(b"\n")
@@ -327,6 +329,11 @@ def try_matrix(rng, folder, suffix, forms):
         path.write_bytes(odd_array(rng, small_matrix().toarray(), folder))
     else:
         spoil(rng, path, folder)
+    return read_and_store(path, folder)
+
+
+def read_and_store(path, folder):
+    """Read a file both ways."""
     done, X = attempt(lambda: read_matrix(path), str(path))
     check_nothing_ran(folder)
     if done:
@@ -348,7 +355,7 @@ def try_matrix(rng, folder, suffix, forms):
 
 def announces_rows(path):
     """Tell whether a store would have gigabytes of rows without entries: believed, but slow."""
-    if ".mtx" not in path.name:
+    if ".mtx" not in path.name and "docword" not in path.name:
         return False
     content = path.read_bytes()
     if path.suffix == ".gz":
@@ -369,6 +376,21 @@ def npz(rng, folder):
 def dense_npy(rng, folder):
     """Dense matrices of NumPy's."""
     return try_matrix(rng, folder, ".npy", ("dense",))
+
+
+TEXTUAL = (".csv", ".tsv", ".tab", ".txt", ".dat", ".ldac", ".svmlight", ".libsvm")
+
+WRITTEN = [name for name in FILES if Path(name).suffix.lower() in TEXTUAL]
+
+
+@case
+def written(rng, folder):
+    """Matrices written as text: tables, triplets, svmlight, lda-c, bags of words."""
+    name = pick(rng, WRITTEN)
+    path = folder / name
+    FILES[name][0](path)
+    spoil_text(rng, path)
+    return read_and_store(path, folder)
 
 
 @case
