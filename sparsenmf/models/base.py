@@ -13,7 +13,7 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.validation import check_array, check_is_fitted
 
-    from .estimator_input import DTYPES, validate_input
+    from .estimator_input import DTYPES, like_frame, validate_input
 except ImportError as error:
     raise ImportError(
         "sparsenmf's estimators need scikit-learn 1.6 or newer: "
@@ -21,9 +21,10 @@ except ImportError as error:
         f"({error}); sparsenmf.factorize works without it"
     ) from error
 
-from ..data.containers import is_frame
+from ..data.arguments import check_integer
+from ..data.containers import is_frame, read_frame
 from ..data.formats import as_csr
-from ..data.matching import align
+from ..data.named import names_of
 from ..data.typing import FloatArray, Matrix
 from ..data.validation import fill_masked
 from .components import Components
@@ -46,38 +47,66 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return False
 
     def transform(self, X: Matrix) -> FloatArray:
-        """Return the weights of the components in X, of shape (any, n_components)."""
+        """Return the weights of the components in X, of shape (any, n_components).
+
+        A frame has the columns of the fit, in their order. Any other matrix with names, such as an
+        AnnData, is taken as by `Factorization.transform`.
+        """
         check_is_fitted(self)
         return self._components.transform(self._take(X), n_threads=self.n_threads)
+
+    def _take(self, X):
+        """Return new samples, checked as scikit-learn does, but for those that are matched."""
+        known = getattr(self._components, "feature_names", None)
+        if known is not None and not is_frame(X) and names_of(X)[0] is not None:
+            return X
+        return self._validate(X, reset=False)
 
     def reconstruction_error(self, X: Matrix) -> float:
         """Return ||X - W H||_F, or the root of twice `Factorization.loss`, of new samples."""
         check_is_fitted(self)
         return float(np.sqrt(2 * self._components.loss(self._take(X), n_threads=self.n_threads)))
 
-    def _take(self, X):
-        """Return new samples, checked; the names of frames are scikit-learn's to compare."""
-        if not is_frame(X):
-            X = align(X, self._components, stacklevel=4)  # beyond scikit-learn
-        return self._validate(X, reset=False)
-
     def inverse_transform(self, X: Matrix) -> FloatArray:
-        """Return X @ components_, of shape (any, n_features): dense."""
+        """Return X @ components_, of shape (any, n_features): dense, and a frame if X is one."""
         check_is_fitted(self)
+        frame = X if is_frame(X) else None
         X = fill_masked(X, "X", allow_nan=False)
         X = as_csr(X, "X") if sp.issparse(X) and X.ndim == 2 else X
+        X = X if frame is None else read_frame(frame)
         X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
-        return X @ self.components_
-
-    @property
-    def components_(self) -> FloatArray:
-        """H, of shape (n_components, n_features)."""
-        return self._components.H
+        H = self._components.H
+        if X.shape[1] != len(H):
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but this {type(self).__name__} has {len(H)} "
+                "components: pass what transform returns"
+            )
+        product = X @ H
+        if frame is None:
+            return product
+        return like_frame(frame, product, getattr(self, "feature_names_in_", None))
 
     @property
     def n_components_(self) -> int:
-        """Rows of H."""
-        return self._components.n_components
+        """Rows of `components_`; who sets one may set the other."""
+        told = vars(self).get("_told")
+        return len(self._components.H) if told is None else told
+
+    @n_components_.setter
+    def n_components_(self, n_components: int) -> None:
+        self._told: int | None = check_integer(n_components, "n_components_", least=1)
+
+    def _check_told(self, H):
+        """Raise ValueError if n_components_ was set, and to something else than H has."""
+        told = vars(self).get("_told")
+        if told not in (None, len(H)):
+            raise ValueError(
+                f"n_components_ was set to {told}, but components_ has {len(H)} rows: set both"
+            )
+
+    @property
+    def _n_components(self):
+        return self.n_components_
 
     @property
     def _components(self) -> Components:

@@ -24,13 +24,16 @@ from ..data.typing import (
     Vector,
 )
 from ..data.typing import Solver as SolverName
-from ..data.validation import fill_masked
+from ..data.validation import check_missing, fill_masked
 from ..solvers.constraints import Seeds
+from ..solvers.losses import check_beta, loss_name
 from ..solvers.weights import Weights
 from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
 from .base import BaseNMF, ConvergenceWarning, check_array
+from .components import Components
+from .estimator_input import check_loss_of_zeros, check_start, given_H, global_seed
 from .factorization import Factorization
 from .factorize import factorize
 from .restarts import RandomStarts
@@ -221,18 +224,21 @@ default "frobenius"
         self._fit(X, W, H, sample_weight, weights)
         return self.factorization_.W
 
-    def _fit(self, X, W, H, sample_weight, weights):
+    def _fit(self, X, W, H, sample_weight=None, weights=None, *, stacklevel=3):
         names = names_of(X)
         X = self._validate(X, reset=True)
         if sample_weight is not None:
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+        check_loss_of_zeros(self.beta_loss, X, unknown=self._allows_nan)
+        n_components = self._count_components(X, W, H)
+        W, H = check_start(self, W, H, X.shape, n_components, stacklevel=stacklevel)
         model = factorize(
             X,
-            self._count_components(X, W, H),
+            n_components,
             loss=self.beta_loss,
             max_iter=self.max_iter,
-            random_state=self.random_state,
+            random_state=global_seed(self.random_state),
             alpha_W=self.alpha_W,
             alpha_H=self.alpha_H,
             l1_ratio=self.l1_ratio,
@@ -258,12 +264,20 @@ default "frobenius"
             warnings.warn(
                 f"{limits[model.stop_reason]} reached. Increase it to improve convergence.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
-        if names[0] is not None:  # else the vocabulary of the seeds may have named them
-            model.feature_names = names[0]
-        model.sample_names = names[1]
+        model.feature_names, model.sample_names = names  # scikit-learn's checks drop them
+        self._keep(model)
+
+    def _keep(self, model):
         self.factorization_: Factorization = model
+        self.components_: FloatArray = model.H
+        self._told = None
+        self.reconstruction_err_: float = model.error
+        self.n_iter_: int = model.n_iter
+        self.objective_history_: NDArray[np.float64] = model.objective_history
+        self.stop_reason_: str = model.stop_reason
+        self.optimality_: float = model.optimality
 
     @staticmethod
     def _weights(sample_weight, weights):
@@ -287,31 +301,31 @@ default "frobenius"
     def _allows_nan(self):
         return self.missing == "unknown"
 
-    @property
-    def _components(self) -> Factorization:
-        return self.factorization_
+    def __sklearn_is_fitted__(self):
+        return "components_" in vars(self)
 
     @property
-    def reconstruction_err_(self) -> float:
-        """Frobenius norm of X - W H, or the root of twice another loss."""
-        return self.factorization_.error
-
-    @property
-    def n_iter_(self) -> int:
-        """Iterations done."""
-        return self.factorization_.n_iter
-
-    @property
-    def objective_history_(self) -> NDArray[np.float64]:
-        """Objective after each iteration."""
-        return self.factorization_.objective_history
-
-    @property
-    def stop_reason_(self) -> str:
-        """Why the fit stopped."""
-        return self.factorization_.stop_reason
-
-    @property
-    def optimality_(self) -> float:
-        """How far the result is from a stationary point."""
-        return self.factorization_.optimality
+    def _components(self) -> Components:
+        """The fit, or components that were set, with the penalties of the fit if there was one."""
+        model, H = vars(self).get("factorization_"), self.components_
+        if model is not None and H is model.H:
+            self._check_told(H)
+            return model
+        H = given_H(H)
+        self._check_told(H)
+        options: dict[str, Any] = {
+            "loss": loss_name(check_beta(self.beta_loss)),
+            "alpha_W": self.alpha_W,
+            "alpha_H": self.alpha_H,
+            "l1_ratio": self.l1_ratio,
+            "missing": self.missing,
+        }
+        weights = None
+        if model is not None:
+            options, weights = model.options, model.feature_weight
+        check_missing(options.get("missing", "zero"))
+        if weights is not None and len(weights) != H.shape[1]:
+            raise ValueError(
+                f"components_ has {H.shape[1]} features, but the fit had weights of {len(weights)}"
+            )
+        return Components(H=H, options=options, feature_weight=weights)
