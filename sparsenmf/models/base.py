@@ -25,8 +25,9 @@ from ..data.arguments import check_integer
 from ..data.containers import is_frame, read_frame
 from ..data.formats import as_csr
 from ..data.named import names_of
-from ..data.typing import FloatArray, Matrix
+from ..data.typing import AlphaH, FloatArray, Loss, Matrix
 from ..data.validation import fill_masked
+from ..solvers.losses import check_beta, loss_name
 from .components import Components
 
 __all__ = ["BaseNMF", "ConvergenceWarning", "check_array", "check_is_fitted"]
@@ -35,6 +36,10 @@ __all__ = ["BaseNMF", "ConvergenceWarning", "check_array", "check_is_fitted"]
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What the estimators share: everything that needs no more than H."""
 
+    beta_loss: Loss
+    alpha_W: float
+    alpha_H: AlphaH
+    l1_ratio: float
     n_threads: int | None
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -103,6 +108,17 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"n_components_ was set to {told}, but components_ has {len(H)} rows: set both"
             )
+
+    def _own_components(self, H):
+        """Return components that were set, not learned, for the objective of the estimator."""
+        options: dict[str, Any] = {
+            "loss": loss_name(check_beta(self.beta_loss)),
+            "alpha_W": self.alpha_W,
+            "alpha_H": self.alpha_H,
+            "l1_ratio": self.l1_ratio,
+            "missing": "unknown" if self._allows_nan else "zero",
+        }
+        return Components(H=H, options=options)
 
     @property
     def _n_components(self):

@@ -51,7 +51,7 @@ def check_loss_of_zeros(beta_loss, X, *, unknown=False):
     if check_beta(beta_loss) > 0 or unknown:
         return
     size = np.prod(X.shape, dtype=np.int64)
-    if (X.nnz if sp.issparse(X) else np.count_nonzero(X)) < size or not X.data.all():
+    if np.count_nonzero(X.data if sp.issparse(X) else X) < size:
         raise ValueError(
             "When beta_loss <= 0 and X contains zeros, the solver may diverge. Please add small "
             f"values to X, or use a positive beta_loss: {beta_loss!r} is infinite where X is zero"
@@ -97,7 +97,7 @@ def warn_unused(stacklevel):
     )
 
 
-def check_given(factor, name, size, n_components):
+def check_given(factor, name, size, n_components, *, zeros=False):
     """Raise in scikit-learn's words if a factor does not fit, has negative values or only zeros.
 
     Anything else that can be wrong with it `factorize` tells.
@@ -109,6 +109,8 @@ def check_given(factor, name, size, n_components):
     size : (n_samples, None) or (None, n_features)
         None stands for n_components, of which a factor may have fewer.
     n_components : int
+    zeros : bool
+        Whether it may be full of zeros.
     """
     whom, factor = f"NMF (input {name})", np.asarray(factor)
     if factor.ndim != 2 or factor.dtype.kind not in "fbiu" or not factor.size:
@@ -121,7 +123,7 @@ def check_given(factor, name, size, n_components):
             )
     if factor.min() < 0:
         raise ValueError(f"Negative values in data passed to {whom}.")
-    if factor.max() == 0:
+    if factor.max() == 0 and not zeros:
         raise ValueError(f"Array passed to {whom} is full of zeros.")
 
 
@@ -132,10 +134,7 @@ def given_H(H):
     """
     H = np.asarray(H)
     dtype = H.dtype if H.dtype in DTYPES else np.dtype(np.float64)
-    H = check_factor(H, "components_", H.shape, "n_components x n_features", dtype)
-    if not H.any():
-        raise ValueError("components_ is full of zeros: nothing can be made of it")
-    return H
+    return check_factor(H, "components_", H.shape, "n_components x n_features", dtype)
 
 
 def global_seed(random_state):

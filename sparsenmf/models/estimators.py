@@ -24,9 +24,8 @@ from ..data.typing import (
     Vector,
 )
 from ..data.typing import Solver as SolverName
-from ..data.validation import check_missing, fill_masked
+from ..data.validation import fill_masked
 from ..solvers.constraints import Seeds
-from ..solvers.losses import check_beta, loss_name
 from ..solvers.weights import Weights
 from .algorithms import Solver
 
@@ -313,19 +312,13 @@ default "frobenius"
             return model
         H = given_H(H)
         self._check_told(H)
-        options: dict[str, Any] = {
-            "loss": loss_name(check_beta(self.beta_loss)),
-            "alpha_W": self.alpha_W,
-            "alpha_H": self.alpha_H,
-            "l1_ratio": self.l1_ratio,
-            "missing": self.missing,
-        }
-        weights = None
+        components = self._own_components(H)
         if model is not None:
-            options, weights = model.options, model.feature_weight
-        check_missing(options.get("missing", "zero"))
-        if weights is not None and len(weights) != H.shape[1]:
-            raise ValueError(
-                f"components_ has {H.shape[1]} features, but the fit had weights of {len(weights)}"
-            )
-        return Components(H=H, options=options, feature_weight=weights)
+            components.options, weights = model.options, model.feature_weight
+            if weights is not None and len(weights) != H.shape[1]:
+                raise ValueError(
+                    f"components_ has {H.shape[1]} features, but the weights of the fit are those "
+                    f"of {len(weights)}"
+                )
+            components.feature_weight = weights
+        return components

@@ -111,6 +111,6 @@ def non_negative_factorization(
     H = given_H(H)
     if n_components in ("auto", None):
         n_components = len(H)
-    check_given(H, "H", (None, H.shape[1]), n_components)
+    check_given(H, "H", (None, H.shape[1]), n_components, zeros=True)
     estimator.components_, estimator.n_components_ = H, n_components
     return estimator.transform(X), H, 1

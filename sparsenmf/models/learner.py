@@ -1,0 +1,193 @@
+"""How an estimator learns from batches: of a matrix, of an iterable, or one at a time."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..data.arguments import check_choice, check_integer, check_random_state
+from ..data.progress import open_progress
+from ..data.validation import check_matrix, check_scale
+from ..data.worker_threads import OneLearnerAtATime
+from ..solvers.losses import check_beta
+from .announcing import compiling_is_told
+from .base import BaseNMF, ConvergenceWarning, check_is_fitted
+from .components import Components
+from .estimator_input import check_loss_of_zeros, check_start, global_seed
+from .first_batch import is_stream, open_stream
+from .growing import BatchNames
+from .passes import MatrixPasses, Plateau, StreamPasses
+
+NEW_FEATURES = ("error", "grow")
+
+
+class BatchLearner(OneLearnerAtATime, BaseNMF):
+    """The work of `MiniBatchNMF`, whose parameters are its attributes.
+
+    ``_stream`` is what has been learned; ``_own`` are components that were set before anything was.
+    """
+
+    n_components: Any
+    max_iter: int
+    tol: float
+    max_no_improvement: int | None
+    random_state: Any
+    init: Any
+    batch_size: int
+    shuffle: bool
+    new_features: str
+    fresh_restarts: bool
+    verbose: int
+
+    def _fit_batch(self, X, H):
+        """Learn from one batch."""
+        with self._learning():
+            if hasattr(self, "_stream"):
+                self._learn(*self._check(X), None)
+                return
+            H = vars(self).get("_own") if H is None else H
+            self._forget()
+            rng = check_random_state(global_seed(self.random_state))
+            X, names = self._check(X)
+            _, H, begin = self._prepare(X, None, H, rng, stacklevel=3)
+            self._learn(X, names, begin)
+
+    def _fit(self, X, W, H):
+        """Learn from a matrix or an iterable; return W if it was kept between passes."""
+        with self._learning(), compiling_is_told(bool(self.verbose)):
+            self._forget()
+            rng = check_random_state(global_seed(self.random_state))
+            return (self._fit_stream if is_stream(X) else self._fit_matrix)(X, W, H, rng)
+
+    def _fit_matrix(self, X, W, H, rng):
+        X, names = self._check(X)
+        W, H, begin = self._prepare(X, W, H, rng, stacklevel=4, window=X.shape[0])
+        passes = MatrixPasses(X, self.batch_size, self.shuffle, rng)
+        if check_beta(self.beta_loss) in (1, 2) or self.fresh_restarts:
+            self._run(passes, names, begin)
+            kept = None
+        else:
+            kept = self._run_with_rows(passes, names, begin(X, W=W, keeps_W=True), H is None)
+        loss = self._components.loss(X, n_threads=self.n_threads)
+        self.reconstruction_err_: float = float(np.sqrt(2 * loss))
+        return kept
+
+    def _run_with_rows(self, passes, names, stream, is_drawn):
+        """Learn from the batches of a matrix, and return its W; drawn components are ordered."""
+        W = stream.begin(passes.X)
+        self._run(passes, names, lambda _: stream, W)
+        order = np.arange(W.shape[1])
+        if is_drawn:
+            shares = W.sum(axis=0, dtype=np.float64) * self._stream.Ht.sum(axis=0, dtype=float)[
+                : len(order)
+            ]
+            order = np.argsort(-shares, kind="stable")
+            self._stream.reorder(order)
+        return np.ascontiguousarray(W[:, order])
+
+    def _fit_stream(self, X, W, H, rng):
+        def begin(first):
+            return self._prepare(first, W, H, rng, stacklevel=8)[2](first)
+
+        passes = StreamPasses(X, self.batch_size, self._check)
+        self._run(passes, None, begin)
+        if not hasattr(self, "_stream"):
+            raise ValueError("X is an iterable without a batch: it must have one at least")
+
+    def _check(self, X):
+        """Return a batch as CSR, in the precision of those before it, and its names or None."""
+        first, names = not hasattr(self, "_stream"), None
+        if check_choice(self.new_features, "new_features", NEW_FEATURES) == "grow":
+            names = BatchNames.of(X, self._names, first=first)
+        X = self._validate(X, reset=first) if names is None else X
+        X = check_matrix(X, dtype=None if first else self._stream.Ht.dtype)
+        X = X if names is None else names.place(X)
+        check_scale(X)
+        check_loss_of_zeros(self.beta_loss, X)
+        return X, names
+
+    def _prepare(self, X, W, H, rng, *, stacklevel, window=None):
+        """Return the given start, checked, and what makes a stream of a first batch."""
+        k = self.n_components
+        if k in ("auto", None):
+            k = len(H) if H is not None else min(X.shape)
+        W, H = check_start(self, W, H, X.shape, k, stacklevel=stacklevel + 1)
+        names = "init", "beta_loss", "alpha_W", "alpha_H", "l1_ratio", "forget_factor", "n_threads"
+        options = {name: getattr(self, name) for name in names}
+        begin = partial(open_stream, n_components=k, H=H, window=window, rng=rng, **options)
+        return W, H, begin
+
+    def _learn(self, X, names, begin, W=None):
+        """Learn from a batch, checked, and return its loss."""
+        stream = self.__dict__.get("_stream") or begin(X)
+        if X.shape[1] > len(stream.Ht):
+            stream = stream.widen(X.shape[1])
+        loss = stream.add(X, W)
+        self._stream = stream
+        if names is not None:
+            self.feature_names_in_, self.n_features_in_ = names.names, len(names.names)
+        self.n_steps_ += 1
+        return loss
+
+    def _run(self, passes, names, begin, W=None):
+        """Learn from all batches of all passes, until the loss falls no more."""
+        n_passes = check_integer(self.max_iter, "max_iter", least=1)
+        plateau = Plateau(self.tol, self.max_no_improvement)
+        total = None if passes.n_batches is None else passes.n_batches * n_passes
+        display = open_progress(bool(self.verbose), total)
+        try:
+            for _ in range(1 if passes.is_read_once else n_passes):
+                self.n_iter_ += 1
+                first, losses, samples = self.n_steps_, 0.0, 0
+                for places, X, own_names in passes:
+                    rows = None if W is None else W[places]
+                    loss = self._learn(X, names or own_names, begin, rows)
+                    if W is not None:
+                        W[places] = rows
+                    display.update(self.n_steps_, self._stream.relative_error)
+                    losses, samples = losses + loss * X.shape[0], samples + X.shape[0]
+                # An iterable that can be read once has no second pass.
+                if not samples or plateau.reached(losses / samples, self.n_steps_ - first):
+                    return
+            if self.tol and not passes.is_read_once:
+                warnings.warn(
+                    f"Maximum number of iterations {self.max_iter} reached. Increase it to "
+                    "improve convergence.",
+                    ConvergenceWarning,
+                    stacklevel=5 if W is None else 6,
+                )
+        finally:
+            display.close()
+
+    def _forget(self):
+        for name in ("_stream", "_cached", "_own", "_told", "reconstruction_err_"):
+            self.__dict__.pop(name, None)
+        if self.new_features == "grow":
+            self.__dict__.pop("feature_names_in_", None)
+        self.n_iter_: int = 0  # passes
+        self.n_steps_: int = 0
+
+    def __sklearn_is_fitted__(self):
+        return "_stream" in vars(self) or "_own" in vars(self)
+
+    @property
+    def _names(self):
+        return vars(self).get("feature_names_in_")
+
+    @property
+    def _components(self) -> Components:
+        """H as it is now, with its transform."""
+        check_is_fitted(self)
+        if not hasattr(self, "_stream"):
+            components = self._own_components(self._own)
+        else:
+            stream, cached = self._stream, self.__dict__.get("_cached")
+            Ht = stream.Ht  # read once: another thread may replace it
+            if cached is None or cached[0] is not Ht:
+                self._cached = cached = Ht, stream.components(Ht, self._names)
+            components = cached[1]
+        self._check_told(components.H)
+        return components
