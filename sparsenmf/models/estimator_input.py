@@ -58,7 +58,7 @@ def check_loss_of_zeros(beta_loss, X, *, unknown=False):
         )
 
 
-def check_start(estimator, W, H, shape, n_components, *, stacklevel):
+def check_start(estimator, W, H, X, n_components, *, stacklevel):
     """Return a start that is used, checked in scikit-learn's words.
 
     Any other `init` than "custom" leaves it out, with scikit-learn's warning, unless components of
@@ -68,23 +68,45 @@ def check_start(estimator, W, H, shape, n_components, *, stacklevel):
     ----------
     estimator : NMF or MiniBatchNMF
     W, H : matrix or None
-    shape : (n_samples, n_features)
+    X : matrix
+        Checked.
     n_components : int
     stacklevel : int
         Of the warning, seen from here.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they do not fit X. With ``init="custom"`` they must be of its precision, too.
     """
-    ignored = W is not None or H is not None
-    if isinstance(estimator.init, str) and estimator.init != "custom" and ignored:
-        frozen = (getattr(estimator, name, None) for name in ("frozen_W", "frozen_H"))
-        if all(given is None for given in frozen):
-            warn_unused(stacklevel + 1)
-            W = H = None
-    if isinstance(estimator.init, str):
-        check_svd_start(estimator.init, n_components, shape)
+    shape, init = X.shape, estimator.init
+    frozen = [getattr(estimator, name, None) for name in ("frozen_W", "frozen_H")]
+    is_plain = isinstance(init, str) and all(given is None for given in frozen)
+    if is_plain and init == "custom":
+        check_precision(X.dtype, H=H, W=W)
+    elif is_plain and not (W is None and H is None):
+        warn_unused(stacklevel + 1)
+        W = H = None
+    if isinstance(init, str):
+        check_svd_start(init, n_components, shape)
     for factor, name, size in ((W, "W", (shape[0], None)), (H, "H", (None, shape[1]))):
         if factor is not None:
             check_given(factor, name, size, n_components)
     return W, H
+
+
+def check_precision(dtype, **factors):
+    """Raise TypeError as scikit-learn does if a start is in another precision than X.
+
+    Other numbers than floating-point ones are converted.
+    """
+    given = {name: np.asarray(factor).dtype for name, factor in factors.items() if factor is not None}
+    if any(kind in DTYPES and kind != dtype for kind in given.values()):
+        found = " and ".join(f"{name}.dtype = {kind}" for name, kind in given.items())
+        raise TypeError(
+            f"{' and '.join(given)} should have the same dtype as X. Got {found}, but X is "
+            f"{dtype}: convert one of them with astype"
+        )
 
 
 def warn_unused(stacklevel):

@@ -231,7 +231,7 @@ default "frobenius"
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
         check_loss_of_zeros(self.beta_loss, X, unknown=self._allows_nan)
         n_components = self._count_components(X, W, H)
-        W, H = check_start(self, W, H, X.shape, n_components, stacklevel=stacklevel)
+        W, H = check_start(self, W, H, X, n_components, stacklevel=stacklevel)
         model = factorize(
             X,
             n_components,

@@ -9,7 +9,7 @@ from ..data.arguments import check_flag
 from ..data.typing import AlphaH, FloatArray, Init, Loss, Matrix, RandomState
 from ..data.typing import Solver as SolverName
 from .algorithms import Solver
-from .estimator_input import check_given, given_H, warn_unused
+from .estimator_input import check_given, check_precision, given_H, warn_unused
 from .estimators import NMF
 
 
@@ -108,6 +108,7 @@ def non_negative_factorization(
             RuntimeWarning,
             stacklevel=2,
         )
+    check_precision(estimator._validate(X, reset=True).dtype, H=H)
     H = given_H(H)
     if n_components in ("auto", None):
         n_components = len(H)

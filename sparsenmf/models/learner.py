@@ -114,7 +114,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         k = self.n_components
         if k in ("auto", None):
             k = len(H) if H is not None else min(X.shape)
-        W, H = check_start(self, W, H, X.shape, k, stacklevel=stacklevel + 1)
+        W, H = check_start(self, W, H, X, k, stacklevel=stacklevel + 1)
         names = "init", "beta_loss", "alpha_W", "alpha_H", "l1_ratio", "forget_factor", "n_threads"
         options = {name: getattr(self, name) for name in names}
         begin = partial(open_stream, n_components=k, H=H, window=window, rng=rng, **options)
