@@ -7,7 +7,6 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
-from ..data.arguments import check_svd_start
 from ..data.containers import is_frame, read_frame, unwrap
 from ..data.formats import as_csr
 from ..data.validation import check_factor, fill_masked
@@ -26,11 +25,11 @@ def validate_input(estimator, X, *, reset, allow_nan):
     X : matrix
         What `factorize` takes.
     reset : bool
-        Whether this is a fit, which also needs values that are not negative.
+        Whether this is a fit.
     allow_nan : bool
     """
     X = fill_masked(unwrap(X), "X", allow_nan)  # scikit-learn would forget the mask
-    options = {"accept_sparse": ("csr", "csc"), "dtype": DTYPES, "ensure_non_negative": reset}
+    options = {"accept_sparse": ("csr", "csc"), "dtype": DTYPES, "ensure_non_negative": True}
     if is_frame(X):
         validate_data(estimator, X, reset=reset, skip_check_array=True)  # names of columns
         X = read_frame(X, keep_zeros=allow_nan, allow_nan=allow_nan)
@@ -79,7 +78,7 @@ def check_start(estimator, W, H, X, n_components, *, stacklevel):
     TypeError, ValueError
         If they do not fit X. With ``init="custom"`` they must be of its precision, too.
     """
-    shape, init = X.shape, estimator.init
+    init = estimator.init
     frozen = [getattr(estimator, name, None) for name in ("frozen_W", "frozen_H")]
     is_plain = isinstance(init, str) and all(given is None for given in frozen)
     if is_plain and init == "custom":
@@ -87,9 +86,7 @@ def check_start(estimator, W, H, X, n_components, *, stacklevel):
     elif is_plain and not (W is None and H is None):
         warn_unused(stacklevel + 1)
         W = H = None
-    if isinstance(init, str):
-        check_svd_start(init, n_components, shape)
-    for factor, name, size in ((W, "W", (shape[0], None)), (H, "H", (None, shape[1]))):
+    for factor, name, size in ((W, "W", (X.shape[0], None)), (H, "H", (None, X.shape[1]))):
         if factor is not None:
             check_given(factor, name, size, n_components)
     return W, H
@@ -100,7 +97,9 @@ def check_precision(dtype, **factors):
 
     Other numbers than floating-point ones are converted.
     """
-    given = {name: np.asarray(factor).dtype for name, factor in factors.items() if factor is not None}
+    given = {
+        name: np.asarray(factor).dtype for name, factor in factors.items() if factor is not None
+    }
     if any(kind in DTYPES and kind != dtype for kind in given.values()):
         found = " and ".join(f"{name}.dtype = {kind}" for name, kind in given.items())
         raise TypeError(

@@ -110,8 +110,7 @@ def non_negative_factorization(
         )
     check_precision(estimator._validate(X, reset=True).dtype, H=H)
     H = given_H(H)
-    if n_components in ("auto", None):
-        n_components = len(H)
-    check_given(H, "H", (None, H.shape[1]), n_components, zeros=True)
-    estimator.components_, estimator.n_components_ = H, n_components
+    k = len(H) if n_components is None or n_components == "auto" else n_components
+    check_given(H, "H", (None, H.shape[1]), k, zeros=True)
+    estimator.components_, estimator.n_components_ = H, k
     return estimator.transform(X), H, 1

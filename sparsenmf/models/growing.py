@@ -47,14 +47,14 @@ class BatchNames:
                 "X has names of features, but the batches before had none: pass all batches with "
                 "names, or none"
             )
-        arriving = list(map(str, arriving))
-        if len(set(arriving)) < len(arriving):
-            twice = next(name for name in arriving if arriving.count(name) > 1)
+        names = [str(name) for name in arriving]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(
                 f"X has two columns of the name {twice!r}: new_features='grow' needs names that "
                 f"tell features apart; add them up, or rename one"
             )
-        return cls(arriving, [] if first else list(map(str, known)))
+        return cls(names, [] if first else list(map(str, known)))
 
     def place(self, X):
         """Return a checked CSR matrix with its columns among all features."""

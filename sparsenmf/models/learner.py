@@ -46,7 +46,8 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         """Learn from one batch."""
         with self._learning():
             if hasattr(self, "_stream"):
-                self._learn(*self._check(X), None)
+                X, names = self._check(X)
+                self._learn(X, names, None)
                 return
             H = vars(self).get("_own") if H is None else H
             self._forget()
@@ -81,10 +82,8 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         self._run(passes, names, lambda _: stream, W)
         order = np.arange(W.shape[1])
         if is_drawn:
-            shares = W.sum(axis=0, dtype=np.float64) * self._stream.Ht.sum(axis=0, dtype=float)[
-                : len(order)
-            ]
-            order = np.argsort(-shares, kind="stable")
+            totals = self._stream.Ht.sum(axis=0, dtype=np.float64)[: len(order)]
+            order = np.argsort(-W.sum(axis=0, dtype=np.float64) * totals, kind="stable")
             self._stream.reorder(order)
         return np.ascontiguousarray(W[:, order])
 

@@ -80,5 +80,3 @@ class StreamPasses:
             block, names = self._check(block)
             for start in range(0, block.shape[0], self._size):
                 yield None, block[start : start + self._size], names
-
-

@@ -108,9 +108,7 @@ class Stream:
         """Draw the start from a whole checked matrix; return its W, of the rows of X."""
         rows = make_rows(X, self.n_components)
         threads = threads_for(self.n_threads, X.nnz * self.n_components)
-        W, self.Ht = self._start(
-            rows, transpose_rows(rows, X.shape[1], self.n_components, threads)
-        )
+        W, self.Ht = self._start(rows, transpose_rows(rows, X.shape[1], self.n_components, threads))
         self._start, self._other = None, self._summarize()
         return W[:, : self.n_components]
 
@@ -129,8 +127,7 @@ class Stream:
         places = np.concatenate([order, np.arange(len(order), self.Ht.shape[1])])
         self._gram = self._gram[np.ix_(places, places)]
         self.Ht, self._cross, self._sums = (
-            np.ascontiguousarray(array[..., places])
-            for array in (self.Ht, self._cross, self._sums)
+            np.ascontiguousarray(array[..., places]) for array in (self.Ht, self._cross, self._sums)
         )
         self._other = self._summarize()
 
