@@ -94,6 +94,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     @property
     def n_components_(self) -> int:
         """Rows of `components_`; who sets one may set the other."""
+        check_is_fitted(self)
         told = vars(self).get("_told")
         return len(self._components.H) if told is None else told
 

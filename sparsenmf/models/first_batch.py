@@ -69,7 +69,8 @@ def draw_start(rows, columns, *, n_components, init, H, beta, rng, W=None):
     if init is None:
         enough = n_rows >= ENOUGH * n_components and n_components <= columns.n_rows
         init = "nndsvda" if beta == 1 and enough else "random"
-    check_svd_start(init, n_components, (columns.n_rows, columns.n_rows))
+    if n_components > columns.n_rows:
+        check_svd_start(init, n_components, (rows.n_rows, columns.n_rows))
     if init.startswith("nndsvd") and n_components > rows.n_rows:
         raise ValueError(
             f"init={init!r} needs a first batch of at least n_components = {n_components} "

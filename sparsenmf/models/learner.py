@@ -49,11 +49,11 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
                 X, names = self._check(X)
                 self._learn(X, names, None)
                 return
-            H = vars(self).get("_own") if H is None else H
+            own = vars(self).get("_own") if H is None else None
             self._forget()
             rng = check_random_state(global_seed(self.random_state))
             X, names = self._check(X)
-            _, H, begin = self._prepare(X, None, H, rng, stacklevel=3)
+            begin = self._prepare(X, None, H, rng, own=own, stacklevel=3)[2]
             self._learn(X, names, begin)
 
     def _fit(self, X, W, H):
@@ -108,14 +108,20 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         check_loss_of_zeros(self.beta_loss, X)
         return X, names
 
-    def _prepare(self, X, W, H, rng, *, stacklevel, window=None):
-        """Return the given start, checked, and what makes a stream of a first batch."""
-        k = self.n_components
+    def _prepare(self, X, W, H, rng, *, stacklevel, own=None, window=None):
+        """Return the given start, checked, and what makes a stream of a first batch.
+
+        `own` are components that were set, from which the stream begins whatever `init` says.
+        """
+        k, given = self.n_components, own if H is None else H
         if k in ("auto", None):
-            k = len(H) if H is not None else min(X.shape)
-        W, H = check_start(self, W, H, X, k, stacklevel=stacklevel + 1)
+            k = len(given) if given is not None else min(X.shape)
         names = "init", "beta_loss", "alpha_W", "alpha_H", "l1_ratio", "forget_factor", "n_threads"
         options = {name: getattr(self, name) for name in names}
+        if own is None:
+            W, H = check_start(self, W, H, X, k, stacklevel=stacklevel + 1)
+        else:
+            H, options["init"] = own, "custom"
         begin = partial(open_stream, n_components=k, H=H, window=window, rng=rng, **options)
         return W, H, begin
 
