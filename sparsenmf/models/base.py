@@ -24,7 +24,7 @@ except ImportError as error:
 from ..data.arguments import check_integer
 from ..data.containers import is_frame, read_frame
 from ..data.formats import as_csr
-from ..data.named import names_of
+from ..data.matching import align
 from ..data.typing import AlphaH, FloatArray, Loss, Matrix
 from ..data.validation import fill_masked
 from ..solvers.losses import check_beta, loss_name
@@ -61,11 +61,15 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._components.transform(self._take(X), n_threads=self.n_threads)
 
     def _take(self, X):
-        """Return new samples, checked as scikit-learn does, but for those that are matched."""
-        known = getattr(self._components, "feature_names", None)
-        if known is not None and not is_frame(X) and names_of(X)[0] is not None:
-            return X
-        return self._validate(X, reset=False)
+        """Return new samples, checked; the names of frames are scikit-learn's to compare."""
+        if is_frame(X) and not self._matches_frames:
+            return self._validate(X, reset=False)
+        aligned = align(X, self._components, stacklevel=4)  # beyond scikit-learn
+        return self._validate(X, reset=False) if aligned is X else aligned
+
+    @property
+    def _matches_frames(self):
+        return False
 
     def reconstruction_error(self, X: Matrix) -> float:
         """Return ||X - W H||_F, or the root of twice `Factorization.loss`, of new samples."""

@@ -265,7 +265,9 @@ default "frobenius"
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )
-        model.feature_names, model.sample_names = names  # scikit-learn's checks drop them
+        if names[0] is not None:  # else the vocabulary of the seeds may have named them
+            model.feature_names = names[0]
+        model.sample_names = names[1]
         self._keep(model)
 
     def _keep(self, model):
@@ -321,4 +323,6 @@ default "frobenius"
                     f"of {len(weights)}"
                 )
             components.feature_weight = weights
+            known = model.feature_names
+            components.feature_names = known if model.n_features == H.shape[1] else None
         return components

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.arguments import check_choice, check_integer, check_random_state
+from ..data.named import names_of
 from ..data.progress import open_progress
 from ..data.validation import check_matrix, check_scale
 from ..data.worker_threads import OneLearnerAtATime
@@ -18,7 +19,7 @@ from .base import BaseNMF, ConvergenceWarning, check_is_fitted
 from .components import Components
 from .estimator_input import check_loss_of_zeros, check_start, global_seed
 from .first_batch import is_stream, open_stream
-from .growing import BatchNames
+from .growing import arrive
 from .passes import MatrixPasses, Plateau, StreamPasses
 
 NEW_FEATURES = ("error", "grow")
@@ -92,21 +93,21 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             return self._prepare(first, W, H, rng, stacklevel=8)[2](first)
 
         passes = StreamPasses(X, self.batch_size, self._check)
-        self._run(passes, None, begin)
+        self._run(passes, names_of(X)[0], begin)
         if not hasattr(self, "_stream"):
             raise ValueError("X is an iterable without a batch: it must have one at least")
 
     def _check(self, X):
-        """Return a batch as CSR, in the precision of those before it, and its names or None."""
-        first, names = not hasattr(self, "_stream"), None
-        if check_choice(self.new_features, "new_features", NEW_FEATURES) == "grow":
-            names = BatchNames.of(X, self._names, first=first)
-        X = self._validate(X, reset=first) if names is None else X
-        X = check_matrix(X, dtype=None if first else self._stream.Ht.dtype)
-        X = X if names is None else names.place(X)
+        """Return a batch as CSR, in the precision of those before it, and all features' names."""
+        first = not hasattr(self, "_stream")
+        grows = check_choice(self.new_features, "new_features", NEW_FEATURES) == "grow"
+        arrival = arrive(X, vars(self).get("_known"), first=first, grows=grows)
+        if arrival.places is None:
+            X = self._validate(X, reset=first)
+        X = arrival.place(check_matrix(X, dtype=None if first else self._stream.Ht.dtype))
         check_scale(X)
         check_loss_of_zeros(self.beta_loss, X)
-        return X, names
+        return X, arrival.names
 
     def _prepare(self, X, W, H, rng, *, stacklevel, own=None, window=None):
         """Return the given start, checked, and what makes a stream of a first batch.
@@ -132,8 +133,10 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             stream = stream.widen(X.shape[1])
         loss = stream.add(X, W)
         self._stream = stream
-        if names is not None:
-            self.feature_names_in_, self.n_features_in_ = names.names, len(names.names)
+        self._known = names
+        if names is not None and self.new_features == "grow":
+            self.feature_names_in_ = names.astype(object)
+            self.n_features_in_: int = len(names)
         self.n_steps_ += 1
         return loss
 
@@ -147,9 +150,9 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             for _ in range(1 if passes.is_read_once else n_passes):
                 self.n_iter_ += 1
                 first, losses, samples = self.n_steps_, 0.0, 0
-                for places, X, own_names in passes:
+                for places, X, own in passes:
                     rows = None if W is None else W[places]
-                    loss = self._learn(X, names or own_names, begin, rows)
+                    loss = self._learn(X, names if own is None else own, begin, rows)
                     if W is not None:
                         W[places] = rows
                     display.update(self.n_steps_, self._stream.relative_error)
@@ -168,10 +171,10 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             display.close()
 
     def _forget(self):
-        for name in ("_stream", "_cached", "_own", "_told", "reconstruction_err_"):
+        for name in ("_stream", "_cached", "_own", "_told", "_known", "reconstruction_err_"):
             self.__dict__.pop(name, None)
         if self.new_features == "grow":
-            self.__dict__.pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)  # they need not be those of a frame
         self.n_iter_: int = 0  # passes
         self.n_steps_: int = 0
 
@@ -179,8 +182,8 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         return "_stream" in vars(self) or "_own" in vars(self)
 
     @property
-    def _names(self):
-        return vars(self).get("feature_names_in_")
+    def _matches_frames(self):
+        return self.new_features == "grow"
 
     @property
     def _components(self) -> Components:
@@ -192,7 +195,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             stream, cached = self._stream, self.__dict__.get("_cached")
             Ht = stream.Ht  # read once: another thread may replace it
             if cached is None or cached[0] is not Ht:
-                self._cached = cached = Ht, stream.components(Ht, self._names)
+                self._cached = cached = Ht, stream.components(Ht, vars(self).get("_known"))
             components = cached[1]
         self._check_told(components.H)
         return components

@@ -94,15 +94,13 @@ class Stream:
         self._sums = np.zeros(width if beta in (1, 2) else Ht.shape)
         self._other = self._summarize()
 
-    def components(self, Ht, names=None):
+    def components(self, Ht, feature_names=None):
         """Return an H that it had, read-only, with its `transform`."""
         names = "alpha_W", "alpha_H", "l1_ratio"
         options = {"loss": loss_name(self.beta), **dict(zip(names, self.penalties, strict=True))}
         H = Ht[:, : self.n_components].T.copy()
         H.flags.writeable = False  # the sums that it is found from would not know of a change
-        components = Components(H=H, options=options)
-        components.feature_names = names
-        return components
+        return Components(H=H, options=options, feature_names=feature_names)
 
     def begin(self, X):
         """Draw the start from a whole checked matrix; return its W, of the rows of X."""

@@ -116,6 +116,7 @@ class Problem:
         else:
             self.X, self.entries = check_weighted(X, weights.entries, missing)
         self.shape, self.dtype, self.missing = self.X.shape, self.X.dtype, missing
+        self.feature_names, self.sample_names = names_of(X)
         self.n_components: int = check_integer(n_components, "n_components", least=1)
         self.beta: float = check_loss(loss, self.X, unknown=not self.entries.absent)
         self.scaling = check_scaling(weights, self.shape, self.beta, plain=self.entries.plain)

@@ -44,9 +44,9 @@ def failures(tmp_path_factory):
     assert swapped != theirs
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_swapped.py").write_text(swapped, encoding="utf-8")
-    command = "-m pytest -q -rf --tb=no -p no:cacheprovider -p no:randomly test_swapped.py".split()
+    options = ["-q", "-rf", "--tb=no", "-p", "no:cacheprovider"]
     printed = subprocess.run(
-        [sys.executable, *command],
+        [sys.executable, "-m", "pytest", *options, "test_swapped.py"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
