@@ -59,13 +59,16 @@ def warmup(progress: bool = False) -> Path | None:
     total = len(SIZES) * (1 + 2 * (len(RUNS) + 2))
     display = open_progress(check_flag(progress, "progress"), total, "warmup", "fit")
     try:
-        for done, (X, n_components, options) in enumerate(_fits(), 1):
+        done = 0
+        for X, n_components, options in _fits():
             model = factorize(X, n_components, random_state=0, **options)
             if options["max_iter"] > 1:
                 model.transform(X, n_threads=options["n_threads"])
+            done += 1
             display.update(done)
-        for done, (stream, X) in enumerate(_streams(), done + 1):
+        for stream, X in _streams():
             stream.add(X)
+            done += 1
             display.update(done)
     finally:
         display.close()
