@@ -64,11 +64,14 @@ def test_steps_are_those_of_the_reference(beta, penalties, forget_factor, rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_fit_comes_close_to_the_whole_matrix(beta, dtype):
     X = positive(np.random.default_rng(3), (300, 20), 4).astype(dtype)
-    whole = NMF(4, beta_loss=beta, random_state=0, max_iter=1000).fit(X)
+    one, whole = (
+        loss_of(NMF(k, beta_loss=beta, random_state=0, max_iter=1000).fit(X), X.astype(float), beta)
+        for k in (1, 4)
+    )
     options = {"beta_loss": beta, "random_state": 0, "max_iter": 300, "batch_size": 60}
     model = MiniBatchNMF(4, **options).fit(X)
     assert model.components_.dtype == dtype
-    assert loss_of(model, X.astype(float), beta) < 1.3 * loss_of(whole, X.astype(float), beta)
+    assert loss_of(model, X.astype(float), beta) - whole < 0.03 * (one - whole)
 
 
 @BETAS
@@ -90,9 +93,8 @@ def test_batches_of_a_stream_and_partial_fit_are_the_same(beta):
     blocks = [X[i : i + 50] for i in range(0, 200, 50)]
     options = {"beta_loss": beta, "random_state": 0}
     model, step = MiniBatchNMF(3, **options).fit(iter(blocks)), MiniBatchNMF(3, **options)
-    for _ in range(1):
-        for block in blocks:
-            step.partial_fit(block)
+    for block in blocks:
+        step.partial_fit(block)
     np.testing.assert_array_equal(step.components_, model.components_)
     first = loss_of(model, X, beta)
     for _ in range(15):
@@ -109,8 +111,9 @@ def test_fit_transform_is_about_fit_and_transform(beta, fresh_restarts):
     model = MiniBatchNMF(3, batch_size=50, **options)
     W = model.fit_transform(X)
     assert W.shape == (150, 3)
-    fitted = reference.divergence(X, W, model.components_, beta)
-    assert fitted < 1.5 * loss_of(model, X, beta) + 1e-6
+    fitted, best = reference.divergence(X, W, model.components_, beta), loss_of(model, X, beta)
+    one = loss_of(NMF(1, beta_loss=beta).fit(X), X, beta)
+    assert fitted - best < (0.1 if not fresh_restarts else 1e-6) * one
     assert model.reconstruction_err_ == pytest.approx(np.sqrt(2 * loss_of(model, X, beta)), rel=1e-3)
 
 
