@@ -154,8 +154,14 @@ def given_H(H):
     It is the same array where it can be, so that an edit in place counts.
     """
     H = np.asarray(H)
+    if H.ndim != 2 and H.dtype != object:
+        raise ValueError(
+            f"components_ must have two dimensions, n_components x n_features, but its shape is "
+            f"{H.shape}"
+        )
     dtype = H.dtype if H.dtype in DTYPES else np.dtype(np.float64)
-    return check_factor(H, "components_", H.shape, "n_components x n_features", dtype)
+    shape = H.shape if H.ndim == 2 else (0, 0)
+    return check_factor(H, "components_", shape, "n_components x n_features", dtype)
 
 
 def global_seed(random_state):

@@ -58,7 +58,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             self._learn(X, names, begin)
 
     def _fit(self, X, W, H):
-        """Learn from a matrix or an iterable; return W if it was kept between passes."""
+        """Learn from a matrix or an iterable; return W if it is known, of the last H."""
         with self._learning(), compiling_is_told(bool(self.verbose)):
             self._forget()
             rng = check_random_state(global_seed(self.random_state))
@@ -78,7 +78,10 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         return kept
 
     def _run_with_rows(self, passes, names, stream, is_drawn):
-        """Learn from the batches of a matrix, and return its W; drawn components are ordered."""
+        """Learn from the batches of a matrix; drawn components are ordered in the end.
+
+        Return its W if all of it was found at once, not for an H that has learned since.
+        """
         W = stream.begin(passes.X)
         self._run(passes, names, lambda _: stream, W)
         order = np.arange(W.shape[1])
@@ -86,7 +89,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             totals = self._stream.Ht.sum(axis=0, dtype=np.float64)[: len(order)]
             order = np.argsort(-W.sum(axis=0, dtype=np.float64) * totals, kind="stable")
             self._stream.reorder(order)
-        return np.ascontiguousarray(W[:, order])
+        return np.ascontiguousarray(W[:, order]) if passes.n_batches == 1 else None
 
     def _fit_stream(self, X, W, H, rng):
         def begin(first):

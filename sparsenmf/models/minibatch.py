@@ -76,8 +76,9 @@ class MiniBatchNMF(BatchLearner):
         random numbers of the mean size of their components' others.
     fresh_restarts : bool, default False
         For the losses "frobenius" and "kullback-leibler" ignored: rows of W are always found anew,
-        each until it has converged. For the others `fit` of a matrix keeps W between its passes,
-        updates it once in each, and returns it in `fit_transform`, unless this is True.
+        each until it has converged. For the others `fit` of a matrix keeps W between its passes
+        and updates it once in each, unless this is True; where a batch is the whole matrix, that
+        is the W which `fit_transform` returns.
     fresh_restarts_max_iter, transform_max_iter : optional
         Accepted and ignored.
 

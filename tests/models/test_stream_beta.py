@@ -114,7 +114,9 @@ def test_fit_transform_is_about_fit_and_transform(beta, fresh_restarts):
     fitted, best = reference.divergence(X, W, model.components_, beta), loss_of(model, X, beta)
     one = loss_of(NMF(1, beta_loss=beta).fit(X), X, beta)
     assert fitted - best < (0.1 if not fresh_restarts else 1e-6) * one
-    assert model.reconstruction_err_ == pytest.approx(np.sqrt(2 * loss_of(model, X, beta)), rel=1e-3)
+    assert model.reconstruction_err_ == pytest.approx(
+        np.sqrt(2 * loss_of(model, X, beta)), rel=1e-3
+    )
 
 
 def test_drawn_components_come_heaviest_first_and_given_ones_stay_in_their_order():
