@@ -45,21 +45,22 @@ class NMF(BaseNMF):
     ----------
     n_components : int, "auto" or None, default "auto"
         "auto" takes the number from a given W or H, else, as None does,
-        min(n_samples, n_features).
+        min(n_samples, n_features). There may be more, but not for a start by NNDSVD.
     beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
 default "frobenius"
         The `loss` of `factorize`.
     max_iter : int, default 200
         The most iterations.
     random_state : int, RandomState, numpy.random.Generator or None
-        An int makes the result repeatable.
+        An int makes the result repeatable, and so does `numpy.random.seed` with None.
 
     Attributes
     ----------
     factorization_ : Factorization
-        All there is to know: W, H, history, top_terms, save.
+        All there is to know of the fit: W, H, history, top_terms, save.
     components_ : ndarray of shape (n_components, n_features)
-        H.
+        H. Components from elsewhere may be set, also without a fit: `transform` uses them. So may
+        `n_components_`, `n_iter_` and `reconstruction_err_`.
     n_components_ : int
     reconstruction_err_ : float
         Frobenius norm of X - WH, or sqrt(2 loss) for other losses, as scikit-learn's.
@@ -82,7 +83,8 @@ default "frobenius"
 
     Where it starts:
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or RandomStarts, optional
-        Default: "custom" if W or H is passed to `fit_transform`, else "random".
+        Default: "custom" if W or H is passed to `fit_transform`, else "random". Any other leaves
+        them out, with a warning; "custom" itself wants them in the precision of X.
 
     What is known beforehand:
     frozen_W, frozen_H : sequence of int or mask, optional
@@ -117,7 +119,7 @@ default "frobenius"
     .                     scikit-learn               here
     ====================  =========================  ====================================
     default start         "nndsvda"                  "random" (faster, about as good)
-    default n_components  n_features                 min(n_samples, n_features), the most
+    default n_components  n_features                 min(n_samples, n_features)
     tol                   on the projected gradient  on the objective; default 1e-5
     order of components   as started                 heaviest first
     scale of W and H      as it comes                entries of about equal size

@@ -59,8 +59,9 @@ def non_negative_factorization(
 
     Other Parameters
     ----------------
-    init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio, random_state : optional
-        As in `NMF`, and so are `verbose` and `shuffle`.
+    init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio : optional
+        As in `NMF`, and so are the following.
+    random_state, verbose, shuffle : optional
 
     Raises
     ------

@@ -28,7 +28,7 @@ class MiniBatchNMF(BatchLearner):
     max_iter : int, default 200
         The most passes of `fit` over the data.
     random_state : int, RandomState, numpy.random.Generator or None
-        An int makes the result repeatable.
+        An int makes the result repeatable, and so does `numpy.random.seed` with None.
 
     Attributes
     ----------

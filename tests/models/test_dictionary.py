@@ -122,7 +122,7 @@ def test_what_is_no_dictionary_is_refused(Estimator, X, H):
     for bad, message in [(-H, "negative"), (H[0], "two dimensions, n_comp"), (H * np.nan, "NaN")]:
         with pytest.raises(ValueError, match=message):
             use(bad)
-    with pytest.raises(TypeError, match="components_ must be a dense array|must hold real numbers"):
+    with pytest.raises(TypeError, match="components_ must"):
         use(sp.csr_array(H))
     with pytest.raises(TypeError, match="components_ must hold real numbers"):
         use(H.astype(str))

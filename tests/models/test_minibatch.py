@@ -27,7 +27,13 @@ LOSSES = pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 PENALTIES = {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.3}
 
 
-@parametrize_with_checks([MiniBatchNMF(), MiniBatchNMF(2, beta_loss="kullback-leibler")])
+@parametrize_with_checks(
+    [
+        MiniBatchNMF(),
+        MiniBatchNMF(2, beta_loss="kullback-leibler"),
+        MiniBatchNMF(2, beta_loss=1.5, max_iter=20),
+    ]
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
