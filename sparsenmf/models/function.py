@@ -45,9 +45,13 @@ def non_negative_factorization(
         The start for ``init="custom"``; with ``update_H=False`` the given components.
     n_components : int, "auto" or None, default "auto"
         As in `NMF`.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default "random"
     update_H : bool, default True
         False: H stays as it is, and each row of W is its best fit, solved until it has converged
         (`init`, `solver`, `tol`, `max_iter` and `random_state` do not count).
+    solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio : optional
+        As in `NMF`, and so are the following.
+    random_state, verbose, shuffle : optional
 
     Returns
     -------
@@ -56,12 +60,6 @@ def non_negative_factorization(
         With ``update_H=False`` the one that was passed.
     n_iter : int
         Iterations done; 1 with ``update_H=False``.
-
-    Other Parameters
-    ----------------
-    init, solver, beta_loss, tol, max_iter, alpha_W, alpha_H, l1_ratio : optional
-        As in `NMF`, and so are the following.
-    random_state, verbose, shuffle : optional
 
     Raises
     ------

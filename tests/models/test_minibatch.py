@@ -31,7 +31,7 @@ PENALTIES = {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.3}
     [
         MiniBatchNMF(),
         MiniBatchNMF(2, beta_loss="kullback-leibler"),
-        MiniBatchNMF(2, beta_loss=1.5, max_iter=20),
+        MiniBatchNMF(2, beta_loss=1.5, max_iter=1000, tol=1e-7),
     ]
 )
 def test_scikit_learns_checks(estimator, check):
