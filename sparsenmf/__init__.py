@@ -33,6 +33,7 @@ __all__ = [
     "forecast_selection",
     "initialize",
     "label_agreement",
+    "non_negative_factorization",
     "open_csr",
     "quality_table",
     "read_matrix",
@@ -76,6 +77,7 @@ _HOMES = {
     "forecast_selection": "selection.choosing",
     "initialize": "solvers.start",
     "label_agreement": "topics.quality",
+    "non_negative_factorization": "models.function",
     "open_csr": "data.store",
     "quality_table": "topics.quality",
     "read_matrix": "data.reading",
@@ -107,7 +109,12 @@ _MODULES = {
 }
 """Modules that are loaded when they are first asked for, as ``sparsenmf.plots`` is."""
 
-_EXTRAS = {"NMF": "sklearn", "MiniBatchNMF": "sklearn", "distributed": "dask"}
+_EXTRAS = {
+    "NMF": "sklearn",
+    "MiniBatchNMF": "sklearn",
+    "non_negative_factorization": "sklearn",
+    "distributed": "dask",
+}
 """Names that cannot be had without another package."""
 
 if TYPE_CHECKING:
@@ -123,6 +130,7 @@ if TYPE_CHECKING:
     from .models.estimators import NMF
     from .models.factorization import Factorization
     from .models.factorize import factorize
+    from .models.function import non_negative_factorization
     from .models.memory import estimate_memory
     from .models.minibatch import MiniBatchNMF
     from .models.restarts import RandomStarts

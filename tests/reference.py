@@ -346,3 +346,10 @@ def nndsvd(X, n_components):
         W[:, r] = np.sqrt(S[r] * product) * u / np.linalg.norm(u)
         H[r] = np.sqrt(S[r] * product) * v / np.linalg.norm(v)
     return W, H
+
+
+def update_parts(X, other, factor, beta):
+    """The numerators and denominators of the multiplicative update of all rows."""
+    Y = factor @ other.T
+    numerators = np.where(X > 0, X * Y ** (beta - 2), 0.0) @ other
+    return numerators, Y ** (beta - 1) @ other

@@ -148,6 +148,7 @@ PUBLIC = [
     sparsenmf.forecast_selection,
     sparsenmf.select_n_components,
     sparsenmf.label_agreement,
+    sparsenmf.non_negative_factorization,
     sparsenmf.quality_table,
     sparsenmf.show_topics,
     sparsenmf.to_pyldavis,

@@ -23,7 +23,7 @@ MODULES = {f"sparsenmf.{home}" for home in sparsenmf._HOMES.values()} - {"sparse
     "name", sorted(MODULES | {"sparsenmf.data.store.reader", "sparsenmf.data.store.writer"})
 )
 def test_docstring_examples_give_what_they_show(name):
-    if name.endswith(("estimators", "minibatch", "finding")):
+    if name.endswith(("estimators", "minibatch", "finding", "function")):
         pytest.importorskip("sklearn")
     result = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE

@@ -20,6 +20,19 @@ def check_n_components(n_components, shape):
     return n_components
 
 
+def check_svd_start(init, n_components, shape):
+    """Raise ValueError if a start by NNDSVD has no singular pair for each component.
+
+    Its first words are scikit-learn's.
+    """
+    if init.startswith("nndsvd") and n_components > min(shape):
+        raise ValueError(
+            f"init = {init!r} can only be used when n_components <= min(n_samples, n_features): "
+            f"X is {shape[0]} x {shape[1]} and has no {n_components} singular pairs; "
+            f'take init="random", or fewer components'
+        )
+
+
 def check_integer(value, name, least):
     """Return an integer argument that is at least `least`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
@@ -74,7 +87,7 @@ def check_flag(value, name):
 
 
 def check_random_state(random_state):
-    """Return a random generator; NumPy's global one is never used.
+    """Return a random generator; NumPy's global one is never used, but to seed the estimators.
 
     An integer or None makes a new `numpy.random.Generator`. A Generator or a RandomState is
     returned as it is, and the caller's draws advance it.

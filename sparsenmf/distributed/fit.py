@@ -16,7 +16,6 @@ from ..data import clock
 from ..data.arguments import (
     check_alphas,
     check_integer,
-    check_n_components,
     check_random_state,
     check_threads,
 )
@@ -195,7 +194,6 @@ def factorize(
         names = gather_names(crew, X, parts)
         del parts
         rows.scratch = None if scratch is None else os.fspath(scratch)
-        n_components = check_n_components(n_components, rows.shape)
         if H is not None:
             words = "n_components x n_features"
             H = check_factor(H, "H", (n_components, rows.shape[1]), words, dtype)

@@ -13,7 +13,7 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.validation import check_array, check_is_fitted
 
-    from .estimator_input import DTYPES, validate_input
+    from .estimator_input import DTYPES, like_frame, validate_input
 except ImportError as error:
     raise ImportError(
         "sparsenmf's estimators need scikit-learn 1.6 or newer: "
@@ -21,11 +21,13 @@ except ImportError as error:
         f"({error}); sparsenmf.factorize works without it"
     ) from error
 
-from ..data.containers import is_frame
+from ..data.arguments import check_integer
+from ..data.containers import is_frame, read_frame
 from ..data.formats import as_csr
 from ..data.matching import align
-from ..data.typing import FloatArray, Matrix
+from ..data.typing import AlphaH, FloatArray, Loss, Matrix
 from ..data.validation import fill_masked
+from ..solvers.losses import check_beta, loss_name
 from .components import Components
 
 __all__ = ["BaseNMF", "ConvergenceWarning", "check_array", "check_is_fitted"]
@@ -34,6 +36,10 @@ __all__ = ["BaseNMF", "ConvergenceWarning", "check_array", "check_is_fitted"]
 class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What the estimators share: everything that needs no more than H."""
 
+    beta_loss: Loss
+    alpha_W: float
+    alpha_H: AlphaH
+    l1_ratio: float
     n_threads: int | None
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -46,38 +52,82 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return False
 
     def transform(self, X: Matrix) -> FloatArray:
-        """Return the weights of the components in X, of shape (any, n_components)."""
+        """Return the weights of the components in X, of shape (any, n_components).
+
+        A frame has the columns of the fit, in their order. Any other matrix with names, such as an
+        AnnData, is taken as by `Factorization.transform`.
+        """
         check_is_fitted(self)
         return self._components.transform(self._take(X), n_threads=self.n_threads)
+
+    def _take(self, X):
+        """Return new samples, checked; the names of frames are scikit-learn's to compare."""
+        if is_frame(X) and not self._matches_frames:
+            return self._validate(X, reset=False)
+        aligned = align(X, self._components, stacklevel=4)  # beyond scikit-learn
+        return self._validate(X, reset=False) if aligned is X else aligned
+
+    @property
+    def _matches_frames(self):
+        return False
 
     def reconstruction_error(self, X: Matrix) -> float:
         """Return ||X - W H||_F, or the root of twice `Factorization.loss`, of new samples."""
         check_is_fitted(self)
         return float(np.sqrt(2 * self._components.loss(self._take(X), n_threads=self.n_threads)))
 
-    def _take(self, X):
-        """Return new samples, checked; the names of frames are scikit-learn's to compare."""
-        if not is_frame(X):
-            X = align(X, self._components, stacklevel=4)  # beyond scikit-learn
-        return self._validate(X, reset=False)
-
     def inverse_transform(self, X: Matrix) -> FloatArray:
-        """Return X @ components_, of shape (any, n_features): dense."""
+        """Return X @ components_, of shape (any, n_features): dense, and a frame if X is one."""
         check_is_fitted(self)
+        frame = X if is_frame(X) else None
         X = fill_masked(X, "X", allow_nan=False)
         X = as_csr(X, "X") if sp.issparse(X) and X.ndim == 2 else X
+        X = X if frame is None else read_frame(frame)
         X = check_array(X, accept_sparse=("csr", "csc"), dtype=DTYPES)
-        return X @ self.components_
-
-    @property
-    def components_(self) -> FloatArray:
-        """H, of shape (n_components, n_features)."""
-        return self._components.H
+        H = self._components.H
+        if X.shape[1] != len(H):
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but this {type(self).__name__} has {len(H)} "
+                "components: pass what transform returns"
+            )
+        product = X @ H
+        if frame is None:
+            return product
+        return like_frame(frame, product, getattr(self, "feature_names_in_", None))
 
     @property
     def n_components_(self) -> int:
-        """Rows of H."""
-        return self._components.n_components
+        """Rows of `components_`; who sets one may set the other."""
+        check_is_fitted(self)
+        told = vars(self).get("_told")
+        return len(self._components.H) if told is None else told
+
+    @n_components_.setter
+    def n_components_(self, n_components: int) -> None:
+        self._told: int | None = check_integer(n_components, "n_components_", least=1)
+
+    def _check_told(self, H):
+        """Raise ValueError if n_components_ was set, and to something else than H has."""
+        told = vars(self).get("_told")
+        if told not in (None, len(H)):
+            raise ValueError(
+                f"n_components_ was set to {told}, but components_ has {len(H)} rows: set both"
+            )
+
+    def _own_components(self, H):
+        """Return components that were set, not learned, for the objective of the estimator."""
+        options: dict[str, Any] = {
+            "loss": loss_name(check_beta(self.beta_loss)),
+            "alpha_W": self.alpha_W,
+            "alpha_H": self.alpha_H,
+            "l1_ratio": self.l1_ratio,
+            "missing": "unknown" if self._allows_nan else "zero",
+        }
+        return Components(H=H, options=options)
+
+    @property
+    def _n_components(self):
+        return self.n_components_
 
     @property
     def _components(self) -> Components:

@@ -31,6 +31,8 @@ from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
 from .base import BaseNMF, ConvergenceWarning, check_array
+from .components import Components
+from .estimator_input import check_loss_of_zeros, check_start, given_H, global_seed
 from .factorization import Factorization
 from .factorize import factorize
 from .restarts import RandomStarts
@@ -43,21 +45,22 @@ class NMF(BaseNMF):
     ----------
     n_components : int, "auto" or None, default "auto"
         "auto" takes the number from a given W or H, else, as None does,
-        min(n_samples, n_features).
+        min(n_samples, n_features). There may be more, but not for a start by NNDSVD.
     beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
 default "frobenius"
         The `loss` of `factorize`.
     max_iter : int, default 200
         The most iterations.
     random_state : int, RandomState, numpy.random.Generator or None
-        An int makes the result repeatable.
+        An int makes the result repeatable, and so does `numpy.random.seed` with None.
 
     Attributes
     ----------
     factorization_ : Factorization
-        All there is to know: W, H, history, top_terms, save.
+        All there is to know of the fit: W, H, history, top_terms, save.
     components_ : ndarray of shape (n_components, n_features)
-        H.
+        H. Components from elsewhere may be set, also without a fit: `transform` uses them. So may
+        `n_components_`, `n_iter_` and `reconstruction_err_`.
     n_components_ : int
     reconstruction_err_ : float
         Frobenius norm of X - WH, or sqrt(2 loss) for other losses, as scikit-learn's.
@@ -80,7 +83,8 @@ default "frobenius"
 
     Where it starts:
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or RandomStarts, optional
-        Default: "custom" if W or H is passed to `fit_transform`, else "random".
+        Default: "custom" if W or H is passed to `fit_transform`, else "random". Any other leaves
+        them out, with a warning; "custom" itself wants them in the precision of X.
 
     What is known beforehand:
     frozen_W, frozen_H : sequence of int or mask, optional
@@ -115,7 +119,7 @@ default "frobenius"
     .                     scikit-learn               here
     ====================  =========================  ====================================
     default start         "nndsvda"                  "random" (faster, about as good)
-    default n_components  n_features                 min(n_samples, n_features), the most
+    default n_components  n_features                 min(n_samples, n_features)
     tol                   on the projected gradient  on the objective; default 1e-5
     order of components   as started                 heaviest first
     scale of W and H      as it comes                entries of about equal size
@@ -221,18 +225,21 @@ default "frobenius"
         self._fit(X, W, H, sample_weight, weights)
         return self.factorization_.W
 
-    def _fit(self, X, W, H, sample_weight, weights):
+    def _fit(self, X, W, H, sample_weight=None, weights=None, *, stacklevel=3):
         names = names_of(X)
         X = self._validate(X, reset=True)
         if sample_weight is not None:
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+        check_loss_of_zeros(self.beta_loss, X, unknown=self._allows_nan)
+        n_components = self._count_components(X, W, H)
+        W, H = check_start(self, W, H, X, n_components, stacklevel=stacklevel)
         model = factorize(
             X,
-            self._count_components(X, W, H),
+            n_components,
             loss=self.beta_loss,
             max_iter=self.max_iter,
-            random_state=self.random_state,
+            random_state=global_seed(self.random_state),
             alpha_W=self.alpha_W,
             alpha_H=self.alpha_H,
             l1_ratio=self.l1_ratio,
@@ -258,12 +265,22 @@ default "frobenius"
             warnings.warn(
                 f"{limits[model.stop_reason]} reached. Increase it to improve convergence.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
         if names[0] is not None:  # else the vocabulary of the seeds may have named them
             model.feature_names = names[0]
         model.sample_names = names[1]
+        self._keep(model)
+
+    def _keep(self, model):
         self.factorization_: Factorization = model
+        self.components_: FloatArray = model.H
+        self._told = None
+        self.reconstruction_err_: float = model.error
+        self.n_iter_: int = model.n_iter
+        self.objective_history_: NDArray[np.float64] = model.objective_history
+        self.stop_reason_: str = model.stop_reason
+        self.optimality_: float = model.optimality
 
     @staticmethod
     def _weights(sample_weight, weights):
@@ -287,31 +304,27 @@ default "frobenius"
     def _allows_nan(self):
         return self.missing == "unknown"
 
-    @property
-    def _components(self) -> Factorization:
-        return self.factorization_
+    def __sklearn_is_fitted__(self):
+        return "components_" in vars(self)
 
     @property
-    def reconstruction_err_(self) -> float:
-        """Frobenius norm of X - W H, or the root of twice another loss."""
-        return self.factorization_.error
-
-    @property
-    def n_iter_(self) -> int:
-        """Iterations done."""
-        return self.factorization_.n_iter
-
-    @property
-    def objective_history_(self) -> NDArray[np.float64]:
-        """Objective after each iteration."""
-        return self.factorization_.objective_history
-
-    @property
-    def stop_reason_(self) -> str:
-        """Why the fit stopped."""
-        return self.factorization_.stop_reason
-
-    @property
-    def optimality_(self) -> float:
-        """How far the result is from a stationary point."""
-        return self.factorization_.optimality
+    def _components(self) -> Components:
+        """The fit, or components that were set, with the penalties of the fit if there was one."""
+        model, H = vars(self).get("factorization_"), self.components_
+        if model is not None and H is model.H:
+            self._check_told(H)
+            return model
+        H = given_H(H)
+        self._check_told(H)
+        components = self._own_components(H)
+        if model is not None:
+            components.options, weights = model.options, model.feature_weight
+            if weights is not None and len(weights) != H.shape[1]:
+                raise ValueError(
+                    f"components_ has {H.shape[1]} features, but the weights of the fit are those "
+                    f"of {len(weights)}"
+                )
+            components.feature_weight = weights
+            known = model.feature_names
+            components.feature_names = known if model.n_features == H.shape[1] else None
+        return components

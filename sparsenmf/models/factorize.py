@@ -71,7 +71,9 @@ of shape (n_samples, n_features)
         in float64 have their first iterations in single); integers and booleans become float32
         where that is exact (below 2**24), else float64.
     n_components : int
-        Number of components, at most min(n_samples, n_features).
+        Number of components. More than min(n_samples, n_features) of them are for known ones, such
+        as a sample and signatures: ``factorize(x, 8, H=S, frozen_H=range(8))``. A start by NNDSVD
+        has no more.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, \
 default "frobenius"
         The divergence of X from W H. "frobenius", ``1/2 ||X - W H||_F^2``, is for data with errors

@@ -4,7 +4,14 @@ from functools import partial
 
 import numpy as np
 
-from ..data.arguments import check_alphas, check_choice, check_integer, check_number, check_threads
+from ..data.arguments import (
+    check_alphas,
+    check_choice,
+    check_integer,
+    check_number,
+    check_svd_start,
+    check_threads,
+)
 from ..data.factors import copy_columns, empty_factor
 from ..data.store import is_store
 from ..data.validation import check_factor
@@ -22,26 +29,20 @@ found, and 18 to 20 from "nndsvda". Of three samples for each component the SVD 
 
 def open_stream(
     X, n_components, *, init, H, beta_loss, alpha_W, alpha_H, l1_ratio, forget_factor, window,
-    n_threads, rng,
+    n_threads, rng, W=None, keeps_W=False,
 ):  # fmt: skip
     """Return a `Stream` that has not seen its first batch, X.
 
-    Parameters are those of `sparsenmf.MiniBatchNMF`, checked here; X has been.
+    Parameters are those of `sparsenmf.MiniBatchNMF`, checked here; X has been. With keeps_W, X is
+    all there will be, and `Stream.begin` draws the start of its W, too, where W is not given.
     """
     beta = check_loss(beta_loss, X)
-    if beta not in (1, 2):
-        raise ValueError(
-            f'beta_loss must be "frobenius" or "kullback-leibler" (2 or 1) for batches, '
-            f"not {beta_loss!r}"
-        )
     n_components = check_integer(n_components, "n_components", least=1)
-    if n_components > X.shape[1]:
-        raise ValueError(f"n_components is {n_components}, but X has {X.shape[1]} features")
     init = init if init is not None or H is None else "custom"
     if init is not None:
         check_choice(init, "init", INITS)
-    if (init == "custom") != (H is not None):
-        raise ValueError('H is used with init="custom", and init="custom" needs H')
+    if init == "custom" and H is None:
+        raise ValueError('init="custom" needs H, the start: pass H to fit or partial_fit')
     if H is not None:
         shape = (n_components, X.shape[1])
         H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)
@@ -49,8 +50,10 @@ def open_stream(
     if H is not None:
         copy_columns(H.T, Ht)
         H = Ht[:, : len(H)].T  # the caller's array may change before it is used
-    complete = H is not None and len(H) == n_components
-    start = partial(draw_start, n_components=n_components, init=init, H=H, beta=beta, rng=rng)
+    if W is not None and keeps_W:
+        W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
+    complete = H is not None and len(H) == n_components and not keeps_W
+    start = partial(draw_start, n_components=n_components, init=init, H=H, beta=beta, rng=rng, W=W)
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     return Stream(
         Ht, n_components, beta, start=None if complete else start, rng=rng,
@@ -60,24 +63,29 @@ def open_stream(
     )  # fmt: skip
 
 
-def draw_start(rows, columns, *, n_components, init, H, beta, rng):
-    """Return a padded H for the first batch that is not empty."""
+def draw_start(rows, columns, *, n_components, init, H, beta, rng, W=None):
+    """Return padded W and H for the first batch that is not empty."""
     n_rows = np.count_nonzero(np.diff(rows.indptr))
     if init is None:
-        init = "nndsvda" if beta == 1 and n_rows >= ENOUGH * n_components else "random"
+        enough = n_rows >= ENOUGH * n_components and n_components <= columns.n_rows
+        init = "nndsvda" if beta == 1 and enough else "random"
+    if n_components > columns.n_rows:
+        check_svd_start(init, n_components, (rows.n_rows, columns.n_rows))
     if init.startswith("nndsvd") and n_components > rows.n_rows:
         raise ValueError(
             f"init={init!r} needs a first batch of at least n_components = {n_components} "
             f'samples, not {rows.n_rows}: take init="random", or larger batches'
         )
     solver = "cd" if beta == 2 else "mu"
-    _, Ht = initialize_factors(
-        rows, columns, n_components, init, rng, H=H, beta=beta, solver=solver
+    if H is not None and H.shape[1] < columns.n_rows:  # features that came since
+        H = np.pad(H, ((0, 0), (0, columns.n_rows - H.shape[1])))
+    W, Ht = initialize_factors(
+        rows, columns, n_components, init, rng, W=W, H=H, beta=beta, solver=solver
     )
     if init.startswith("nndsvd"):  # of a batch of lower rank, all of a component is the same
         flat = np.flatnonzero(Ht[:, :n_components].max(axis=0) == Ht[:, :n_components].min(axis=0))
         Ht[:, flat] = np.abs(rng.standard_normal((len(Ht), len(flat)))) * Ht.mean()
-    return Ht
+    return W, Ht
 
 
 def is_stream(X):

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
-import numpy as np
-
-from ..data.arguments import check_flag, check_integer, check_random_state
-from ..data.progress import open_progress
-from ..data.typing import AlphaH, FloatArray, Init, Matrix, RandomState, Self
-from ..data.validation import check_matrix, check_scale
-from ..data.worker_threads import OneLearnerAtATime
-from .announcing import compiling_is_told
+from ..data.typing import AlphaH, FloatArray, Init, Loss, Matrix, RandomState, Self
 
 # scikit-learn's names come from there, where their absence is explained.
-from .base import BaseNMF, ConvergenceWarning, check_is_fitted
-from .components import Components
-from .first_batch import is_stream, open_stream
-from .stream import Plateau
+from .base import check_is_fitted
+from .estimator_input import given_H
+from .learner import BatchLearner
 
 
-class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
+class MiniBatchNMF(BatchLearner):
     """Non-negative matrix factorization of a stream: `sklearn.decomposition.MiniBatchNMF`'s place.
 
     H is learned from one batch of samples after the other; of a batch nothing is kept but what
@@ -32,18 +23,18 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
     ----------
     n_components : int, "auto" or None, default "auto"
         "auto" and None: min(n_samples, n_features) of the (first batch of the) data.
-    beta_loss : {"frobenius", "kullback-leibler"}, 2 or 1, default "frobenius"
+    beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, default "frobenius"
         The `loss` of `factorize`.
     max_iter : int, default 200
         The most passes of `fit` over the data.
     random_state : int, RandomState, numpy.random.Generator or None
-        An int makes the result repeatable.
+        An int makes the result repeatable, and so does `numpy.random.seed` with None.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        H. Assign another one to go on from it, as if what has been seen had led to it; the
-        array itself is read-only.
+        H. Assign another one to go on from it, as if what has been seen had led to it, or to
+        transform with it; the array itself is read-only.
     n_components_ : int
     reconstruction_err_ : float
         Of the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
@@ -53,7 +44,7 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         Batches.
     n_samples_seen_ : int
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, if X was a DataFrame
+    feature_names_in_ : ndarray of str, if X was a DataFrame, or had names that may grow
 
     Other Parameters
     ----------------
@@ -76,8 +67,20 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         as much has been seen, to the power of ln 10.
     shuffle : bool, default True
         Whether `fit` visits the samples of a matrix in random order, anew in every pass.
-    fresh_restarts, fresh_restarts_max_iter, transform_max_iter : optional
-        Accepted and ignored: the rows of W are always found anew, each until it has converged.
+    new_features : {"error", "grow"}, default "error"
+        With "grow" the batches are frames, or other matrices with names of features such as
+        `NamedMatrix` and AnnData. Their columns are matched by name; names that are new add columns
+        to H; missing ones count as zero. The prior of a new feature: all samples before it count
+        as having zeros there, with the weight that they still have; its entries of H begin as
+        zero, and, for losses other than the Frobenius norm, in the first batch that has it as
+        random numbers of the mean size of their components' others.
+    fresh_restarts : bool, default False
+        For the losses "frobenius" and "kullback-leibler" ignored: rows of W are always found anew,
+        each until it has converged. For the others `fit` of a matrix keeps W between its passes
+        and updates it once in each, unless this is True; where a batch is the whole matrix, that
+        is the W which `fit_transform` returns.
+    fresh_restarts_max_iter, transform_max_iter : optional
+        Accepted and ignored.
 
     When it stops:
     tol : float, default 1e-4
@@ -102,9 +105,9 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
     ================  =============================  ========================================
     data of `fit`     a matrix                       or an iterable of batches
     order of samples  as they are                    random, unless shuffle=False
-    losses            all beta divergences           Frobenius and Kullback-Leibler
-    steps             multiplicative                 W: until each row has converged; H:
-                                                     coordinate descent for Frobenius
+    steps             multiplicative                 the same, but for Frobenius (coordinate
+                                                     descent) and Kullback-Leibler (W: until
+                                                     each row has converged)
     forget_factor     0.7; in `partial_fit` for      0.1; always for a pass, or for as much
                       each batch                     as has been seen
     tol               on the change of H             on the mean loss of a pass
@@ -134,7 +137,7 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         self,
         n_components: int | Literal["auto"] | None = "auto",
         *,
-        beta_loss: Literal["frobenius", "kullback-leibler"] | float = "frobenius",
+        beta_loss: Loss = "frobenius",
         max_iter: int = 200,
         random_state: RandomState = None,
         alpha_W: float = 0.0,
@@ -144,6 +147,7 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         batch_size: int = 1024,
         forget_factor: float = 0.1,
         shuffle: bool = True,
+        new_features: Literal["error", "grow"] = "error",
         fresh_restarts: bool = False,
         fresh_restarts_max_iter: int = 30,
         transform_max_iter: int | None = None,
@@ -163,6 +167,7 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         self.batch_size = batch_size
         self.forget_factor = forget_factor
         self.shuffle = shuffle
+        self.new_features = new_features
         self.fresh_restarts = fresh_restarts
         self.fresh_restarts_max_iter = fresh_restarts_max_iter
         self.transform_max_iter = transform_max_iter
@@ -180,7 +185,9 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
             Such as what `open_csr` opened. A generator is read once, another iterable that is
             not a list or an array once in every pass. Batches are taken as they come, or cut
             to the batch size.
-        y, W : ignored
+        y : ignored
+        W : ndarray of shape (n_samples, n_components), optional
+            The start, where `fit` keeps W: see `fresh_restarts`.
         H : ndarray of shape (n_components, n_features), optional
             The start.
 
@@ -188,15 +195,15 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         -------
         self
         """
-        self._fit(X, H)
+        self._fit(X, W, H)
         return self
 
     def fit_transform(
         self, X: Matrix, y: Any = None, W: Any = None, H: Matrix | None = None
     ) -> FloatArray:
         """Learn the components of a matrix and return its W, as `fit` and `transform` do."""
-        self._fit(X, H)
-        return self.transform(X)
+        W = self._fit(X, W, H)
+        return self.transform(X) if W is None else W
 
     def partial_fit(self, X: Matrix, y: Any = None, W: Any = None, H: Matrix | None = None) -> Self:
         """Learn from one batch, on top of what has been learned so far.
@@ -204,6 +211,7 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         Parameters
         ----------
         X : matrix of shape (any, n_features)
+            With ``new_features="grow"`` it may have other columns than those before.
         y, W : ignored
         H : ndarray of shape (n_components, n_features), optional
             The start, for the first batch.
@@ -212,109 +220,8 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
         -------
         self
         """
-        with self._learning():
-            first = not hasattr(self, "_stream")
-            if first:
-                self._forget()
-            X = self._check(X)
-            self._learn(X, H, check_random_state(self.random_state) if first else None)
+        self._fit_batch(X, H)
         return self
-
-    def _check(self, X):
-        """Return a batch as CSR, in the precision of those before it."""
-        first = not hasattr(self, "_stream")
-        X = check_matrix(self._validate(X, reset=first), dtype=None if first else self._dtype)
-        check_scale(X)
-        return X
-
-    def _learn(self, X, H, rng, window=None):
-        """Learn from a batch, checked, and return its loss."""
-        stream = self.__dict__.get("_stream") or self._open(X, H, rng, window)
-        loss = stream.add(X)
-        self._stream = stream
-        self.n_steps_ += 1
-        return loss
-
-    def _fit(self, X, H):
-        with self._learning(), compiling_is_told(bool(self.verbose)):
-            self._forget()
-            (self._fit_stream if is_stream(X) else self._fit_matrix)(X, H)
-
-    def _fit_matrix(self, X, H):
-        X = self._check(X)
-        n_samples = X.shape[0]
-        size = min(check_integer(self.batch_size, "batch_size", least=1), n_samples)
-        rng, shuffle = check_random_state(self.random_state), check_flag(self.shuffle, "shuffle")
-
-        def batches():
-            order = rng.permutation(n_samples) if shuffle else np.arange(n_samples)
-            for start in range(0, n_samples, size):
-                yield X[np.sort(order[start : start + size])]
-
-        n_passes = check_integer(self.max_iter, "max_iter", least=1)
-        self._run((batches() for _ in range(n_passes)), H, rng, n_samples, -(-n_samples // size))
-        loss = self._components.loss(X, n_threads=self.n_threads)
-        self.reconstruction_err_: float = float(np.sqrt(2 * loss))
-
-    def _fit_stream(self, X, H):
-        size = check_integer(self.batch_size, "batch_size", least=1)
-        n_passes = check_integer(self.max_iter, "max_iter", least=1)
-
-        def batches():
-            for block in X:
-                block = self._check(block)
-                for start in range(0, block.shape[0], size):
-                    yield block[start : start + size]
-
-        n_passes = 1 if hasattr(X, "__next__") else n_passes
-        rng = check_random_state(self.random_state)
-        self._run((batches() for _ in range(n_passes)), H, rng, None, None)
-        if not hasattr(self, "_stream"):
-            raise ValueError("X is an iterable without a batch: it must have one at least")
-
-    def _run(self, passes, H, rng, n_samples, n_batches):
-        """Learn from all batches of all passes, until the loss falls no more."""
-        plateau = Plateau(self.tol, self.max_no_improvement)
-        total = None if n_batches is None else n_batches * self.max_iter
-        display = open_progress(bool(self.verbose), total)
-        try:
-            for batches in passes:
-                self.n_iter_ += 1
-                first, losses, samples = self.n_steps_, 0.0, 0
-                for X in batches:
-                    loss = self._learn(X, H, rng, n_samples)
-                    display.update(self.n_steps_, self._stream.relative_error)
-                    losses, samples = losses + loss * X.shape[0], samples + X.shape[0]
-                # An iterable that can be read once has no second pass.
-                if not samples or plateau.reached(losses / samples, self.n_steps_ - first):
-                    return
-            if self.tol and self.n_iter_ > 1:
-                warnings.warn(
-                    f"Maximum number of iterations {self.max_iter} reached. Increase it to "
-                    "improve convergence.",
-                    ConvergenceWarning,
-                    stacklevel=5,
-                )
-        finally:
-            display.close()
-
-    def _forget(self):
-        for name in ("_stream", "_cached", "reconstruction_err_"):
-            self.__dict__.pop(name, None)
-        self.n_iter_: int = 0  # passes
-        self.n_steps_: int = 0
-
-    def _open(self, X, H, rng, window):
-        """Return a stream that begins with a first batch, checked."""
-        n_components = self.n_components
-        if n_components in ("auto", None):
-            n_components = len(H) if H is not None else min(window or X.shape[0], X.shape[1])
-        names = "init", "beta_loss", "alpha_W", "alpha_H", "l1_ratio", "forget_factor", "n_threads"
-        options = {name: getattr(self, name) for name in names}
-        return open_stream(X, n_components, H=H, window=window, rng=rng, **options)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_stream")
 
     @property
     def components_(self) -> FloatArray:
@@ -323,28 +230,15 @@ class MiniBatchNMF(OneLearnerAtATime, BaseNMF):
 
     @components_.setter
     def components_(self, H: Matrix) -> None:
-        check_is_fitted(
-            self,
-            msg="components_ of this %(name)s cannot be set before it has learned from a batch: "
-            "pass H to fit or partial_fit, to start from it",
-        )
         with self._learning():
-            self._stream.replace(H)
-
-    @property
-    def _dtype(self):
-        return self._stream.Ht.dtype
+            if hasattr(self, "_stream"):
+                self._stream.replace(H)
+            else:
+                self._own = given_H(H).copy()
+                self._own.flags.writeable = False
 
     @property
     def n_samples_seen_(self) -> int:
         """Samples learned from, each as often as it came."""
-        return self._stream.n_seen
-
-    @property
-    def _components(self) -> Components:
-        """H as it is now, with its transform."""
-        stream, cached = self._stream, self.__dict__.get("_cached")
-        Ht = stream.Ht  # read once: another thread may replace it
-        if cached is None or cached[0] is not Ht:
-            self._cached = cached = Ht, stream.components(Ht)
-        return cached[1]
+        check_is_fitted(self)
+        return self._stream.n_seen if hasattr(self, "_stream") else 0

@@ -10,6 +10,7 @@ for matrix factorization and sparse coding", JMLR 11, algorithms 1 and 2):
                        columns; H = C / s, which minimises the bound that multiplicative
                        updates rest on (Cappé & Moulines 2009, "On-line
                        expectation-maximization algorithm for latent data models")
+    any other          `stream_beta`
 
 with f = forget_factor ** (samples of the batch / samples of the window), where the window
 is what has been seen so far, but at most one pass over the data where that is known.
@@ -18,14 +19,17 @@ H begins when there is something to see: it is drawn from the first batch that i
 and that of features which no component has when a row has nothing else (for Kullback-Leibler,
 when any row has them: its multiplicative steps cannot leave zero). A component that no row has
 used yet keeps what it began with.
+
+A feature that comes later, when names of features are known and may grow, begins as zero in H and
+in the sums: as if all samples before it had had zeros there.
 """
 
 from copy import copy
+from typing import Any
 
 import numpy as np
 
-from ..data.arguments import check_integer, check_number
-from ..data.factors import empty_factor, pad_factor
+from ..data.factors import copy_columns, empty_factor, pad_factor
 from ..data.rows import make_rows
 from ..data.validation import check_factor
 from ..kernels.compile.threads import threads_for
@@ -35,6 +39,7 @@ from ..solvers.losses import Loss, loss_name, make_loss
 from ..solvers.penalties import make_penalties, make_penalty
 from ..solvers.row_update import Pass, row_update
 from .components import Components
+from .stream_beta import hold_beta, learn_beta
 
 ROWS = Pass(sweeps=50, tolerance=1e-2)
 """When rows of W_b are done: H will be another one for the next batch."""
@@ -52,9 +57,10 @@ class Stream:
     Ht : ndarray of shape (n_features, width)
         Padded start; what is known of it before there is a batch that is not empty.
     n_components : int
-    beta : 2 or 1
+    beta : float
     start : callable, optional
-        Returns the start, given that batch as `Rows`, and its transpose. Default: Ht is all of it.
+        Returns W and the start, given that batch as `Rows`, and its transpose. Default: Ht is all
+        of it.
     rng : numpy.random.Generator or RandomState, optional
         For features that come later.
     alpha_W, alpha_H, l1_ratio : float
@@ -84,19 +90,54 @@ class Stream:
         width = Ht.shape[1]
         self._weight = 0.0  # of all samples in the sums
         self._cross = np.zeros((1, *Ht.shape), Ht.dtype) if beta == 2 else np.zeros(Ht.shape)
-        self._gram, self._sums = np.zeros((width, width)), np.zeros(width)
+        self._gram = np.zeros((width, width))
+        self._sums = np.zeros(width if beta in (1, 2) else Ht.shape)
         self._other = self._summarize()
 
-    def components(self, Ht):
+    def components(self, Ht, feature_names=None):
         """Return an H that it had, read-only, with its `transform`."""
         names = "alpha_W", "alpha_H", "l1_ratio"
         options = {"loss": loss_name(self.beta), **dict(zip(names, self.penalties, strict=True))}
         H = Ht[:, : self.n_components].T.copy()
         H.flags.writeable = False  # the sums that it is found from would not know of a change
-        return Components(H=H, options=options)
+        return Components(H=H, options=options, feature_names=feature_names)
 
-    def add(self, X):
+    def begin(self, X):
+        """Draw the start from a whole checked matrix; return its W, of the rows of X."""
+        rows = make_rows(X, self.n_components)
+        threads = threads_for(self.n_threads, X.nnz * self.n_components)
+        W, self.Ht = self._start(rows, transpose_rows(rows, X.shape[1], self.n_components, threads))
+        self._start, self._other = None, self._summarize()
+        return W[:, : self.n_components]
+
+    def widen(self, n_features):
+        """Return a stream that knows more features, which nothing seen so far had."""
+        more, after = n_features - len(self.Ht), copy(self)
+        after.Ht = pad_rows(self.Ht, more)
+        after._cross = pad_rows(self._cross, more, axis=self._cross.ndim - 2)
+        if self.beta not in (1, 2):
+            after._sums = pad_rows(self._sums, more)
+        after._other = after._summarize()
+        return after
+
+    def reorder(self, order):
+        """Put the components in another order."""
+        places = np.concatenate([order, np.arange(len(order), self.Ht.shape[1])])
+        self._gram = self._gram[np.ix_(places, places)]
+        self.Ht, self._cross, self._sums = (
+            np.ascontiguousarray(array[..., places]) for array in (self.Ht, self._cross, self._sums)
+        )
+        self._other = self._summarize()
+
+    def add(self, X, W=None):
         """Learn from a batch, a checked CSR matrix of Ht's precision.
+
+        Parameters
+        ----------
+        X : csr_array
+        W : ndarray of shape (n_samples, n_components), optional
+            Rows to go on from by one update, which writes to them: for losses that have only
+            multiplicative updates, whose rows converge slowly. Default: each row's best fit.
 
         Returns
         -------
@@ -116,13 +157,15 @@ class Stream:
         )
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                value = after._learn(X)
+                value, found = after._learn(X, W)
         except OverflowError as error:
             raise too_large from error
         sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._other[1])
         if not np.isfinite(sums).all():
             raise too_large
         self.__dict__.update(after.__dict__)
+        if W is not None:
+            W[:] = found[:, : self.n_components]
         return value
 
     def replace(self, H):
@@ -140,14 +183,16 @@ class Stream:
             raise ValueError(f"components_ must have n_components = {shape[0]} rows, not {len(H)}")
         Ht = pad_factor(H.T, self.Ht.dtype)
         kept = Ht.any(axis=0)  # a component that is removed has had no part in anything
-        gram, sums = self._gram * np.outer(kept, kept), self._sums * kept
+        gram = self._gram * np.outer(kept, kept)
+        sums = self._sums * (kept if self.beta in (1, 2) else Ht > 0)
         penalty = self._penalties()[1]
         wide = Ht.astype(np.float64)
         if self.beta == 2:  # the gradient of 1/2 <A, H H'> - <B', H> and the penalty is zero
-            cross = wide @ penalty.fold_into(gram)
+            cross = wide @ penalty.fold_into(gram) + penalty.l1 * (wide > 0)
+        elif self.beta == 1:
+            cross = wide * (sums + penalty.l2 * wide + penalty.l1)
         else:
-            cross = wide * (sums + penalty.l2 * wide)
-        cross += penalty.l1 * wide if self.beta == 1 else penalty.l1 * (wide > 0)
+            cross = hold_beta(Ht, sums, penalty, self.beta)
         with np.errstate(over="ignore"):
             cross = cross.astype(self._cross.dtype).reshape(self._cross.shape)
         if not np.isfinite(cross.max()):
@@ -158,7 +203,7 @@ class Stream:
         self._gram, self._sums = gram, sums
         self._other = self._summarize()
 
-    def _learn(self, X):
+    def _learn(self, X, known):
         n_samples, n_features = X.shape
         rows = make_rows(X, self.n_components)
         threads = threads_for(self.n_threads, X.nnz * self.n_components)
@@ -170,18 +215,31 @@ class Stream:
         self._weight = fade * self._weight + n_samples
         penalty_W, penalty_H = self._penalties()
         loss = make_loss(self.beta, X.data, X.shape)
-        update = row_update(loss, "cd", True, self.n_components, threads)
+        update = row_update(loss, self._solver, True, self.n_components, threads)
         if self._start is not None and X.nnz:
-            self.Ht, self._start = self._start(rows, columns), None
+            (_, self.Ht), self._start = self._start(rows, columns), None
             self._other = self._summarize()
-        value, summary = self._find_rows(update, rows, W, penalty_W)
-        if self._draw_features(X, W):
-            W[:] = 0
+        if known is not None:
+            copy_columns(known, W)
+            self._draw_features(X, W)
+            value, summary = self._improve_rows(update, rows, W, penalty_W)
+        else:
             value, summary = self._find_rows(update, rows, W, penalty_W)
-        learn = self._learn_frobenius if self.beta == 2 else self._learn_kullback_leibler
-        learn(columns, W, summary, penalty_H, fade)
+            if self._draw_features(X, W):
+                W[:] = 0
+                value, summary = self._find_rows(update, rows, W, penalty_W)
+        if self.beta == 2:
+            self._learn_frobenius(columns, W, summary, penalty_H, fade)
+        elif self.beta == 1:
+            self._learn_kullback_leibler(columns, W, summary, penalty_H, fade)
+        else:
+            self._learn_beta(columns, W, loss, penalty_H, fade)
         self.relative_error = loss.relative(value)
-        return value / n_samples
+        return value / n_samples, W
+
+    @property
+    def _solver(self):
+        return "cd" if self.beta in (1, 2) else "mu"
 
     def _penalties(self):
         """Return the penalties of W and of H, for as many samples as the sums count."""
@@ -193,6 +251,12 @@ class Stream:
         how = ROWS._replace(summary=self.beta == 2)
         step = update.approach(rows, self.Ht, summary, penalty, W, how)
         return update.loss.constant + step.objective, step.summary
+
+    def _improve_rows(self, update, rows, W, penalty):
+        """Improve W by one update; return its loss and no summary."""
+        summary = update.summary_from(*self._other, rows.absent)
+        step = update.update(rows, self.Ht, summary, penalty, W, W, Pass())
+        return update.loss.constant + step.objective, None
 
     def _draw_features(self, X, W):
         """Draw the features of a batch that no component has, and return whether there are any."""
@@ -252,6 +316,15 @@ class Stream:
         self.Ht = Ht
         self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
 
+    def _learn_beta(self, columns, W, loss, penalty, fade):
+        threads = threads_for(self.n_threads, self.Ht.size * len(W))
+        update = row_update(loss, "mu", True, self.n_components, threads)
+        parts, sums = update.parts(columns, W, self.Ht), (self._cross, self._sums)
+        self.Ht, (self._cross, self._sums) = learn_beta(
+            parts, self.Ht, sums, PRIOR, penalty, fade, self.beta
+        )
+        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+
     def _summarize(self):
         """Return the gram matrix of Ht and the sums of its columns."""
         gram = None
@@ -261,23 +334,7 @@ class Stream:
         return gram, self.Ht.sum(axis=0, dtype=np.float64)
 
 
-class Plateau:
-    """Whether passes over the data still lower its mean loss.
-
-    Only whole passes are compared: some batches of a pass are easier than others.
-    """
-
-    def __init__(self, tol, patience):
-        if patience is not None:
-            patience = check_integer(patience, "max_no_improvement", least=1)
-        self._tol, self._patience = check_number(tol, "tol"), patience
-        self._last, self._lowest, self._since = np.inf, np.inf, 0
-
-    def reached(self, loss, n_batches):
-        """Note the mean loss of a pass of so many batches."""
-        fallen, self._last = self._last - loss, loss
-        self._since = 0 if loss < self._lowest else self._since + n_batches
-        self._lowest = min(self._lowest, loss)
-        if self._patience is not None and self._since >= self._patience:
-            return True
-        return bool(self._tol) and fallen <= self._tol * loss
+def pad_rows(array: Any, more: int, axis: int = 0) -> Any:
+    """Return an array with so many rows of zeros more."""
+    widths = [(0, more if place == axis else 0) for place in range(array.ndim)]
+    return np.pad(array, widths)

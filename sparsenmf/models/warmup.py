@@ -10,6 +10,7 @@ from ..data.progress import open_progress
 from ..solvers.scale import LARGE
 from .algorithms import CoordinateDescent, MultiplicativeUpdate
 from .factorize import factorize
+from .first_batch import open_stream
 
 RUNS = (
     {"init": "nndsvd"},
@@ -55,13 +56,19 @@ def warmup(progress: bool = False) -> Path | None:
     """
     from ..kernels.compile.cache import active_folder
 
-    total = len(SIZES) * (1 + 2 * (len(RUNS) + 1))
+    total = len(SIZES) * (1 + 2 * (len(RUNS) + 2))
     display = open_progress(check_flag(progress, "progress"), total, "warmup", "fit")
     try:
-        for done, (X, n_components, options) in enumerate(_fits(), 1):
+        done = 0
+        for X, n_components, options in _fits():
             model = factorize(X, n_components, random_state=0, **options)
             if options["max_iter"] > 1:
                 model.transform(X, n_threads=options["n_threads"])
+            done += 1
+            display.update(done)
+        for stream, X in _streams():
+            stream.add(X)
+            done += 1
             display.update(done)
     finally:
         display.close()
@@ -84,3 +91,14 @@ def _fits():
             # A fit that is exact has its objective computed by another kernel.
             W = np.ones((n_samples, n_components), dtype)
             yield np.ones(shape, dtype), n_components, {**common, "W": W}
+
+
+def _streams():
+    """Yield streams, and a batch for each, of a loss whose sums have a kernel of their own."""
+    for dtype in (np.float32, np.float64):
+        for n_samples, n_features, n_components, n_threads in SIZES:
+            X = sp.random_array((n_samples, n_features), density=0.1, rng=0, dtype=dtype).tocsr()
+            options = {"alpha_W": 0.0, "alpha_H": "same", "l1_ratio": 0.0, "forget_factor": 0.1}
+            options |= {"init": "random", "H": None, "window": None, "n_threads": n_threads}
+            rng = np.random.default_rng(0)
+            yield open_stream(X, n_components, beta_loss=1.5, rng=rng, **options), X

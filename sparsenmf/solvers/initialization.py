@@ -12,8 +12,8 @@ X of zeros and ones, and the start of c X is sqrt(c) times the start of X.
 import numpy as np
 import scipy.sparse as sp
 
-from ..data.arguments import check_choice
-from ..data.factors import copy_columns, empty_factor, pad_factor
+from ..data.arguments import check_choice, check_svd_start
+from ..data.factors import copy_columns, empty_factor, largest, pad_factor
 from ..data.rows import Rows
 from ..data.validation import check_factor
 from .svd import truncated_svd
@@ -44,6 +44,7 @@ def check_start(init, W, H, X, n_components, n_threads=1):
     if init is None:
         init = "custom" if given else "random"
     check_choice(init, "init", INITS)
+    check_svd_start(init, n_components, X.shape)
     if given and init != "custom":
         raise ValueError(f'W and H are only used with init="custom", not with init={init!r}')
     if init == "custom" and not given:
@@ -53,6 +54,12 @@ def check_start(init, W, H, X, n_components, n_threads=1):
         W = check_factor(W, "W", shape, "n_samples x n_components", X.dtype, n_threads)
     if H is not None:
         H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
+    for name, factor in (("W", W), ("H", H)):
+        if factor is not None and not largest(factor, n_threads):
+            raise ValueError(
+                f"{name} is full of zeros, from which nothing can be learned: leave it out, and "
+                f"it is drawn at random"
+            )
     return init, W, H
 
 

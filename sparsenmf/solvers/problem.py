@@ -6,7 +6,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.arguments import check_alphas, check_n_components, check_threads
+from ..data.arguments import check_alphas, check_integer, check_threads
 from ..data.factors import padded_width
 from ..data.named import names_of
 from ..data.rows import is_tall, make_rows
@@ -117,7 +117,7 @@ class Problem:
             self.X, self.entries = check_weighted(X, weights.entries, missing)
         self.shape, self.dtype, self.missing = self.X.shape, self.X.dtype, missing
         self.feature_names, self.sample_names = names_of(X)
-        self.n_components: int = check_n_components(n_components, self.shape)
+        self.n_components: int = check_integer(n_components, "n_components", least=1)
         self.beta: float = check_loss(loss, self.X, unknown=not self.entries.absent)
         self.scaling = check_scaling(weights, self.shape, self.beta, plain=self.entries.plain)
         self.alphas = check_alphas(alpha_W, alpha_H, l1_ratio)

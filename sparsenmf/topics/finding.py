@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.arguments import check_integer
+from ..data.arguments import check_integer, check_n_components
 from ..data.names import check_names
 from ..data.progress import tell
 from ..data.texts import shorten
@@ -266,6 +266,6 @@ def find_topics(
     ]
     terms = vectorizer.get_feature_names_out()
     fit = {**factorize_options, "seeds": Seeds.of(factorize_options.get("seeds"), terms)}
-    model = factorize(X, n_topics, **cast(Any, fit))
+    model = factorize(X, check_n_components(n_topics, X.shape), **cast(Any, fit))
     options = {"n_topics": n_topics, **weighing, **factorize_options}
     return Topics(model, terms, titles, vectorizer, X, texts, options)

@@ -404,8 +404,6 @@ def test_bad_matrices_are_refused(client, X):
     bad.data[0] = -1
     with pytest.raises(ValueError, match=r"X \(block 1\) has a negative value"):
         factorize([delayed(X), delayed(bad)], K)
-    with pytest.raises(ValueError, match="n_components is 7"):
-        factorize(lazy(X[:6], (0, 3, 6)), 7)
     with pytest.raises(ValueError, match="H has shape"):
         factorize(lazy(X), K, H=np.ones((2, 3)))
 

@@ -18,7 +18,8 @@ from sparsenmf import MiniBatchNMF, factorize
 from sparsenmf.data.factors import pad_factor
 from sparsenmf.data.validation import check_matrix
 from sparsenmf.models.components import Components
-from sparsenmf.models.stream import PRIOR, ROWS, Plateau, Stream
+from sparsenmf.models.passes import Plateau
+from sparsenmf.models.stream import PRIOR, ROWS, Stream
 
 from .. import problems, reference
 
@@ -26,7 +27,13 @@ LOSSES = pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 PENALTIES = {"alpha_W": 1e-3, "alpha_H": 5e-4, "l1_ratio": 0.3}
 
 
-@parametrize_with_checks([MiniBatchNMF(), MiniBatchNMF(2, beta_loss="kullback-leibler")])
+@parametrize_with_checks(
+    [
+        MiniBatchNMF(),
+        MiniBatchNMF(2, beta_loss="kullback-leibler"),
+        MiniBatchNMF(2, beta_loss=1.5, max_iter=1000, tol=1e-7),
+    ]
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
@@ -336,16 +343,19 @@ def test_progress_is_shown(X, capfd):
     ("options", "call", "error", "message"),
     [
         ({"beta_loss": "itakura-saito"}, {}, ValueError, "is infinite where X is zero"),
-        ({"beta_loss": 1.5}, {}, ValueError, "beta_loss must be"),
+        ({"beta_loss": "poisson"}, {}, ValueError, "must be one of"),
         ({"batch_size": 0}, {}, ValueError, "batch_size must be at least 1"),
         ({"forget_factor": -1}, {}, ValueError, "forget_factor must be >= 0 and <= 1"),
         ({"forget_factor": 1.5}, {}, ValueError, "forget_factor must be >= 0 and <= 1"),
         ({"shuffle": 1}, {}, TypeError, "shuffle must be True or False"),
-        ({"n_components": 251}, {}, ValueError, "n_components is 251, but X has 250 features"),
-        ({"n_components": 300, "init": "nndsvd"}, {}, ValueError, "n_components"),
+        ({"n_components": 300, "init": "nndsvd"}, {}, ValueError, "can only be used when n_comp"),
         ({"init": "custom"}, {}, ValueError, "needs H"),
-        ({"init": "random"}, {"H": np.ones((5, 250))}, ValueError, 'init="custom"'),
-        ({}, {"H": np.ones((5, 249))}, ValueError, "H has shape"),
+        ({}, {"H": np.ones((5, 249))}, ValueError, "wrong second dimension .* Expected 250"),
+        ({}, {"H": np.ones((6, 250))}, ValueError, "wrong first dimension .* Expected 5"),
+        ({}, {"H": np.zeros((5, 250))}, ValueError, "full of zeros"),
+        ({}, {"H": -np.ones((5, 250))}, ValueError, "Negative values .* NMF .input H"),
+        ({"init": "custom"}, {"H": np.ones((5, 250))}, TypeError, "the same dtype as X. Got H.dty"),
+        ({"new_features": "add"}, {}, ValueError, "new_features must be one of 'error', 'grow'"),
         ({"max_no_improvement": 0}, {}, ValueError, "max_no_improvement must be at least 1"),
         ({"max_iter": 0}, {}, ValueError, "max_iter must be at least 1"),
         ({"n_threads": 0}, {}, ValueError, "n_threads must be at least 1"),

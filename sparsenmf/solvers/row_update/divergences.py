@@ -15,6 +15,7 @@ from ...kernels.multiplicative import (
     update_rows_mu_beta,
 )
 from ...kernels.operands import Divergence, Side, Sweeps
+from ...kernels.update_parts import sum_update_parts
 from ...kernels.weighted_multiplicative import update_rows_mu_weighted
 from ..numerics import check_overflow, exact_gram
 from .base import Pass, RowUpdate, Step, no_gram, parts_of
@@ -121,6 +122,17 @@ class BetaMultiplicative(SumsUpdate):
             rows, other, summary, penalty, factor, out, UPDATE_AND_OBJECTIVE, Pass()
         )
         return Step(fit, residual, self.summarize(out, rows))
+
+    def parts(self, rows, other, factor):
+        """Return the numerators and denominators of the updates, without penalties, in float64.
+
+        For any beta but 1, whose denominators are the column sums of `other`.
+        """
+        sums, statistics = np.empty((2, *factor.shape)), np.empty(rows.n_blocks)
+        side, divergence = Side(other, np.empty(0)), make_divergence(self.loss)
+        sum_update_parts(self.n_threads, rows, side, divergence, factor, *sums, statistics)
+        check_overflow(statistics.max(), np.dtype(np.float64))
+        return sums
 
     def scatter(self, rows, parts, factor, other, sums):
         """Add the numerators of the other factor's updates to `sums`, in parts."""
