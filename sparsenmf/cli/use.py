@@ -41,9 +41,9 @@ def transform(model, matrix, output, excel, tol, strict_names, n_threads, progre
       sparsenmf transform model.npz cells.h5ad --output W.xlsx
 
     MATRIX is what factorize takes, and is read in the same way: after a fit with --transpose it
-    needs that option, too. Its columns must be those of the fit, with the same weighting. Where both
-    have names, they are matched: others are put in order, missing ones count as zero, and unknown
-    ones are left out. Tables begin with the names of the samples, if MATRIX has any.
+    needs that option, too. Its columns must be those of the fit, with the same weighting. Where
+    both have names, they are matched: others are put in order, missing ones count as zero, and
+    unknown ones are left out. Tables begin with the names of the samples, if MATRIX has any.
     """
     tell_reading(progress, model, matrix)
     from ..data.named import names_of
