@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..data.arguments import check_random_state
+from ..data.factors import empty_factor, pad_factor
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .blocks import BlockColumns
@@ -17,6 +18,7 @@ from .constraints import Seeds, check_seeds, plant_seeds
 from .initialization import check_start, initialize_factors, leads
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
+from .sampled import NNDSVD, choose_start, learn_from_sample
 
 
 class Start(NamedTuple):
@@ -34,8 +36,8 @@ class Start(NamedTuple):
         Entries of Ht that may differ from zero.
     keeps_order : bool
         Whether components stay in their places: some are fixed or seeded.
-    W_leads : bool
-        Whether H is fitted to W before the first iteration, because W is informative.
+    leads : {"W", "H"} or None
+        The factor that is informative: the other one is fitted to it first.
     cut : Cut
         X as the solver takes it.
     options : dict
@@ -52,7 +54,7 @@ class Start(NamedTuple):
     fixed_H: np.ndarray
     support: np.ndarray | None
     keeps_order: bool
-    W_leads: bool
+    leads: str | None
     cut: Cut
     options: dict[str, Any]
     origin: dict[str, Any]
@@ -61,7 +63,7 @@ class Start(NamedTuple):
 def initialize(
     problem: Problem,
     solver: Any,
-    init: Init | None = None,
+    init: Init | NNDSVD | None = None,
     *,
     W: Matrix | None = None,
     H: Matrix | None = None,
@@ -97,7 +99,12 @@ def initialize(
     (100, 8)
     """
     k, scaling, seeds = problem.n_components, problem.scaling, Seeds.of(seeds)
+    svd = NNDSVD.of(init)
+    init = init if svd is None else svd.name
     init, W, H = check_start(init, W, H, problem, k, problem.n_threads)
+    if init == "auto":
+        svd = choose_start(problem, solver)
+        init = "random" if svd is None else svd.name
     fixed_W = problem.fixed_W.mask(0 if W is None else W.shape[1], k)
     fixed_H = problem.fixed_H.mask(0 if H is None else len(H), k)
     places = check_seeds(seeds, (k, problem.shape[1]))
@@ -116,16 +123,26 @@ def initialize(
         if worth and fits_single(cut.loss, scaled_W, scaled_H, n_threads=problem.n_threads):
             dtype = np.dtype(np.float32)
     columns = BlockColumns(cut.rows) if cut.in_blocks else cut.columns
-    start_W, Ht = initialize_factors(
-        cut.rows, columns, k, init, rng, W=scaled_W, H=scaled_H, beta=problem.beta,
-        solver=solver.name, mean=cut.mean, dtype=dtype, W_folder=solver.W_folder,
-        n_threads=problem.n_threads,
-    )  # fmt: skip
+    options, leading = {"init": init}, None
+    sampled = svd is not None and svd.sample is not None
+    if sampled:
+        options["sample"] = svd.sample
+        scaled_H, leading = learn_from_sample(problem, solver, svd, rng).T[:k], "H"
+    if sampled and problem.descends(solver):  # sweeps leave zero
+        start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)
+        Ht = pad_factor(scaled_H.T, dtype)
+    else:
+        start_W, Ht = initialize_factors(
+            cut.rows, columns, k, "custom" if sampled else init, rng, W=scaled_W, H=scaled_H,
+            beta=problem.beta, solver=solver.name, mean=cut.mean, dtype=dtype,
+            W_folder=solver.W_folder, n_threads=problem.n_threads,
+        )  # fmt: skip
+        if problem.descends(solver) and leads(init, W, H, k) and not places:
+            leading = "W"
     support = plant_seeds(Ht, places, seeds.strength)
-    W_leads = problem.descends(solver) and leads(init, W, H, k) and not places
-    options = {"init": init, **made_with(random_state, rng)}
+    options |= made_with(random_state, rng)
     fixed = fixed_W, fixed_H
-    return Start(start_W, Ht, W, H, *fixed, support, keeps_order, W_leads, cut, options, origin)
+    return Start(start_W, Ht, W, H, *fixed, support, keeps_order, leading, cut, options, origin)
 
 
 def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:

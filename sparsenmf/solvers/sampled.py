@@ -1,0 +1,160 @@
+"""Starts from a sample of the rows: NNDSVD and a few iterations there, then W from their H.
+
+One need not look at all of X to find out roughly what the components are. On large matrices a
+few iterations on a sample leave little for those on all of X, which begin with W fitted to the H
+of the sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..data.arguments import check_choice, check_integer, check_number
+from ..data.factors import empty_factor
+from ..data.store import is_store
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+FILLS = {"zero": "nndsvd", "mean": "nndsvda", "random": "nndsvdar"}
+
+LEAST_ROWS, ROWS, ROWS_EACH, LEAST_SHARE = 50, 8000, 150, 0.05
+
+FAINT = 0.01  # of a component's mean: the start of features that are not in the sample
+
+RUN_NNZ = 2**17
+"""Nonzeros of a run of rows that is read from a store at once: about a megabyte."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NNDSVD:
+    """A start from the truncated SVD of X, or of a sample of its rows: ``init=NNDSVD(...)``.
+
+    Parameters
+    ----------
+    fill : {"zero", "mean", "random"}, default "zero"
+        What replaces zeros: ``"nndsvd"``, ``"nndsvda"`` and ``"nndsvdar"`` as in scikit-learn.
+    sample : float between 0 and 1, optional
+        Share of the rows whose SVD is taken. A few iterations on these rows follow, and W is found
+        from their H. Of a store, whole runs of rows are read, spread evenly over all shards, so
+        sorted rows do no harm. Default: all rows.
+    n_iter : int, default 6
+        Iterations on the sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not what it should be.
+
+    References
+    ----------
+    Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative matrix
+    factorization", Pattern Recognition 41(4).
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import NNDSVD, factorize
+    >>> X = sp.random_array((1000, 80), density=0.1, rng=0)
+    >>> model = factorize(X, 5, init=NNDSVD(sample=0.3), random_state=0)
+    >>> model.options["init"], model.options["sample"]
+    ('nndsvd', 0.3)
+    """
+
+    fill: Literal["zero", "mean", "random"] = "zero"
+    sample: float | None = None
+    n_iter: int = 6
+
+    def __post_init__(self) -> None:
+        check_choice(self.fill, "fill", tuple(FILLS))
+        check_integer(self.n_iter, "n_iter", least=1)
+        if self.sample is not None:
+            share = check_number(self.sample, "sample", most=1.0, open_below=True)
+            object.__setattr__(self, "sample", None if share == 1 else share)
+
+    @property
+    def name(self) -> str:
+        """The name of this start among the strings for `init`."""
+        return FILLS[self.fill]
+
+    @classmethod
+    def of(cls, init: Any) -> NNDSVD | None:
+        """Return the start that a name in `init` stands for, or None if it is no NNDSVD."""
+        if isinstance(init, cls):
+            return init
+        fill = next((fill for fill, name in FILLS.items() if name == init), None)
+        return None if fill is None else cls(fill=fill)
+
+
+def choose_start(problem: Problem, solver: Any) -> NNDSVD | None:
+    """Return the start of ``init="auto"``: NNDSVD of a sample, or None for a random start.
+
+    A sample of a few thousand rows, and of some hundred for each component, says roughly what the
+    components are. On less, random starts end as well.
+    """
+    n_samples, k = problem.shape[0], problem.n_components
+    if not problem.descends(solver) or n_samples < LEAST_ROWS * k:
+        return None
+    return NNDSVD(sample=min(1.0, max(LEAST_SHARE, ROWS / n_samples, ROWS_EACH * k / n_samples)))
+
+
+def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:
+    """Return the padded Ht that a few iterations on a sample of the rows lead to.
+
+    Parameters
+    ----------
+    problem : Problem
+    solver : CoordinateDescent or MultiplicativeUpdate
+    start : NNDSVD
+        With a sample.
+    rng : numpy.random.Generator or RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_features, width)
+        For the scaled X. Components that the sample lost are random, and features that it has
+        nothing of have a little of each component.
+    """
+    from .start import initialize  # here: it calls this function
+
+    k, n_features = problem.n_components, problem.shape[1]
+    sample = problem.take_rows(sample_rows(problem.X, start.sample, k, rng))
+    solver = replace(solver, low_memory=False, W_path=None)
+    began = initialize(sample, solver, replace(start, sample=None), random_state=rng)
+    run = solver.start(sample, began, tol=0.0, max_iter=start.n_iter)
+    for _ in run:
+        pass
+    Ht = empty_factor((n_features, k), problem.dtype)
+    learned = Ht[:, :k]
+    learned[:] = run.alternation.current.Ht[:, :k]
+    lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
+    learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
+    learned[~learned.any(axis=1)] = FAINT * learned.mean(axis=0)
+    return Ht
+
+
+def sample_rows(X, share, n_components, rng):
+    """Return sorted rows of X that are a sample: single ones in memory, runs of rows of a store.
+
+    Parameters
+    ----------
+    X : csr_array or CsrStore
+    share : float
+    n_components : int
+        At least so many rows are taken.
+    rng : numpy.random.Generator or RandomState
+    """
+    n_rows = X.shape[0]
+    n_sample = min(n_rows, max(round(share * n_rows), n_components + 1))
+    if not is_store(X):
+        return np.sort(rng.permutation(n_rows)[:n_sample])
+    length = max(1, min(n_sample, round(RUN_NNZ * n_rows / max(X.nnz, 1))))  # of a run
+    n_runs = -(-n_sample // length)
+    # One run at random within each of n_runs equal parts.
+    parts = np.linspace(0, n_rows, n_runs + 1)
+    room = np.maximum(np.diff(parts) - length, 0)
+    first = (parts[:-1] + room * rng.random(n_runs)).astype(np.int64)
+    return np.unique(np.concatenate([np.arange(f, min(f + length, n_rows)) for f in first]))
