@@ -25,8 +25,9 @@ LEAST_ROWS, ROWS, ROWS_EACH, LEAST_SHARE = 50, 8000, 150, 0.05
 
 FAINT = 0.01  # of a component's mean: the start of features that are not in the sample
 
-RUN_NNZ = 2**17
-"""Nonzeros of a run of rows that is read from a store at once: about a megabyte."""
+RUN_NNZ, RUNS = 2**17, 32
+"""Nonzeros of a run of rows that is read from a store at once, about a megabyte; and the least number
+of runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,7 @@ def sample_rows(X, share, n_components, rng):
     n_sample = min(n_rows, max(round(share * n_rows), n_components + 1))
     if not is_store(X):
         return np.sort(rng.permutation(n_rows)[:n_sample])
-    length = max(1, min(n_sample, round(RUN_NNZ * n_rows / max(X.nnz, 1))))  # of a run
+    length = max(1, min(n_sample // RUNS, round(RUN_NNZ * n_rows / max(X.nnz, 1))))  # of a run
     n_runs = -(-n_sample // length)
     # One run at random within each of n_runs equal parts.
     parts = np.linspace(0, n_rows, n_runs + 1)

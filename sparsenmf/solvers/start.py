@@ -115,20 +115,20 @@ def initialize(
     origin["strength"] = seeds.strength
     keeps_order = bool(places) or fixed_W.any() or fixed_H.any()
 
-    cut, dtype = problem.cut(solver), problem.dtype
     scaled_W, scaled_H = scaling.scale_W(W), scaling.scale_H(H)
+    sampled, options = svd is not None and svd.sample is not None, {"init": init}
+    if sampled:  # before X is cut, so that its memory is free by then
+        scaled_H = learn_from_sample(problem, solver, svd, rng).T[:k]
+        options |= {"sample": svd.sample, "sample_iter": svd.n_iter}
+    cut, dtype = problem.cut(solver), problem.dtype
     if cut.in_blocks and not keeps_order and solver.may_begin_in_single(problem):
         # A start that will be rounded to single precision is drawn in it, to save memory.
         worth = begins_in_single(dtype, cut.rows.nnz, k)
         if worth and fits_single(cut.loss, scaled_W, scaled_H, n_threads=problem.n_threads):
             dtype = np.dtype(np.float32)
     columns = BlockColumns(cut.rows) if cut.in_blocks else cut.columns
-    options, leading = {"init": init}, None
-    sampled = svd is not None and svd.sample is not None
-    if sampled:
-        options["sample"] = svd.sample
-        scaled_H, leading = learn_from_sample(problem, solver, svd, rng).T[:k], "H"
-    if sampled and problem.descends(solver):  # sweeps leave zero
+    leading = "H" if sampled else None
+    if sampled and problem.descends(solver):  # its sweeps can leave a W of zeros
         start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)
         Ht = pad_factor(scaled_H.T, dtype)
     else:
