@@ -25,6 +25,7 @@ from ..data.typing import (
 from ..data.typing import Solver as SolverName
 from ..data.validation import fill_masked
 from ..solvers.constraints import Seeds
+from ..solvers.sampled import NNDSVD
 from ..solvers.weights import Weights
 from .algorithms import Solver
 
@@ -78,8 +79,9 @@ default "frobenius"
         What an entry means that is not stored, or that is NaN.
 
     Where it starts:
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or RandomStarts, optional
-        Default: "custom" if W or H is passed to `fit_transform`, else "random".
+    init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, NNDSVD \
+or RandomStarts, optional
+        Default: "custom" if W or H is passed to `fit_transform`, else "auto", as in `factorize`.
 
     What is known beforehand:
     frozen_W, frozen_H : sequence of int or mask, optional
@@ -113,7 +115,7 @@ default "frobenius"
     ====================  =========================  ====================================
     .                     scikit-learn               here
     ====================  =========================  ====================================
-    default start         "nndsvda"                  "random" (faster, about as good)
+    default start         "nndsvda"                  "auto": random, or NNDSVD of a sample
     default n_components  n_features                 min(n_samples, n_features), the most
     tol                   on the projected gradient  on the objective; default 1e-5
     order of components   as started                 heaviest first
@@ -145,7 +147,7 @@ default "frobenius"
         alpha_H: AlphaH = "same",
         l1_ratio: float = 0.0,
         missing: Missing = "zero",
-        init: Init | RandomStarts | None = None,
+        init: Init | NNDSVD | RandomStarts | None = None,
         frozen_W: Frozen | None = None,
         frozen_H: Frozen | None = None,
         seeds: Seeds | SeedWords | None = None,

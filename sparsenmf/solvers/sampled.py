@@ -8,25 +8,29 @@ of the sample.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..data.arguments import check_choice, check_integer, check_number
 from ..data.factors import empty_factor
 from ..data.store import is_store
+from ..data.typing import Init
 
 if TYPE_CHECKING:
     from .problem import Problem
 
-FILLS = {"zero": "nndsvd", "mean": "nndsvda", "random": "nndsvdar"}
+Fill: TypeAlias = Literal["zero", "mean", "random"]
 
-LEAST_ROWS, ROWS, ROWS_EACH, LEAST_SHARE = 50, 8000, 150, 0.05
+FILLS: dict[Fill, Init] = {"zero": "nndsvd", "mean": "nndsvda", "random": "nndsvdar"}
+
+LEAST_ROWS, ROWS_EACH, SHARE = 100_000, 1000, 0.1
+"""A matrix is large from so many rows on, and so many for each component; the share of a sample."""
 
 FAINT = 0.01  # of a component's mean: the start of features that are not in the sample
 
 RUN_NNZ, RUNS = 2**17, 32
-"""Nonzeros of a run of rows that is read from a store at once, about a megabyte; and the least number
+"""Nonzeros of a run of rows that is read from a store at once, about a megabyte; the least number
 of runs."""
 
 
@@ -65,7 +69,7 @@ class NNDSVD:
     ('nndsvd', 0.3)
     """
 
-    fill: Literal["zero", "mean", "random"] = "zero"
+    fill: Fill = "zero"
     sample: float | None = None
     n_iter: int = 6
 
@@ -77,7 +81,7 @@ class NNDSVD:
             object.__setattr__(self, "sample", None if share == 1 else share)
 
     @property
-    def name(self) -> str:
+    def name(self) -> Init:
         """The name of this start among the strings for `init`."""
         return FILLS[self.fill]
 
@@ -90,16 +94,23 @@ class NNDSVD:
         return None if fill is None else cls(fill=fill)
 
 
+def sampled_start(options: dict[str, Any]) -> NNDSVD:
+    """Return the start from a sample that the options of a result record."""
+    fill = next(fill for fill, name in FILLS.items() if name == options["init"])
+    return NNDSVD(fill=fill, sample=options["sample"], n_iter=options["sample_iter"])
+
+
 def choose_start(problem: Problem, solver: Any) -> NNDSVD | None:
     """Return the start of ``init="auto"``: NNDSVD of a sample, or None for a random start.
 
-    A sample of a few thousand rows, and of some hundred for each component, says roughly what the
-    components are. On less, random starts end as well.
+    On large matrices a sample says roughly what the components are. On small ones NNDSVD ended
+    between 1.2% below and 0.7% above the median of random starts (explained norm, 2,200 to 19,000
+    texts, 10 to 100 components), and nothing seen early tells which.
     """
     n_samples, k = problem.shape[0], problem.n_components
-    if not problem.descends(solver) or n_samples < LEAST_ROWS * k:
+    if not problem.descends(solver) or n_samples < max(LEAST_ROWS, ROWS_EACH * k):
         return None
-    return NNDSVD(sample=min(1.0, max(LEAST_SHARE, ROWS / n_samples, ROWS_EACH * k / n_samples)))
+    return NNDSVD(sample=SHARE)
 
 
 def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:

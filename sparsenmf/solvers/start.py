@@ -100,11 +100,10 @@ def initialize(
     """
     k, scaling, seeds = problem.n_components, problem.scaling, Seeds.of(seeds)
     svd = NNDSVD.of(init)
-    init = init if svd is None else svd.name
-    init, W, H = check_start(init, W, H, problem, k, problem.n_threads)
-    if init == "auto":
+    name, W, H = check_start(svd.name if svd else init, W, H, problem, k, problem.n_threads)
+    if name == "auto":
         svd = choose_start(problem, solver)
-        init = "random" if svd is None else svd.name
+        name = svd.name if svd else "random"
     fixed_W = problem.fixed_W.mask(0 if W is None else W.shape[1], k)
     fixed_H = problem.fixed_H.mask(0 if H is None else len(H), k)
     places = check_seeds(seeds, (k, problem.shape[1]))
@@ -116,9 +115,9 @@ def initialize(
     keeps_order = bool(places) or fixed_W.any() or fixed_H.any()
 
     scaled_W, scaled_H = scaling.scale_W(W), scaling.scale_H(H)
-    sampled, options = svd is not None and svd.sample is not None, {"init": init}
-    if sampled:  # before X is cut, so that its memory is free by then
-        scaled_H = learn_from_sample(problem, solver, svd, rng).T[:k]
+    sampled, options = False, {"init": name}
+    if svd is not None and svd.sample is not None:  # before X is cut: its memory is free by then
+        sampled, scaled_H = True, learn_from_sample(problem, solver, svd, rng).T[:k]
         options |= {"sample": svd.sample, "sample_iter": svd.n_iter}
     cut, dtype = problem.cut(solver), problem.dtype
     if cut.in_blocks and not keeps_order and solver.may_begin_in_single(problem):
@@ -133,11 +132,11 @@ def initialize(
         Ht = pad_factor(scaled_H.T, dtype)
     else:
         start_W, Ht = initialize_factors(
-            cut.rows, columns, k, "custom" if sampled else init, rng, W=scaled_W, H=scaled_H,
+            cut.rows, columns, k, "custom" if sampled else name, rng, W=scaled_W, H=scaled_H,
             beta=problem.beta, solver=solver.name, mean=cut.mean, dtype=dtype,
             W_folder=solver.W_folder, n_threads=problem.n_threads,
         )  # fmt: skip
-        if problem.descends(solver) and leads(init, W, H, k) and not places:
+        if problem.descends(solver) and leads(name, W, H, k) and not places:
             leading = "W"
     support = plant_seeds(Ht, places, seeds.strength)
     options |= made_with(random_state, rng)
