@@ -7,13 +7,12 @@ of the sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..data.arguments import check_choice, check_integer, check_number
-from ..data.factors import empty_factor
 from ..data.store import is_store
 from ..data.typing import Init
 
@@ -26,8 +25,6 @@ FILLS: dict[Fill, Init] = {"zero": "nndsvd", "mean": "nndsvda", "random": "nndsv
 
 LEAST_ROWS, ROWS_EACH, SHARE = 100_000, 1000, 0.1
 """A matrix is large from so many rows on, and so many for each component; the share of a sample."""
-
-FAINT = 0.01  # of a component's mean: the start of features that are not in the sample
 
 RUN_NNZ, RUNS = 2**17, 32
 """Nonzeros of a run of rows that is read from a store at once, about a megabyte; the least number
@@ -111,41 +108,6 @@ def choose_start(problem: Problem, solver: Any) -> NNDSVD | None:
     if not problem.descends(solver) or n_samples < max(LEAST_ROWS, ROWS_EACH * k):
         return None
     return NNDSVD(sample=SHARE)
-
-
-def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:
-    """Return the padded Ht that a few iterations on a sample of the rows lead to.
-
-    Parameters
-    ----------
-    problem : Problem
-    solver : CoordinateDescent or MultiplicativeUpdate
-    start : NNDSVD
-        With a sample.
-    rng : numpy.random.Generator or RandomState
-
-    Returns
-    -------
-    ndarray of shape (n_features, width)
-        For the scaled X. Components that the sample lost are random, and features that it has
-        nothing of have a little of each component.
-    """
-    from .start import initialize  # here: it calls this function
-
-    k, n_features = problem.n_components, problem.shape[1]
-    sample = problem.take_rows(sample_rows(problem.X, start.sample, k, rng))
-    solver = replace(solver, low_memory=False, W_path=None)
-    began = initialize(sample, solver, replace(start, sample=None), random_state=rng)
-    run = solver.start(sample, began, tol=0.0, max_iter=start.n_iter)
-    for _ in run:
-        pass
-    Ht = empty_factor((n_features, k), problem.dtype)
-    learned = Ht[:, :k]
-    learned[:] = run.alternation.current.Ht[:, :k]
-    lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
-    learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
-    learned[~learned.any(axis=1)] = FAINT * learned.mean(axis=0)
-    return Ht
 
 
 def sample_rows(X, share, n_components, rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import numbers
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,10 @@ from .constraints import Seeds, check_seeds, plant_seeds
 from .initialization import check_start, initialize_factors, leads
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
-from .sampled import NNDSVD, choose_start, learn_from_sample
+from .sampled import NNDSVD, choose_start, sample_rows
+
+
+FAINT = 0.01  # of a component's mean: the start of features that are not in the sample
 
 
 class Start(NamedTuple):
@@ -142,6 +146,39 @@ def initialize(
     options |= made_with(random_state, rng)
     fixed = fixed_W, fixed_H
     return Start(start_W, Ht, W, H, *fixed, support, keeps_order, leading, cut, options, origin)
+
+
+def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:
+    """Return the padded Ht that a few iterations on a sample of the rows lead to.
+
+    Parameters
+    ----------
+    problem : Problem
+    solver : CoordinateDescent or MultiplicativeUpdate
+    start : NNDSVD
+        With a sample.
+    rng : numpy.random.Generator or RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_features, width)
+        For the scaled X. Components that the sample lost are random, and features that it has
+        nothing of have a little of each component.
+    """
+    k, n_features = problem.n_components, problem.shape[1]
+    sample = problem.take_rows(sample_rows(problem.X, start.sample, k, rng))
+    solver = replace(solver, low_memory=False, W_path=None)
+    began = initialize(sample, solver, replace(start, sample=None), random_state=rng)
+    run = solver.start(sample, began, tol=0.0, max_iter=start.n_iter)
+    for _ in run:
+        pass
+    Ht = empty_factor((n_features, k), problem.dtype)
+    learned = Ht[:, :k]
+    learned[:] = run.alternation.current.Ht[:, :k]
+    lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
+    learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
+    learned[~learned.any(axis=1)] = FAINT * learned.mean(axis=0)
+    return Ht
 
 
 def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:

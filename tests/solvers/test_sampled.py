@@ -17,7 +17,8 @@ from sparsenmf import (
     open_csr,
     write_csr,
 )
-from sparsenmf.solvers.sampled import learn_from_sample, sample_rows
+from sparsenmf.solvers.sampled import sample_rows
+from sparsenmf.solvers.start import learn_from_sample
 
 from .. import problems, reference
 
