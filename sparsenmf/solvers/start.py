@@ -21,7 +21,6 @@ from .mixed_precision import fits_single
 from .problem import Cut, Problem
 from .sampled import NNDSVD, choose_start, sample_rows
 
-
 FAINT = 0.01  # of a component's mean: the start of features that are not in the sample
 
 
