@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NMF",
+    "NNDSVD",
     "Checkpoint",
     "CoordinateDescent",
     "Factorization",
@@ -59,6 +60,7 @@ __all__ = [
 
 _HOMES = {
     "NMF": "models.estimators",
+    "NNDSVD": "solvers.sampled",
     "Checkpoint": "models.checkpoint",
     "CoordinateDescent": "models.algorithms",
     "Factorization": "models.factorization",
@@ -139,6 +141,7 @@ if TYPE_CHECKING:
     from .selection.consensus import consensus
     from .solvers.constraints import Seeds
     from .solvers.problem import Problem
+    from .solvers.sampled import NNDSVD
     from .solvers.start import initialize
     from .solvers.weights import Weights
     from .topics import plots as plots

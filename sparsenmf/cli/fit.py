@@ -87,8 +87,8 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
               help=components_help)  # fmt: skip
 @click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first.")
 @click.option("--solver", type=click.Choice(["cd", "mu"]), help="Default: cd, if the loss has it.")
-@click.option("--init", type=click.Choice(["random", "nndsvd", "nndsvda", "nndsvdar"]),
-              default="random", show_default=True)  # fmt: skip
+@click.option("--init", type=click.Choice(["auto", "random", "nndsvd", "nndsvda", "nndsvdar"]),
+              default="auto", show_default=True)  # fmt: skip
 @click.option("--alpha-W", "alpha_W", type=click.FloatRange(min=0), default=0.0,
               show_default=True, help="Weight of the penalty on W.")  # fmt: skip
 @click.option("--alpha-H", "alpha_H", type=NumberOr("same"), default="same",

@@ -23,7 +23,7 @@ else:  # so that typing.get_type_hints finds something
 
 Loss: TypeAlias = Literal["frobenius", "kullback-leibler", "itakura-saito"] | float
 Solver: TypeAlias = Literal["cd", "mu"]
-Init: TypeAlias = Literal["random", "nndsvd", "nndsvda", "nndsvdar", "custom"]
+Init: TypeAlias = Literal["auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"]
 Missing: TypeAlias = Literal["zero", "unknown"]
 Seeding: TypeAlias = Literal["start", "support"]
 AlphaH: TypeAlias = float | Literal["same"]

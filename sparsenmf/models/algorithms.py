@@ -120,7 +120,7 @@ class Solver:
         layout = kind(update, cut.rows, cut.columns, *penalties)
         single = problem.descends(self) and (not cut.in_blocks or start.W.dtype != cut.rows.dtype)
         run = MixedPrecision if single else Alternation
-        options = {"W_folder": self.W_folder, "W_leads": start.W_leads, **self._options}
+        options = {"W_folder": self.W_folder, "leads": start.leads, **self._options}
         return run(layout, start.W, start.Ht, **options)
 
     @property

@@ -26,6 +26,7 @@ from ..data.typing import (
 from ..data.typing import Solver as SolverName
 from ..data.validation import fill_masked
 from ..solvers.constraints import Seeds
+from ..solvers.sampled import NNDSVD
 from ..solvers.weights import Weights
 from .algorithms import Solver
 
@@ -82,9 +83,10 @@ default "frobenius"
         What an entry means that is not stored, or that is NaN.
 
     Where it starts:
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or RandomStarts, optional
-        Default: "custom" if W or H is passed to `fit_transform`, else "random". Any other leaves
-        them out, with a warning; "custom" itself wants them in the precision of X.
+    init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, NNDSVD \
+or RandomStarts, optional
+        Default: "custom" if W or H is passed to `fit_transform`, else "auto", as in `factorize`.
+        Any other leaves them out, with a warning; "custom" wants them in the precision of X.
 
     What is known beforehand:
     frozen_W, frozen_H : sequence of int or mask, optional
@@ -118,7 +120,7 @@ default "frobenius"
     ====================  =========================  ====================================
     .                     scikit-learn               here
     ====================  =========================  ====================================
-    default start         "nndsvda"                  "random" (faster, about as good)
+    default start         "nndsvda"                  "auto": random, or NNDSVD of a sample
     default n_components  n_features                 min(n_samples, n_features)
     tol                   on the projected gradient  on the objective; default 1e-5
     order of components   as started                 heaviest first
@@ -150,7 +152,7 @@ default "frobenius"
         alpha_H: AlphaH = "same",
         l1_ratio: float = 0.0,
         missing: Missing = "zero",
-        init: Init | RandomStarts | None = None,
+        init: Init | NNDSVD | RandomStarts | None = None,
         frozen_W: Frozen | None = None,
         frozen_H: Frozen | None = None,
         seeds: Seeds | SeedWords | None = None,

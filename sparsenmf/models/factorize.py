@@ -21,6 +21,7 @@ from ..data.typing import Solver as SolverName
 from ..solvers.constraints import Seeds
 from ..solvers.loop import check_progress, observe
 from ..solvers.problem import Problem
+from ..solvers.sampled import NNDSVD
 from ..solvers.start import initialize
 from ..solvers.stopping import check_stopping
 from ..solvers.weights import Weights
@@ -44,7 +45,7 @@ def factorize(
     l1_ratio: float = 0.0,
     weights: Weights | Vector | Matrix | None = None,
     missing: Missing = "zero",
-    init: Init | RandomStarts | None = None,
+    init: Init | NNDSVD | RandomStarts | None = None,
     W: Matrix | None = None,
     H: Matrix | None = None,
     frozen_W: Frozen | None = None,
@@ -67,9 +68,10 @@ of shape (n_samples, n_features)
         matrix on disk that `open_csr` opened, an AnnData, a PyData sparse array, or a sparse
         matrix of pyarrow's. Names of features and samples (columns and index of a DataFrame,
         var_names and obs_names, those of a `NamedMatrix`) are kept in the result. Any format, index
-        type and order; duplicates are summed. X is never made dense and never written to. float32 and float64 keep their precision (large problems
-        in float64 have their first iterations in single); integers and booleans become float32
-        where that is exact (below 2**24), else float64.
+        type and order; duplicates are summed. X is never made dense and never written to. float32
+        and float64 keep their precision (large problems in float64 have their first iterations in
+        single); integers and booleans become float32 where that is exact (below 2**24), else
+        float64.
     n_components : int
         Number of components. More than min(n_samples, n_features) of them are for known ones, such
         as a sample and signatures: ``factorize(x, 8, H=S, frozen_H=range(8))``. A start by NNDSVD
@@ -113,13 +115,15 @@ default "frobenius"
         The penalties are the same. A sample without a single entry gets a W of zero.
 
     Where it starts:
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"} or RandomStarts, optional
-        Default: "custom" if W or H is given, else "random", which is faster than NNDSVD
-        and ends with a squared error 0.01% to 0.2% higher on tf-idf. "nndsvda" fills zeros with
-        mean(X) / sqrt(mean of its nonzeros), "nndsvdar" with random numbers of a hundredth of
-        that; for "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random starts for losses
-        other than the Frobenius norm are scaled so that W H sums to what X does. On a store an
-        NNDSVD start takes nine passes over it. ``RandomStarts(5)`` keeps the best of five runs.
+    init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, NNDSVD \
+or RandomStarts, optional
+        Default: "custom" if W or H is given, else "auto". "auto" is ``NNDSVD(sample=0.1)`` for the
+        Frobenius loss on large matrices (from 100,000 samples, and 1,000 for each component),
+        "random" otherwise. "nndsvda" fills zeros with mean(X) / sqrt(mean of its nonzeros),
+        "nndsvdar" with random numbers of a hundredth of that; for "mu", which cannot leave zero,
+        "nndsvd" is "nndsvda". Random starts for other losses are scaled so that the sum of W H is
+        that of X. On a store, an NNDSVD start of all samples takes nine passes over it.
+        ``RandomStarts(5)`` keeps the best of five runs.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional

@@ -97,8 +97,9 @@ def check_options(options, taken=TAKEN):
 
 def check_random_init(options):
     """Raise ValueError where all starts would be the same."""
-    if options.get("init") not in (None, "random"):
-        raise ValueError(f'init must be "random" for starts that differ, not {options["init"]!r}')
+    init = options.get("init")
+    if init not in (None, "random"):
+        raise ValueError(f'init must be "random" for starts that differ, not {init!r}')
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def keep_best(fit, arguments):
             left = None if limit is None else max(limit - runs.seconds, 1e-3)
             rng = seeds.generator(len(objectives))
             try:
-                model = fit(**arguments, random_state=rng, time_limit=left)
+                model = fit(**arguments, init="random", random_state=rng, time_limit=left)
             except KeyboardInterrupt:  # before this run had anything to return
                 if best is None:
                     raise

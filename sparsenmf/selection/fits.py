@@ -15,8 +15,10 @@ FitCallback: TypeAlias = Callable[[Factorization], object]
 def complete_fit(X, n_components, **options):
     """Return the model of `factorize`; raise KeyboardInterrupt if Ctrl-C ended the run.
 
-    An interrupted run cannot be compared with complete ones.
+    An interrupted run cannot be compared with complete ones. Without a start it begins at random.
     """
+    if options.get("W") is None and options.get("H") is None and options.get("init") is None:
+        options["init"] = "random"
     model = factorize(X, n_components, **options)
     if model.stop_reason == "interrupted":
         raise KeyboardInterrupt

@@ -18,8 +18,8 @@ lowered. Four things differ from their algorithm, and each was better in our mea
   it. A random start knows little about X, and fitting it closely leads to worse optima: 8 of 35
   random starts on TDT2, with 20 components, missed an objective that all reach this way.
 
-If W is informative rather than random, no iteration is plain, and Ht is fitted to W before the
-first one. Otherwise the first update would fit W to a random Ht and lose what W knows.
+If a factor is informative rather than random, no iteration is plain. If it is W, Ht is fitted to
+W before the first one: otherwise the first update would fit W to a random Ht and lose what W knows.
 """
 
 import numpy as np
@@ -69,8 +69,9 @@ class Alternation:
         Whether there is momentum.
     W_folder : path-like or None
         Folder for the file of a second W. None keeps it in memory.
-    W_leads : bool
-        Whether Ht is fitted to W before the first iteration, instead of a plain first iteration.
+    leads : {"W", "H"} or None
+        An informative factor. There is no plain first iteration then; Ht is fitted to W before the
+        first one if W leads, and the first one fits W to Ht if H does.
 
     Attributes
     ----------
@@ -93,7 +94,7 @@ class Alternation:
     ends = False
 
     def __init__(
-        self, layout, W, Ht, *, max_sweeps=None, extrapolate=True, W_folder=None, W_leads=False
+        self, layout, W, Ht, *, max_sweeps=None, extrapolate=True, W_folder=None, leads=None
     ):
         self.layout, self.update, self.dtype = layout, layout.update, W.dtype
         self.loss, self.n_components = self.update.loss, self.update.n_components
@@ -109,8 +110,8 @@ class Alternation:
         # Momentum makes H grow and W shrink, and only a penalty would stop that.
         self.balanced = extrapolate and not (self.penalty_W.binds() or self.penalty_H.binds())
         plain_first = self.update.plain_first
-        self._W_leads = W_leads and extrapolate and plain_first
-        self._plain_first = plain_first and not self._W_leads
+        self._W_leads = leads == "W" and extrapolate and plain_first
+        self._plain_first = plain_first and not (self._W_leads or leads == "H")
         self._is_ahead = False  # whether the spare Ht is where the next iteration begins
         self._summary_W: tuple | None = None  # the last proposed W and its summary
         self._residual_H: tuple | None = None  # the last proposed Ht and its residual, if measured

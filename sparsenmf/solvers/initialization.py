@@ -18,7 +18,7 @@ from ..data.rows import Rows
 from ..data.validation import check_factor
 from .svd import truncated_svd
 
-INITS = ("random", "nndsvd", "nndsvda", "nndsvdar", "custom")
+INITS = ("auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom")
 
 SAMPLE = 2048, 32  # at most so many rows and columns of W are looked at for correlations
 SAMPLED = 2**14  # numbers: more columns make more pairs, and then fewer rows are enough
@@ -42,7 +42,7 @@ def check_start(init, W, H, X, n_components, n_threads=1):
     """
     given = W is not None or H is not None
     if init is None:
-        init = "custom" if given else "random"
+        init = "custom" if given else "auto"
     check_choice(init, "init", INITS)
     check_svd_start(init, n_components, X.shape)
     if given and init != "custom":

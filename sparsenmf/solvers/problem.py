@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
 
 from ..data.arguments import check_alphas, check_integer, check_threads
 from ..data.factors import padded_width
@@ -188,6 +192,25 @@ class Problem:
             constrain(penalty_W.weigh(self.scaling.samples, self.beta), fixed_W),
             constrain(penalty_H.weigh(self.scaling.features, self.beta), fixed_H, support),
         )
+
+    def take_rows(self, rows: np.ndarray) -> Problem:
+        """Return the problem of some rows, given in order, in memory; no component is fixed."""
+        part = copy(self)
+        part._cut, part.is_stored, part.sample_names = None, False, None
+        if self.is_stored:
+            runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+            part.X = sp.vstack([self.X.rows(run[0], run[-1] + 1) for run in runs], format="csr")
+        else:
+            part.X = self.X[rows]
+        if self.entries.weights is not None:
+            arrays = self.entries.weights, self.X.indices, self.X.indptr
+            weights = sp.csr_array(arrays, shape=self.shape, copy=False)[rows]
+            part.entries = self.entries._replace(weights=weights.data)
+        if self.scaling.samples is not None:
+            part.scaling = self.scaling._replace(samples=self.scaling.samples[rows])
+        part.shape = part.X.shape
+        part.fixed_W, part.fixed_H = (check_fixed(None, name) for name in ("frozen_W", "frozen_H"))
+        return part
 
     def rows(self, start: int, stop: int) -> Any:
         """Return rows of X as they were passed, without weights."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import numbers
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import __version__
 from ..data.arguments import check_random_state
+from ..data.factors import empty_factor, pad_factor
 from ..data.named import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
@@ -18,6 +20,9 @@ from .constraints import Seeds, check_seeds, plant_seeds
 from .initialization import check_start, initialize_factors, leads
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
+from .sampled import NNDSVD, choose_start, sample_rows
+
+UNSEEN = 0.01  # of a component's mean: the start of features that are not in the sample
 
 
 class Start(NamedTuple):
@@ -35,8 +40,8 @@ class Start(NamedTuple):
         Entries of Ht that may differ from zero.
     keeps_order : bool
         Whether components stay in their places: some are fixed or seeded.
-    W_leads : bool
-        Whether H is fitted to W before the first iteration, because W is informative.
+    leads : {"W", "H"} or None
+        The factor that is informative: the other one is fitted to it first.
     cut : Cut
         X as the solver takes it.
     options : dict
@@ -55,7 +60,7 @@ class Start(NamedTuple):
     fixed_H: np.ndarray
     support: np.ndarray | None
     keeps_order: bool
-    W_leads: bool
+    leads: str | None
     cut: Cut
     options: dict[str, Any]
     origin: dict[str, Any]
@@ -65,7 +70,7 @@ class Start(NamedTuple):
 def initialize(
     problem: Problem,
     solver: Any,
-    init: Init | None = None,
+    init: Init | NNDSVD | None = None,
     *,
     W: Matrix | None = None,
     H: Matrix | None = None,
@@ -101,8 +106,11 @@ def initialize(
     (100, 8)
     """
     k, scaling, names = problem.n_components, problem.scaling, problem.feature_names
-    seeds = Seeds.of(seeds, names)
-    init, W, H = check_start(init, W, H, problem, k, problem.n_threads)
+    seeds, svd = Seeds.of(seeds, names), NNDSVD.of(init)
+    name, W, H = check_start(svd.name if svd else init, W, H, problem, k, problem.n_threads)
+    if name == "auto":
+        svd = choose_start(problem, solver)
+        name = svd.name if svd else "random"
     fixed_W = problem.fixed_W.mask(0 if W is None else W.shape[1], k)
     fixed_H = problem.fixed_H.mask(0 if H is None else len(H), k)
     places = check_seeds(seeds, (k, problem.shape[1]))
@@ -113,28 +121,71 @@ def initialize(
     origin["strength"] = seeds.strength
     keeps_order = bool(places) or fixed_W.any() or fixed_H.any()
 
-    cut, dtype = problem.cut(solver), problem.dtype
     scaled_W, scaled_H = scaling.scale_W(W), scaling.scale_H(H)
+    sampled, options = False, {"init": name}
+    if svd is not None and svd.sample is not None:  # before X is cut: its memory is free by then
+        sampled, scaled_H = True, learn_from_sample(problem, solver, svd, rng).T[:k]
+        options |= {"sample": svd.sample, "sample_iter": svd.n_iter}
+    cut, dtype = problem.cut(solver), problem.dtype
     if cut.in_blocks and not keeps_order and solver.may_begin_in_single(problem):
         # A start that will be rounded to single precision is drawn in it, to save memory.
         worth = begins_in_single(dtype, cut.rows.nnz, k)
         if worth and fits_single(cut.loss, scaled_W, scaled_H, n_threads=problem.n_threads):
             dtype = np.dtype(np.float32)
     columns = BlockColumns(cut.rows) if cut.in_blocks else cut.columns
-    start_W, Ht = initialize_factors(
-        cut.rows, columns, k, init, rng, W=scaled_W, H=scaled_H, beta=problem.beta,
-        solver=solver.name, mean=cut.mean, dtype=dtype, W_folder=solver.W_folder,
-        n_threads=problem.n_threads,
-    )  # fmt: skip
+    leading = "H" if sampled else None
+    if sampled and problem.descends(solver):  # its sweeps can leave a W of zeros
+        start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)
+        Ht = pad_factor(scaled_H.T, dtype)
+    else:
+        start_W, Ht = initialize_factors(
+            cut.rows, columns, k, "custom" if sampled else name, rng, W=scaled_W, H=scaled_H,
+            beta=problem.beta, solver=solver.name, mean=cut.mean, dtype=dtype,
+            W_folder=solver.W_folder, n_threads=problem.n_threads,
+        )  # fmt: skip
+        if problem.descends(solver) and leads(name, W, H, k) and not places:
+            leading = "W"
     support = plant_seeds(Ht, places, seeds.strength)
-    W_leads = problem.descends(solver) and leads(init, W, H, k) and not places
-    options = {"init": init, **made_with(random_state, rng)}
+    options |= made_with(random_state, rng)
     if names is None:
         names = feature_array(seeds.vocabulary, problem.shape[1])
     return Start(
-        start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, W_leads, cut, options, origin,
+        start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, leading, cut, options, origin,
         names,
     )  # fmt: skip
+
+
+def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:
+    """Return the padded Ht that a few iterations on a sample of the rows lead to.
+
+    Parameters
+    ----------
+    problem : Problem
+    solver : CoordinateDescent or MultiplicativeUpdate
+    start : NNDSVD
+        With a sample.
+    rng : numpy.random.Generator or RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_features, width)
+        For the scaled X. Components that the sample lost are random, and features that it has
+        nothing of have a little of each component.
+    """
+    k, n_features = problem.n_components, problem.shape[1]
+    sample = problem.take_rows(sample_rows(problem.X, start.sample, k, rng))
+    solver = replace(solver, low_memory=False, W_path=None)
+    began = initialize(sample, solver, replace(start, sample=None), random_state=rng)
+    run = solver.start(sample, began, tol=0.0, max_iter=start.n_iter)
+    for _ in run:
+        pass
+    Ht = empty_factor((n_features, k), problem.dtype)
+    learned = Ht[:, :k]
+    learned[:] = run.alternation.current.Ht[:, :k]
+    lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
+    learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
+    learned[~learned.any(axis=1)] = UNSEEN * learned.mean(axis=0)
+    return Ht
 
 
 def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:

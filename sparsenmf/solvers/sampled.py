@@ -1,0 +1,135 @@
+"""Starts from a sample of the rows: NNDSVD and a few iterations there, then W from their H.
+
+One need not look at all of X to find out roughly what the components are. On large matrices a
+few iterations on a sample leave little for those on all of X, which begin with W fitted to the H
+of the sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..data.arguments import check_choice, check_integer, check_number
+from ..data.store import is_store
+from ..data.typing import Init
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+Fill: TypeAlias = Literal["zero", "mean", "random"]
+
+FILLS: dict[Fill, Init] = {"zero": "nndsvd", "mean": "nndsvda", "random": "nndsvdar"}
+
+LEAST_ROWS, ROWS_EACH, SHARE = 100_000, 1000, 0.1
+"""A matrix is large from so many rows on, and so many for each component; the share of a sample."""
+
+RUN_NNZ, RUNS = 2**17, 32
+"""Nonzeros of a run of rows that is read from a store at once, about a megabyte; the least number
+of runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NNDSVD:
+    """A start from the truncated SVD of X, or of a sample of its rows: ``init=NNDSVD(...)``.
+
+    Parameters
+    ----------
+    fill : {"zero", "mean", "random"}, default "zero"
+        What replaces zeros: ``"nndsvd"``, ``"nndsvda"`` and ``"nndsvdar"`` as in scikit-learn.
+    sample : float between 0 and 1, optional
+        Share of the rows whose SVD is taken. A few iterations on these rows follow, and W is found
+        from their H. Of a store, whole runs of rows are read, spread evenly over all shards, so
+        sorted rows do no harm. Default: all rows.
+    n_iter : int, default 6
+        Iterations on the sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not what it should be.
+
+    References
+    ----------
+    Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative matrix
+    factorization", Pattern Recognition 41(4).
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import NNDSVD, factorize
+    >>> X = sp.random_array((1000, 80), density=0.1, rng=0)
+    >>> model = factorize(X, 5, init=NNDSVD(sample=0.3), random_state=0)
+    >>> model.options["init"], model.options["sample"]
+    ('nndsvd', 0.3)
+    """
+
+    fill: Fill = "zero"
+    sample: float | None = None
+    n_iter: int = 6
+
+    def __post_init__(self) -> None:
+        check_choice(self.fill, "fill", tuple(FILLS))
+        check_integer(self.n_iter, "n_iter", least=1)
+        if self.sample is not None:
+            share = check_number(self.sample, "sample", most=1.0, open_below=True)
+            object.__setattr__(self, "sample", None if share == 1 else share)
+
+    @property
+    def name(self) -> Init:
+        """The name of this start among the strings for `init`."""
+        return FILLS[self.fill]
+
+    @classmethod
+    def of(cls, init: Any) -> NNDSVD | None:
+        """Return the start that a name in `init` stands for, or None if it is no NNDSVD."""
+        if isinstance(init, cls):
+            return init
+        fill = next((fill for fill, name in FILLS.items() if name == init), None)
+        return None if fill is None else cls(fill=fill)
+
+
+def sampled_start(options: dict[str, Any]) -> NNDSVD:
+    """Return the start from a sample that the options of a result record."""
+    fill = next(fill for fill, name in FILLS.items() if name == options["init"])
+    return NNDSVD(fill=fill, sample=options["sample"], n_iter=options["sample_iter"])
+
+
+def choose_start(problem: Problem, solver: Any) -> NNDSVD | None:
+    """Return the start of ``init="auto"``: NNDSVD of a sample, or None for a random start.
+
+    On large matrices a sample says roughly what the components are. On small ones NNDSVD ended
+    between 1.2% below and 0.7% above the median of random starts (explained norm, 2,200 to 19,000
+    texts, 10 to 100 components), and nothing seen early tells which.
+    """
+    (n_samples, n_features), k = problem.shape, problem.n_components
+    is_large = n_samples >= max(LEAST_ROWS, ROWS_EACH * k) and n_features >= k
+    if not (is_large and problem.descends(solver)):
+        return None
+    return NNDSVD(sample=SHARE)
+
+
+def sample_rows(X, share, n_components, rng):
+    """Return sorted rows of X that are a sample: single ones in memory, runs of rows of a store.
+
+    Parameters
+    ----------
+    X : csr_array or CsrStore
+    share : float
+    n_components : int
+        At least so many rows are taken.
+    rng : numpy.random.Generator or RandomState
+    """
+    n_rows = X.shape[0]
+    n_sample = min(n_rows, max(round(share * n_rows), n_components + 1))
+    if not is_store(X):
+        return np.sort(rng.permutation(n_rows)[:n_sample])
+    length = max(1, min(n_sample // RUNS, round(RUN_NNZ * n_rows / max(X.nnz, 1))))  # of a run
+    n_runs = -(-n_sample // length)
+    # One run at random within each of n_runs equal parts.
+    parts = np.linspace(0, n_rows, n_runs + 1)
+    room = np.maximum(np.diff(parts) - length, 0)
+    first = (parts[:-1] + room * rng.random(n_runs)).astype(np.int64)
+    return np.unique(np.concatenate([np.arange(f, min(f + length, n_rows)) for f in first]))

@@ -1,0 +1,215 @@
+"""Starts from the SVD of a sample of the rows."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf import (
+    NNDSVD,
+    Checkpoint,
+    CoordinateDescent,
+    MultiplicativeUpdate,
+    Problem,
+    Seeds,
+    Weights,
+    factorize,
+    initialize,
+    open_csr,
+    write_csr,
+)
+from sparsenmf.solvers.sampled import sample_rows
+from sparsenmf.solvers.start import learn_from_sample
+
+from .. import problems, reference
+
+K = 5
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return problems.planted_topics(K, n_samples=4000, n_features=300)
+
+
+def start_of(X, init, **options):
+    return initialize(Problem(X, K, **options), CoordinateDescent(), init, random_state=0)
+
+
+def test_the_topics_of_all_rows_are_found_in_a_few_of_them(planted):
+    X, topics = planted
+    problem, solver = Problem(X, K), CoordinateDescent()
+    rng = np.random.default_rng(0)
+    Ht = learn_from_sample(problem, solver, NNDSVD(sample=0.1), rng)
+    assert problems.cosines(Ht[:, :K].T, topics).max(axis=0).min() > 0.9
+
+
+def test_the_first_iteration_fits_W_to_the_H_of_the_sample(planted):
+    X, _ = planted
+    first = factorize(X, K, init=NNDSVD(sample=0.1), random_state=0, max_iter=1)
+    settled = factorize(X, K, init="nndsvd", random_state=0, tol=1e-8)
+    assert first.objective < 1.02 * settled.objective
+    assert (
+        first.objective < 0.9 * factorize(X, K, init="random", random_state=0, max_iter=1).objective
+    )
+
+
+CASES = {
+    "float32": ({"dtype": np.float32}, {}),
+    "penalties": ({}, {"alpha_W": 1e-4, "alpha_H": 1e-4, "l1_ratio": 0.5}),
+    "Kullback-Leibler": ({}, {"loss": "kullback-leibler"}),
+    "mu": ({}, {"solver": "mu"}),
+    "Kullback-Leibler by mu": ({}, {"loss": "kullback-leibler", "solver": "mu"}),
+    "another beta": ({}, {"loss": 1.5}),
+    "low memory": ({}, {"solver": CoordinateDescent(low_memory=True)}),
+    "mu with low memory": ({}, {"solver": MultiplicativeUpdate(low_memory=True)}),
+    "weights of samples": ({}, {"weights": "samples"}),
+    "weights of features": ({}, {"weights": "features"}),
+    "weights of entries": ({}, {"weights": "entries"}),
+    "unknown": ({}, {"missing": "unknown"}),
+    "seeds": ({}, {"seeds": {0: [3, 4]}}),
+}
+
+
+def with_weights(X, options):
+    rng = np.random.default_rng(1)
+    kind = options.get("weights")
+    if kind == "entries":
+        weights = X.copy()
+        weights.data = 0.5 + rng.random(X.nnz)
+        return {**options, "weights": weights.astype(X.dtype)}
+    if kind:
+        size = X.shape[0 if kind == "samples" else 1]
+        return {**options, "weights": Weights(**{kind: 0.5 + rng.random(size)})}
+    return options
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_problem_can_start_from_a_sample_and_ends_as_well_as_others(name, planted):
+    settings, options = CASES[name]
+    X = planted[0][:1500].astype(settings.get("dtype", np.float64))
+    options = {"random_state": 0, "tol": 1e-6, "max_iter": 300, **with_weights(X, options)}
+    found = factorize(X, K, init=NNDSVD(sample=0.3), **options)
+    other = factorize(X, K, init="random", **options)
+    assert (np.diff(found.objective_history) <= 1e-6 * found.objective_history[:-1]).all()
+    assert found.objective < 1.05 * other.objective
+    assert (found.options["init"], found.options["sample"]) == ("nndsvd", 0.3)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_the_bits_depend_on_the_seed_alone(n_threads, planted):
+    X, _ = planted
+    options = {"init": NNDSVD(sample=0.1), "max_iter": 3, "tol": 0}
+    one = factorize(X, K, random_state=3, n_threads=1, **options)
+    other = factorize(X, K, random_state=3, n_threads=n_threads, **options)
+    another = factorize(X, K, random_state=4, n_threads=n_threads, **options)
+    np.testing.assert_array_equal(one.W, other.W)
+    np.testing.assert_array_equal(one.H, other.H)
+    assert not np.array_equal(one.H, another.H)
+
+
+def test_the_reported_objective_is_that_of_the_factors(planted):
+    X = planted[0].astype(np.float32)
+    model = factorize(X, K, init=NNDSVD(sample=0.05), random_state=0, max_iter=2)
+    expected = reference.objective(
+        X.toarray().astype(float), model.W.astype(float), model.H.astype(float)
+    )
+    assert model.objective == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_store_is_read_in_runs_from_all_over_it(tmp_path, monkeypatch):
+    # Sorted by topic: the first rows alone know one topic only.
+    rng = np.random.default_rng(0)
+    topics = rng.dirichlet(np.full(300, 0.02), size=K)
+    X = sp.csr_array(
+        np.vstack([rng.multinomial(80, topics[r], size=3000) for r in range(K)]), dtype=float
+    )
+    blocks = (X[start : start + 1000] for start in range(0, X.shape[0], 1000))
+    write_csr(tmp_path / "store", blocks)
+    store, read = open_csr(tmp_path / "store"), []
+    rows = type(store).rows
+    monkeypatch.setattr(type(store), "rows", lambda s, a, b: read.append((a, b)) or rows(s, a, b))
+    problem = Problem(store, K)
+    Ht = learn_from_sample(
+        problem, CoordinateDescent(), NNDSVD(sample=0.1), np.random.default_rng(0)
+    )
+    assert problems.cosines(Ht[:, :K].T, topics).max(axis=0).min() > 0.9
+    n_read = sum(stop - start for start, stop in read)
+    assert 0.09 * X.shape[0] < n_read < 0.12 * X.shape[0]
+    assert len(read) >= 32
+
+
+def test_a_store_and_memory_both_end_at_what_is_planted(tmp_path, planted):
+    X, topics = planted
+    write_csr(tmp_path / "store", X)
+    model = factorize(open_csr(tmp_path / "store"), K, init=NNDSVD(sample=0.2), random_state=0)
+    assert problems.cosines(model.H, topics).max(axis=0).min() > 0.95
+
+
+def test_features_and_components_that_the_sample_lacks_still_get_a_start():
+    rng = np.random.default_rng(0)
+    X = np.zeros((2000, 60))
+    X[:, :30] = rng.poisson(1.0, size=(2000, 30))
+    X[7, 40:] = 5.0  # the only row with these features, which a sample will hardly have
+    rows = sample_rows(sp.csr_array(X), 0.02, K, np.random.default_rng(0))
+    assert 7 not in rows
+    for solver in ("cd", "mu"):
+        model = factorize(
+            X, K, init=NNDSVD(sample=0.02), solver=solver, random_state=0, max_iter=500, tol=1e-9
+        )
+        assert (model.H[:, 40:].max(axis=0) > 0).all()
+        assert (model.W.max(axis=0) > 0).all()
+
+
+def test_a_sample_has_enough_rows_for_the_components():
+    X = sp.random_array((100, 80), density=0.2, rng=0, format="csr")
+    assert len(sample_rows(X, 0.01, 20, np.random.default_rng(0))) > 20
+    assert factorize(X, 20, init=NNDSVD(sample=0.01), random_state=0).W.shape == (100, 20)
+
+
+def test_a_sample_without_entries_or_without_weight_is_no_obstacle():
+    X = sp.csr_array(([1.0, 2.0, 1.5], ([0, 1, 1], [0, 1, 2])), shape=(3000, 3))
+    assert np.isfinite(factorize(X, 2, init=NNDSVD(sample=0.01), random_state=0).objective)
+    weights = np.zeros(3000)
+    weights[:2] = 1.0
+    model = factorize(X, 2, init=NNDSVD(sample=0.01), weights=weights, random_state=0)
+    assert np.isfinite(model.objective)
+
+
+def test_a_sample_of_all_rows_is_the_plain_start(planted):
+    X, _ = planted
+    whole, plain = (start_of(X, init) for init in (NNDSVD(sample=1.0), "nndsvd"))
+    np.testing.assert_array_equal(whole.Ht, plain.Ht)
+    filled = start_of(X, NNDSVD(fill="mean"))
+    np.testing.assert_array_equal(filled.Ht, start_of(X, "nndsvda").Ht)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sample": 0}, "sample must be > 0"),
+        ({"sample": 1.5}, "sample must be"),
+        ({"fill": "ones"}, "fill must be one of"),
+        ({"n_iter": 0}, "n_iter must be at least 1"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        NNDSVD(**settings)
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path, planted):
+    X, _ = planted
+    options = {"init": NNDSVD(sample=0.1), "random_state": 0, "tol": 0}
+    whole = factorize(X, K, max_iter=6, **options)
+    path = tmp_path / "state"
+    factorize(X, K, max_iter=3, checkpoint=path, **options)
+    resumed = factorize(X, K, max_iter=6, checkpoint=Checkpoint(path, resume=True), **options)
+    np.testing.assert_array_equal(whole.H, resumed.H)
+
+
+def test_seeds_are_planted_on_the_start_of_the_sample(planted):
+    X, _ = planted
+    start = initialize(
+        Problem(X, K), CoordinateDescent(), NNDSVD(sample=0.1),
+        seeds=Seeds({1: [5, 6]}, strength="support"), random_state=0,
+    )  # fmt: skip
+    assert set(np.flatnonzero(start.Ht[:, 1])) == {5, 6}
