@@ -145,7 +145,8 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     if not isinstance(X, NamedMatrix) and not (hasattr(kind, "blocks") and hasattr(kind, "rows")):
         return None, None
     # A user may have assigned a list.
-    return feature_array(X.feature_names, X.shape[1]), sample_array(X.sample_names, X.shape[0])
+    features, samples = (getattr(X, name, None) for name in ("feature_names", "sample_names"))
+    return feature_array(features, X.shape[1]), sample_array(samples, X.shape[0])
 
 
 def with_names(X, feature_names=None, sample_names=None):

@@ -190,8 +190,8 @@ def factorize(
     crew = Crew(_active_client() if client is None else client)
     try:
         parts = place_blocks(X, crew, block_nnz)
-        rows, loss, mean, dtype = _place(crew, parts, n_components)
         names = gather_names(crew, X, parts)
+        rows, loss, mean, dtype = _place(crew, parts, n_components)
         del parts
         rows.scratch = None if scratch is None else os.fspath(scratch)
         if H is not None:
@@ -255,12 +255,16 @@ def _place(crew, parts, n_components):
     names = [f"X (block {b})" for b in range(len(parts))]
     checked = crew.map(tasks.check_block, parts, names)
     facts = crew.gather(crew.map(tasks.describe_block, checked))
-    crew.pin(checked)
     for name, fact in zip(names, facts, strict=True):
         if fact.shape[1] != facts[0].shape[1]:
             raise ValueError(
                 f"{name} has {fact.shape[1]} columns, but block 0 has {facts[0].shape[1]}"
             )
+    if not any(fact.shape[0] for fact in facts):
+        raise ValueError("X has no rows: there must be at least one")
+    checked = [block for block, fact in zip(checked, facts, strict=True) if fact.shape[0]]
+    facts = [fact for fact in facts if fact.shape[0]]
+    crew.pin(checked)
     dtype = np.result_type(*(fact.dtype for fact in facts))
     check_scale(sp.csr_array(np.array([[max(fact.top for fact in facts)]], dtype)))
     blocks = crew.map(tasks.cut_block, checked, dtype=dtype, n_components=n_components)

@@ -41,7 +41,7 @@ def name_block(part, whole):
     """Return the names of a block's features, if wanted, their checksum, its samples' and rows."""
     pieces = part if isinstance(part, list) else [part]
     names = [names_of(piece) for piece in pieces]
-    sizes = [np.shape(piece)[0] for piece in pieces]
+    sizes = [(*np.shape(piece), 0)[0] for piece in pieces]  # a piece that is no matrix comes later
     marks = {None if features is None else _checksum(features) for features, _ in names}
     if len(marks) > 1:
         raise ValueError("a block of X has pieces with other names of features than others")

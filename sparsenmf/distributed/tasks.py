@@ -80,14 +80,23 @@ def read_rows(store, start, stop):
 
 
 def check_block(part, name):
-    """Return a block of X as a canonical CSR matrix; a list of blocks is stacked."""
+    """Return a block of X as a canonical CSR matrix; a list of blocks is stacked.
+
+    Blocks may be without rows, as a filter leaves them.
+    """
     if isinstance(part, list):
-        part = sp.vstack([check_matrix(piece, name) for piece in part], format="csr")
+        pieces = [check_block(piece, name) for piece in part]
+        part = sp.vstack([piece for piece in pieces if piece.shape[0]] or pieces, format="csr")
+    shape = np.shape(part)
+    if len(shape) == 2 and shape[0] == 0 < shape[1]:
+        return sp.csr_array(shape, dtype=np.float32)
     return check_matrix(part, name)
 
 
 def describe_block(X):
     """Return the `Facts` of a block."""
+    if not X.shape[0]:
+        return Facts(X.shape, X.dtype, 0, 0.0, 0.0, 0.0)
     half = make_loss(2, X.data, X.shape).constant
     top = float(X.data.max()) if X.nnz else 0.0
     return Facts(X.shape, X.dtype, X.nnz, half, float(X.data.sum(dtype=np.float64)), top)

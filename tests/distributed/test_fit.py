@@ -476,3 +476,20 @@ def test_blocks_with_other_names_are_refused(X, client):
     blocks = [named(X, 0, 200), named(X, 200, 400, [*TERMS[1:], TERMS[0]])]
     with pytest.raises(ValueError, match=r"X \(block 1\) has other names of features than block 0"):
         factorize(list(map(delayed, blocks)), K, client=client, **OPTIONS)
+
+
+@pytest.mark.parametrize("make", [
+    lambda X: [delayed(X[:0]), *lazy(X), delayed(X[:0])],
+    lambda X: dask.bag.from_sequence([X[:150], X[:0], X[150:], X[:0]], npartitions=4),
+    lambda X: [delayed(named(X, *cut)) for cut in ((0, 150), (150, 150), (150, 400))],
+])  # fmt: skip
+def test_blocks_without_rows_are_skipped(make, X, client):
+    model = factorize(make(X), K, client=client, **OPTIONS).to_factorization()
+    assert model.W.shape == (400, K)
+    assert model.relative_error < 1
+    if model.sample_names is not None:
+        assert model.sample_names.tolist() == TITLES
+    with pytest.raises(ValueError, match="X has no rows"):
+        factorize([delayed(X[:0])], K, client=client)
+    with pytest.raises(ValueError, match=r"X \(block 1\) has 249 columns, but block 0 has 250"):
+        factorize([delayed(X), delayed(X[:0, :249])], K, client=client)
