@@ -195,8 +195,9 @@ def _look_beside(path, shape):
     from ..data.reading.content import find_beside
 
     n_samples, n_features = shape
+    path = Path(path) if Path(path).name else Path(path).absolute()  # "." has no name
     for name in BESIDE:
-        file = find_beside(Path(path), name)
+        file = find_beside(path, name)
         if file is not None:
             n = len(read_vocabulary(file))
             if n == n_features:

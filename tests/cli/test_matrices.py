@@ -218,9 +218,18 @@ def test_tables_need_names_only_where_the_file_has_none(here):
 
 def test_vocabulary_beside_a_matrix_is_named(here):
     np.save("X.npy", X)
-    assert "terms.txt beside it has as many names: --vocabulary terms.txt" in succeed(
-        "info", "X.npy"
-    )
+    succeed("store", "X.npy", "folder")
+    assert "terms.txt beside it" in succeed("info", "folder")
+    stdout = succeed("info", "X.npy")
+    assert "terms.txt beside it has as many names: --vocabulary terms.txt" in stdout
+
+
+def test_store_may_be_the_folder_one_is_in(here, monkeypatch):
+    np.save("X.npy", X)
+    succeed("store", "X.npy", "folder")
+    monkeypatch.chdir("folder")
+    assert "30 samples" in succeed("info", ".")
+    assert "30 x 12" in succeed("factorize", ".", "-k", 2)
 
 
 def test_input_format_says_what_the_name_does_not(here):

@@ -342,6 +342,8 @@ def test_command_stores_and_describes(tmp_path):
     size = open_csr(tmp_path / "other").nbytes / 2**20
     assert result.stdout.splitlines() == [
         f"Store of 340 x 60, {nnz:,} nonzeros ({nnz / 340 / 60:.3%})",
+        "  340 samples (its rows), without names",
+        "  60 features (its columns), without names",
         f"  float64, 1 shard, {size:,.1f} MiB on disk",
     ]
     assert run("store", path, folder, "--overwrite").exit_code == 0
