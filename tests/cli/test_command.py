@@ -222,7 +222,7 @@ for dtype in ("f4", "f8"):
         ):
             model = sparsenmf.factorize(X, 12, max_iter=3, n_threads={n_threads}, **options)
             model.transform(X, n_threads={n_threads})
-        for loss in ("frobenius", "kullback-leibler"):
+        for loss in ("frobenius", "kullback-leibler", 1.5):
             sparsenmf.MiniBatchNMF(12, beta_loss=loss, n_threads={n_threads}).partial_fit(X)
         # An exact fit, and many components.
         k, ones = shape[0] // 4, np.ones(shape, dtype)
