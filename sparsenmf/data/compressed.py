@@ -54,14 +54,15 @@ def open_plain(path: PathLike) -> Iterator[BinaryIO]:
         if kind is None:
             yield file
             return
-        with _decompress(file, kind) as plain:
+        with decompress(file, kind) as plain:
             try:
                 yield plain
             except DAMAGE as error:
                 raise ValueError(f"{path} is a damaged {kind} file: {error}") from error
 
 
-def _decompress(file, kind):
+def decompress(file, kind):
+    """Return what reads a compressed file, of a kind in `SUFFIXES`, as what it holds."""
     if kind == ".gz":
         return gzip.GzipFile(fileobj=file)
     if kind == ".bz2":
