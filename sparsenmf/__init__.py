@@ -24,6 +24,7 @@ __all__ = [
     "Problem",
     "RandomStarts",
     "Seeds",
+    "Topics",
     "Weights",
     "consensus",
     "document_table",
@@ -67,6 +68,7 @@ _HOMES = {
     "Problem": "solvers.problem",
     "RandomStarts": "models.restarts",
     "Seeds": "solvers.constraints",
+    "Topics": "topics.finding",
     "Weights": "solvers.weights",
     "consensus": "selection.consensus",
     "document_table": "topics.tables",
@@ -136,7 +138,7 @@ if TYPE_CHECKING:
     from .topics import plots as plots
     from .topics.bridges import show_topics, to_pyldavis
     from .topics.coherence import topic_coherence
-    from .topics.finding import find_topics
+    from .topics.finding import Topics, find_topics
     from .topics.quality import (
         label_agreement,
         quality_table,

@@ -17,6 +17,7 @@ from ..data.factors import empty_factor, padded_width
 from ..data.names import check_vocabulary
 from ..data.rows import make_rows
 from ..data.store import is_store
+from ..data.tfidf import weigh_alike
 from ..data.typing import FloatArray, Matrix, Missing, Vocabulary
 from ..data.validation import (
     NO_WEIGHTS,
@@ -48,11 +49,16 @@ class Components:
         Loss, penalties and settings of the run.
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
+    idf : ndarray of shape (n_features,), float64, or None
+        Inverse document frequencies, if the model is one of tf-idf weights by `find_topics` or
+        ``sparsenmf factorize --tfidf``. `transform` then weighs counts in the same way, takes
+        rows of length 1 as weighed already, and refuses others.
     """
 
     H: FloatArray
     options: dict[str, Any] = field(default_factory=dict)
     feature_weight: NDArray[np.float64] | None = None
+    idf: NDArray[np.float64] | None = None
 
     def __post_init__(self):
         self._given = None
@@ -190,6 +196,10 @@ class Components:
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
+        if self.idf is not None:
+            if stored:
+                raise TypeError("the model is one of tf-idf weights, and X is a store: pass a matrix")
+            X = weigh_alike(X, self.idf)
         check_scale(X, self.H.dtype)
         check_loss(self.beta, X, unknown=not entries.absent)
         return X, entries

@@ -20,7 +20,7 @@ from .normalisation import Normalized, normalize
 from .provided import Provided
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
-OPTIONAL_ARRAYS = ("feature_weight", "restart_objectives", "sample_norms")
+OPTIONAL_ARRAYS = ("feature_weight", "idf", "restart_objectives", "sample_norms")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -60,6 +60,8 @@ class Factorization(Components):
         drawn (none if a generator was given).
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
+    idf : ndarray of shape (n_features,), float64, or None
+        Inverse document frequencies of a model of tf-idf weights: `transform` weighs counts.
     restart_objectives : ndarray of shape (n_restarts,), float64, or None
         The objective that each of several starts ended with; the lowest is that of W and H.
     sample_norms : ndarray of shape (n_samples, 2), dtype of W, or None
@@ -249,6 +251,10 @@ class Factorization(Components):
         ValueError
             If it is the file in which W is kept (see `W_path` of `factorize`).
         """
+        self._save(path)
+
+    def _save(self, path, texts=None):
+        """Write the factorization to a file, and texts as further members of it."""
         check_outputs([("path", path)], [("W", self.W), ("H", self.H)])
         record = {
             "stop_reason": self.stop_reason,
@@ -258,7 +264,7 @@ class Factorization(Components):
             "options": self.options,
         }
         arrays = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
-        write_archive(path, record, {k: v for k, v in arrays.items() if v is not None})
+        write_archive(path, record, {k: v for k, v in arrays.items() if v is not None}, texts)
 
     @classmethod
     def load(cls, path: PathLike) -> Self:
