@@ -3,44 +3,99 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
 from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
+from .texts import TextCommand, read_given, text_options
 
 
-@click.command(cls=Command)
+@click.command(cls=TextCommand)
 @click.argument("model", type=Input())
-@click.argument("matrix", type=Input())
+@click.argument("paths", type=Input(), nargs=-1, metavar="MATRIX|TEXTS...")
 @factor_option
+@text_options
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
 @threads_option
 @progress_option
-def transform(model, matrix, output, tol, n_threads, progress):
-    """Write the W of the samples in MATRIX for the components of a saved MODEL.
+def transform(model, paths, output, tol, n_threads, progress, **how):
+    """Write the weights of new samples for the components of a saved MODEL.
 
-    The columns of MATRIX must be those of the fit, with the same weighting.
+    Of a model of texts (sparsenmf topics --save), new TEXTS are read as topics reads them. A
+    table then has each text's title and the shares of the topics in it; .npy and .npz have W.
+
+    Otherwise the columns of MATRIX must be those of the fit. Counts are weighed as they were for
+    the fit, with --tfidf.
 
     \b
     Examples:
       sparsenmf transform model.npz new.npz --output W.npy
       sparsenmf transform model.npz new.mtx.gz --output W.parquet
+      sparsenmf transform model new.txt --output shares.csv
+      sparsenmf transform model new.csv --field text --title-field id --output shares.csv
     """
-    tell_reading(progress, model, matrix)
+    tell_reading(progress, model, *paths)
+    from ..models.announcing import compiling_is_told
+    from ..topics.saving import is_text_model
+
+    of_texts = is_text_model(model) and not (len(paths) == 1 and is_matrix(paths[0]))
+    options = {"tol": tol, "n_threads": n_threads}
+    with compiling_is_told(progress):
+        what = (transform_texts if of_texts else transform_matrix)(
+            model, paths, output, how, options, progress
+        )
+    click.echo(f"{what} written to {output}", err=True)
+
+
+def transform_texts(model, paths, output, how, options, progress):
+    """Write the shares or weights of new texts, and say how many."""
+    from ..data.files import TABLE_SUFFIXES, write_factor, write_table
+    from ..topics.text_model import Topics
+
+    found = Topics.load(model)
+    _, titles, texts = read_given(paths, **how, progress=progress)
+    if progress:
+        tell(f"finding the weights of {len(texts):,} texts")
+    W = found.transform(texts, **options)
+    if Path(output).suffix in TABLE_SUFFIXES:
+        write_table(output, found.share_table(W, titles))
+        return f"the shares of {W.shape[1]} topics in {W.shape[0]:,} texts"
+    write_factor(output, W)
+    return f"{W.shape[0]:,} x {W.shape[1]} weights"
+
+
+def transform_matrix(model, paths, output, how, options, progress):
+    """Write the weights of new samples, and say how many."""
     from ..data.files import write_factor
     from ..data.store import open_matrix
-    from ..models.announcing import compiling_is_told
     from ..models.factorization import Factorization
 
-    loaded, X = Factorization.load(model), open_matrix(matrix)
+    context = click.get_current_context()
+    given = [name for name in how if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if given or len(paths) != 1:
+        what = f"--{given[0].replace('_', '-')} is for texts" if given else "one MATRIX is needed"
+        raise click.UsageError(
+            f"{what}: {model} or its input is of a matrix (sparsenmf topics --save writes models "
+            f"of texts)"
+        )
+    loaded, X = Factorization.load(model), open_matrix(paths[0])
     if progress:
         tell(f"finding the weights of {X.shape[0]:,} samples")
-    with compiling_is_told(progress):
-        W = loaded.transform(X, tol=tol, n_threads=n_threads)
+    W = loaded.transform(X, **options)
     write_factor(output, W)
-    click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
+    return f"{W.shape[0]:,} x {W.shape[1]} weights"
+
+
+def is_matrix(path):
+    """Return whether a path is one of a matrix or a store, and not of texts."""
+    from ..data.compressed import plain_suffix
+    from ..data.outputs import STORE
+    from ..data.texts import MATRICES
+
+    return plain_suffix(path) in MATRICES or (Path(path) / STORE).exists()
 
 
 @click.command(cls=Command)

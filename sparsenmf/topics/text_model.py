@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,25 @@ class Topics:
                 stacklevel=2,
             )
         return self.model.transform(X, tol=tol, max_sweeps=max_sweeps, n_threads=n_threads)
+
+    def share_table(self, W: FloatArray, titles: Names | None = None) -> dict[str, Any]:
+        """Return the table of new texts that `document_table` with all topics is of the fit's.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n_texts, n_topics)
+            What `transform` returned.
+        titles : sequence of n_texts str, optional
+            Default: "document 1", ...
+
+        Returns
+        -------
+        dict of str -> sequence
+            Columns "document", "title", "topic" and "share" of the strongest topic, and "topic_1",
+            "topic_2", ... with the share of each topic.
+        """
+        titles = [None] * len(W) if titles is None else titles
+        return document_table(replace(self.model, W=W), titles, all_topics=True)
 
     def save(self, path: PathLike) -> None:
         """Write the topics to a file that `load` reads, without pickle.
