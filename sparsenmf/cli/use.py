@@ -74,7 +74,9 @@ def transform_matrix(model, paths, output, how, options, progress):
     from ..models.factorization import Factorization
 
     context = click.get_current_context()
-    given = [name for name in how if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    given = [
+        name for name in how if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
     if given or len(paths) != 1:
         what = f"--{given[0].replace('_', '-')} is for texts" if given else "one MATRIX is needed"
         raise click.UsageError(

@@ -73,5 +73,41 @@ def decompress(file, kind):
         import zstandard
     except ImportError as error:
         raise ImportError('reading .zst needs zstandard: pip install "sparsenmf[zstd]"') from error
-    reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return io.BufferedReader(reader)
+    return io.BufferedReader(ZstdFile(file, zstandard))
+
+
+class ZstdFile(io.RawIOBase):
+    """What a .zst file holds; zstandard's own reader takes one that ends too early for whole."""
+
+    def __init__(self, file, zstandard):
+        self._file, self._zstandard = file, zstandard
+        self._frame, self._rest, self._plain = None, b"", b""
+
+    def readable(self):
+        """Return True."""
+        return True
+
+    def readinto(self, buffer):
+        """Read up to the size of a buffer, and return how many bytes."""
+        while not self._plain:
+            packed = self._rest or self._file.read(io.DEFAULT_BUFFER_SIZE)
+            if not packed and self._frame is not None:
+                raise EOFError("it ends before its end was reached")
+            if not packed:
+                return 0
+            self._unpack(packed)
+        part = self._plain[: len(buffer)]
+        self._plain = self._plain[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+    def _unpack(self, packed):
+        if self._frame is None:
+            self._frame = self._zstandard.ZstdDecompressor().decompressobj()
+        try:
+            self._plain = self._frame.decompress(packed)
+        except self._zstandard.ZstdError as error:
+            raise OSError(error) from error
+        self._rest = b""
+        if self._frame.eof:  # another frame may follow
+            self._rest, self._frame = self._frame.unused_data, None

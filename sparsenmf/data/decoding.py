@@ -104,9 +104,7 @@ def check_encoding(encoding):
     try:
         "".encode(encoding)  # rot13 and base64 are no encodings of texts
     except (LookupError, ValueError) as error:
-        raise ValueError(
-            f"encoding {encoding!r} is not known: use another, {GUESSES}"
-        ) from error
+        raise ValueError(f"encoding {encoding!r} is not known: use another, {GUESSES}") from error
     return encoding
 
 
@@ -191,7 +189,7 @@ def _lines(file, name, codec, start):
     """Yield the lines of a text file; what is no text in this encoding is an error."""
     number = 0
     try:
-        for number, line in enumerate(file, 1):  # noqa: B007 - the error below needs the number
+        for number, line in enumerate(file, 1):
             if "\0" in line:
                 raise ValueError(f"{name}, line {number}, has NUL bytes: {_about_nul(start)}")
             yield line
@@ -215,5 +213,5 @@ def _about_nul(start):
         # In UTF-16 every other byte of Latin letters is NUL.
         nul, other = start[first::2], start[1 - first :: 2]
         if nul.count(0) > 0.4 * len(nul) and other.count(0) < 0.1 * len(other):
-            return f"it seems to be UTF-16 without a byte order mark: pass encoding= {codec} (--encoding)"
+            return f"it seems to be UTF-16 without its mark: pass encoding= (--encoding) {codec}"
     return "it is a binary file, or damaged, and not a text"

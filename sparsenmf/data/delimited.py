@@ -131,11 +131,12 @@ def _doubt(row, n_columns, delimiter, place):
     """Warn of a quoted text that seems to have swallowed rows."""
     for text in row:
         inner = text.split("\n")[1:-1] if "\n" in text else ()
-        if len(inner) >= ALIKE and n_columns > 1:
-            if all(line.count(delimiter) == n_columns - 1 for line in inner):
-                warnings.warn(
-                    f"{place}: a quoted text of {len(inner) + 2} lines, each of which looks like a "
-                    f"row; if it is not one text, a quotation mark is missing, or pass "
-                    f"quotes=False (--no-quotes)",
-                    stacklevel=2,
-                )
+        alike = all(line.count(delimiter) == n_columns - 1 for line in inner)
+        if alike and len(inner) >= ALIKE and n_columns > 1:
+            warnings.warn(
+                f"{place}: a quoted text of {len(inner) + 2} lines, each of which looks like a "
+                f"row; "
+                f"if it is not one text, a quotation mark is missing, or pass quotes=False "
+                f"(--no-quotes)",
+                stacklevel=2,
+            )

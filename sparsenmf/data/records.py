@@ -31,7 +31,7 @@ def read_json(lines, name):
     """
     blank, first, lines = skip_blank(lines)
     if first.lstrip().startswith("["):
-        items = _parse("".join(lines), f"{name}, an array from line {blank + 1} on,")
+        items = _parse("".join(lines), f"{name}, from line {blank + 1} on,")
         yield from ((f"{name}, item {i}", item) for i, item in enumerate(items, 1))
         return
     for number, line in enumerate(lines, blank + 1):

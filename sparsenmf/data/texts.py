@@ -70,7 +70,7 @@ def read_texts(
           `excel`);
         - ``.jsonl``, ``.ndjson`` or ``.json``: an object on each line, or one array;
         - a folder, in which each file, at any depth, is a text; with a field, each file is a
-          table or JSON. Hidden files, whose names begin with a dot, are left out;
+          table or JSON. Hidden files, whose names begin with a dot, and matrices are left out;
         - another file, or "-" for the standard input. Each line that is not blank is a text or,
           with a field, the file is JSON or a table.
 
@@ -239,7 +239,7 @@ def list_files(folder, glob=None):
         if path.is_file() and not any(x.startswith(".") for x in path.relative_to(folder).parts)
     ]
     if glob is None:
-        chosen = found
+        chosen = [path for path in found if plain_suffix(path) not in MATRICES]
     elif "/" in glob:
         chosen = sorted(set(folder.glob(glob)) & set(found))
     else:  # in any case, as suffixes are
@@ -247,7 +247,8 @@ def list_files(folder, glob=None):
         chosen = [path for path in found if fnmatch.fnmatchcase(path.name.lower(), pattern)]
     if not chosen and found:
         suffixes = itertools.islice(dict.fromkeys(path.suffix or path.name for path in found), 5)
-        raise ValueError(f"no file in {folder} is like {glob!r}: it has {', '.join(suffixes)}")
+        wanted = "a text" if glob is None else f"like {glob!r}"
+        raise ValueError(f"no file in {folder} is {wanted}: it has {', '.join(suffixes)}")
     if not chosen:
         raise ValueError(f"there are no files in {folder}")
     return chosen

@@ -198,7 +198,9 @@ class Components:
             )
         if self.idf is not None:
             if stored:
-                raise TypeError("the model is one of tf-idf weights, and X is a store: pass a matrix")
+                raise TypeError(
+                    "the model is one of tf-idf weights, and X is a store: pass a matrix"
+                )
             X = weigh_alike(X, self.idf)
         check_scale(X, self.H.dtype)
         check_loss(self.beta, X, unknown=not entries.absent)
