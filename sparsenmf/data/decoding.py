@@ -176,13 +176,13 @@ def _kind_of_zip(path):
     return next(kinds, "a zip archive")
 
 
-def skip_blank(lines):
-    """Return how many blank lines come first, the line after them, and all lines from it on."""
+def first_line(lines):
+    """Return the first line that is not blank, and all lines: blank ones count in errors."""
     lines = iter(lines)
     for blank, line in enumerate(lines):
         if line.strip():
-            return blank, line, itertools.chain([line], lines)
-    return 0, "", iter([])
+            return line, itertools.chain(["\n"] * blank, [line], lines)
+    return "", iter([])
 
 
 def _lines(file, name, codec, start):

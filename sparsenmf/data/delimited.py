@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 
-from .decoding import skip_blank
+from .decoding import first_line
 
 LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters
 
@@ -56,12 +56,12 @@ def read_delimited(lines, name, fields, delimiter=None, *, quotes=True, default=
         If a field is no column, a row has more fields than the header, or a quotation mark has no
         other; the message has the number of the line.
     """
-    blank, first, lines = skip_blank(lines)
+    first, lines = first_line(lines)
     if delimiter is None:
         delimiter = guess_delimiter(first, fields, default, quotes=quotes)
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
-        rows = _rows(lines, name, blank, _style(delimiter, quotes))
+        rows = _rows(lines, name, _style(delimiter, quotes))
         _, header = next(rows, (1, []))
         header = [column.strip() for column in header]
         check_columns(header, fields, name)
@@ -107,17 +107,17 @@ def _style(delimiter, quotes):
     return {"delimiter": delimiter, "quoting": quoting, "strict": True}
 
 
-def _rows(lines, name, blank, style):
+def _rows(lines, name, style):
     """Yield the number of the first line, and the fields, of each row that is not blank."""
     reader = csv.reader(lines, **style)
     while True:
-        line = blank + reader.line_num + 1
+        line = reader.line_num + 1
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            last = blank + reader.line_num
+            last = reader.line_num
             raise ValueError(
                 f"{name}, line {line}: a quotation mark is not paired (seen in line {last}: "
                 f"{error}); double it within a quoted text, or pass quotes=False (--no-quotes) if "

@@ -9,7 +9,7 @@ import numbers
 import zipfile
 
 from .compressed import compression_of, open_plain
-from .decoding import skip_blank
+from .decoding import first_line
 from .delimited import check_columns
 from .names import is_missing
 
@@ -29,12 +29,12 @@ def read_json(lines, name):
     ValueError
         If it is not JSON; the message has the number of the line.
     """
-    blank, first, lines = skip_blank(lines)
+    first, lines = first_line(lines)
     if first.lstrip().startswith("["):
-        items = _parse("".join(lines), f"{name}, from line {blank + 1} on,")
+        items = _parse("".join(lines), f"{name}, an array,")
         yield from ((f"{name}, item {i}", item) for i, item in enumerate(items, 1))
         return
-    for number, line in enumerate(lines, blank + 1):
+    for number, line in enumerate(lines, 1):
         if line.strip():
             yield f"{name}, line {number}", _parse(line, f"{name}, line {number}")
 

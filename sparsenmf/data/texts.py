@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .arguments import check_flag
 from .compressed import plain_suffix
-from .decoding import check_encoding, open_text, skip_blank
+from .decoding import check_encoding, first_line, open_text
 from .delimited import check_delimiter, read_delimited
 from .progress import counted
 from .records import COLUMNAR, read_columnar, read_json, value_of
@@ -164,7 +164,7 @@ def _documents(path, how):
 
 def _in_lines(lines, name, suffix, how):
     """Yield the titles and texts of an open file: JSON, a table, or a text on each line."""
-    _, first, lines = skip_blank(lines)
+    first, lines = first_line(lines)
     opening = first.lstrip()[:1]
     is_plain = suffix not in (*DELIMITED, *JSON)
     if is_plain and how.field is None and how.delimiter is None:
