@@ -249,7 +249,12 @@ def test_an_array_of_texts_needs_no_field(tmp_path):
 BAD_TEXTS = {
     "no JSON": ("a.jsonl", '{"text": "a"}\n\n{"text"\n', {"field": "text"}, "line 3 is not JSON"),
     "deep JSON": ("a.jsonl", "[" * 10**5, {"field": "text"}, "an array, is not JSON"),
-    "cut array": ("a.json", '\n[{"text": "a"}', {"field": "text"}, "an array, is not JSON: .*line 2 col"),
+    "cut array": (
+        "a.json",
+        '\n[{"text": "a"}',
+        {"field": "text"},
+        "an array, is not JSON: .*line 2 col",
+    ),
     "no object": ("a.jsonl", "[1]\n", {"field": "text"}, "item 1 is not an object"),
     "no field": ("a.jsonl", '{"body": 1}\n', {"field": "text"}, "line 1 has no 'text'.*'body'"),
     "a list": ("a.jsonl", '{"text": [1]}\n', {"field": "text"}, "line 1: 'text' is not a text"),
