@@ -18,8 +18,6 @@ COLUMNAR = (".parquet", ".pq", ".feather", ".arrow", ".xlsx")
 PRINTED = (numbers.Number, datetime.date, datetime.time)
 """Types of values that are printed where a text is wanted."""
 
-MISSING = 'reading {} needs {}: pip install "sparsenmf[{}]"'
-
 
 def read_json(lines, name):
     """Yield the place and the value of each line of JSON, or of each item of an array.
@@ -87,7 +85,9 @@ def _parquet(file, name, fields):
     try:
         from pyarrow import parquet
     except ImportError as error:
-        raise ImportError(MISSING.format(".parquet", "pyarrow", "parquet")) from error
+        raise ImportError(
+            'reading .parquet needs pyarrow: pip install "sparsenmf[parquet]"'
+        ) from error
     table = parquet.ParquetFile(file)
     check_columns(table.schema_arrow.names, fields, name)
     for batch in table.iter_batches(columns=fields):
@@ -98,7 +98,9 @@ def _feather(file, name, fields):
     try:
         from pyarrow import feather
     except ImportError as error:
-        raise ImportError(MISSING.format(".feather", "pyarrow", "parquet")) from error
+        raise ImportError(
+            'reading .feather needs pyarrow: pip install "sparsenmf[parquet]"'
+        ) from error
     table = feather.read_table(file, memory_map=False)
     check_columns(table.column_names, fields, name)
     for batch in table.select(fields).to_batches():
@@ -109,7 +111,7 @@ def _xlsx(file, name, fields):
     try:
         from openpyxl import load_workbook
     except ImportError as error:
-        raise ImportError(MISSING.format(".xlsx", "openpyxl", "excel")) from error
+        raise ImportError('reading .xlsx needs openpyxl: pip install "sparsenmf[excel]"') from error
     book = load_workbook(file, read_only=True, data_only=True)  # values, not formulas
     sheet = book.worksheets[0]
     sheet.reset_dimensions()  # what a file says about its size is often wrong
