@@ -130,7 +130,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     from ..data.store import is_store, open_matrix
     from ..models import factorize as _factorize
     from ..models.checkpoint import Checkpoint
-    from ..topics.weighting import weigh_counts
+    from ..topics.weighting import weights_and_idf
 
     fit, shown = split_options(options)
     tables = [name for name in ("topic_table", "term_table", "report") if shown[name] is not None]
@@ -149,7 +149,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     if checkpoint is not None:
         checkpoint = Checkpoint(checkpoint, resume=resume)
     fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, is_store(X))
-    X, idf = weigh_counts(X) if tfidf else (X, None)
+    X, idf = weights_and_idf(X) if tfidf else (X, None)
     model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
     model.idf = idf
     about = {"Nonzeros": X.nnz}

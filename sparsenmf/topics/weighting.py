@@ -148,6 +148,11 @@ def check_texts(texts) -> list[str]:
 
 
 def weigh_counts(X):
+    """Return the tf-idf weights of a matrix of counts; see `weights_and_idf`."""
+    return weights_and_idf(X)[0]
+
+
+def weights_and_idf(X):
     """Return the tf-idf weights of a matrix of counts, and the inverse document frequencies.
 
     The formula is that of `find_topics`. A model of the weights that has the frequencies as its

@@ -242,7 +242,7 @@ def test_tfidf_of_factorize_is_that_of_transform(here):
     succeed("factorize", "X.npz", "-k", 2, "--tfidf", "--save", "model", "--no-progress")
     succeed("transform", "model", "X.npz", "--output", "W.npy")
     model = Factorization.load("model")
-    weighed, _ = weigh_counts(make_counts())
+    weighed = weigh_counts(make_counts())
     np.testing.assert_array_equal(np.load("W.npy"), model.transform(weighed))
     sp.save_npz("weighed.npz", sp.csr_array(weighed))
     succeed("transform", "model", "weighed.npz", "--output", "W2.npy")

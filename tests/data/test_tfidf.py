@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparsenmf import Factorization, NamedMatrix, factorize, find_topics, write_csr
 from sparsenmf.data.tfidf import weigh
-from sparsenmf.topics.weighting import weigh_counts
+from sparsenmf.topics.weighting import weights_and_idf
 
 from ..corpus import TERMS, make_counts, make_texts
 
@@ -14,7 +14,7 @@ from ..corpus import TERMS, make_counts, make_texts
 def make_model(loss="frobenius"):
     counts = make_counts()
     counts.data[::3] = 4
-    X, idf = weigh_counts(counts)
+    X, idf = weights_and_idf(counts)
     model = factorize(X, 3, loss=loss, random_state=0)
     model.idf = idf
     return model, counts, X
@@ -29,7 +29,7 @@ def test_weights_are_those_of_scikit_learn(dtype):
     X.eliminate_zeros()
     X = sp.csr_array(X.astype(dtype))
     before = X.copy()
-    weighed, idf = weigh_counts(X)
+    weighed, idf = weights_and_idf(X)
     ours = text.TfidfTransformer(sublinear_tf=True).fit(X.astype(float))
     np.testing.assert_allclose(idf, ours.idf_, rtol=1e-12)
     expected = ours.transform(X.astype(float)).toarray()
@@ -61,7 +61,7 @@ def test_counts_are_weighed_as_those_of_the_fit(loss, form, tmp_path):
 def test_what_is_neither_is_refused(tmp_path):
     model, counts, X = make_model()
     for wrong in (counts * 0.5, X * 2, counts / counts.sum(axis=1)[:, None]):
-        with pytest.raises(ValueError, match="tf-idf weights.* pass the counts"):
+        with pytest.raises(ValueError, match=r"tf-idf weights.* pass the counts"):
             model.transform(wrong)
     store = write_csr(tmp_path / "store", counts)
     with pytest.raises(TypeError, match="X is a store: pass a matrix"):
@@ -78,12 +78,12 @@ def test_rows_that_others_have_weighed_are_taken_as_they_are():
 
 def test_fractions_are_no_counts():
     with pytest.raises(ValueError, match=r"counts, and X has fractions \(0\.5\)"):
-        weigh_counts(make_counts() * 0.5)
+        weights_and_idf(make_counts() * 0.5)
 
 
 def test_names_are_kept():
     named = NamedMatrix(make_counts(), feature_names=TERMS, sample_names=range(80))
-    weighed, _ = weigh_counts(named)
+    weighed, _ = weights_and_idf(named)
     assert list(weighed.feature_names) == TERMS
     assert list(weighed.sample_names) == list(range(80))
 

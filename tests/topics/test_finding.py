@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sparsenmf import document_table, factorize, find_topics, term_table, topic_table
 from sparsenmf.topics.tables import format_topics
 from sparsenmf.topics.typical_documents import typical_documents
-from sparsenmf.topics.weighting import weigh_counts, weigh_texts
+from sparsenmf.topics.weighting import weigh_counts, weigh_texts, weights_and_idf
 
 from ..corpus import KITCHEN, SEA, TERMS, check_separated, make_counts, make_texts
 
@@ -67,7 +67,7 @@ def test_tfidf_is_that_of_the_definition():
     order = [TERMS.index(term) for term in vectorizer.get_feature_names_out()]
     assert X.dtype == np.float32
     np.testing.assert_allclose(X.toarray(), weights[:, order], rtol=1e-6)
-    weighed, idf = weigh_counts(sp.csr_array(counts[:, order]))
+    weighed, idf = weights_and_idf(sp.csr_array(counts[:, order]))
     np.testing.assert_allclose(idf, vectorizer.idf_, rtol=1e-6)
     np.testing.assert_allclose(weighed.toarray(), X.toarray(), rtol=1e-6)
 

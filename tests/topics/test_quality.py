@@ -198,7 +198,7 @@ def test_real_topics_agree_with_their_sections(real_path):
     labels = (path / "labels.txt").read_text(encoding="utf8").split("\n")[:-1]
     from sparsenmf.topics.weighting import weigh_counts
 
-    model = factorize(weigh_counts(X)[0], 5, random_state=0)
+    model = factorize(weigh_counts(X), 5, random_state=0)
     found = label_agreement(model, labels)
     assert found.nmi > 0.6
     assert found.purity > 0.75

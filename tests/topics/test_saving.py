@@ -29,7 +29,7 @@ OPTIONS = {
 NEW = [
     "whale storm, a Tide in the Harbour",
     "oven SUGAR and Butter",
-    "no word of them: qqq",
+    "qqq",
     "",
     "wind oven honey PEPPER",
 ]
@@ -107,7 +107,7 @@ def test_other_files_and_vectorizers_are_refused(tmp_path):
 
     model = factorize(make_counts(), 2, random_state=0)
     model.save(tmp_path / "model")
-    with pytest.raises(ValueError, match="of a matrix, not a model of texts.*topics --save"):
+    with pytest.raises(ValueError, match=r"of a matrix, not a model of texts.*topics --save"):
         Topics.load(tmp_path / "model")
     (tmp_path / "notes").write_text("one")
     with pytest.raises(ValueError, match="not a whole saved Factorization"):

@@ -20,7 +20,7 @@ WORDS = {
     "Thai": "ประเทศไทย มี อากาศ ร้อน ที่สุด",
     "Arabic": "كَتَبَ الوَلَدُ الدَّرْسَ في البَيْتِ",
     "Hebrew": "שָׁלוֹם עֲלֵיכֶם יְלָדִים טוֹבִים",
-    "Persian": "می‌خواهم کتاب‌ها را بخوانم",
+    "Persian": "می‌خواهم کتاب‌ها را بخوانم",  # noqa: RUF001 - it is Persian
     "Telugu": "తెలుగు భాష చాలా మధురమైనది",
     "Malayalam": "മലയാളം ഭാഷ കേരളത്തിൽ സംസാരിക്കുന്നു",
     "Burmese": "မြန်မာ နိုင်ငံ",
@@ -111,7 +111,7 @@ SEGMENTED = {
     "Japanese": "今日 は 天気 が いい ので コンピューター を 買い ます",
     "Thai": "วันนี้ อากาศ ดี มาก ประเทศไทย มหาวิทยาลัย เดินเล่น",
     "Korean": "오늘은 날씨가 매우 좋아서 공원에서 산책합니다",
-    "English with names": "the company 阿里巴巴集团控股有限公司 rose in early trading on Monday today",
+    "English with names": "the company 阿里巴巴集团控股有限公司 rose early on Monday today",
 }
 
 
