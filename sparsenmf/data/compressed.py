@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,16 +50,51 @@ def open_plain(path: PathLike) -> Iterator[BinaryIO]:
     ValueError
         If the compressed data are damaged or end too early.
     """
-    kind = compression_of(path)
-    with open(path, "rb") as file:
-        if kind is None:
-            yield file
-            return
-        with decompress(file, kind) as plain:
-            try:
-                yield plain
-            except DAMAGE as error:
-                raise ValueError(f"{path} is a damaged {kind} file: {error}") from error
+    with open(path, "rb") as file, plain(file, path) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
+    """Read an open file, which may be a pipe, as what it holds from here on.
+
+    Raises
+    ------
+    ImportError, ValueError
+        As `open_plain`; the name is for the messages.
+    """
+    start = file.read(max(map(len, MAGIC)))
+    if file.seekable():
+        file.seek(-len(start), os.SEEK_CUR)
+    else:
+        file = io.BufferedReader(Joined(start, file))
+    kind = next((suffix for magic, suffix in MAGIC.items() if start.startswith(magic)), None)
+    if kind is None:
+        yield file
+        return
+    with decompress(file, kind) as opened:
+        try:
+            yield opened
+        except DAMAGE as error:
+            raise ValueError(f"{name} is a damaged {kind} file: {error}") from error
+
+
+class Joined(io.RawIOBase):
+    """A file whose beginning has been read, from its beginning again; it need not be seekable."""
+
+    def __init__(self, start, file):
+        self._start, self._file = start, file
+
+    def readable(self):
+        """Return True."""
+        return True
+
+    def readinto(self, buffer):
+        """Read up to the size of a buffer, and return how many bytes."""
+        part = self._start[: len(buffer)] or self._file.read1(len(buffer))
+        self._start = self._start[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def decompress(file, kind):

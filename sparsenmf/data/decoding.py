@@ -8,10 +8,11 @@ import io
 import itertools
 import re
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator
 
-from .compressed import DAMAGE, MAGIC, decompress, open_plain
+from .compressed import Joined, open_plain, plain
 from .typing import PathLike
 
 BEGINNING = 4096  # bytes by which a file is recognised
@@ -85,6 +86,12 @@ def open_text(path: PathLike, encoding: str | None = None) -> Iterator[Iterator[
         _refuse_binary(start, name, path)
         marked = (codec for mark, codec in BYTE_ORDER_MARKS.items() if start.startswith(mark))
         codec = next(marked, encoding or "utf-8")
+        if codec == encoding and _is_utf8(start, codec):
+            warnings.warn(
+                f"{name} seems to be UTF-8, and is read as {encoding}: leave out encoding= "
+                f"(--encoding) if there are wrong letters",
+                stacklevel=2,
+            )
         whole = io.BufferedReader(Joined(start, file))
         yield _lines(io.TextIOWrapper(whole, codec), name, codec, start)
 
@@ -108,24 +115,6 @@ def check_encoding(encoding):
     return encoding
 
 
-class Joined(io.RawIOBase):
-    """A file whose beginning has been read, from its beginning again; it need not be seekable."""
-
-    def __init__(self, start, file):
-        self._start, self._file = start, file
-
-    def readable(self):
-        """Return True."""
-        return True
-
-    def readinto(self, buffer):
-        """Read up to the size of a buffer, and return how many bytes."""
-        part = self._start[: len(buffer)] or self._file.read1(len(buffer))
-        self._start = self._start[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
-
-
 @contextlib.contextmanager
 def _open_bytes(path):
     """Open a file or the standard input, decompressed."""
@@ -136,17 +125,8 @@ def _open_bytes(path):
     stdin = getattr(sys.stdin, "buffer", None)
     if stdin is None or sys.stdin.closed:
         raise OSError("the standard input is closed: there is nothing to read")
-    start = stdin.read(max(map(len, MAGIC)))
-    whole = io.BufferedReader(Joined(start, stdin))  # the standard input itself stays open
-    kind = next((suffix for magic, suffix in MAGIC.items() if start.startswith(magic)), None)
-    if kind is None:
-        yield whole
-        return
-    try:
-        with decompress(whole, kind) as plain:
-            yield plain
-    except DAMAGE as error:
-        raise ValueError(f"the standard input is damaged {kind} data: {error}") from error
+    with plain(stdin, "the standard input") as file:  # it stays open
+        yield file
 
 
 def _refuse_binary(start, name, path):
@@ -205,6 +185,17 @@ def _lines(file, name, codec, start):
         raise ValueError(
             f"{name}, line {place}, is not {codec.upper()} (byte 0x{bad:02x}): {likely}"
         ) from error
+
+
+def _is_utf8(start, codec):
+    """Return whether the beginning of a file in another encoding has letters of UTF-8."""
+    if start.isascii() or codecs.lookup(codec).name.startswith("utf"):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # a letter may be cut at the end
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _about_nul(start):

@@ -53,8 +53,8 @@ def read_delimited(lines, name, fields, delimiter=None, *, quotes=True, default=
     Raises
     ------
     ValueError
-        If a field is no column, a row has more fields than the header, or a quotation mark has no
-        other; the message has the number of the line.
+        If a field is no column, a row has more or fewer fields than the header, or a quotation
+        mark has no other; the message has the number of the line.
     """
     first, lines = first_line(lines)
     if delimiter is None:
@@ -66,14 +66,14 @@ def read_delimited(lines, name, fields, delimiter=None, *, quotes=True, default=
         header = [column.strip() for column in header]
         check_columns(header, fields, name)
         for line, row in rows:
-            if len(row) > len(header):
+            if len(row) != len(header):
                 raise ValueError(
                     f"{name}, line {line}, has {len(row)} fields, but the header has "
-                    f"{len(header)}: put texts that have {delimiter!r} in them in quotation marks, "
-                    f"or pass another delimiter= (--delimiter)"
+                    f"{len(header)}: put texts that have {delimiter!r} or a line break in them in "
+                    f"quotation marks, or pass another delimiter= (--delimiter)"
                 )
             _doubt(row, len(header), delimiter, f"{name}, line {line}")
-            yield f"{name}, line {line}", dict(zip(header, row, strict=False))
+            yield f"{name}, line {line}", dict(zip(header, row, strict=True))
     finally:
         csv.field_size_limit(limit)
 
@@ -123,7 +123,7 @@ def _rows(lines, name, style):
                 f"{error}); double it within a quoted text, or pass quotes=False (--no-quotes) if "
                 f"quotation marks are only characters"
             ) from error
-        if row:
+        if len(row) > 1 or (row and row[0].strip()):
             yield line, row
 
 

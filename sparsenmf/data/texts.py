@@ -169,7 +169,7 @@ def _in_lines(lines, name, suffix, how):
     is_plain = suffix not in (*DELIMITED, *JSON)
     if is_plain and how.field is None and how.delimiter is None:
         yield from ((None, line.removesuffix("\n")) for line in lines if line.strip())
-    elif suffix in JSON or (is_plain and opening in ("{", "[")):
+    elif suffix in JSON or (is_plain and how.delimiter is None and opening in ("{", "[")):
         yield from _fields(read_json(lines, name), how)
     else:
         _need_field(how, name, first)
