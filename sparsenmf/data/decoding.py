@@ -203,6 +203,6 @@ def _about_nul(start):
     for first, codec in ((1, "utf-16-le"), (0, "utf-16-be")):
         # In UTF-16 every other byte of Latin letters is NUL.
         nul, other = start[first::2], start[1 - first :: 2]
-        if nul.count(0) > 0.4 * len(nul) and other.count(0) < 0.1 * len(other):
+        if nul.count(0) > max(0.4 * len(nul), 3) and other.count(0) < 0.1 * len(other):
             return f"it seems to be UTF-16 without its mark: pass encoding= (--encoding) {codec}"
     return "it is a binary file, or damaged, and not a text"

@@ -278,6 +278,7 @@ BAD_TEXTS = {
     "lines, not records": ("a.txt", "one\n", {"field": "b"}, "no column 'b'.*'one'"),
     "matrix": ("a.npz", "", {}, "is a matrix"),
     "NUL": ("a.txt", "one\ntwo \0\n", {}, "line 2, has NUL bytes: it is a binary file"),
+    "one NUL": ("a.txt", "a\0b\n", {}, "line 1, has NUL bytes: it is a binary file"),
     "NUL in a table": ("a.csv", "a,b\n1,\0\n", {"field": "b"}, "line 2, has NUL bytes"),
     "a surrogate": ("a.txt", b"\xed\xa0\x80", {}, "line 1, is not UTF-8"),
     "no delimiter": ("a.csv", "a\n", {"field": "a", "delimiter": "::"}, "delimiter must be one"),

@@ -85,8 +85,12 @@ def test_texts_of_other_words_are_remarked_on():
     with pytest.warns(UserWarning, match=r"2 of 3 texts have none of the model's terms"):
         W = found.transform(["wal und sturm", "ofen", "whale"])
     assert not W[:2].any()
-    for wrong, error in (([], ValueError), ("one text", TypeError), ([1], TypeError)):
-        with pytest.raises(error):
+    for wrong, error, message in (
+        ([], ValueError, "there are no texts"),
+        ("one text", TypeError, "sequence of strings"),
+        ([1], TypeError, r"texts\[0\] must be a string"),
+    ):
+        with pytest.raises(error, match=message):
             found.transform(wrong)
 
 
