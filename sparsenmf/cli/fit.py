@@ -18,9 +18,9 @@ from .options import (
 )
 from .texts import (
     TextCommand,
-    read_given,
+    read_documents,
     read_words,
-    split_reading,
+    split_text_options,
     text_options,
     word_options,
 )
@@ -68,13 +68,13 @@ def topics(paths, stop_words, tfidf, vocabulary_out, **options):
     from ..data.files import write_vocabulary
     from ..topics.finding import find_topics
 
-    how = split_reading(options)
+    how = split_text_options(options)
     fit, shown = split_options(options)
     if stop_words == "none":
         stop_words = None
     elif stop_words != "english":
         stop_words = read_words(stop_words, how["encoding"])
-    paths, titles, texts = read_given(paths, **how, progress=fit["progress"])
+    paths, titles, texts = read_documents(paths, **how, progress=fit["progress"])
     found = find_topics(
         texts,
         titles=titles,

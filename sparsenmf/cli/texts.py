@@ -132,7 +132,7 @@ class TextCommand(Command):
             yield from ((name, file) for file in chosen)
 
 
-def read_given(paths, field, title_field, files_from, progress, **how):
+def read_documents(paths, field, title_field, files_from, progress, **how):
     """Return the titles and texts of the files that a command names, and their paths."""
     from ..data.texts import read_texts
 
@@ -161,6 +161,6 @@ HOW = (
 )
 
 
-def split_reading(options):
+def split_text_options(options):
     """Take the options of reading out of all options, and return them."""
     return {name: options.pop(name) for name in HOW}

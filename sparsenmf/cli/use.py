@@ -9,7 +9,7 @@ from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
 from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
-from .texts import TextCommand, read_given, text_options
+from .texts import TextCommand, read_documents, text_options
 
 
 @click.command(cls=TextCommand)
@@ -56,7 +56,7 @@ def transform_texts(model, paths, output, how, options, progress):
     from ..topics.text_model import Topics
 
     found = Topics.load(model)
-    _, titles, texts = read_given(paths, **how, progress=progress)
+    _, titles, texts = read_documents(paths, **how, progress=progress)
     if progress:
         tell(f"finding the weights of {len(texts):,} texts")
     W = found.transform(texts, **options)

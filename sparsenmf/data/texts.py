@@ -124,7 +124,7 @@ def read_texts(
         paths = [paths]
     how = Reading(
         *(field, title_field, check_encoding(encoding), check_delimiter(delimiter)),
-        *(check_flag(quotes, "quotes"), glob, check_flag(whole_files, "whole_files")),
+        *(check_flag(quotes, "quotes"), _check_glob(glob), check_flag(whole_files, "whole_files")),
     )
     if how.whole_files and field is not None:
         raise ValueError("whole_files are texts as a whole: they have no field")
@@ -137,6 +137,13 @@ def read_texts(
         titles.append(shorten(text if title is None else UNUSABLE.sub("\ufffd", title)))
         texts.append(text)
     return titles, texts
+
+
+def _check_glob(glob):
+    """Return a pattern of names of files, or None."""
+    if glob is not None and (not isinstance(glob, str) or not glob or Path(glob).is_absolute()):
+        raise ValueError(f'glob must be a pattern within folders, such as "*.txt", not {glob!r}')
+    return glob
 
 
 def _documents(path, how):

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from ..data.arguments import check_n_components
 from ..data.named import NamedMatrix
 from ..data.names import check_names
 from ..data.progress import tell
@@ -121,7 +122,7 @@ def find_topics(
     fit = {**factorize_options, "seeds": Seeds.of(factorize_options.get("seeds"), terms)}
     # The beginnings of texts are no names that a model would keep.
     named = NamedMatrix(X, feature_names=terms, sample_names=None if titles is None else shown)
-    model = factorize(named, n_topics, **cast(Any, fit))
+    model = factorize(named, check_n_components(n_topics, X.shape), **cast(Any, fit))
     if weighting == "tfidf":
         model.idf = vectorizer.idf_.astype(np.float64)
     options = {"n_topics": n_topics, **weighing, **factorize_options}

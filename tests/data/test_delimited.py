@@ -2,8 +2,12 @@
 
 import csv
 import io
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sparsenmf import read_texts
 from sparsenmf.data.delimited import guess_delimiter
@@ -31,6 +35,19 @@ def test_other_delimiters_are_said(delimiter, tmp_path):
     path = tmp_path / "notes.csv"
     write(path, "\t" if delimiter in ("tab", "\\t") else delimiter)
     assert read_texts(path, "text", delimiter=delimiter)[1] == TEXTS
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))),
+    st.sampled_from(",;\t|"),
+)
+@pytest.mark.filterwarnings("ignore:.*a quoted text of")
+def test_whatever_a_writer_writes_is_read_again(texts, delimiter):
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "notes.csv"), delimiter, texts=texts)
+        found = read_texts(Path(folder, "notes.csv"), "text", "id")[1]
+    assert found == [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
 
 
 @pytest.mark.parametrize(

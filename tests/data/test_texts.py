@@ -187,6 +187,9 @@ def test_folders_and_several_paths(tmp_path):
     assert read_texts(tmp_path / "deep", glob="*.md")[1] == ["one"]
     assert read_texts(tmp_path / "deep", glob="er/*.txt")[1] == ["two\nlines\n"]
     assert read_texts(tmp_path / "deep", glob="**/*.txt")[1] == ["two\nlines\n"]
+    for wrong in ("", "/a/*.txt", 3):
+        with pytest.raises(ValueError, match="glob must be a pattern within folders"):
+            read_texts(tmp_path / "deep", glob=wrong)
     with pytest.raises(ValueError, match=r"no file in .*deep is like '\*.pdf': it has .MD, .txt"):
         read_texts(tmp_path / "deep", glob="*.pdf")
 
