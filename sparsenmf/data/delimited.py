@@ -40,8 +40,8 @@ def read_delimited(lines, name, fields, delimiter=None, *, quotes=True, default=
     lines : iterator of str
     name : str
         Of the file, for errors.
-    fields : list of str
-        Columns that are needed.
+    fields : list of str or None
+        Columns that are needed. None is one that has not been said, an error that lists them all.
     delimiter : str, optional
         By default it is guessed from the header: the one with which the fields are columns.
     quotes : bool, default True
@@ -93,12 +93,17 @@ def guess_delimiter(header, fields, default=",", *, quotes=True):
 
 
 def check_columns(columns, fields, name):
-    """Raise ValueError unless each field is one of the columns, and only one."""
+    """Raise ValueError unless each field is one of the columns, and only one; None is not given."""
+    listed = ", ".join(map(repr, columns)) or "empty"
     for field in fields:
         n = list(columns).count(field)
+        if field is None:
+            raise ValueError(
+                f"{name} needs a field (--field), the name of the column of its texts: its header "
+                f"is {listed}"
+            )
         if n != 1:
             how = "no column" if n == 0 else f"{n} columns"
-            listed = ", ".join(map(repr, columns)) or "empty"
             raise ValueError(f"{name} has {how} {field!r}: its header is {listed}")
 
 

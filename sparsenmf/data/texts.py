@@ -42,8 +42,9 @@ class Reading(NamedTuple):
 
     @property
     def fields(self):
-        """The fields that are needed, each once."""
-        return list(dict.fromkeys(x for x in (self.field, self.title_field) if x is not None))
+        """The fields that are needed, each once; None is one that has not been said."""
+        titles = [] if self.title_field is None else [self.title_field]
+        return list(dict.fromkeys([self.field, *titles]))
 
 
 def read_texts(
@@ -162,7 +163,6 @@ def _documents(path, how):
         with open_text(path, how.encoding) as lines:
             yield name, "".join(lines)
     elif suffix in COLUMNAR:
-        _need_field(how, name)
         yield from _fields(read_columnar(path, suffix, how.fields), how)
     else:
         with open_text(path, how.encoding) as lines:
@@ -179,21 +179,11 @@ def _in_lines(lines, name, suffix, how):
     elif suffix in JSON or (is_plain and how.delimiter is None and opening in ("{", "[")):
         yield from _fields(read_json(lines, name), how)
     else:
-        _need_field(how, name, first)
         default = DELIMITED.get(suffix, ",")
         rows = read_delimited(
             lines, name, how.fields, how.delimiter, quotes=how.quotes, default=default
         )
         yield from _fields(rows, how)
-
-
-def _need_field(how, name, header=""):
-    """Raise ValueError if there is no field."""
-    if how.field is None:
-        columns = f"; its header is {shorten(header)!r}" if header else ""
-        raise ValueError(
-            f"{name} needs a field (--field), the name of the column of its texts{columns}"
-        )
 
 
 def _fields(records, how):

@@ -120,8 +120,9 @@ def find_topics(
     shown = [shorten(x) if title is None else title for x, title in zip(texts, given, strict=True)]
     terms = vectorizer.get_feature_names_out()
     fit = {**factorize_options, "seeds": Seeds.of(factorize_options.get("seeds"), terms)}
-    # The beginnings of texts are no names that a model would keep.
-    named = NamedMatrix(X, feature_names=terms, sample_names=None if titles is None else shown)
+    # Beginnings of texts, which `read_texts` gives those without titles, are no names to keep.
+    are_names = any(title != shorten(text) for title, text in zip(shown, texts, strict=True))
+    named = NamedMatrix(X, feature_names=terms, sample_names=shown if are_names else None)
     model = factorize(named, check_n_components(n_topics, X.shape), **cast(Any, fit))
     if weighting == "tfidf":
         model.idf = vectorizer.idf_.astype(np.float64)

@@ -205,7 +205,7 @@ def test_files_of_a_folder_that_are_no_texts_are_named(tmp_path):
 def test_a_folder_of_tables_needs_a_field_and_then_is_read(tmp_path):
     (tmp_path / "a.csv").write_bytes(table(".csv", enumerate(NOTES)))
     (tmp_path / "b.jsonl").write_bytes(table(".jsonl", enumerate(NOTES)))
-    with pytest.raises(ValueError, match=r"a\.csv needs a field \(--field\).*'id,text'"):
+    with pytest.raises(ValueError, match=r"a\.csv needs a field \(--field\).*'id', 'text'"):
         read_texts(tmp_path)
     assert read_texts(tmp_path, "text")[1] == NOTES + NOTES
 
@@ -270,7 +270,7 @@ BAD_TEXTS = {
         "line 1 has no 'id'",
     ),
     "field needed": ("a.jsonl", '{"a": 1}', {}, r"line 1 needs a field \(--field\).*: 'a'"),
-    "column needed": ("a.csv", "a,b\n1,2\n", {}, r"needs a field \(--field\).*'a,b'"),
+    "column needed": ("a.csv", "a,b\n1,2\n", {}, r"needs a field \(--field\).*'a', 'b'"),
     "no column": ("a.csv", "a,b\n1,2\n", {"field": "c"}, "no column 'c'.*'a', 'b'"),
     "two columns": ("a.csv", "a,a\n1,2\n", {"field": "a"}, "2 columns 'a'"),
     "short row": ("a.csv", "a,b\n1,2\n3\n", {"field": "b"}, "line 3, has 1 fields.*has 2"),
