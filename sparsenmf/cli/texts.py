@@ -8,6 +8,7 @@ import click
 
 from ..data.decoding import check_encoding, open_text
 from ..data.delimited import check_delimiter
+from ..data.outputs import STORE
 from .command import Command, Input
 from .options import together
 
@@ -125,8 +126,8 @@ class TextCommand(Command):
         from ..data.texts import list_files
 
         for name, path in super()._files(ctx, kind):
-            chosen = [path]
-            if kind is Input and isinstance(path, str) and os.path.isdir(path):
+            chosen, is_folder = [path], isinstance(path, str) and os.path.isdir(path)
+            if kind is Input and is_folder and not os.path.exists(os.path.join(path, STORE)):
                 with contextlib.suppress(ValueError):  # none, which is said when they are read
                     chosen = list_files(path, ctx.params["glob"])
             yield from ((name, file) for file in chosen)

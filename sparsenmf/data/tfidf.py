@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .factors import row_norms
+from .store import is_store
 
 UNIT = 1e-3  # how far the length of a weighed row may be from 1: others may have rounded it
 
@@ -48,7 +49,11 @@ def weigh_alike(X, idf):
     ------
     ValueError
         If X is neither.
+    TypeError
+        If X is a store.
     """
+    if is_store(X):
+        raise TypeError("the model is one of tf-idf weights, and X is a store: pass a matrix")
     if _are_counts(X):
         return weigh(X, idf)
     lengths = row_norms(X)[:, 1]

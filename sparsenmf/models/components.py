@@ -50,9 +50,8 @@ class Components:
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
     idf : ndarray of shape (n_features,), float64, or None
-        Inverse document frequencies, if the model is one of tf-idf weights by `find_topics` or
-        ``sparsenmf factorize --tfidf``. `transform` then weighs counts in the same way, takes
-        rows of length 1 as weighed already, and refuses others.
+        Inverse document frequencies of a model of tf-idf weights, by which `transform` weighs
+        counts; it takes rows of length 1 as weighed already, and refuses others.
     """
 
     H: FloatArray
@@ -197,10 +196,6 @@ class Components:
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
         if self.idf is not None:
-            if stored:
-                raise TypeError(
-                    "the model is one of tf-idf weights, and X is a store: pass a matrix"
-                )
             X = weigh_alike(X, self.idf)
         check_scale(X, self.H.dtype)
         check_loss(self.beta, X, unknown=not entries.absent)

@@ -173,6 +173,17 @@ def test_results_may_be_kept_among_the_texts(here):
     assert "letters/page.html is also read" in result.stderr
 
 
+def test_a_store_is_not_written_to(here):
+    succeed("factorize", "X.npz", "-k", 2, "--save", "model")
+    succeed("store", "X.npz", "store")
+    before = {path: path.read_bytes() for path in Path("store").rglob("*.npy")}
+    assert before
+    for path in before:
+        result = run("transform", "model", "store", "--output", path)
+        assert (result.exit_code, path.read_bytes()) == (1, before[path])
+        assert f"{path} is also read" in result.stderr
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".npy", ".npz"])
 def test_saved_topics_are_used_on_new_texts(suffix, here):
     pd = pytest.importorskip("pandas")
