@@ -80,9 +80,9 @@ _HOMES = {
     "label_agreement": "topics.quality",
     "open_csr": "data.store",
     "quality_table": "topics.quality",
-    "read_matrix": "data.files",
+    "read_matrix": "data.reading",
     "read_texts": "data.texts",
-    "read_vocabulary": "data.files",
+    "read_vocabulary": "data.reading",
     "select_n_components": "selection.choosing",
     "show_topics": "topics.bridges",
     "term_table": "topics.tables",
@@ -116,8 +116,8 @@ if TYPE_CHECKING:
     from . import distributed as distributed
     from .data import files as files
     from .data import typing as typing
-    from .data.files import read_matrix, read_vocabulary
     from .data.named import NamedMatrix
+    from .data.reading import read_matrix, read_vocabulary
     from .data.store import open_csr, write_csr
     from .data.texts import read_texts
     from .models.algorithms import CoordinateDescent, MultiplicativeUpdate

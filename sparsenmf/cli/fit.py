@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .command import INTERRUPTED, Command, Input, list_names, same_command, say, tell_reading
+from .matrices import read_given, reading_options, split_reading, tell_turned
 from .options import (
     Frequency,
     NumberOr,
@@ -110,13 +111,15 @@ def topics(paths, stop_words, tfidf, vocabulary_out, **options):
 @click.option("--resume", is_flag=True, help="Go on from the --checkpoint if the file exists.")
 @fit_options
 @vocabulary_option
+@reading_options
 @result_options
 def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume, **options):
     """Factorize a MATRIX of samples x features; print a summary or the topics.
 
-    MATRIX is a .npz (scipy.sparse), .mtx or .mtx.gz (MatrixMarket), .npy or .h5ad file, or the
-    folder of a matrix larger than memory (see sparsenmf store). With a --vocabulary the
-    components are printed as topics.
+    MATRIX is a file of .npz, .npy, .mtx, .h5ad, .svmlight, .ldac, .csv or .tsv, or of ratings; a
+    folder or .h5 of 10x Genomics; a docword.*.txt; or the folder of a matrix larger than memory
+    (see sparsenmf store). Any file may be compressed; docs/formats.md has all of them. If its
+    columns have names, or with a --vocabulary, the components are printed as topics.
 
     \b
     Examples:
@@ -126,24 +129,26 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
       sparsenmf factorize folder -k 30 --loss kullback-leibler --w-path W.npy --save model.npz
     """
     tell_reading(options["progress"], matrix)
-    from ..data.files import read_vocabulary
-    from ..data.store import is_store, open_matrix
+    from ..data.store import is_store
     from ..models import factorize as _factorize
     from ..models.checkpoint import Checkpoint
     from ..topics.weighting import weights_and_idf
 
+    how = split_reading(options)
     fit, shown = split_options(options)
     tables = [name for name in ("topic_table", "term_table", "report") if shown[name] is not None]
-    if vocabulary is None and tables:
-        raise click.UsageError(f"--{tables[0].replace('_', '-')} needs a --vocabulary")
-    X = open_matrix(matrix)
+    X, fit["missing"], terms, turned = read_given(matrix, how, vocabulary)
+    sample_names = X.sample_names
+    tell_turned(matrix, turned)
+    if terms is None and tables:
+        raise click.UsageError(
+            f"--{tables[0].replace('_', '-')} needs a --vocabulary: {matrix} has no names of its "
+            f"columns"
+        )
     if tfidf and is_store(X):
         raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
-    terms = None if vocabulary is None else read_vocabulary(vocabulary)
-    if terms is not None and len(terms) != X.shape[1]:
-        raise ValueError(
-            f"{vocabulary} has {len(terms)} terms, but {matrix} has {X.shape[1]} columns"
-        )
+    if tfidf and fit["missing"] == "unknown":
+        raise click.UsageError("--tfidf is for counts, whose absent entries are zeros")
     if resume and checkpoint is None:
         raise click.UsageError("--resume needs a --checkpoint, the file to go on from")
     if checkpoint is not None:
@@ -152,6 +157,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     X, idf = weights_and_idf(X) if tfidf else (X, None)
     model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
     model.idf = idf
+    model.feature_names, model.sample_names = terms, sample_names  # weighing has lost them
     about = {"Nonzeros": X.nnz}
     if tfidf:
         about["Weights"] = "tf-idf"

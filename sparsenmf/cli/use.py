@@ -7,6 +7,7 @@ from click.core import ParameterSource
 
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
+from .matrices import describe_matrix, reading_options
 from .options import factor_option, progress_option, terms_option, threads_option, vocabulary_option
 from .stores import describe_store
 from .texts import TextCommand, read_documents, text_options
@@ -19,16 +20,20 @@ from .texts import TextCommand, read_documents, text_options
 @text_options
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
+@click.option("--strict-names", is_flag=True,
+              help="Refuse columns whose names or order are not those of the fit.")  # fmt: skip
 @threads_option
 @progress_option
-def transform(model, paths, output, tol, n_threads, progress, **how):
+def transform(model, paths, output, tol, strict_names, n_threads, progress, **how):
     """Write the weights of new samples for the components of a saved MODEL.
 
     Of a model of texts (sparsenmf topics --save), new TEXTS are read as topics reads them. A
     table then has each text's title and the shares of the topics in it; .npy and .npz have W.
 
-    Otherwise the columns of MATRIX must be those of the fit. Counts are weighed as they were for
-    the fit, with --tfidf.
+    Otherwise the columns of MATRIX must be those of the fit. Where both have names, they are
+    matched: others are put in order, missing ones count as zero, and unknown ones are left out.
+    Tables begin with the names of the samples, if MATRIX has any. Counts are weighed as they were
+    for the fit, with --tfidf.
 
     \b
     Examples:
@@ -43,6 +48,8 @@ def transform(model, paths, output, tol, n_threads, progress, **how):
 
     of_texts = is_text_model(model) and not (len(paths) == 1 and is_matrix(paths[0]))
     options = {"tol": tol, "n_threads": n_threads}
+    if not of_texts:
+        options["strict_names"] = strict_names
     with compiling_is_told(progress):
         what = (transform_texts if of_texts else transform_matrix)(
             model, paths, output, how, options, progress
@@ -70,6 +77,7 @@ def transform_texts(model, paths, output, how, options, progress):
 def transform_matrix(model, paths, output, how, options, progress):
     """Write the weights of new samples, and say how many."""
     from ..data.files import write_factor
+    from ..data.named import names_of
     from ..data.store import open_matrix
     from ..models.factorization import Factorization
 
@@ -87,7 +95,7 @@ def transform_matrix(model, paths, output, how, options, progress):
     if progress:
         tell(f"finding the weights of {X.shape[0]:,} samples")
     W = loaded.transform(X, **options)
-    write_factor(output, W)
+    write_factor(output, W, names_of(X)[1])
     return f"{W.shape[0]:,} x {W.shape[1]} weights"
 
 
@@ -107,9 +115,12 @@ def is_matrix(path):
 @vocabulary_option
 @terms_option
 @click.option("--verify", is_flag=True, help="Compare the checksums of a store's files.")
+@reading_options
 @progress_option
-def info(file, n_components, vocabulary, n_terms, verify, progress):
+def info(file, n_components, vocabulary, n_terms, verify, progress, **how):
     """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
+
+    Of a matrix it says which side is samples, and whether it looks turned.
 
     \b
     Examples:
@@ -119,15 +130,17 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
     """
     tell_reading(progress, file)
     from ..data.archive import is_archive
+    from ..data.store.chunks import is_store_folder, refuse_options
 
-    if Path(file).is_dir():
+    if Path(file).is_dir() and is_store_folder(Path(file)):
+        refuse_options(file, **{name: how[name] for name in how if name != "missing"})
         describe_store(file, verify)
         return
     if verify:
         raise click.UsageError("--verify is for the folder of a store")
 
-    if not is_archive(file):
-        describe_matrix(file, n_components)
+    if Path(file).is_dir() or not is_archive(file):
+        describe_matrix(file, how, vocabulary, n_components)
         return
     from ..data.files import read_vocabulary
     from ..models.factorization import Factorization
@@ -137,21 +150,6 @@ def info(file, n_components, vocabulary, n_terms, verify, progress):
     if vocabulary is not None:
         for r, terms in enumerate(model.top_terms(read_vocabulary(vocabulary), n_terms), 1):
             say(f"{r:3d}. {', '.join(terms)}")
-
-
-def describe_matrix(file, n_components):
-    """Print the size of a matrix, and the memory that factorizing it would take."""
-    from ..data.files import read_matrix
-    from ..models.memory import estimate_memory
-
-    X = read_matrix(file)
-    n_samples, n_features = X.shape
-    density = X.nnz / (n_samples * n_features)
-    size = (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes) / 2**20
-    say(f"Matrix of {n_samples:,} x {n_features:,}, {X.nnz:,} nonzeros ({density:.3%})")
-    say(f"  computed with as {X.dtype}, {size:,.0f} MiB")
-    forecast = estimate_memory(X, n_components)
-    say(f"  factorizing it into {n_components} components takes {forecast}")
 
 
 @click.command(cls=Command)

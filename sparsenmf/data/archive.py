@@ -23,6 +23,9 @@ archives, too, so ``numpy.load(path)["W"]`` works. Its members:
 ``sample_norms.npy``
     The sum and the Euclidean length of each row of X, of shape (n_samples, 2) and the type of
     W. The member is absent if they are not known.
+``feature_names.npy``, ``sample_names.npy``
+    Names of columns and rows, as text of fixed width (NumPy's "U"); those of rows may be int64.
+    Absent if X had none.
 """
 
 import json
@@ -39,6 +42,8 @@ from .outputs import open_whole
 FORMAT = 1
 
 METADATA = "factorization.json"
+
+LAST_CHARACTER = 0x10FFFF
 
 DEFLATE_MOST = 1032  # bytes that one compressed byte can stand for, at most
 
@@ -160,6 +165,8 @@ def check_factorization(model):
         or not (idf is None or (idf.shape, idf.dtype) == ((model.n_features,), float))
         or not (others is None or (others.ndim, others.dtype) == (1, float))
         or not (norms is None or (norms.shape, norms.dtype) == ((len(model.W), 2), model.W.dtype))
+        or not are_names(model.feature_names, "U", model.n_features)
+        or not are_names(model.sample_names, "Ui", len(model.W))
     ):
         raise ValueError("its arrays do not belong together")
     arrays = (model.W, model.H, *(x for x in (weight, norms, idf) if x is not None))
@@ -169,6 +176,18 @@ def check_factorization(model):
         raise ValueError("its optimality, x_norm or error is not a number")
     if not isinstance(model.stop_reason, str):
         raise ValueError("its stop_reason is not a text")
+
+
+def are_names(names, kinds, n):
+    """Return whether this is an array of n names, or None."""
+    if names is None:
+        return True
+    if names.dtype.kind not in kinds or not names.dtype.itemsize or names.shape != (n,):
+        return False
+    if names.dtype.kind == "U":  # a number that is no character would raise later, in printing
+        codes = np.ascontiguousarray(names).view(names.dtype.byteorder + "u4")
+        return bool(codes.max(initial=0) <= LAST_CHARACTER)
+    return True
 
 
 def check_members(archive, methods=(zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):

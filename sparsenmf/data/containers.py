@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 import scipy.sparse as sp
 
-from .names import as_text, check_labels, check_vocabulary, component_names
+from .annotated import check_scaled, in_memory, is_annotated, main_matrix, names_in, others
+from .names import as_text, check_labels, check_names, check_vocabulary, component_names
 
 OBSM, VARM, UNS = "X_nmf", "nmf", "nmf"
 """Keys of W, H and the record of the run in an AnnData."""
@@ -36,15 +37,13 @@ def unwrap(X, name="X"):
     ValueError
         If X has no scipy.sparse form: its dimensions are not two, or its fill value is not zero.
     """
-    # Attributes are looked up on the type, because a DataFrame has its columns as attributes.
-    is_annotated = hasattr(type(X), "varm")
-    if is_annotated:  # an AnnData or its .raw
-        X = getattr(X, "X", None)
-    if hasattr(type(X), "to_memory"):  # on disk
-        X = X.to_memory()
-    problem = None
-    if X is None and is_annotated:
-        problem = 'an AnnData without X: pass one of its layers, such as adata.layers["counts"]'
+    adata, problem = (X if is_annotated(X) else None), None
+    X = in_memory(X if adata is None else main_matrix(adata))
+    if adata is not None and X is not None:
+        check_scaled(X, adata)
+    elif adata is not None:
+        instead = others(adata) or 'adata.layers["counts"]'
+        problem = f"an AnnData without X: pass one of its layers, such as {instead}"
     elif X is None:
         problem = "None: pass a matrix, an array or a DataFrame"
     elif isinstance(X, str | os.PathLike):
@@ -209,15 +208,44 @@ def to_frame(model, which="H", labels=None):
 
     components = pd.Index(component_names(model.n_components), name="component")
     if which == "H":
+        if labels is None:
+            labels = model.feature_names
         if labels is not None:
             labels = check_vocabulary(labels, model.n_features)
         return pd.DataFrame(model.H, index=components, columns=labels)
+    if labels is None:
+        labels = None if model.sample_names is None else np.asarray(model.sample_names).tolist()
     if labels is not None:
         named = check_labels(labels, model.n_samples, "labels")
         # An index, numbers and dates keep their types, so that other frames can be joined by them.
         if not isinstance(labels, pd.Index):
             labels = [as_text(x, "labels") if isinstance(x, bytes) else x for x in named]
     return pd.DataFrame(model.W, index=labels, columns=components)
+
+
+def places_of(theirs, ours, name, attribute):
+    """Return where each name of an AnnData is among those of a model: all, where one has none.
+
+    Raises
+    ------
+    ValueError
+        If the names differ by more than their order.
+    """
+    theirs = names_in(theirs)
+    if theirs is None or ours is None:
+        return slice(None)
+    ours = np.asarray(ours, str)
+    if np.array_equal(theirs, ours):
+        return slice(None)
+    place = {label: i for i, label in enumerate(ours.tolist())}
+    odd = [label for label in theirs.tolist() if label not in place]
+    if odd or len(place) < len(ours) or len(set(theirs.tolist())) < len(theirs):
+        found = repr(odd[0]) if odd else "names more than once, in another order"
+        raise ValueError(
+            f"adata.{name} has {found}, unlike model.{attribute}: pass the AnnData of the fit, or "
+            f"set model.{attribute} = None if rows and columns are the same"
+        )
+    return np.array([place[label] for label in theirs.tolist()])
 
 
 def to_anndata(model, adata=None):
@@ -229,13 +257,19 @@ def to_anndata(model, adata=None):
             raise ImportError('to_anndata needs anndata: pip install "sparsenmf[h5ad]"') from error
 
         adata = AnnData(shape=(model.n_samples, model.n_features))
+        if model.feature_names is not None:
+            adata.var_names = check_vocabulary(model.feature_names, model.n_features)
+        if model.sample_names is not None:
+            adata.obs_names = check_names(model.sample_names, model.n_samples, "sample_names")
     if tuple(adata.shape) != (model.n_samples, model.n_features):
         raise ValueError(
             f"adata is {adata.shape[0]} x {adata.shape[1]}, but this factorization is of "
             f"{model.n_samples} x {model.n_features}"
         )
-    adata.obsm[OBSM] = np.array(model.W)
-    adata.varm[VARM] = np.array(model.H.T, order="C")
+    rows = places_of(adata.obs_names, model.sample_names, "obs_names", "sample_names")
+    columns = places_of(adata.var_names, model.feature_names, "var_names", "feature_names")
+    adata.obsm[OBSM] = np.array(model.W[rows])
+    adata.varm[VARM] = np.array(model.H.T[columns], order="C")
     adata.uns[UNS] = {
         # HDF5 cannot hold None.
         "options": {name: value for name, value in model.options.items() if value is not None},

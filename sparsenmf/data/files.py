@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import math
-import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,142 +11,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .archive import DAMAGE, DEFLATE_MOST, check_array, check_members, read_npy_header
-from .market import read_market
 from .names import check_vocabulary, component_names
 from .outputs import check_folder, check_outputs, open_whole
-from .typing import FloatArray, PathLike, Vocabulary
-from .validation import check_matrix
-
-MATRIX_SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
+from .reading import MATRIX_SUFFIXES as MATRIX_SUFFIXES
+from .reading import read_matrix as read_matrix
+from .reading import read_vocabulary as read_vocabulary
+from .typing import FloatArray, Names, PathLike, Vocabulary
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
 FACTOR_SUFFIXES = (".npy", ".npz", *TABLE_SUFFIXES)
-
-
-def read_matrix(path: PathLike) -> sp.csr_array:
-    """Read a matrix of samples x features from a file, as sparse.
-
-    Parameters
-    ----------
-    path : str or path-like
-        ``.npz`` (`scipy.sparse.save_npz`), ``.mtx`` or ``.mtx.gz`` (MatrixMarket), ``.npy``
-        (dense, two dimensions), or ``.h5ad`` (the X of an AnnData; extra `h5ad`).
-
-    Returns
-    -------
-    scipy.sparse.csr_array
-        Checked as in `factorize`: non-negative, finite, and float32 (integers too, if float32
-        holds them exactly) or float64.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened (FileNotFoundError where there is none).
-    ValueError
-        If the file is of another kind, is damaged, holds pickled objects, or its matrix is
-        refused.
-    ImportError
-        For ``.h5ad`` without anndata.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import scipy.sparse as sp
-    >>> from sparsenmf import read_matrix
-    >>> path = os.path.join(tempfile.mkdtemp(), "X.npz")
-    >>> sp.save_npz(path, sp.eye_array(3, dtype=int))
-    >>> read_matrix(path).dtype
-    dtype('float32')
-    """
-    path = Path(path)
-    suffix = find_suffix(path)
-    with open(path, "rb") as file:
-        try:
-            return check_matrix(_load(suffix, file, path))
-        except DAMAGE as error:
-            raise ValueError(f"{path} is not a matrix that can be used: {error}") from error
-
-
-def find_suffix(path):
-    """Return the suffix in `MATRIX_SUFFIXES` that a path has, or raise a ValueError."""
-    suffix = next((suffix for suffix in MATRIX_SUFFIXES if path.name.endswith(suffix)), None)
-    if suffix is None:
-        listed = ", ".join(MATRIX_SUFFIXES)
-        raise ValueError(f"{path} is not a matrix: its name should end in one of {listed}")
-    return suffix
-
-
-def _load(suffix, file, path):
-    """Return the matrix of an open file as its reader returns it, not yet checked."""
-    if suffix == ".npy":
-        shape, _, dtype = read_npy_header(file)
-        check_size(file, math.prod(shape) * dtype.itemsize)
-        file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False)
-    if suffix == ".h5ad":
-        try:
-            import anndata
-        except ImportError as error:
-            raise ImportError(
-                'reading .h5ad needs anndata: pip install "sparsenmf[h5ad]"'
-            ) from error
-
-        try:
-            return anndata.read_h5ad(path)
-        except OSError:
-            raise
-        except Exception as error:  # anndata's own classes of errors are not public
-            raise ValueError(error) from error
-    if suffix == ".npz":
-        with zipfile.ZipFile(file) as archive:
-            check_members(archive)
-            for name in archive.namelist():
-                check_array(archive, name)
-        return sp.load_npz(path)  # given the name, for its error messages
-    size = os.fstat(file.fileno()).st_size
-    if suffix == ".mtx":
-        return read_market(file, size)
-    return read_market(gzip.GzipFile(fileobj=file), DEFLATE_MOST * size)
-
-
-def check_size(file, n_bytes):
-    """Raise if a file has fewer bytes left than its header announces."""
-    left = os.fstat(file.fileno()).st_size - file.tell()
-    if left < n_bytes:
-        raise ValueError(f"its header announces {n_bytes:,} bytes, but {left:,} follow")
-
-
-def read_vocabulary(path: PathLike) -> list[str]:
-    """Read the terms of a matrix's columns from a UTF-8 file, one on each line.
-
-    Parameters
-    ----------
-    path : str or path-like
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import numpy as np
-    >>> from sparsenmf import read_vocabulary
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "terms.txt")
-    ...     np.savetxt(path, ["cat", "mouse"], fmt="%s")
-    ...     read_vocabulary(path)
-    ['cat', 'mouse']
-    """
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return [line.removesuffix("\n") for line in file]
 
 
 def write_vocabulary(path: PathLike, terms: Vocabulary) -> None:
@@ -192,7 +62,7 @@ def check_writable(path, suffixes=TABLE_SUFFIXES):
         _import_parquet()
 
 
-def write_factor(path: PathLike, W: FloatArray) -> None:
+def write_factor(path: PathLike, W: FloatArray, sample_names: Names | None = None) -> None:
     """Write a factor to a file, whole or not at all.
 
     Parameters
@@ -201,6 +71,8 @@ def write_factor(path: PathLike, W: FloatArray) -> None:
         ``.npy`` (dense), ``.npz`` (sparse, as `scipy.sparse.save_npz` writes it), or a table as
         in `write_table`, with the columns "topic_1", "topic_2", ...
     W : ndarray of shape (n_samples, n_components)
+    sample_names : sequence of n_samples str or int, optional
+        The first column of a table, "sample".
 
     Raises
     ------
@@ -211,7 +83,8 @@ def write_factor(path: PathLike, W: FloatArray) -> None:
     check_writable(path, FACTOR_SUFFIXES)
     check_outputs([("path", path)], [("W", W)])
     if path.suffix in TABLE_SUFFIXES:
-        write_table(path, dict(zip(component_names(W.shape[1]), W.T, strict=True)))
+        named = {} if sample_names is None else {"sample": np.asarray(sample_names).tolist()}
+        write_table(path, named | dict(zip(component_names(W.shape[1]), W.T, strict=True)))
         return
     with open_whole(path) as file:
         if path.suffix == ".npy":

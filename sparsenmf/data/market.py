@@ -79,6 +79,24 @@ def read_header(file):
     return header
 
 
+def read_bag_header(file):
+    """Return the header of a bag of words of UCI's: its three sizes, one on each line.
+
+    Its entries (document, word, count) are written as those of a MatrixMarket file.
+    """
+    sizes = []
+    for what in ("documents", "words", "entries"):
+        line = file.readline(PORTION).strip()
+        if not line.isdigit():
+            raise ValueError(f"it does not begin with the number of {what} on a line of its own")
+        sizes.append(int(line))
+    if 0 in sizes[:2]:
+        raise ValueError(f"it cannot be {sizes[0]} x {sizes[1]}")
+    form = "coordinate", "integer", "general"
+    banner = b"%%MatrixMarket matrix coordinate integer general"
+    return Header(banner, *form, tuple(sizes))
+
+
 def read_lines(file, header):
     """Yield the entries of a file as bytes, some whole lines at a time.
 
@@ -144,11 +162,11 @@ class CheckedText:
             raise self._error
 
 
-def read_market(file, size):
+def read_market(file, size, header_reader=read_header):
     """Return the matrix of a MatrixMarket file, which has at most this number of bytes."""
     import scipy.io
 
-    header = read_header(file)
+    header = header_reader(file)
     dense = header.form == "array"
     n_entries = math.prod(header.sizes) if dense else header.sizes[-1]
     # scipy allocates arrays for what the header announces. A number takes at least two bytes.

@@ -8,9 +8,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
+from .annotated import is_annotated, names_in
 from .containers import is_frame
-from .names import as_text, check_labels, check_vocabulary
+from .names import PLAIN, as_text, check_labels, check_vocabulary, is_missing
 from .typing import Matrix, Names, Vocabulary
+
+NO_TERMS = (
+    "this model has no feature names: pass the vocabulary, such as "
+    "vectorizer.get_feature_names_out(), or fit a DataFrame, an AnnData or a NamedMatrix"
+)
+
+LONG_NAME, LONG_NAMES = 200, 2**24
+"""Characters of a name of a sample, and of an array of names, from which on names are cut: each
+takes the room of the longest one, and a text among them would take gigabytes."""
 
 
 class NamedMatrix(sp.csr_array):
@@ -68,21 +78,50 @@ class NamedMatrix(sp.csr_array):
 
 def feature_array(names, n_features) -> NDArray[Any] | None:
     """Return names of features as an array of str, or None if there are none."""
-    return None if names is None else np.array(check_vocabulary(names, n_features), str)
+    if names is None or _is_ready(names, "U", n_features):
+        return names
+    return np.array(check_vocabulary(names, n_features), str)
 
 
 def sample_array(names, n_samples) -> NDArray[Any] | None:
     """Return names of samples as an array of str, or of int where all are; None if there are none.
 
-    A missing name becomes an empty text.
+    A missing name becomes an empty text. Where names are whole texts, they are cut.
     """
-    if names is None:
-        return None
+    if names is None or _is_ready(names, "Ui", n_samples):
+        return names
     labels = check_labels(names, n_samples, "sample_names", owner="X has {} rows")
     if labels and all(isinstance(x, int | np.integer) and not isinstance(x, bool) for x in labels):
         return np.array(labels, np.int64)
-    texts = (as_text(label, f"sample_names[{i}]") for i, label in enumerate(labels))
-    return np.array(["" if text is None else text for text in texts], str)
+    found = (as_text(label, f"sample_names[{i}]") for i, label in enumerate(labels))
+    texts = ["" if text is None else text for text in found]
+    longest = max(map(len, texts), default=0)
+    if longest > LONG_NAME and longest * len(texts) > LONG_NAMES:
+        texts = [
+            text if len(text) <= LONG_NAME else f"{text[: LONG_NAME - 3]}..." for text in texts
+        ]
+    return np.array(texts, str)
+
+
+def _is_ready(names, kinds, n):
+    """Return whether names are an array as a model keeps it."""
+    kind = names.dtype.kind if type(names) is np.ndarray else "O"
+    return kind in kinds and names.shape == (n,)
+
+
+def terms_of(model: Any, vocabulary: Vocabulary | None = None) -> list[str]:
+    """Return the terms of a model's columns: the vocabulary, by default its own feature names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it has no names and there is no vocabulary, or these are not n_features terms.
+    """
+    if vocabulary is None:
+        vocabulary = model.feature_names
+    if vocabulary is None:
+        raise ValueError(NO_TERMS)
+    return check_vocabulary(vocabulary, model.n_features)
 
 
 def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
@@ -95,14 +134,33 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
         names. Anything else has no names.
     """
     kind = type(X)
-    if hasattr(kind, "varm"):
-        samples = getattr(X, "obs_names", None)  # a .raw has none
-        samples = None if samples is None else sample_array(list(samples), X.shape[0])
-        return feature_array(list(X.var_names), X.shape[1]), samples
+    if is_annotated(X):
+        return names_in(X.var_names), names_in(getattr(X, "obs_names", None))
     if is_frame(X):
         texts = all(isinstance(name, str) for name in X.columns)
         features = feature_array(list(X.columns), X.shape[1]) if texts else None
         index = getattr(X, "index", None)  # polars has none
         numbered = index is None or type(index).__name__ in ("RangeIndex", "MultiIndex")
-        return features, None if numbered else sample_array(list(index), X.shape[0])
-    return getattr(X, "feature_names", None), getattr(X, "sample_names", None)
+        return features, None if numbered else sample_array([*_labels(index)], X.shape[0])
+    if not isinstance(X, NamedMatrix) and not (hasattr(kind, "blocks") and hasattr(kind, "rows")):
+        return None, None
+    # A user may have assigned a list.
+    return feature_array(X.feature_names, X.shape[1]), sample_array(X.sample_names, X.shape[0])
+
+
+def with_names(X, feature_names=None, sample_names=None):
+    """Return a checked matrix with names, or as it is if there are none."""
+    if feature_names is None and sample_names is None:
+        return X
+    return NamedMatrix(X, feature_names=feature_names, sample_names=sample_names)
+
+
+def _labels(index):
+    """Return the labels of an index; those that are no names, such as periods, as they print."""
+    for label in index:
+        if isinstance(label, bytes):
+            yield label.decode(errors="replace")
+        elif isinstance(label, (str, *PLAIN)) or is_missing(label):
+            yield str(label) if isinstance(label, bool) else label
+        else:
+            yield str(label)

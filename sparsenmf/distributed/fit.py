@@ -40,6 +40,7 @@ from ..solvers.stopping import check_stopping
 from ..solvers.weights import Scaling
 from . import tasks
 from .descent import OnWorkers, RemoteFactor, RemotePenalty, RemoteRows, conclude
+from .names import gather_names
 from .placement import Crew, place_blocks
 
 
@@ -64,6 +65,8 @@ class DistributedFactorization:
     x_norm: float
     error: float
     options: dict[str, Any]
+    feature_names: NDArray[Any] | None = None
+    sample_names: NDArray[Any] | None = None
 
     def to_factorization(self) -> Factorization:
         """Return a `Factorization`, with all of W in the memory of this machine."""
@@ -187,7 +190,10 @@ def factorize(
 
     crew = Crew(_active_client() if client is None else client)
     try:
-        rows, loss, mean, dtype = _place(crew, place_blocks(X, crew, block_nnz), n_components)
+        parts = place_blocks(X, crew, block_nnz)
+        rows, loss, mean, dtype = _place(crew, parts, n_components)
+        names = gather_names(crew, X, parts)
+        del parts
         rows.scratch = None if scratch is None else os.fspath(scratch)
         n_components = check_n_components(n_components, rows.shape)
         if H is not None:
@@ -213,7 +219,7 @@ def factorize(
         options["max_sweeps"] = run.most_sweeps
         loop = Loop(run, stopping, Scaling(None, None, 2.0))
         observe(loop, progress)
-        return _conclude(run, crew, stopping, loop.stop_reason, options)
+        return _conclude(run, crew, stopping, loop.stop_reason, options, names)
     except BaseException:  # Ctrl-C too: the traceback would hold on to futures, and they to data
         crew.cancel()
         raise
@@ -278,7 +284,7 @@ def _draw(crew, rows, n_components, mean, dtype, rng, H):
     return W, Ht
 
 
-def _conclude(run, crew, stopping, reason, options):
+def _conclude(run, crew, stopping, reason, options, names):
     optimality = run.optimality()
     objective = run.current.objective
     fit = objective - run.penalty_W.value(run.current.W) - run.penalty_H.value(run.current.Ht)
@@ -294,4 +300,6 @@ def _conclude(run, crew, stopping, reason, options):
         x_norm=float(np.sqrt(2 * run.loss.scale)),
         error=float(np.sqrt(max(2 * fit, 0.0))),
         options=options,
+        feature_names=names[0],
+        sample_names=names[1],
     )

@@ -21,7 +21,9 @@ except ImportError as error:
         f"({error}); sparsenmf.factorize works without it"
     ) from error
 
+from ..data.containers import is_frame
 from ..data.formats import as_csr
+from ..data.matching import align
 from ..data.typing import FloatArray, Matrix
 from ..data.validation import fill_masked
 from .components import Components
@@ -46,13 +48,18 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Matrix) -> FloatArray:
         """Return the weights of the components in X, of shape (any, n_components)."""
         check_is_fitted(self)
-        return self._components.transform(self._validate(X, reset=False), n_threads=self.n_threads)
+        return self._components.transform(self._take(X), n_threads=self.n_threads)
 
     def reconstruction_error(self, X: Matrix) -> float:
         """Return ||X - W H||_F, or the root of twice `Factorization.loss`, of new samples."""
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        return float(np.sqrt(2 * self._components.loss(X, n_threads=self.n_threads)))
+        return float(np.sqrt(2 * self._components.loss(self._take(X), n_threads=self.n_threads)))
+
+    def _take(self, X):
+        """Return new samples, checked; the names of frames are scikit-learn's to compare."""
+        if not is_frame(X):
+            X = align(X, self._components, stacklevel=4)  # beyond scikit-learn
+        return self._validate(X, reset=False)
 
     def inverse_transform(self, X: Matrix) -> FloatArray:
         """Return X @ components_, of shape (any, n_features): dense."""

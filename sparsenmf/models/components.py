@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.archive import is_sound
-from ..data.arguments import check_alphas, check_integer, check_number, check_threads
+from ..data.arguments import check_alphas, check_flag, check_integer, check_number, check_threads
 from ..data.factors import empty_factor, padded_width
-from ..data.names import check_vocabulary
+from ..data.matching import match_columns
+from ..data.named import terms_of
 from ..data.rows import make_rows
 from ..data.store import is_store
 from ..data.tfidf import weigh_alike
@@ -52,12 +53,15 @@ class Components:
     idf : ndarray of shape (n_features,), float64, or None
         Inverse document frequencies of a model of tf-idf weights, by which `transform` weighs
         counts; it takes rows of length 1 as weighed already, and refuses others.
+    feature_names : ndarray of shape (n_features,), str, or None
+        Names of the columns, if there are any.
     """
 
     H: FloatArray
     options: dict[str, Any] = field(default_factory=dict)
     feature_weight: NDArray[np.float64] | None = None
     idf: NDArray[np.float64] | None = None
+    feature_names: NDArray[Any] | None = None
 
     def __post_init__(self):
         self._given = None
@@ -88,6 +92,7 @@ class Components:
         tol: float = 1e-5,
         max_sweeps: int = 1000,
         n_threads: int | None = None,
+        strict_names: bool = False,
     ) -> FloatArray:
         """Return the W of new samples: the same objective, H held fixed.
 
@@ -95,7 +100,10 @@ class Components:
         ----------
         X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (any, n_features)
             Or a store that `open_csr` opened. Entries that are not stored are zeros, or
-            unknown, as they were in the fit.
+            unknown, as they were in the fit. Where both X (a DataFrame, an AnnData, a
+            `NamedMatrix`, a store) and the model have names of features, columns are matched by
+            them: others are put in order, missing ones count as zero, unknown ones are left out,
+            and a UserWarning says so. The columns of other matrices are taken as they are.
         weights : scipy.sparse matrix or array, optional
             Of the stored entries of X, as in `factorize`.
         tol : float, default 1e-5
@@ -106,6 +114,8 @@ class Components:
             20 of them. There is a warning if rows have not converged by then.
         n_threads : int, optional
             As in `factorize`. Small inputs run on one.
+        strict_names : bool, default False
+            Whether names that differ from the model's, or their order, are an error.
 
         Returns
         -------
@@ -118,13 +128,13 @@ class Components:
         Raises
         ------
         TypeError, ValueError
-            If X is not as in `factorize`, has not n_features columns, or is of a scale that does
-            not fit into the type of H.
+            If X is not as in `factorize`, has not n_features columns or no name in common with
+            the model, or is of a scale that does not fit into the type of H.
         """
-        X, entries = self._check_matrix(X, weights)
+        X, entries, match = self._check_matrix(X, weights, strict_names)
         result = np.empty((X.shape[0], self.n_components), self.H.dtype)
         options = check_number(tol, "tol"), check_integer(max_sweeps, "max_sweeps", least=1)
-        for start, stop, W, _ in self._solve(X, entries, *options, check_threads(n_threads)):
+        for start, stop, W, _ in self._solve(X, entries, match, *options, check_threads(n_threads)):
             result[start:stop] = W[:, : self.n_components]
         return result
 
@@ -135,6 +145,7 @@ class Components:
         weights: Matrix | None = None,
         tol: float = 1e-5,
         n_threads: int | None = None,
+        strict_names: bool = False,
     ) -> float:
         """Return the loss of new samples at the W that `transform` finds, penalties excluded.
 
@@ -144,6 +155,7 @@ class Components:
         weights : scipy.sparse matrix or array, optional
         tol : float, default 1e-5
         n_threads : int, optional
+        strict_names : bool, default False
             As in `transform`.
 
         Returns
@@ -160,9 +172,9 @@ class Components:
         TypeError, ValueError
             If X is not as in `transform`.
         """
-        X, entries = self._check_matrix(X, weights)
+        X, entries, match = self._check_matrix(X, weights, strict_names)
         options = check_number(tol, "tol"), MAX_SWEEPS, check_threads(n_threads)
-        parts = self._solve(X, entries, *options, want_loss=True)
+        parts = self._solve(X, entries, match, *options, want_loss=True)
         return max(sum(value for *_, value in parts), 0.0)
 
     @property
@@ -183,14 +195,20 @@ class Components:
         check_missing(self.missing)
         check_number(self.beta, "loss", least=-math.inf)
 
-    def _check_matrix(self, X, values):
-        """Return X, or a store, and its entries."""
+    def _check_matrix(self, X, values, strict_names):
+        """Return X, or a store, its entries, and how the columns of a store are matched."""
+        match = match_columns(
+            X, self, strict=check_flag(strict_names, "strict_names"), stacklevel=3
+        )
         stored, entries = is_store(X), EntryWeights(None, 1.0)
         if stored and (values is not None or self.missing == "unknown"):
             raise TypeError(NO_WEIGHTS.format("X"))
         if not stored:
             X, entries = check_weighted(X, values, self.missing, self.H.dtype)
-        if X.shape[1] != self.n_features:
+            if match is not None:
+                X, values = match.apply(X, entries.weights)
+                entries, match = entries._replace(weights=values), None
+        if X.shape[1] != self.n_features and match is None:
             raise ValueError(
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
@@ -199,12 +217,12 @@ class Components:
             X = weigh_alike(X, self.idf)
         check_scale(X, self.H.dtype)
         check_loss(self.beta, X, unknown=not entries.absent)
-        return X, entries
+        return X, entries, match
 
-    def _solve(self, X, entries, tol, max_sweeps, n_threads, *, want_loss=False):
+    def _solve(self, X, entries, match, tol, max_sweeps, n_threads, *, want_loss=False):
         """Yield the first row, the one after the last, W and loss of some rows at a time."""
         given, unfinished = self._give(), 0
-        for start, stop, part in self._parts(X):
+        for start, stop, part in self._parts(X, match):
             values = entries.weights
             if values is not None:
                 values = values[X.indptr[start] : X.indptr[stop]]
@@ -221,16 +239,17 @@ class Components:
                 stacklevel=3,
             )
 
-    def _parts(self, X):
+    def _parts(self, X, match):
         """Yield the first row, the one after the last, and rows of X that are solved together.
 
         They are few enough that Ctrl-C, which is seen between them, is heeded within a second.
         """
         weights = Scaling(None, self.feature_weight, self.beta)
-        everywhere = X.shape[1] if self.beta not in (1, 2) else 0
+        everywhere = self.n_features if self.beta not in (1, 2) else 0
         blocks = X.blocks() if is_store(X) else [(0, X.shape[0])]
         for first, last in blocks:
             block = X.rows(first, last) if is_store(X) else X
+            block = block if match is None else match.apply(block)[0]
             if block.dtype != self.H.dtype:
                 block = check_matrix(block, dtype=self.H.dtype)
             entries = block.nnz // block.shape[0] + self.n_components + 100 * everywhere
@@ -287,13 +306,14 @@ class Components:
         self._given = tuple(map(copy, parts)), settings, given
         return given
 
-    def top_terms(self, vocabulary: Vocabulary, n: int = 10) -> list[list[str]]:
+    def top_terms(self, vocabulary: Vocabulary | None = None, n: int = 10) -> list[list[str]]:
         """Return the n heaviest terms of each component, heaviest first.
 
         Parameters
         ----------
-        vocabulary : sequence of n_features str, or dict of term -> column
+        vocabulary : sequence of n_features str, or dict of term -> column, optional
             Such as ``vectorizer.get_feature_names_out()`` or ``vectorizer.vocabulary_``.
+            Default: the model's `feature_names`.
         n : int, default 10
             Terms with weight zero are left out, so a component may have fewer.
 
@@ -304,10 +324,10 @@ class Components:
         Raises
         ------
         TypeError, ValueError
-            If the vocabulary is not one of n_features terms.
+            If the vocabulary is not one of n_features terms, or there is none.
         """
         n = check_integer(n, "n", least=1)
-        terms = check_vocabulary(vocabulary, self.n_features)
+        terms = terms_of(self, vocabulary)
         topics = []
         for weights in self.H:
             order = np.argsort(-weights, kind="stable")[:n]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.named import names_of
 from ..data.typing import (
     AlphaH,
     FloatArray,
@@ -221,6 +222,7 @@ default "frobenius"
         return self.factorization_.W
 
     def _fit(self, X, W, H, sample_weight, weights):
+        names = names_of(X)
         X = self._validate(X, reset=True)
         if sample_weight is not None:
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
@@ -241,7 +243,7 @@ default "frobenius"
             H=H,
             frozen_W=self.frozen_W,
             frozen_H=self.frozen_H,
-            seeds=Seeds.of(self.seeds, getattr(self, "feature_names_in_", None)),
+            seeds=Seeds.of(self.seeds, names[0]),
             solver=self.solver,
             tol=self.tol,
             time_limit=self.time_limit,
@@ -258,6 +260,9 @@ default "frobenius"
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        if names[0] is not None:  # else the vocabulary of the seeds may have named them
+            model.feature_names = names[0]
+        model.sample_names = names[1]
         self.factorization_: Factorization = model
 
     @staticmethod

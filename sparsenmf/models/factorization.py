@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from ..data.archive import check_factorization, read_archive, write_archive
 from ..data.arguments import check_places
 from ..data.containers import to_anndata, to_frame
 from ..data.factors import CHUNK
+from ..data.named import feature_array, sample_array
 from ..data.outputs import check_outputs
 from ..data.typing import AnnData, DataFrame, FloatArray, PathLike, Self, Vocabulary
 from ..solvers.stopping import REASONS
@@ -20,7 +21,9 @@ from .normalisation import Normalized, normalize
 from .provided import Provided
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
-OPTIONAL_ARRAYS = ("feature_weight", "idf", "restart_objectives", "sample_norms")
+OPTIONAL_ARRAYS = (
+    "feature_weight", "idf", "restart_objectives", "sample_norms", "feature_names", "sample_names",
+)  # fmt: skip
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -62,6 +65,12 @@ class Factorization(Components):
         Weights of the features, if there were any.
     idf : ndarray of shape (n_features,), float64, or None
         Inverse document frequencies of a model of tf-idf weights: `transform` weighs counts.
+    feature_names : ndarray of shape (n_features,), str, or None
+        The names of the columns, if X had any: of a DataFrame, an AnnData, a `NamedMatrix`, a
+        store or a file. They are saved, and used wherever no vocabulary is passed. They may be
+        assigned.
+    sample_names : ndarray of shape (n_samples,), str or int, or None
+        The names of the rows, if X had any: titles, barcodes, users.
     restart_objectives : ndarray of shape (n_restarts,), float64, or None
         The objective that each of several starts ended with; the lowest is that of W and H.
     sample_norms : ndarray of shape (n_samples, 2), dtype of W, or None
@@ -71,8 +80,12 @@ class Factorization(Components):
     Examples
     --------
     >>> from sparsenmf import factorize
-    >>> factorize([[4.0, 1, 2], [8.0, 2, 4]], 1).top_terms(["cat", "stock", "mouse"])
+    >>> model = factorize([[4.0, 1, 2], [8.0, 2, 4]], 1)
+    >>> model.top_terms(["cat", "stock", "mouse"])
     [['cat', 'mouse', 'stock']]
+    >>> model.feature_names = ["cat", "stock", "mouse"]
+    >>> model.top_terms(n=2)
+    [['cat', 'mouse']]
     """
 
     W: FloatArray
@@ -84,6 +97,7 @@ class Factorization(Components):
     error: float
     restart_objectives: NDArray[np.float64] | None = None
     sample_norms: FloatArray | None = None
+    sample_names: NDArray[Any] | None = None
 
     @property
     def n_samples(self) -> int:
@@ -192,7 +206,7 @@ class Factorization(Components):
             "H": components x features. "W": samples x components.
         labels : sequence of str, or dict of term -> column, optional
             For "H" the vocabulary, as in `top_terms`: the names of the columns. For "W"
-            the names of the samples, the index.
+            the names of the samples, the index. Default: the model's own names, if it has any.
 
         Returns
         -------
@@ -214,7 +228,8 @@ class Factorization(Components):
         Parameters
         ----------
         adata : anndata.AnnData, optional
-            Of the shape of X. Default: a new one, with nothing else in it.
+            Of the shape of X. Where both have names, these are matched: W and H come in the order
+            of `adata`. Default: a new one, with the model's names and nothing else in it.
 
         Returns
         -------
@@ -227,7 +242,7 @@ class Factorization(Components):
         ImportError
             If there is no `adata` and anndata is not installed (extra `h5ad`).
         ValueError
-            If `adata` has another shape.
+            If `adata` has another shape or other names.
         """
         return to_anndata(self, adata)
 
@@ -248,8 +263,9 @@ class Factorization(Components):
         ------
         OSError
             If the folder does not exist or cannot be written to.
-        ValueError
-            If it is the file in which W is kept (see `W_path` of `factorize`).
+        TypeError, ValueError
+            If it is the file in which W is kept (see `W_path` of `factorize`), or names were
+            assigned that do not fit.
         """
         self._save(path)
 
@@ -264,6 +280,8 @@ class Factorization(Components):
             "options": self.options,
         }
         arrays = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
+        arrays["feature_names"] = feature_array(self.feature_names, self.n_features)
+        arrays["sample_names"] = sample_array(self.sample_names, self.n_samples)
         write_archive(path, record, {k: v for k, v in arrays.items() if v is not None}, texts)
 
     @classmethod

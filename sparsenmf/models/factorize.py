@@ -65,7 +65,8 @@ def factorize(
 of shape (n_samples, n_features)
         Non-negative and finite: documents x terms, cells x genes, users x items. X may also be a
         matrix on disk that `open_csr` opened, an AnnData, a PyData sparse array, or a sparse
-        matrix of pyarrow's. Any format, index type and order; duplicates are summed. X is never
+        matrix of pyarrow's. Names of features and samples (columns and index of a DataFrame,
+        var_names and obs_names, those of a `NamedMatrix`) are kept in the result. Any format, index type and order; duplicates are summed. X is never
         made dense and never written to. float32 and float64 keep their precision (large problems
         in float64 have their first iterations in single); integers and booleans become float32
         where that is exact (below 2**24), else float64.

@@ -25,6 +25,7 @@ class Finish(NamedTuple):
     W, H : ndarray or None
         What was given.
     options : dict
+    feature_names : ndarray of str or None
     """
 
     problem: Any
@@ -33,6 +34,7 @@ class Finish(NamedTuple):
     fixed_H: np.ndarray
     H: Any
     options: dict[str, Any]
+    feature_names: np.ndarray | None
 
     def finish_W(self, H):
         """Return ``finish(start, part)``, which changes the rows from `start` on in place.
@@ -132,4 +134,6 @@ def conclude(run, alternation):
         feature_weight=scaling.features,
         sample_norms=norms.astype(alternation.dtype, copy=False),
         options=run.options,
+        feature_names=finish.feature_names,
+        sample_names=finish.problem.sample_names,
     )

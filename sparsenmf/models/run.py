@@ -55,8 +55,9 @@ class Run(Loop):
         self.options: dict[str, Any] = {**problem.options, **start.options, **limits, **settings}
         self.keeps_order, self.W_path = start.keeps_order, W_path
         self.finish = Finish(
-            problem, start.fixed_W, start.given_W, start.fixed_H, start.given_H, self.options
-        )
+            problem, start.fixed_W, start.given_W, start.fixed_H, start.given_H, self.options,
+            start.feature_names,
+        )  # fmt: skip
 
     def result(self) -> Factorization:
         """Return the factorization that has been reached; the run is over.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arguments import check_flag, check_integer, check_n_components, check_number
+from ..data.named import names_of, with_names
 from ..data.typing import ConsensusOptions, FloatArray, IntArray, Matrix, RandomState, Unpack
 from ..data.validation import check_matrix
 from ..models.announcing import announced
@@ -172,7 +173,7 @@ def consensus(
     check_options(factorize_options)
     check_random_init(factorize_options)
     _import_sklearn()  # a missing package is reported before the restarts
-    X = check_matrix(X)
+    X = with_names(check_matrix(X), *names_of(X))
     n_components = check_n_components(n_components, X.shape)
     n_restarts = check_integer(n_restarts, "n_restarts", least=2)
     density_threshold = check_number(density_threshold, "density_threshold", open_below=True)

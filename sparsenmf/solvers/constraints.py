@@ -97,7 +97,8 @@ class Seeds:
         ``{0: [17, 4], 3: [8]}``. Integer topics are the numbers of components; others are
         numbered in the order of the dict. Features are terms or columns.
     vocabulary : sequence of n_features str, or dict of term -> column, optional
-        The columns of the terms.
+        The columns of the terms. Default: the names of X's features. A term that names several
+        columns means all of them.
     strength : {"start", "support"}, default "start"
         "start": a component starts from its seeds. "support": it never has other features.
 
@@ -144,9 +145,11 @@ def check_seeds(seeds, shape):
     if not isinstance(seeds, dict):
         raise TypeError(f"seeds must be a dict of topic -> features, not {seeds!r}")
     n_components, n_features = shape
-    places = None
+    places: dict[str, list[int]] | None = None
     if vocabulary is not None:
-        places = {term: j for j, term in enumerate(check_vocabulary(vocabulary, n_features))}
+        places = {}
+        for j, term in enumerate(check_vocabulary(vocabulary, n_features)):
+            places.setdefault(term, []).append(j)
     numbered = all(_is_integer(topic) for topic in seeds)
     found = {}
     for position, (topic, features) in enumerate(seeds.items()):
@@ -155,7 +158,7 @@ def check_seeds(seeds, shape):
             raise ValueError(f"seeds has topic {topic!r}, but there are {n_components} components")
         if isinstance(features, str):
             raise TypeError(f"seeds[{topic!r}] must be a sequence of features, not {features!r}")
-        columns = [_column(feature, topic, places, n_features) for feature in features]
+        columns = [j for x in features for j in _columns(x, topic, places, n_features)]
         if not columns:
             raise ValueError(f"seeds[{topic!r}] has no features")
         found[r] = np.unique(np.array(columns, np.intp))
@@ -166,13 +169,14 @@ def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 
-def _column(feature, topic, places, n_features):
+def _columns(feature, topic, places, n_features):
+    """Return the columns of a term, or the column that a number is."""
     if isinstance(feature, str | bytes):
         feature = as_text(feature, f"seeds[{topic!r}]")
         if places is None:
             raise ValueError(
-                f"seeds[{topic!r}] has the term {feature!r}: pass Seeds(seeds, vocabulary), "
-                f"whose vocabulary says what column that is"
+                f"seeds[{topic!r}] has the term {feature!r}, but X has no feature names: pass "
+                f"Seeds(seeds, vocabulary), whose vocabulary says what column that is"
             )
         if feature not in places:
             raise ValueError(f"seeds[{topic!r}] has {feature!r}, which is not in the vocabulary")
@@ -181,7 +185,7 @@ def _column(feature, topic, places, n_features):
         raise TypeError(f"seeds[{topic!r}] must have terms or column numbers, not {feature!r}")
     if not 0 <= feature < n_features:
         raise ValueError(f"seeds[{topic!r}] has column {feature} of {n_features}")
-    return int(feature)
+    return [int(feature)]
 
 
 def plant_seeds(Ht, seeds, strength):

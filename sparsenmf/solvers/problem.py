@@ -8,6 +8,7 @@ from typing import Any
 
 from ..data.arguments import check_alphas, check_n_components, check_threads
 from ..data.factors import padded_width
+from ..data.named import names_of
 from ..data.rows import is_tall, make_rows
 from ..data.store import is_store
 from ..data.typing import AlphaH, Frozen, Matrix, Missing, Vector
@@ -69,6 +70,8 @@ class Problem:
     n_components, n_threads : int
     beta : float
         Of the loss.
+    feature_names, sample_names : ndarray or None
+        Of X, where it has names.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class Problem:
         else:
             self.X, self.entries = check_weighted(X, weights.entries, missing)
         self.shape, self.dtype, self.missing = self.X.shape, self.X.dtype, missing
+        self.feature_names, self.sample_names = names_of(X)
         self.n_components: int = check_n_components(n_components, self.shape)
         self.beta: float = check_loss(loss, self.X, unknown=not self.entries.absent)
         self.scaling = check_scaling(weights, self.shape, self.beta, plain=self.entries.plain)

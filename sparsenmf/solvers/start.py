@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..data.arguments import check_random_state
+from ..data.named import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .blocks import BlockColumns
@@ -42,6 +43,8 @@ class Start(NamedTuple):
         What a result records about its start.
     origin : dict
         The arguments that the start was made from. A checkpoint compares them.
+    feature_names : ndarray of str or None
+        Those of X, else the vocabulary of the seeds.
     """
 
     W: np.ndarray
@@ -56,6 +59,7 @@ class Start(NamedTuple):
     cut: Cut
     options: dict[str, Any]
     origin: dict[str, Any]
+    feature_names: np.ndarray | None = None
 
 
 def initialize(
@@ -96,7 +100,8 @@ def initialize(
     >>> initialize(problem, MultiplicativeUpdate(), "nndsvda").W.shape
     (100, 8)
     """
-    k, scaling, seeds = problem.n_components, problem.scaling, Seeds.of(seeds)
+    k, scaling, names = problem.n_components, problem.scaling, problem.feature_names
+    seeds = Seeds.of(seeds, names)
     init, W, H = check_start(init, W, H, problem, k, problem.n_threads)
     fixed_W = problem.fixed_W.mask(0 if W is None else W.shape[1], k)
     fixed_H = problem.fixed_H.mask(0 if H is None else len(H), k)
@@ -124,8 +129,12 @@ def initialize(
     support = plant_seeds(Ht, places, seeds.strength)
     W_leads = problem.descends(solver) and leads(init, W, H, k) and not places
     options = {"init": init, **made_with(random_state, rng)}
-    fixed = fixed_W, fixed_H
-    return Start(start_W, Ht, W, H, *fixed, support, keeps_order, W_leads, cut, options, origin)
+    if names is None:
+        names = feature_array(seeds.vocabulary, problem.shape[1])
+    return Start(
+        start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, W_leads, cut, options, origin,
+        names,
+    )  # fmt: skip
 
 
 def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:

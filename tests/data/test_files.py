@@ -14,7 +14,6 @@ import scipy.sparse as sp
 
 from sparsenmf import read_matrix, read_vocabulary
 from sparsenmf.data.files import (
-    MATRIX_SUFFIXES,
     check_writable,
     write_factor,
     write_table,
@@ -22,6 +21,8 @@ from sparsenmf.data.files import (
 )
 
 from ..children import posix
+
+MATRIX_SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
 
 SUFFIXES = [suffix for suffix in MATRIX_SUFFIXES if suffix != ".h5ad"]
 
@@ -119,7 +120,7 @@ def write_broken_header(path):
 
 BAD_MATRICES = {
     "broken header": ("X.npy", write_broken_header, "not a matrix that can be used"),
-    "other suffix": ("X.txt", lambda path: path.touch(), "should end in one of .npz, .mtx"),
+    "other suffix": ("X.pdf", lambda path: path.touch(), "should end in one of .npz, .mtx"),
     "pickle": ("X.npy", write_pickle, "not a matrix that can be used"),
     "pickle as npz": ("X.npz", write_pickle, "not a matrix that can be used"),
     "pickled objects": ("X.npy", write_object_array, "allow_pickle=False"),

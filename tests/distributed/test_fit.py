@@ -441,3 +441,40 @@ def import_without_dask():
 def test_missing_dask_is_named():
     out = finish_child(start_child(import_without_dask))
     assert out.strip() == 'sparsenmf.distributed needs Dask: pip install "sparsenmf[dask]"'
+
+
+TERMS, TITLES = [f"term {j}" for j in range(250)], [f"title {i}" for i in range(400)]
+
+
+def named(X, start=0, stop=400, terms=TERMS):
+    return sparsenmf.NamedMatrix(
+        X[start:stop], feature_names=terms, sample_names=TITLES[start:stop]
+    )
+
+
+@pytest.mark.parametrize("kind", ["store", "delayed", "futures", "bag of lists"])
+def test_names_of_blocks_are_those_of_the_model(kind, X, client, tmp_path):
+    blocks = [named(X, *cut) for cut in itertools.pairwise(CUTS)]
+    given = {
+        "store": lambda: sparsenmf.write_csr(tmp_path / "store", blocks, shard_nnz=500),
+        "delayed": lambda: list(map(delayed, blocks)),
+        "futures": lambda: client.scatter(blocks),
+        "bag of lists": lambda: dask.bag.from_sequence(blocks, npartitions=2),
+    }[kind]()
+    model = factorize(given, K, client=client, random_state=0, max_iter=2, tol=0)
+    whole = model.to_factorization()
+    for found in (model, whole):
+        assert found.feature_names.tolist() == TERMS
+        assert found.sample_names.tolist() == TITLES
+    assert whole.top_terms(n=2) == whole.top_terms(TERMS, 2)
+
+
+def test_blocks_without_names_have_none(X, client):
+    model = factorize(lazy(X), K, client=client, random_state=0, max_iter=2, tol=0)
+    assert model.feature_names is model.sample_names is None
+
+
+def test_blocks_with_other_names_are_refused(X, client):
+    blocks = [named(X, 0, 200), named(X, 200, 400, [*TERMS[1:], TERMS[0]])]
+    with pytest.raises(ValueError, match=r"X \(block 1\) has other names of features than block 0"):
+        factorize(list(map(delayed, blocks)), K, client=client, **OPTIONS)

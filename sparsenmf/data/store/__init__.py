@@ -14,15 +14,20 @@ Layout of a store
     CSR arrays of some rows: indptr (int64) begins with 0; indices are int32, or int64 if there
     are 2**31 columns or more, and rise within a row; data are positive and finite, of the
     dtype. The files have version 1.0 of the .npy format and are little-endian.
+``shard-00000/feature_names.npy``, ``sample_names.npy``
+    Names, where there are any, as text of fixed width ("U"), or int64 for those of rows. The
+    record of such a file also has its "dtype". The names of all columns are in one shard, those
+    of rows in the shard that has the rows.
 
 A writer at work, or one that was killed, has other folders ``shard-...`` and ``.sort-...`` and
 files ``.shape.json-...`` beside these. Readers ignore them, and the next writer removes what is
 left over. Whatever else is in the folder stays.
 """
 
-import os
+from pathlib import Path
 
-from ..files import read_matrix
+from ..reading import read_matrix
+from .chunks import is_store_folder, refuse_options
 from .reader import CsrStore, open_csr
 from .writer import write_csr
 
@@ -34,6 +39,9 @@ def is_store(X):
     return isinstance(X, CsrStore)
 
 
-def open_matrix(path):
-    """Return the store in a folder, or the matrix in a file."""
-    return open_csr(path) if os.path.isdir(path) else read_matrix(path)
+def open_matrix(path, **options):
+    """Return the store in a folder, or what `read_matrix` reads with these options."""
+    if is_store_folder(Path(path)):
+        refuse_options(path, **{name: options[name] for name in options if name != "missing"})
+        return open_csr(path)
+    return read_matrix(path, **options)

@@ -1,83 +1,179 @@
 """Matrices in files as blocks of rows, each read when it is needed."""
 
 import contextlib
-import gzip
 import math
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..archive import DAMAGE, check_members
-from ..files import check_size, find_suffix
-from ..formats import real_values
-from ..market import read_coordinates
+from ..annotated import IN_FILE, Annotated, check_part, check_scaled
+from ..archive import check_members, read_npy_header
+from ..compressed import open_plain
+from ..formats import as_csr
+from ..market import read_bag_header, read_coordinates
 from ..market import read_header as read_market_header
-from .layout import read_header
+from ..named import NamedMatrix
+from ..reading.arrays import bag_terms, check_size, read_mtx, read_npy, read_npz
+from ..reading.content import plain_path
+from ..reading.matrices import WITH_PARTS, checked_matrix, naming, read_content
+from ..reading.sniffing import find_format
+from ..reading.tenx import (
+    find_10x,
+    find_group,
+    is_anndata,
+    is_turned,
+    no_10x,
+    open_10x,
+    open_hdf5,
+    read_names,
+)
+from ..validation import check_matrix
+from . import portions
+from .layout import RECORD
+from .portions import (
+    Blocks,
+    H5Stream,
+    NpyStream,
+    check_types,
+    slice_compressed,
+    slice_dense,
+    zip_streams,
+)
 from .reader import open_csr
 from .triplets import Triplets, check_piece, sort_triplets
 
-CHUNK_NNZ = 2**21
-"""Nonzeros of a block, unless a row has more: 24 MiB, and a few times that while it is read."""
 
-CHUNK_ROWS = 2**20
-
-
-def read_chunks(path, scratch):
-    """Yield the matrix of a file in blocks of rows.
+def read_chunks(
+    path, scratch, *, format=None, transpose=False, missing=None, layer=None, raw=False
+):
+    """Yield the matrix of a file in blocks of rows, with the names that the file carries.
 
     Parameters
     ----------
     path : str or path-like
-        A file as in `read_matrix`, whose .npz has the format csr, csc or coo; or a store's folder.
+        A file or folder as in `read_matrix`, or a store's folder. Those in `OPENERS` are read in
+        portions, unless they have another order than rows, columns or triplets; others as a whole.
     scratch : Path
         A folder for temporary files, with which matrices that are not stored by rows are sorted.
+    format, transpose, missing, layer, raw
+        As in `read_matrix`.
 
     Yields
     ------
-    scipy.sparse array or ndarray
+    scipy.sparse array or ndarray, or CsrStore
         Unchecked values, in any order within a row.
     """
     path = Path(path)
-    if path.is_dir():
-        yield from open_csr(path)
+    if is_store_folder(path):
+        refuse_options(path, format=format, transpose=transpose, layer=layer, raw=raw)
+        yield open_csr(path)
         return
-    suffix = find_suffix(path)
-    opener = {".npz": _open_npz, ".npy": _open_npy, ".h5ad": _open_h5ad}.get(suffix, _open_market)
+    if not path.is_dir():
+        open(path, "rb").close()  # errors of opening a file are its own
+    with naming(path):
+        form = find_format(path, format)
+    check_part(layer, raw, path, form in WITH_PARTS)
+    if form not in OPENERS:
+        content = read_content(path, format=format, missing=missing)
+        if content.rated and missing != "zero":
+            raise ValueError(
+                f"{path} has ratings, and what is not in a store is zero, not unknown: factorize "
+                f'{path} itself, or pass missing="zero" (--missing zero)'
+            )
+        yield checked_matrix(path, content, "zero", transpose)
+        return
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "rb"))
-        with _naming(path):
-            source = opener(file, suffix, stack)
+        with naming(path):
+            part = (layer, raw) if form in WITH_PARTS else ()
+            source, names = OPENERS[form](path, stack, *part)
             if isinstance(source, Triplets) and min(source.shape) < 1:
                 raise ValueError(f"it cannot be {source.shape[0]} x {source.shape[1]}")
+            if transpose:
+                source, names = turn(source), names[::-1]
         if isinstance(source, Triplets):
             pieces = _guard(path, (check_piece(piece, source.shape) for piece in source.pieces))
-            yield from sort_triplets(source._replace(pieces=pieces), scratch, CHUNK_NNZ)
+            blocks = sort_triplets(source._replace(pieces=pieces), scratch, portions.CHUNK_NNZ)
         else:
-            yield from _guard(path, source)
+            blocks = _guard(path, source.blocks)
+        yield from name_blocks(blocks, *names)
 
 
-@contextlib.contextmanager
-def _naming(path):
-    try:
-        yield
-    except DAMAGE as error:
-        raise ValueError(f"{path} is not a matrix that can be used: {error}") from error
+def is_store_folder(path):
+    """Return whether a path is to be opened as a store: a folder that is nothing else."""
+    if not path.is_dir() or (path / RECORD).exists():
+        return path.is_dir()
+    with naming(path):
+        return find_10x(path) is None and not no_10x(path)
+
+
+def refuse_options(path, **options):
+    """Raise ValueError if options are given that a store cannot heed."""
+    for name, value in options.items():
+        if value not in (None, False):
+            raise ValueError(
+                f"{path} is a store, which is taken as it is: {name} is for what it is made from"
+            )
+
+
+def name_blocks(blocks, feature_names, sample_names):
+    """Yield blocks of rows with their names; all as they are if there are none."""
+    start = 0
+    for block in blocks:
+        if feature_names is None and sample_names is None:
+            yield block
+            continue
+        stop = start + block.shape[0]
+        samples = None if sample_names is None else sample_names[start:stop]
+        # Sums of entries at one place do not overflow in what `as_csr` makes.
+        block = as_csr(block, "X") if sp.issparse(block) else block
+        yield NamedMatrix(block, feature_names=feature_names, sample_names=samples)
+        start = stop
+
+
+def turn(source):
+    """Return the entries of a matrix with columns as rows."""
+    n_rows, n_columns = source.shape
+    if isinstance(source, Triplets):
+        pieces = source.pieces
+    else:
+        pieces = _entries(source.blocks)
+    swapped = ((columns, rows, values) for rows, columns, values in pieces)
+    return Triplets((n_columns, n_rows), swapped)
+
+
+def _entries(blocks):
+    """Yield the rows, columns and values of each block of rows."""
+    start = 0
+    for block in blocks:
+        entries = sp.coo_array(block)
+        yield entries.row.astype(np.int64) + start, entries.col, entries.data
+        start += block.shape[0]
 
 
 def _guard(path, items):
     """Yield items; only errors of reading them, not of using them, get the file's name."""
     items = iter(items)
     while True:
-        with _naming(path):
+        with naming(path):
             item = next(items, None)
         if item is None:
             return
         yield item
 
 
-def _open_npz(file, suffix, stack):
+NO_NAMES = (None, None)
+
+
+def _open_plain(path, stack):
+    """Open a file, or what a compressed one holds, as one that has positions."""
+    return stack.enter_context(open(stack.enter_context(plain_path(path)), "rb"))
+
+
+def _open_npz(path, stack):
+    file = _open_plain(path, stack)
     archive = stack.enter_context(zipfile.ZipFile(file))
     check_members(archive)
 
@@ -93,170 +189,117 @@ def _open_npz(file, suffix, stack):
     if form == "coo":
         streams = member("row"), member("col"), member("data")
         check_types(*streams)
-        return Triplets((n_rows, n_columns), _zip_streams(*streams))
+        return Triplets((n_rows, n_columns), zip_streams(*streams)), NO_NAMES
     if form not in ("csr", "csc"):
-        raise ValueError(f"its format is {form}: save it as csr")
+        return _whole(read_npz(path))
     streams = member("indptr"), member("indices"), member("data")
-    return _compressed(form, (n_rows, n_columns), streams)
+    return slice_compressed(form, (n_rows, n_columns), streams), NO_NAMES
 
 
-def _open_h5ad(file, suffix, stack):
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError('reading .h5ad needs h5py: pip install "sparsenmf[h5ad]"') from error
+def _whole(content):
+    """Return what is not read in portions."""
+    X = check_matrix(content.matrix)
+    return Blocks(X.shape, [X]), NO_NAMES
 
-    X = stack.enter_context(h5py.File(file.name, "r"))["X"]
-    if isinstance(X, h5py.Dataset):
-        return _slice_dense(X.shape, X.dtype, H5Stream(X))
+
+def _open_h5ad(path, stack, layer, raw):
+    file = stack.enter_context(open_hdf5(stack.enter_context(plain_path(path))))
+    return _open_anndata(file, layer, raw)
+
+
+def _open_anndata(file, layer, raw):
+    adata = Annotated(file)
+    source = _open_part(adata.part(layer, raw))
+    if isinstance(source, Blocks):
+        source = source._replace(blocks=_unscaled(source.blocks, adata))
+    return source, adata.names(raw)
+
+
+def _unscaled(blocks, adata):
+    for block in blocks:
+        check_scaled(block, adata, IN_FILE)
+        yield block
+
+
+def _open_part(X):
+    if hasattr(X, "dtype"):
+        return slice_dense(X.shape, X.dtype, H5Stream(X))
     form = X.attrs.get("encoding-type", "").removesuffix("_matrix")
     if form not in ("csr", "csc"):
         raise ValueError(f"its X is of the kind {form!r}, not a csr or csc matrix")
     n_rows, n_columns = (int(size) for size in X.attrs["shape"])
     streams = [H5Stream(X[name]) for name in ("indptr", "indices", "data")]
-    return _compressed(form, (n_rows, n_columns), streams)
+    return slice_compressed(form, (n_rows, n_columns), streams)
 
 
-def _open_npy(file, suffix, stack):
-    shape, dtype = read_header(file)
+def _open_hdf5(path, stack, layer, raw):
+    file = stack.enter_context(open_hdf5(stack.enter_context(plain_path(path))))
+    if is_anndata(file):
+        return _open_anndata(file, layer, raw)
+    check_part(layer, raw, path, False)
+    group, names = find_group(file)
+    streams = [H5Stream(group[name]) for name in ("indptr", "indices", "data")]
+    # Columns of genes x cells are rows of cells x genes.
+    return _choose(slice_compressed("csr", (len(names.cells), len(names.features)), streams), names)
+
+
+def _open_10x(path, stack):
+    folder = open_10x(path)
+    source, _ = _open_market(folder.matrix, stack)
+    names = read_names(folder)
+    if is_turned(source.shape, names):
+        source = turn(source)
+    if names.kept is None:
+        return source, (names.features, names.cells)
+    places = np.cumsum(names.kept) - 1
+    pieces = (
+        (rows[there], places[columns[there]], values[there])
+        for rows, columns, values in source.pieces
+        for there in [names.kept[columns]]
+    )
+    chosen = Triplets((source.shape[0], int(names.kept.sum())), pieces)
+    return chosen, (names.features[names.kept], names.cells)
+
+
+def _choose(source, names):
+    """Return blocks with the features that are read, and the names of all."""
+    if names.kept is None:
+        return source, (names.features, names.cells)
+    blocks = (block[:, names.kept] for block in source.blocks)
+    chosen = Blocks((source.shape[0], int(names.kept.sum())), blocks)
+    return chosen, (names.features[names.kept], names.cells)
+
+
+def _open_npy(path, stack):
+    file = _open_plain(path, stack)
+    shape, columns_first, dtype = read_npy_header(file)
+    if columns_first and len(shape) > 1:
+        return _whole(read_npy(path))
     check_size(file, math.prod(shape) * dtype.itemsize)
     file.seek(0)
-    return _slice_dense(shape, dtype, NpyStream(file, dimensions=2))
+    return slice_dense(shape, dtype, NpyStream(file, dimensions=2)), NO_NAMES
 
 
-def _open_market(file, suffix, stack):
-    if suffix == ".mtx.gz":
-        file = stack.enter_context(gzip.GzipFile(fileobj=file))
-    header = read_market_header(file)
+def _open_market(path, stack, header_reader=read_market_header):
+    file = stack.enter_context(open_plain(path))
+    header = header_reader(file)
     if header.form != "coordinate":
-        raise ValueError(f"it is in {header.form} format, not coordinate: save it as .npy")
-    return Triplets(header.sizes[:2], read_coordinates(file, header))
+        return _whole(read_mtx(path))
+    return Triplets(header.sizes[:2], read_coordinates(file, header)), NO_NAMES
 
 
-def _slice_dense(shape, dtype, stream):
-    if len(shape) != 2 or dtype.kind not in "fbiu":
-        raise ValueError(f"it must have two dimensions of real numbers, not {shape} of {dtype}")
-    n_rows, n_columns = shape
-    step = max(1, CHUNK_NNZ // max(1, n_columns))
-    for start in range(0, n_rows, step):
-        size = min(step, n_rows - start)
-        yield stream.take(size).reshape(size, n_columns)
-    stream.drain()
+def _open_bag(path, stack):
+    source, _ = _open_market(path, stack, read_bag_header)
+    return source, (bag_terms(path, source.shape[1]), None)
 
 
-def check_types(*streams):
-    """Raise unless the last stream is of real numbers and the others of integers."""
-    for stream, kinds in zip(streams[::-1], ("fbiu", *["iu"] * len(streams)), strict=False):
-        if stream.dtype.kind not in kinds:
-            raise ValueError(f"it must have real numbers at integer places, not {stream.dtype}")
-
-
-def _compressed(form, shape, streams):
-    check_types(*streams)
-    if form == "csr":
-        return (
-            sp.csr_array((data, indices, indptr), shape=(len(indptr) - 1, shape[1]))
-            for _, indptr, indices, data in _slice_compressed(*shape, *streams)
-        )
-    pieces = _columns_to_triplets(_slice_compressed(*shape[::-1], *streams))
-    return Triplets(shape, pieces)
-
-
-def _columns_to_triplets(slices):
-    for first, indptr, rows, data in slices:
-        columns = np.repeat(np.arange(first, first + len(indptr) - 1), np.diff(indptr))
-        yield rows, columns, data
-
-
-def _slice_compressed(n_major, n_minor, pointers, indices, data):
-    """Yield the number of the first of some rows (columns), and their CSR (CSC) arrays."""
-    if pointers.left != n_major + 1 or len({indices.left, data.left}) != 1:
-        raise ValueError(
-            f"its arrays do not fit {n_major}: {pointers.left} pointers, {indices.left} indices, "
-            f"{data.left} values"
-        )
-    stored, last, first = data.left, int(pointers.take(1)[0]), 0
-    if last != 0:
-        raise ValueError(f"its pointers begin with {last} instead of 0")
-    while first < n_major:
-        ends = pointers.take(min(CHUNK_ROWS, n_major - first)).astype(np.int64)
-        indptr = np.concatenate(([last], ends))
-        if (np.diff(indptr) < 0).any() or indptr[-1] > stored:
-            raise ValueError(f"its pointers fall, or leave the {stored} entries that are stored")
-        start = 0
-        while start < len(ends):
-            stop = int(np.searchsorted(indptr, indptr[start] + CHUNK_NNZ, side="right")) - 1
-            stop = max(stop, start + 1)
-            size = int(indptr[stop] - indptr[start])
-            index, values = take_native(size, indices, data)
-            if size and not 0 <= index.min() <= index.max() < n_minor:
-                raise ValueError(f"its indices leave [0, {n_minor})")
-            yield first + start, indptr[start : stop + 1] - indptr[start], index, values
-            start = stop
-        first, last = first + len(ends), int(indptr[-1])
-    for stream in (pointers, indices, data):
-        stream.drain()
-
-
-def _zip_streams(*streams):
-    if len({stream.left for stream in streams}) != 1:
-        raise ValueError("its arrays differ in length")
-    while streams[0].left:
-        size = min(CHUNK_NNZ, streams[0].left)
-        yield take_native(size, *streams)
-    for stream in streams:
-        stream.drain()
-
-
-def take_native(size, *streams):
-    """Return the next values of each stream, in dtypes that scipy can use."""
-    return tuple(real_values(stream.take(size), "the matrix") for stream in streams)
-
-
-class NpyStream:
-    """The array in a .npy file, read in order."""
-
-    def __init__(self, file, dimensions=1):
-        self._file = file
-        shape, self.dtype = read_header(file)
-        if self.dtype.hasobject:
-            raise ValueError("it has pickled objects in it: only allow_pickle=False is safe")
-        if len(shape) > dimensions:
-            raise ValueError(f"an array has {len(shape)} dimensions instead of {dimensions}")
-        self.left, self._width = (shape or (1,))[0], math.prod(shape[1:])
-
-    def take(self, size):
-        """Return the next values, or all values of the next rows, as a vector."""
-        if size > self.left:
-            raise ValueError(f"an array has {self.left} values left instead of {size}")
-        wanted = size * self._width * self.dtype.itemsize
-        content = self._file.read(wanted)
-        if len(content) != wanted:
-            raise EOFError("an array ends too early")
-        self.left -= size
-        return np.frombuffer(content, self.dtype)
-
-    def drain(self):
-        """Read the rest, with which a zip archive compares the checksum."""
-        while self.left:
-            self.take(min(self.left, CHUNK_NNZ))
-        if self._file.read(1):
-            raise ValueError("an array is longer than its header says")
-
-
-class H5Stream:
-    """A dataset of an HDF5 file, read in order."""
-
-    def __init__(self, dataset):
-        self._dataset, self._next = dataset, 0
-        self.left, self.dtype = len(dataset), dataset.dtype
-
-    def take(self, size):
-        """Return the next values."""
-        values = self._dataset[self._next : self._next + size]
-        self._next += size
-        self.left -= size
-        return values
-
-    def drain(self):
-        """Do nothing: HDF5 compares checksums as it reads."""
+OPENERS: dict[str, Any] = {
+    "npz": _open_npz,
+    "npy": _open_npy,
+    "mtx": _open_market,
+    "h5ad": _open_h5ad,
+    "hdf5": _open_hdf5,
+    "10x": _open_10x,
+    "bag-of-words": _open_bag,
+}
+"""How the formats are opened that are read in portions: what is in them, and its names."""

@@ -24,6 +24,8 @@ SHARD = re.compile(r"shard-([0-9]{5,18})")
 
 SHARD_FILES = ("indptr.npy", "indices.npy", "data.npy")  # made in this order
 
+NAME_FILES = ("feature_names.npy", "sample_names.npy")  # and then these, in any case optional
+
 SCRATCH, BUCKET = ".sort-", "rows-"  # prefixes of folders for sorting, and of the files in them
 
 TEMPORARY = re.compile(r"\.shape\.json-.*|\.sort-.*")
@@ -59,6 +61,15 @@ class Shard:
             "data": (dtype, self.nnz),
         }
 
+    def names(self, n_features):
+        """Return the dtype and length of each array of names that it has, by the file's name."""
+        lengths = zip(NAME_FILES, (n_features, self.rows), strict=True)
+        return {
+            file: (np.dtype(self.files[file]["dtype"]), length)
+            for file, length in lengths
+            if file in self.files
+        }
+
 
 @dataclass(frozen=True)
 class Record:
@@ -92,8 +103,9 @@ class Record:
     def files(self, folder):
         """Yield the path, dtype, length and record of each file."""
         for shard in self.shards:
-            for name, (dtype, length) in shard.arrays(self.dtype, self.index_dtype).items():
-                file = f"{name}.npy"
+            arrays = shard.arrays(self.dtype, self.index_dtype)
+            found = {f"{name}.npy": array for name, array in arrays.items()}
+            for file, (dtype, length) in {**found, **shard.names(self.n_features)}.items():
                 yield folder / shard.folder / file, dtype, length, shard.files[file]
 
 
@@ -158,6 +170,9 @@ def _make_record(content):
         for name in shard.arrays(record.dtype, record.index_dtype):
             if {"bytes", "crc32"} - shard.files[f"{name}.npy"].keys():
                 raise ValueError(f"{shard.folder} lacks the size or checksum of {name}.npy")
+        for file, (dtype, _) in shard.names(record.n_features).items():
+            if {"bytes", "crc32"} - shard.files[file].keys() or dtype.kind not in "Ui":
+                raise ValueError(f"{shard.folder} lacks the size or checksum of {file}")
     return record
 
 
@@ -228,7 +243,9 @@ def is_leftover(path):
         return bool(RECORD_LEFT.fullmatch(path.name))
     if SHARD.fullmatch(path.name):
         found = {entry.name for entry in path.iterdir()}
-        return found == set(SHARD_FILES[: len(found)])
+        arrays = found - set(NAME_FILES)
+        whole = len(arrays) == len(SHARD_FILES)
+        return arrays == set(SHARD_FILES[: len(arrays)]) and (whole or arrays == found)
     inside = [path, *path.rglob("*")] if SCRATCH_LEFT.fullmatch(path.name) else []
     return bool(inside) and all(WITHIN_SCRATCH.fullmatch(entry.name) for entry in inside)
 
@@ -248,7 +265,7 @@ def remove_unlisted(folder, shards):
             raise FileExistsError(f"{path} is not a shard of a store: move it elsewhere")
     for path in filter(is_leftover, found):
         if SHARD.fullmatch(path.name):
-            for name in reversed(SHARD_FILES):
+            for name in (*NAME_FILES, *reversed(SHARD_FILES)):
                 (path / name).unlink(missing_ok=True)
             path.rmdir()
         else:

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from ..archive import are_names
 from ..arguments import check_integer
 from ..formats import INT32_MAX
 from ..typing import PathLike
-from .layout import RECORD, absolute, find_data, is_ours, read_record, verify_file
-from .shards import find_problem, map_shard
+from .layout import NAME_FILES, RECORD, absolute, find_data, is_ours, read_record, verify_file
+from .layout import SHARD_FILES as FILES
+from .shards import find_problem, join_names, map_shard
 
 BLOCK_NNZ = 2**23
 """Nonzeros of a block by default: 64 MiB of float32 data and indices."""
-
-FILES = ("indptr.npy", "indices.npy", "data.npy")
 
 MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of open files
 
@@ -107,6 +107,8 @@ class CsrStore:
     n_shards : int
     nbytes : int
         Size on disk.
+    feature_names, sample_names : ndarray or None
+        Where what was written had names; read when they are asked for. They may be assigned.
     """
 
     def __init__(self, folder, record):
@@ -144,8 +146,38 @@ class CsrStore:
 
     def checksum(self) -> str:
         """Return a checksum of the matrix, from those in its record: no file is read."""
-        shards = [(shard.rows, shard.nnz, shard.files) for shard in self._record.shards]
+        shards = [
+            (shard.rows, shard.nnz, {name: shard.files[name] for name in FILES})
+            for shard in self._record.shards
+        ]
         return f"{zlib.crc32(json.dumps(shards, sort_keys=True).encode()):08x}"
+
+    @functools.cached_property
+    def feature_names(self) -> np.ndarray | None:
+        """Names of the columns."""
+        found = (self._read_names(shard, NAME_FILES[0]) for shard in self._record.shards)
+        return next((names for names in found if names is not None), None)
+
+    @functools.cached_property
+    def sample_names(self) -> np.ndarray | None:
+        """Names of the rows; those of rows that were written without are empty."""
+        shards = self._record.shards
+        return join_names(
+            [(self._read_names(shard, NAME_FILES[1]), shard.rows) for shard in shards]
+        )
+
+    def _read_names(self, shard, name):
+        """Return the names in a file of a shard, or None if it has none."""
+        if name not in shard.files:
+            return None
+        dtype, length = shard.names(self.shape[1])[name]
+        path = self.folder / shard.folder / name
+        self._check_file(path)
+        start = find_data(path, dtype, length, shard.files[name])
+        names = np.fromfile(path, dtype, length, offset=start)
+        if not are_names(names, "Ui", length):
+            raise ValueError(f"{path} is damaged: its names are not text")
+        return names.astype(dtype.newbyteorder("="), copy=False)
 
     def rows(self, start: int, stop: int) -> sp.csr_array:
         """Return rows as a scipy.sparse.csr_array.
@@ -194,12 +226,14 @@ class CsrStore:
     def _check_shard(self, number):
         folder = self.folder / self._record.shards[number].folder
         for name in FILES:
-            path = folder / name
-            if file_stamp(path) not in (self._stamps[path], None):
-                raise ValueError(
-                    f"{path} has been written to or replaced since the store was opened: "
-                    f"open it again, or write it anew if it is damaged"
-                )
+            self._check_file(folder / name)
+
+    def _check_file(self, path):
+        if file_stamp(path) not in (self._stamps[path], None):
+            raise ValueError(
+                f"{path} has been written to or replaced since the store was opened: "
+                f"open it again, or write it anew if it is damaged"
+            )
 
     def _shard(self, number):
         """Return the mapped arrays of a shard: indptr, indices and data."""

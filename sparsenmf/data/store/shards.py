@@ -3,15 +3,34 @@
 import contextlib
 import os
 import zlib
+from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..formats import index_type
-from .layout import Shard, find_data, sync_folder
+from .layout import NAME_FILES, Shard, find_data, sync_folder
 
 
-def write_shards(folder, blocks, number, shard_nnz):
+class Block(NamedTuple):
+    """Some rows of a matrix, checked, and the names of its columns and rows, if it has any."""
+
+    X: sp.csr_array
+    feature_names: np.ndarray | None
+    sample_names: np.ndarray | None
+
+
+def write_shards(folder, blocks, number, shard_nnz, *, named=False):
     """Write blocks of rows as shards, which are numbered from `number` on.
+
+    Parameters
+    ----------
+    folder : Path
+    blocks : iterable of Block
+    number : int
+    shard_nnz : int
+    named : bool
+        Whether the names of the columns are in another shard already.
 
     Returns
     -------
@@ -20,28 +39,28 @@ def write_shards(folder, blocks, number, shard_nnz):
     dtype : dtype
     """
     shards: list[Shard] = []
-    n_features, dtype = 0, None
+    n_features, dtype, names = 0, None, None
     with contextlib.ExitStack() as files:
         writer = None
-        for X in blocks:
+        for X, feature_names, sample_names in blocks:
+            names = feature_names if names is None else names
             n_features, dtype = X.shape[1], X.dtype
             start = 0
             while start < X.shape[0]:
                 room = shard_nnz - (writer.nnz if writer else 0)
                 stop = int(np.searchsorted(X.indptr, int(X.indptr[start]) + room, "right")) - 1
                 if stop <= start and writer is not None:
-                    shards.append(writer.finish())
-                    writer = None
+                    shards.append(writer.finish(None if named else names))
+                    writer, named = None, named or names is not None
                     continue
                 if writer is None:
                     name = f"shard-{number + len(shards):05d}"
                     writer = files.enter_context(ShardWriter(folder / name, n_features, dtype))
                 stop = max(stop, start + 1)
-                writer.add(X, start, stop)
+                writer.add(X, start, stop, sample_names)
                 start = stop
-        if writer is None:
-            raise ValueError("chunks is empty: there must be at least one block of rows")
-        shards.append(writer.finish())
+        if writer is not None:
+            shards.append(writer.finish(None if named else names))
     sync_folder(folder)
     return shards, n_features, dtype
 
@@ -57,9 +76,10 @@ class ShardWriter:
             name: GrowingArray(folder / f"{name}.npy", kind) for name, (kind, _) in types.items()
         }
         self._arrays["indptr"].add(np.zeros(1))
+        self._names = []
 
-    def add(self, X, start, stop):
-        """Append rows of a canonical CSR matrix."""
+    def add(self, X, start, stop, sample_names=None):
+        """Append rows of a canonical CSR matrix, with their names."""
         low, high = int(X.indptr[start]), int(X.indptr[stop])
         self._arrays["indptr"].add(
             X.indptr[start + 1 : stop + 1].astype(np.int64) + (self.nnz - low)
@@ -67,13 +87,18 @@ class ShardWriter:
         self._arrays["indices"].add(X.indices[low:high])
         self._arrays["data"].add(X.data[low:high])
         self.rows += stop - start
+        named = None if sample_names is None else sample_names[start:stop]
+        self._names.append((named, stop - start))
         self.nnz += high - low
         if high > low:
             self.max_value = max(self.max_value, float(X.data[low:high].max()))
 
-    def finish(self):
+    def finish(self, feature_names=None):
         """Write all to the disk, and return the record of the shard."""
         files = {f"{name}.npy": array.finish() for name, array in self._arrays.items()}
+        for name, names in zip(NAME_FILES, (feature_names, join_names(self._names)), strict=True):
+            if names is not None:
+                files[name] = write_names(self.folder / name, names)
         sync_folder(self.folder)
         return Shard(self.folder.name, self.rows, self.nnz, self.max_value, files)
 
@@ -83,6 +108,29 @@ class ShardWriter:
     def __exit__(self, *error):
         for array in self._arrays.values():
             array.close()
+
+
+def write_names(path, names):
+    """Write an array of names, and return the record of the file."""
+    array = GrowingArray(path, names.dtype)
+    with contextlib.closing(array):
+        array.add(names)
+        return {**array.finish(), "dtype": names.dtype.newbyteorder("<").str}
+
+
+def join_names(parts):
+    """Return the names of rows one after the other, or None if no part has any.
+
+    Parameters
+    ----------
+    parts : list of (ndarray or None, int)
+        Names, and of how many rows. Rows without get an empty text.
+    """
+    if all(names is None for names, _ in parts):
+        return None
+    arrays = [np.full(n, "") if names is None else names for names, n in parts]
+    numbers = all(names.dtype.kind == "i" for names in arrays)
+    return np.concatenate(arrays if numbers else [names.astype(str) for names in arrays])
 
 
 class GrowingArray:
@@ -101,8 +149,9 @@ class GrowingArray:
     def add(self, values):
         """Append values."""
         values = np.ascontiguousarray(values, self._dtype)
-        self._file.write(values)
-        self._checksum = zlib.crc32(values, self._checksum)
+        content = values.view(np.uint8)  # text of a width has no buffer that all take
+        self._file.write(content)
+        self._checksum = zlib.crc32(content, self._checksum)
         self._length += len(values)
 
     def finish(self):

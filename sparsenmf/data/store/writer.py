@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
 from ..arguments import check_integer
+from ..named import names_of
 from ..typing import Matrix, PathLike
 from ..validation import check_matrix
 from .chunks import read_chunks
@@ -29,7 +30,7 @@ from .layout import (
 )
 from .lock import hold_lock
 from .reader import CsrStore
-from .shards import write_shards
+from .shards import Block, write_shards
 
 
 def write_csr(
@@ -54,10 +55,11 @@ def write_csr(
         Made if it does not exist.
     chunks : iterable, matrix, or path
         One of: blocks of rows, each of them a matrix that `factorize` takes; one such matrix; a
-        store; the path of a store; or the path of a ``.npz`` (csr, csc, coo), ``.mtx``,
-        ``.mtx.gz`` (coordinate format), ``.npy`` or ``.h5ad`` file, which is read in portions. A
-        file that is neither csr nor dense is first sorted by rows, with temporary files in the
-        folder that take 24 bytes a nonzero.
+        store; the path of a store; or the path of a file that `read_matrix` takes. Of these,
+        ``.npz`` (csr, csc, coo), ``.mtx`` (coordinate format), ``.npy`` and ``.h5ad`` are read in
+        portions. A file that is neither csr nor dense is first sorted by rows, with temporary
+        files in the folder that take 24 bytes a nonzero. Blocks without rows are skipped. Names
+        of features and samples, where there are any, are written too.
     n_features : int, optional
         Number of columns that every block must have. Default: that of the first block.
     dtype : float32 or float64, optional
@@ -85,8 +87,8 @@ def write_csr(
     ImportError
         For ``.h5ad`` without h5py.
     TypeError, ValueError
-        If a block is not a matrix that `factorize` takes, is empty, or has another number of
-        columns.
+        If a block is not a matrix that `factorize` takes, or has another number of columns or
+        other names than those before it; if no block has rows.
 
     Examples
     --------
@@ -112,14 +114,19 @@ def write_csr(
         old = find_record(folder, append or overwrite)
         remove_unlisted(folder, old.shards if old else ())
         kept, exact = (old if append else None), kind is None
+        names = None
         if kept is not None:
-            CsrStore(folder, kept)  # raises if the store is damaged
+            names = CsrStore(folder, kept).feature_names  # raises if the store is damaged
             n_features = check_fits(n_features, kept.n_features, "n_features", folder)
             kind = check_fits(kind, kept.dtype, "dtype", folder)
         try:
-            blocks = check_blocks(open_chunks(chunks, folder), n_features, kind, exact)
-            first = old.next_number if old else 0
-            shards, n_features, kind = write_shards(folder, blocks, first, shard_nnz)
+            blocks = check_blocks(open_chunks(chunks, folder), n_features, kind, exact, names)
+            first, named = (old.next_number if old else 0), names is not None
+            shards, n_features, kind = write_shards(folder, blocks, first, shard_nnz, named=named)
+            if not shards and kept is None:
+                raise ValueError("chunks has no rows: there must be at least one")
+            if not shards:
+                return CsrStore(folder, kept)
             shards = (*(kept.shards if kept else ()), *shards)
             write_record(folder, Record(n_features, kind, shards))
         finally:
@@ -175,7 +182,7 @@ def open_chunks(chunks, folder):
     """Return an iterable of blocks."""
     if isinstance(chunks, str | os.PathLike):
         return read_chunks(chunks, folder)
-    if hasattr(chunks, "shape") and not isinstance(chunks, CsrStore):
+    if isinstance(chunks, CsrStore) or hasattr(chunks, "shape") or _is_nested(chunks):
         return [chunks]
     try:
         return iter(chunks)
@@ -185,24 +192,61 @@ def open_chunks(chunks, folder):
         ) from None
 
 
-def check_blocks(chunks, n_features, dtype, exact):
-    """Yield blocks as canonical CSR matrices of one width and dtype.
+def _is_nested(chunks):
+    """Return whether a list is a matrix, a list of rows of numbers."""
+    row = chunks[0] if isinstance(chunks, list | tuple) and chunks else None
+    return isinstance(row, list | tuple) and bool(row) and np.ndim(row[0]) == 0
+
+
+def check_blocks(chunks, n_features, dtype, exact, feature_names=None):
+    """Yield blocks as `Block`: canonical CSR matrices of one width and dtype, with names.
 
     Without a dtype, that of the first block is taken. If `exact`, blocks with values that the
-    dtype does not hold exactly are refused.
+    dtype does not hold exactly are refused. Blocks without rows are skipped. The names of the
+    columns are those of the first block that has any, and others have to be the same.
     """
-    n_rows = 0
-    chunks = ((chunk,) if not isinstance(chunk, CsrStore) else chunk for chunk in chunks)
-    for number, chunk in enumerate(itertools.chain.from_iterable(chunks)):
+    n_rows, number = 0, -1
+    for number, (chunk, *names) in enumerate(itertools.chain.from_iterable(map(_split, chunks))):
         name = f"block {number} (from row {n_rows})"
-        X = check_matrix(chunk, name, None if exact else dtype)
-        n_features = X.shape[1] if n_features is None else n_features
-        if X.shape[1] != n_features:
-            raise ValueError(f"{name} has {X.shape[1]} columns instead of {n_features}")
+        shape: tuple[int, ...] = getattr(chunk, "shape", ())
+        is_empty = len(shape) == 2 and shape[0] == 0 < shape[1]
+        X = None if is_empty else check_matrix(chunk, name, None if exact else dtype)
+        width = (shape if X is None else X.shape)[1]
+        if n_features not in (None, width):
+            raise ValueError(f"{name} has {width} columns instead of {n_features}")
+        if X is None:
+            continue
+        n_features, (found, sample_names) = width, names
+        if found is not None and feature_names is not None:
+            check_same_names(found, feature_names, name)
+        feature_names = found if feature_names is None else feature_names
         dtype = X.dtype if dtype is None else dtype
         X = convert(X, dtype, name)
         n_rows += X.shape[0]
-        yield X
+        yield Block(X, feature_names, sample_names)
+    if number < 0:
+        raise ValueError("chunks is empty: there must be at least one block of rows")
+
+
+def _split(chunk):
+    """Yield what a user passed as a block, or the blocks of a store, with names."""
+    features, samples = names_of(chunk)
+    if not isinstance(chunk, CsrStore):
+        yield chunk, features, samples
+        return
+    for start, stop in chunk.blocks():
+        yield chunk.rows(start, stop), features, None if samples is None else samples[start:stop]
+
+
+def check_same_names(found, wanted, name):
+    """Raise ValueError if the columns of a block have other names than those before it."""
+    if not np.array_equal(found, wanted):
+        j = int(np.argmax(found != wanted))
+        raise ValueError(
+            f"{name} has other features than what came before: column {j} is {str(found[j])!r} "
+            f"instead of {str(wanted[j])!r}. Put its columns in that order, such as "
+            f"frame[store.feature_names], or, if only the names differ, write it without names"
+        )
 
 
 def convert(X, dtype, name):

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from sparsenmf import open_csr, read_matrix, write_csr
 from sparsenmf.data import market
-from sparsenmf.data.store import chunks, triplets
+from sparsenmf.data.store import portions, triplets
 
 from ...children import run_child
 
@@ -23,8 +23,8 @@ SUFFIXES = (".npz", ".mtx", ".mtx.gz", ".npy", ".h5ad")
 @pytest.fixture(autouse=True)
 def small_portions(monkeypatch):
     """Several portions, buckets within buckets, and rows that are larger than a block."""
-    monkeypatch.setattr(chunks, "CHUNK_NNZ", 40)
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(portions, "CHUNK_NNZ", 40)
+    monkeypatch.setattr(portions, "CHUNK_ROWS", 50)
     monkeypatch.setattr(market, "PORTION", 300)
     monkeypatch.setattr(triplets, "N_BUCKETS", 3)
     monkeypatch.setattr(triplets, "PIECE", 70)
@@ -201,12 +201,10 @@ def text(content):
 HEAD = "%%MatrixMarket matrix coordinate real general\n"
 
 BAD_FILES = {
-    "suffix": ("X.txt", text(""), "should end in one of .npz, .mtx"),
-    "bsr": ("X.npz", lambda path: sp.save_npz(path, matrix("f4").tobsr()), "format is bsr"),
+    "suffix": ("X.pdf", text(""), "should end in one of .npz, .mtx"),
     "no matrix": ("X.npz", lambda path: np.savez(path, a=np.ones(3)), "format.npy"),
     "pickle": ("X.npz", arrays(data=np.array([None])), "pickled"),
     "pickled table": ("X.npy", lambda path: np.save(path, np.array([[None]])), "pickled"),
-    "columns first": ("X.npy", lambda path: np.save(path, np.ones((9, 9), order="F")), "C order"),
     "pointers fall": ("X.npz", arrays(indptr=np.arange(171)[::-1]), "begin with 170"),
     "pointers leave": ("X.npz", arrays(indptr=np.arange(171) * 10**6), "leave the"),
     "few pointers": ("X.npz", arrays(indptr=np.arange(9)), "do not fit 170"),
@@ -215,7 +213,6 @@ BAD_FILES = {
     "complex": ("X.npz", arrays(data=matrix("f4").data * 1j), "real numbers"),
     "vector": ("X.npy", lambda path: np.save(path, np.ones(3)), "two dimensions"),
     "no market": ("X.mtx", text("Dear Ada,\n"), "does not begin with %%MatrixMarket"),
-    "dense market": ("X.mtx", text(HEAD.replace("coordinate", "array") + "1 1\n1\n"), "as .npy"),
     "no sizes": ("X.mtx", text(HEAD + "% only a remark\n"), "no line with its three sizes"),
     "few": ("X.mtx", text(HEAD + "3 3 2\n1 1 1\n"), "has 1 entries instead of the 2"),
     "many": ("X.mtx", text(HEAD + "3 3 0\n1 1 1\n"), "has 1 entries instead of the 0"),
@@ -239,6 +236,23 @@ BAD_FILES = {
     "negative": ("X.mtx", text(HEAD + "3 3 1\n1 1 -1\n"), "block 0 .*negative value"),
     "not zipped": ("X.mtx.gz", text("Dear Ada,\n"), "X.mtx.gz is not a matrix"),
 }
+
+
+NOT_IN_PORTIONS = {
+    "bsr": ("X.npz", lambda path: sp.save_npz(path, matrix("f4").tobsr())),
+    "dia": ("X.npz", lambda path: sp.save_npz(path, sp.dia_array(np.eye(5, 4, 1)))),
+    "columns first": ("X.npy", lambda path: np.save(path, matrix("f4").toarray(order="F"))),
+    "dense market": ("X.mtx", text(HEAD.replace("coordinate", "array") + "2 2\n1\n0\n3\n4\n")),
+}
+
+
+@pytest.mark.parametrize("case", NOT_IN_PORTIONS)
+def test_what_cannot_be_read_in_portions_is_read_whole(case, tmp_path):
+    name, write = NOT_IN_PORTIONS[case]
+    write(tmp_path / name)
+    X = read_matrix(tmp_path / name)
+    store = write_csr(tmp_path / "store", tmp_path / name)
+    np.testing.assert_array_equal(store.rows(0, X.shape[0]).toarray(), X.toarray())
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
@@ -277,7 +291,7 @@ def peak():
 
 def child_measure(path, small, folder):
     """Print by how many MiB the peak of memory grew, with everything imported before."""
-    chunks.CHUNK_NNZ, market.PORTION, triplets.PIECE = 2**15, 2**17, 2**13
+    portions.CHUNK_NNZ, market.PORTION, triplets.PIECE = 2**15, 2**17, 2**13
     triplets.N_BUCKETS = 4  # so that these are too large, and have to be split again
     write_csr(f"{folder}-small", small)
     before = peak()

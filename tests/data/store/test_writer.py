@@ -128,7 +128,18 @@ def failing():
 
 BAD_CHUNKS = {
     "none": (lambda: [], {}, ValueError, "chunks is empty"),
-    "no rows": (lambda: [rows(5, 1), rows(5, 1)[:0]], {}, ValueError, r"block 1 .* is empty"),
+    "no columns of no rows": (
+        lambda: [np.ones((0, 0))],
+        {},
+        ValueError,
+        r"block 0 .* is empty",
+    ),
+    "no rows, another width": (
+        lambda: [rows(5, 1), rows(5, 1, 41)[:0]],
+        {},
+        ValueError,
+        r"block 1 \(from row 5\) has 41 columns instead of 40",
+    ),
     "no columns": (lambda: [np.ones((3, 0))], {}, ValueError, r"block 0 .* is empty"),
     "width": (
         lambda: [rows(5, 1), rows(5, 1, 41)],

@@ -12,7 +12,15 @@ import numpy as np
 import scipy.io
 import scipy.sparse as sp
 
-from sparsenmf import Checkpoint, Factorization, factorize, open_csr, read_matrix, write_csr
+from sparsenmf import (
+    Checkpoint,
+    Factorization,
+    NamedMatrix,
+    factorize,
+    open_csr,
+    read_matrix,
+    write_csr,
+)
 
 from ...grouped import grouped
 from .cases import attempt, case, check, check_canonical, check_factors, often, pick
@@ -187,9 +195,14 @@ def small_matrix():
     return sp.csr_array(X)
 
 
+def named_matrix():
+    terms = [f"term {j} \N{SNOWMAN}" for j in range(7)]
+    return NamedMatrix(small_matrix(), feature_names=terms, sample_names=list("abcdefghi"))
+
+
 def model_bytes(folder, **options):
     model = factorize(
-        small_matrix(), 2, random_state=0, max_iter=3, n_threads=1, **grouped(options)
+        named_matrix(), 2, random_state=0, max_iter=3, n_threads=1, **grouped(options)
     )
     model.save(folder / "model.nmf")
     return (folder / "model.nmf").read_bytes()
@@ -208,6 +221,8 @@ def model(rng, folder):
         return "refused"
     check_factors(loaded, (loaded.n_samples, loaded.n_features), loaded.n_components)
     repr(loaded)
+    if loaded.feature_names is not None:
+        check(all(isinstance(x, str) for terms in loaded.top_terms() for x in terms), loaded)
     X = sp.csr_array(np.ones((2, loaded.n_features)))
     done, W = attempt(
         lambda: loaded.transform(X, n_threads=1),
@@ -369,7 +384,7 @@ def h5ad(rng, folder):
 
 
 def store_files(folder):
-    write_csr(folder / "made", small_matrix(), shard_nnz=12)
+    write_csr(folder / "made", named_matrix(), shard_nnz=12)
     files = {}
     for path in sorted((folder / "made").rglob("*")):
         if path.is_file():
@@ -452,7 +467,11 @@ def store(rng, folder):
     if often(rng, 0.5):
         options = {pick(rng, ("append", "overwrite")): True}
         attempt(
-            lambda: write_csr(store, small_matrix(), **options), str(store), "n_features", "dtype"
+            lambda: write_csr(store, named_matrix(), **options),
+            str(store),
+            "n_features",
+            "dtype",
+            "block 0 ",
         )
     check(bait.read_bytes() == b"precious", "written through a link")
     if not done:
@@ -470,5 +489,7 @@ def read_store(folder, verify):
     blocks = [opened.rows(*block) for block in opened.blocks(10)]
     whole = opened.rows(0, opened.shape[0])
     check(sum(X.nnz for X in blocks) == whole.nnz == opened.nnz, blocks, whole)
-    factorize(opened, 1, max_iter=1, n_threads=1)
+    model = factorize(opened, 1, max_iter=1, n_threads=1)
+    if model.feature_names is not None:
+        model.top_terms()
     return [*blocks, whole]

@@ -1,0 +1,156 @@
+"""Columns of new samples in the order of a model's features, which their names tell."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict, deque
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from .formats import index_type
+from .named import feature_array, names_of
+from .validation import check_weighted
+
+SHOWN = 3  # names in a remark
+
+PLAIN_MATRIX = "the columns of a plain matrix (X.to_numpy(), adata.X) are taken as they are"
+
+
+class Match(NamedTuple):
+    """Where the columns of a matrix are among the features of a model.
+
+    Attributes
+    ----------
+    places : ndarray of shape (n_columns,), int
+        The feature of each column; -1 for a column that is left out.
+    n_features : int
+        Of the model.
+    """
+
+    places: np.ndarray
+    n_features: int
+
+    def apply(self, X, weights=None):
+        """Return a checked CSR matrix, and weights of its entries, with columns as in the model."""
+        columns = self.places[X.indices]
+        keep = columns >= 0
+        indptr = np.concatenate([[0], np.cumsum(keep)])[X.indptr]
+        kind = index_type(max(X.nnz, X.shape[0], self.n_features))
+        positions = np.flatnonzero(keep)
+        # The positions are sorted by column in each row; values and weights follow them.
+        arrays = positions, columns[keep].astype(kind), indptr.astype(kind)
+        order = sp.csr_array(arrays, shape=(X.shape[0], self.n_features))
+        order.sort_indices()
+        arrays = X.data[order.data], order.indices, order.indptr
+        return sp.csr_array(arrays, shape=order.shape), (
+            None if weights is None else weights[order.data]
+        )
+
+
+def match_columns(X, model, *, strict=False, stacklevel=1):
+    """Return how the columns of X become those of a model.
+
+    Parameters
+    ----------
+    X : matrix, store, frame or AnnData
+    model : Components
+    strict : bool
+        Whether names that differ are an error.
+    stacklevel : int
+        Of the remark that says what was done: 1 is the caller.
+
+    Returns
+    -------
+    Match or None
+        None if X or the model has no names, or they are the same.
+
+    Raises
+    ------
+    ValueError
+        If `strict` and the names differ, or if they have none in common.
+    """
+    ours = feature_array(model.feature_names, model.n_features)
+    theirs = None if ours is None else names_of(X)[0]
+    if theirs is None or ours is None:
+        return None
+    if np.array_equal(theirs, ours):
+        return None
+    places, missing = find_places(theirs.tolist(), ours.tolist())
+    if (places < 0).all():
+        raise ValueError(
+            f"X has no feature of the model: X has {_listed(theirs)}, the model {_listed(ours)}; "
+            f"use the same identifiers, or pass X without names: {PLAIN_MATRIX}"
+        )
+    remarks = _describe(theirs, ours, places, missing, model.missing == "unknown")
+    if strict:
+        raise ValueError(
+            f"X has other features than the model: {'; '.join(remarks)}. strict_names=False "
+            f"matches them by name"
+        )
+    warnings.warn(
+        f"the columns of X are matched to the model's features by name: {'; '.join(remarks)}. "
+        f"strict_names=True makes this an error; {PLAIN_MATRIX}",
+        stacklevel=stacklevel + 1,
+    )
+    return Match(places, len(ours))
+
+
+def align(X, model, *, stacklevel=1):
+    """Return X as it is, or, if its names differ from the model's, with the model's columns."""
+    match = match_columns(X, model, stacklevel=stacklevel + 1)
+    if match is None:
+        return X
+    return match.apply(check_weighted(X, None, model.missing, model.H.dtype)[0])[0]
+
+
+def find_places(theirs, ours):
+    """Return the place of each of their names in ours, or -1, and the places that are left.
+
+    A name that is there several times is matched in order.
+    """
+    there: defaultdict[str, deque[int]] = defaultdict(deque)
+    for place, name in enumerate(ours):
+        there[name].append(place)
+    places = np.full(len(theirs), -1, np.int64)
+    for column, name in enumerate(theirs):
+        if there.get(name):
+            places[column] = there[name].popleft()
+    left = sorted(place for waiting in there.values() for place in waiting)
+    return places, np.array(left, np.int64)
+
+
+def _describe(theirs, ours, places, missing, unknown):
+    """Return what differs, as parts of a sentence."""
+    remarks, found = [], places[places >= 0]
+    if (np.diff(found) < 0).any():
+        remarks.append("they are in another order, and put in the model's")
+    if missing.size:
+        counts = "are unknown" if unknown else "count as zero"
+        remarks.append(
+            f"{missing.size:,} of the model's {len(ours):,} features are not in X and {counts} "
+            f"({_listed(ours[missing])})"
+        )
+    if (left_out := places < 0).any():
+        remarks.append(
+            f"{left_out.sum():,} of X's {len(theirs):,} columns are not in the model and are left "
+            f"out ({_listed(theirs[left_out])})"
+        )
+    repeated = (_repeated(ours) | _repeated(theirs)) & set(theirs[places >= 0].tolist())
+    if repeated:
+        remarks.append(
+            f"names that are there more than once are matched in the order in which they come "
+            f"({_listed(sorted(repeated))})"
+        )
+    return remarks
+
+
+def _repeated(names):
+    unique, counts = np.unique(names, return_counts=True)
+    return set(unique[counts > 1].tolist())
+
+
+def _listed(names):
+    shown = ", ".join(repr(str(name)) for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown}, ..."

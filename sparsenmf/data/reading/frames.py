@@ -1,0 +1,61 @@
+"""Matrices in parquet, feather and Excel files, read with pandas."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..compressed import plain_suffix
+from .content import Content, plain_path
+from .delimited import find_roles, is_index
+from .triplets import UNSURE, refuse_repeated
+
+READERS = {".parquet": "read_parquet", ".feather": "read_feather", ".xlsx": "read_excel"}
+
+EXTRAS = {".parquet": "parquet", ".feather": "parquet", ".xlsx": "excel"}
+
+
+def read_frame_file(path, missing=None):
+    """Read a table, or triplets, that pandas reads; a first column of texts has names."""
+    suffix = plain_suffix(path)
+    try:
+        import pandas as pd
+
+        with plain_path(path) as plain:
+            frame = getattr(pd, READERS[suffix])(plain)
+    except ImportError as error:
+        raise ImportError(
+            f'reading {suffix} needs pandas and another package: pip install "sparsenmf[frames,'
+            f'{EXTRAS[suffix]}]" ({error})'
+        ) from error
+    roles = find_roles(list(map(str, frame.columns)))
+    if roles is not None:
+        return _triplets(frame, roles, missing)
+    first = frame.columns[0] if frame.shape[1] else ""
+    title = ""
+    if frame.shape[1] > 1 and (frame.dtypes.iloc[0].kind not in "fbiu" or is_index(str(first))):
+        title, frame = str(first), frame.set_index(first)
+    numbered = type(frame.index).__name__ == "RangeIndex"
+    names = [str(name) for name in frame.columns]
+    return Content(frame, names, None if numbered else list(frame.index), row_title=title)
+
+
+def _triplets(frame, roles, missing):
+    import pandas as pd
+
+    rated = roles.rated if missing is None else missing == "unknown"
+    if rated is None:
+        raise ValueError(UNSURE)
+    (rows, row_names), (columns, column_names) = (
+        pd.factorize(frame.iloc[:, j], sort=True) for j in (roles.sample, roles.feature)
+    )
+    values = np.ones(len(frame))
+    if roles.value is not None:
+        values = frame.iloc[:, roles.value].to_numpy(np.float64)
+    shape = len(row_names), len(column_names)
+    if min(rows.min(initial=0), columns.min(initial=0)) < 0:
+        raise ValueError("a row has no sample or no feature")
+    if rated:
+        refuse_repeated(rows, columns, shape, row_names, column_names)
+    X = sp.coo_array((values, (rows, columns)), shape=shape)
+    return Content(X, list(column_names), list(row_names), bool(roles.rated))
