@@ -144,6 +144,8 @@ PUBLIC = [
     sparsenmf.Factorization.loss,
     sparsenmf.find_topics,
     Topics.report,
+    Topics.share_table,
+    Topics.transform,
     sparsenmf.consensus,
     sparsenmf.forecast_selection,
     sparsenmf.select_n_components,

@@ -1,9 +1,11 @@
 """The group of subcommands: exit codes, one-line errors, and checks of files to be written."""
 
+import contextlib
 import inspect
 import os
 import shlex
 import sys
+import warnings
 
 import click
 from click.core import ParameterSource
@@ -26,6 +28,8 @@ ALWAYS = {"n_topics", "n_components", "random_state"}
 NO_MATTER = {"n_threads", "progress", "checkpoint", "resume"}
 """Options that do not change the result."""
 
+MOST_NAMED = 5  # files that are named for display
+
 WIDTH = 80  # of a command on one line
 
 
@@ -46,7 +50,7 @@ class Group(ExamplesFirst, click.Group):
 
     def main(self, *args, **kwargs):
         """Run the command with sanitized output."""
-        with sanitized_streams():
+        with sanitized_streams(), remarks():
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx):
@@ -60,6 +64,22 @@ class Group(ExamplesFirst, click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted: nothing was finished.", err=True)
             ctx.exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def remarks():
+    """Show the warnings of the Python interface, which are for users, on one line each."""
+
+    def show(message, category, *place):
+        if issubclass(category, UserWarning):
+            click.echo(f"Remark: {describe(message)}", err=True)
+        else:
+            shown(message, category, *place)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        shown, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def describe(error):
@@ -80,7 +100,12 @@ def say(text):
 def tell_reading(progress, *paths):
     """With progress, say on stderr what is read, before imports that take long."""
     if progress:
-        tell(sanitize(f"reading {', '.join(map(name_of, paths))}"))
+        tell(sanitize(f"reading {list_names(paths)}"))
+
+
+def list_names(paths):
+    """Return the names of files for display, of many the first ones."""
+    return ", ".join([*map(name_of, paths[:MOST_NAMED]), *["..."][: len(paths) - MOST_NAMED > 0]])
 
 
 def name_of(path):
@@ -105,7 +130,7 @@ class Command(ExamplesFirst):
 
     def invoke(self, ctx):
         """Run the subcommand."""
-        outputs = self._files(ctx, Output)
+        outputs = list(self._files(ctx, Output))
         if sys.stdout is None and not outputs:
             raise OSError("the standard output is closed, and no output file is asked for")
         check_outputs([*outputs, *printed_to()], self._files(ctx, Input))
@@ -141,7 +166,7 @@ def same_command(ctx):
         elif param.is_flag:
             lines.append([(param.opts if value else param.secondary_opts)[0]])
         else:
-            values = value if param.nargs > 1 else [value]
+            values = value if isinstance(value, tuple) else [value]
             lines.append([max(param.opts, key=len), *map(str, values)])
     shown = [shlex.join(words) for words in lines]
     return " ".join(shown) if sum(map(len, shown)) < WIDTH else " \\\n  ".join(shown)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .command import INTERRUPTED, Command, Input, name_of, same_command, say, tell_reading
+from .command import INTERRUPTED, Command, Input, list_names, same_command, say, tell_reading
 from .matrices import read_given, reading_options, split_reading, tell_turned
 from .options import (
     Frequency,
@@ -17,16 +17,23 @@ from .options import (
     result_options,
     vocabulary_option,
 )
+from .texts import (
+    TextCommand,
+    read_documents,
+    read_words,
+    split_text_options,
+    text_options,
+    word_options,
+)
 
 NARROWEST = 40  # columns of a terminal that topics are laid out for, at least
 
 components_help = "Number of topics (components) to find."
 
 
-@click.command(cls=Command)
-@click.argument("paths", type=Input(), nargs=-1, required=True, metavar="PATH...")
-@click.option("--field", help="Column, or name in JSON objects, of the text.")
-@click.option("--title-field", help="Column or name of the title. Default: the text's beginning.")
+@click.command(cls=TextCommand)
+@click.argument("paths", type=Input(), nargs=-1, metavar="PATH...")
+@text_options
 @click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
               show_default=True, help=components_help)  # fmt: skip
 @click.option("--min-df", type=Frequency(), default=5, show_default=True,
@@ -36,15 +43,14 @@ components_help = "Number of topics (components) to find."
 @click.option("--stop-words", type=Input("english", "none"), default="english",
               show_default=True, metavar="english|none|FILE",
               help="Words to leave out.")  # fmt: skip
-@click.option("--ngrams", type=int, nargs=2, default=(1, 1), show_default=True,
-              metavar="MIN MAX", help="Least and greatest number of words in a term.")  # fmt: skip
+@word_options
 @click.option("--max-terms", type=click.IntRange(min=1), help="Keep the most frequent terms only.")
 @click.option("--tfidf/--counts", "tfidf", default=True, show_default=True,
               help="Weights of words: tf-idf, or plain counts.")  # fmt: skip
 @fit_options
 @result_options
 @output_option("--vocabulary-out", None, "Write the terms, one on each line.")
-def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **options):
+def topics(paths, stop_words, tfidf, vocabulary_out, **options):
     """Find the topics of texts and print them.
 
     \b
@@ -53,20 +59,22 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
       sparsenmf topics reviews.csv --field text --document-table reviews_topics.xlsx
       sparsenmf topics letters/ --ngrams 1 2 --save model.npz
 
-    A PATH is a text file with one document on each line (with --field, one JSON object); a .csv
-    or .tsv file, with --field; a folder of .txt files; or - for the standard input.
+    A PATH is a text file with one document on each line; with --field, a table (.csv, .tsv,
+    .parquet, .feather, .xlsx) or JSON (.jsonl, .ndjson, .json); a folder, each file of which is a
+    document; or - for the standard input. Compressed files (.gz, .bz2, .xz, .zst) are read as
+    what they hold. The model of --save can be used on new texts: see sparsenmf transform.
     """
     tell_reading(options["progress"], *paths)
-    from ..data.files import read_vocabulary, write_vocabulary
-    from ..data.texts import read_texts
+    from ..data.files import write_vocabulary
     from ..topics.finding import find_topics
 
+    how = split_text_options(options)
     fit, shown = split_options(options)
     if stop_words == "none":
         stop_words = None
     elif stop_words != "english":
-        stop_words = read_vocabulary(stop_words)
-    titles, texts = read_texts(paths, field, title_field, progress=fit["progress"])
+        stop_words = read_words(stop_words, how["encoding"])
+    paths, titles, texts = read_documents(paths, **how, progress=fit["progress"])
     found = find_topics(
         texts,
         titles=titles,
@@ -76,9 +84,10 @@ def topics(paths, field, title_field, stop_words, tfidf, vocabulary_out, **optio
     )
     if vocabulary_out is not None:
         write_vocabulary(vocabulary_out, found.terms)
-    sources = ", ".join(map(name_of, paths))
+    if shown["save"] is not None:
+        found.save(shown.pop("save"))
     about = {"Weights": "tf-idf" if tfidf else "counts"}
-    finish(found.model, found.terms, titles, texts, found.X, sources, about, **shown)
+    finish(found.model, found.terms, titles, texts, found.X, list_names(paths), about, **shown)
 
 
 @click.command(cls=Command)
@@ -121,7 +130,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     from ..data.store import is_store
     from ..models import factorize as _factorize
     from ..models.checkpoint import Checkpoint
-    from ..topics.weighting import weigh_counts
+    from ..topics.weighting import weights_and_idf
 
     how = split_reading(options)
     fit, shown = split_options(options)
@@ -143,8 +152,9 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     if checkpoint is not None:
         checkpoint = Checkpoint(checkpoint, resume=resume)
     fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, is_store(X))
-    X = weigh_counts(X) if tfidf else X
+    X, idf = weights_and_idf(X) if tfidf else (X, None)
     model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
+    model.idf = idf
     model.feature_names, model.sample_names = terms, sample_names  # weighing has lost them
     about = {"Nonzeros": X.nnz}
     if tfidf:
@@ -197,13 +207,13 @@ def finish(
     by,
     n_documents,
     layout,
-    save,
     report,
     topic_table,
     term_table,
     document_table,
     all_topics,
     excel,
+    save=None,
 ):
     """Write files and print results; after Ctrl-C these are what the run has reached so far."""
     from ..data.tables import write_table

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ..data.progress import tell
 from .command import Command, Input, say, tell_reading
-from .matrices import describe_matrix, read_given, reading_options
+from .matrices import describe_matrix, read_given, reading_options, split_reading
 from .options import (
     excel_option,
     factor_option,
@@ -17,13 +18,15 @@ from .options import (
     vocabulary_option,
 )
 from .stores import describe_store
+from .texts import TextCommand, read_documents, text_options
 
 
-@click.command(cls=Command)
+@click.command(cls=TextCommand)
 @click.argument("model", type=Input())
-@click.argument("matrix", type=Input())
+@click.argument("paths", type=Input(), nargs=-1, metavar="MATRIX|TEXTS...")
 @factor_option
 @excel_option
+@text_options
 @click.option("--tol", type=click.FloatRange(min=0), default=1e-5, show_default=True,
               help="Stop updating a row when a sweep changes it by less than this.")  # fmt: skip
 @click.option("--strict-names", is_flag=True,
@@ -31,34 +34,94 @@ from .stores import describe_store
 @reading_options
 @threads_option
 @progress_option
-def transform(model, matrix, output, excel, tol, strict_names, n_threads, progress, **how):
-    """Write the W of the samples in MATRIX for the components of a saved MODEL.
+def transform(model, paths, output, excel, tol, strict_names, n_threads, progress, **how):
+    """Write the weights of new samples for the components of a saved MODEL.
 
     \b
     Examples:
       sparsenmf transform model.npz new.npz --output W.npy
-      sparsenmf transform model.npz new.mtx.gz --output W.csv
+      sparsenmf transform model.npz new.txt --output shares.csv
       sparsenmf transform model.npz cells.h5ad --output W.xlsx
 
-    MATRIX is what factorize takes, and is read in the same way: after a fit with --transpose it
-    needs that option, too. Its columns must be those of the fit, with the same weighting. Where
-    both have names, they are matched: others are put in order, missing ones count as zero, and
-    unknown ones are left out. Tables begin with the names of the samples, if MATRIX has any.
+    For a model of texts (sparsenmf topics --save), new TEXTS are read as topics reads them. A table
+    then has each text's title and the shares of the topics in it; .npy and .npz have W.
+
+    Otherwise MATRIX is what factorize takes, and is read in the same way: after a fit with
+    --transpose it needs that option, too. Its columns must be those of the fit. Where both have
+    names, they are matched: others are put in order, missing ones count as zero, and unknown ones
+    are left out. Tables begin with the names of the samples, if MATRIX has any. Counts are weighed
+    as they were for the fit, with --tfidf.
     """
-    tell_reading(progress, model, matrix)
+    tell_reading(progress, model, *paths)
+    from ..models.announcing import compiling_is_told
+    from ..topics.saving import is_text_model
+
+    reading, options = split_reading(how), {"tol": tol, "n_threads": n_threads}
+    with compiling_is_told(progress):
+        if is_text_model(model) and not (len(paths) == 1 and is_matrix(paths[0])):
+            refuse_given(reading, f"is for matrices, and {model} is a model of texts")
+            how["progress"] = progress
+            what = transform_texts(model, paths, output, excel, how, options)
+        else:
+            refuse_given(how, f"is for texts, and {model} or its input is of a matrix")
+            reading["progress"], options["strict_names"] = progress, strict_names
+            what = transform_matrix(model, paths, output, excel, reading, options)
+    click.echo(f"{what} written to {output}", err=True)
+
+
+def refuse_given(options, why):
+    """Raise UsageError if one of the options was given."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        is_given = context.get_parameter_source(param.name) is not ParameterSource.DEFAULT
+        if param.name in options and is_given:
+            raise click.UsageError(f"{max(param.opts, key=len)} {why}")
+
+
+def transform_texts(model, paths, output, excel, how, options):
+    """Write the shares or weights of new texts, and say how many."""
+    from ..data.tables import TABLE_SUFFIXES, write_factor, write_table
+    from ..topics.text_model import Topics
+
+    found = Topics.load(model)
+    _, titles, texts = read_documents(paths, **how)
+    if how["progress"]:
+        tell(f"finding the weights of {len(texts):,} texts")
+    W = found.transform(texts, **options)
+    if Path(output).suffix in TABLE_SUFFIXES:
+        write_table(output, found.share_table(W, titles), excel=excel)
+        return f"the shares of {W.shape[1]} topics in {W.shape[0]:,} texts"
+    write_factor(output, W)
+    return f"{W.shape[0]:,} x {W.shape[1]} weights"
+
+
+def transform_matrix(model, paths, output, excel, how, options):
+    """Write the weights of new samples, and say how many."""
     from ..data.named import names_of
     from ..data.tables import write_factor
-    from ..models.announcing import compiling_is_told
     from ..models.factorization import Factorization
 
-    loaded = Factorization.load(model)
-    X = read_given(matrix, {**how, "missing": how["missing"] or loaded.missing}).X
+    if len(paths) != 1:
+        raise click.UsageError(
+            f"one MATRIX is needed: {model} or its input is of a matrix (sparsenmf topics --save "
+            f"writes models of texts)"
+        )
+    progress, loaded = how.pop("progress"), Factorization.load(model)
+    X = read_given(paths[0], {**how, "missing": how["missing"] or loaded.missing}).X
     if progress:
         tell(f"finding the weights of {X.shape[0]:,} samples")
-    with compiling_is_told(progress):
-        W = loaded.transform(X, tol=tol, n_threads=n_threads, strict_names=strict_names)
+    W = loaded.transform(X, **options)
     write_factor(output, W, names_of(X)[1], excel=excel)
-    click.echo(f"{W.shape[0]:,} x {W.shape[1]} weights written to {output}", err=True)
+    return f"{W.shape[0]:,} x {W.shape[1]} weights"
+
+
+def is_matrix(path):
+    """Return whether a path is one of a matrix or a store, and not of texts."""
+    from ..data.compressed import plain_suffix
+    from ..data.outputs import STORE
+    from ..data.texts import MATRICES
+
+    return plain_suffix(path) in MATRICES or (Path(path) / STORE).exists()
 
 
 @click.command(cls=Command)

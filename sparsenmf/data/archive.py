@@ -16,6 +16,10 @@ archives, too, so ``numpy.load(path)["W"]`` works. Its members:
     n_features). The header says whether rows (C order) or columns come first.
 ``objective_history.npy``, ``time_history.npy``
     float64, one number for each iteration; the times are in seconds.
+``idf.npy``
+    Of a model of tf-idf weights: the inverse document frequency of each column, float64.
+``texts.json``
+    Of a model of texts: the terms, the titles, and the settings of the vectorizer.
 ``sample_norms.npy``
     The sum and the Euclidean length of each row of X, of shape (n_samples, 2) and the type of
     W. The member is absent if they are not known.
@@ -62,7 +66,7 @@ DAMAGE = (
 )
 
 
-def write_archive(path, record, arrays):
+def write_archive(path, record, arrays, texts=None):
     """Write a record and arrays to a file, whole or not at all.
 
     Parameters
@@ -71,6 +75,8 @@ def write_archive(path, record, arrays):
     record : dict
         Written as JSON.
     arrays : dict of str -> ndarray
+    texts : dict of str -> str, optional
+        Other members, by their names.
 
     Raises
     ------
@@ -82,6 +88,8 @@ def write_archive(path, record, arrays):
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+        for name, text in (texts or {}).items():
+            archive.writestr(name, text)
 
 
 def is_archive(path):
@@ -141,7 +149,7 @@ def check_factorization(model):
     """Raise ValueError unless the arrays and numbers of a file make a factorization."""
     history, times = model.objective_history, model.time_history
     weight, others = model.feature_weight, model.restart_objectives
-    norms = model.sample_norms
+    norms, idf = model.sample_norms, model.idf
     if (
         model.W.ndim != 2
         or 0 in (*model.W.shape, *model.H.shape)
@@ -154,13 +162,14 @@ def check_factorization(model):
         or history.shape != times.shape
         or not history.dtype == times.dtype == np.float64
         or not (weight is None or (weight.shape, weight.dtype) == ((model.n_features,), float))
+        or not (idf is None or (idf.shape, idf.dtype) == ((model.n_features,), float))
         or not (others is None or (others.ndim, others.dtype) == (1, float))
         or not (norms is None or (norms.shape, norms.dtype) == ((len(model.W), 2), model.W.dtype))
         or not are_names(model.feature_names, "U", model.n_features)
         or not are_names(model.sample_names, "Ui", len(model.W))
     ):
         raise ValueError("its arrays do not belong together")
-    arrays = (model.W, model.H, *(x for x in (weight, norms) if x is not None))
+    arrays = (model.W, model.H, *(x for x in (weight, norms, idf) if x is not None))
     if not all(map(is_sound, arrays)):
         raise ValueError("its factors or weights are not finite and non-negative numbers")
     if not all(type(x) in (int, float) for x in (model.optimality, model.x_norm, model.error)):

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,19 +50,55 @@ def open_plain(path: PathLike) -> Iterator[BinaryIO]:
     ValueError
         If the compressed data are damaged or end too early.
     """
-    kind = compression_of(path)
-    with open(path, "rb") as file:
-        if kind is None:
-            yield file
-            return
-        with _decompress(file, kind) as plain:
-            try:
-                yield plain
-            except DAMAGE as error:
-                raise ValueError(f"{path} is a damaged {kind} file: {error}") from error
+    with open(path, "rb") as file, plain(file, path) as opened:
+        yield opened
 
 
-def _decompress(file, kind):
+@contextlib.contextmanager
+def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
+    """Read an open file, which may be a pipe, as what it holds from here on.
+
+    Raises
+    ------
+    ImportError, ValueError
+        As `open_plain`; the name is for the messages.
+    """
+    start = file.read(max(map(len, MAGIC)))
+    if file.seekable():
+        file.seek(-len(start), os.SEEK_CUR)
+    else:
+        file = io.BufferedReader(Joined(start, file))
+    kind = next((suffix for magic, suffix in MAGIC.items() if start.startswith(magic)), None)
+    if kind is None:
+        yield file
+        return
+    with decompress(file, kind) as opened:
+        try:
+            yield opened
+        except DAMAGE as error:
+            raise ValueError(f"{name} is a damaged {kind} file: {error}") from error
+
+
+class Joined(io.RawIOBase):
+    """A file whose beginning has been read, from its beginning again; it need not be seekable."""
+
+    def __init__(self, start, file):
+        self._start, self._file = start, file
+
+    def readable(self):
+        """Return True."""
+        return True
+
+    def readinto(self, buffer):
+        """Read up to the size of a buffer, and return how many bytes."""
+        part = self._start[: len(buffer)] or self._file.read1(len(buffer))
+        self._start = self._start[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def decompress(file, kind):
+    """Return what reads a compressed file, of a kind in `SUFFIXES`, as what it holds."""
     if kind == ".gz":
         return gzip.GzipFile(fileobj=file)
     if kind == ".bz2":
@@ -72,5 +109,41 @@ def _decompress(file, kind):
         import zstandard
     except ImportError as error:
         raise ImportError('reading .zst needs zstandard: pip install "sparsenmf[zstd]"') from error
-    reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return io.BufferedReader(reader)
+    return io.BufferedReader(ZstdFile(file, zstandard))
+
+
+class ZstdFile(io.RawIOBase):
+    """What a .zst file holds; zstandard's own reader takes one that ends too early for whole."""
+
+    def __init__(self, file, zstandard):
+        self._file, self._zstandard = file, zstandard
+        self._frame, self._rest, self._plain = None, b"", b""
+
+    def readable(self):
+        """Return True."""
+        return True
+
+    def readinto(self, buffer):
+        """Read up to the size of a buffer, and return how many bytes."""
+        while not self._plain:
+            packed = self._rest or self._file.read(io.DEFAULT_BUFFER_SIZE)
+            if not packed and self._frame is not None:
+                raise EOFError("it ends before its end was reached")
+            if not packed:
+                return 0
+            self._unpack(packed)
+        part = self._plain[: len(buffer)]
+        self._plain = self._plain[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+    def _unpack(self, packed):
+        if self._frame is None:
+            self._frame = self._zstandard.ZstdDecompressor().decompressobj()
+        try:
+            self._plain = self._frame.decompress(packed)
+        except self._zstandard.ZstdError as error:
+            raise OSError(error) from error
+        self._rest = b""
+        if self._frame.eof:  # another frame may follow
+            self._rest, self._frame = self._frame.unused_data, None

@@ -194,8 +194,7 @@ def source_files(source):
     elif isinstance(source, str | os.PathLike):
         yield source
         if os.path.isdir(source):
-            pattern = "*" if (Path(source) / STORE).exists() else "*.txt"
-            yield from (path for path in Path(source).rglob(pattern) if path.is_file())
+            yield from (path for path in Path(source).rglob("*") if path.is_file())
     elif source is not None:
         folder = getattr(source, "folder", None)
         if isinstance(folder, os.PathLike):  # a store

@@ -17,6 +17,7 @@ from ..data.factors import empty_factor, padded_width
 from ..data.matching import match_columns
 from ..data.rows import make_rows
 from ..data.store import is_store
+from ..data.tfidf import weigh_alike
 from ..data.typing import FloatArray, Matrix, Missing
 from ..data.validation import (
     NO_WEIGHTS,
@@ -49,6 +50,9 @@ class Components(TopTerms):
         Loss, penalties and settings of the run.
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
+    idf : ndarray of shape (n_features,), float64, or None
+        Inverse document frequencies of a model of tf-idf weights, by which `transform` weighs
+        counts; it takes rows of length 1 as weighed already, and refuses others.
     feature_names : ndarray of shape (n_features,), str, or None
         Names of the columns, if there are any.
     """
@@ -56,6 +60,7 @@ class Components(TopTerms):
     H: FloatArray
     options: dict[str, Any] = field(default_factory=dict)
     feature_weight: NDArray[np.float64] | None = None
+    idf: NDArray[np.float64] | None = None
     feature_names: NDArray[Any] | None = None
 
     def __post_init__(self):
@@ -208,6 +213,8 @@ class Components(TopTerms):
                 f"X has {X.shape[1]} features, but this factorization has {self.n_features}: "
                 f"use the same vocabulary (vectorizer) as for the fit"
             )
+        if self.idf is not None:
+            X = weigh_alike(X, self.idf)
         check_scale(X, self.H.dtype)
         check_loss(self.beta, X, unknown=not entries.absent)
         return X, entries, match

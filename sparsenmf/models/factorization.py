@@ -22,7 +22,7 @@ from .provided import Provided
 
 ARRAYS = ("W", "H", "objective_history", "time_history")
 OPTIONAL_ARRAYS = (
-    "feature_weight", "restart_objectives", "sample_norms", "feature_names", "sample_names",
+    "feature_weight", "idf", "restart_objectives", "sample_norms", "feature_names", "sample_names",
 )  # fmt: skip
 
 
@@ -63,6 +63,8 @@ class Factorization(Components):
         drawn (none if a generator was given).
     feature_weight : ndarray of shape (n_features,), float64, or None
         Weights of the features, if there were any.
+    idf : ndarray of shape (n_features,), float64, or None
+        Inverse document frequencies of a model of tf-idf weights: `transform` weighs counts.
     feature_names : ndarray of shape (n_features,), str, or None
         The names of the columns, if X had any: of a DataFrame, an AnnData, a `NamedMatrix`, a
         store or a file. They are saved, and used wherever no vocabulary is passed. They may be
@@ -265,6 +267,10 @@ class Factorization(Components):
             If it is the file in which W is kept (see `W_path` of `factorize`), or names were
             assigned that do not fit.
         """
+        self._save(path)
+
+    def _save(self, path, texts=None):
+        """Write the factorization to a file, and texts as further members of it."""
         check_outputs([("path", path)], [("W", self.W), ("H", self.H)])
         record = {
             "stop_reason": self.stop_reason,
@@ -276,7 +282,7 @@ class Factorization(Components):
         arrays = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
         arrays["feature_names"] = feature_array(self.feature_names, self.n_features)
         arrays["sample_names"] = sample_array(self.sample_names, self.n_samples)
-        write_archive(path, record, {k: v for k, v in arrays.items() if v is not None})
+        write_archive(path, record, {k: v for k, v in arrays.items() if v is not None}, texts)
 
     @classmethod
     def load(cls, path: PathLike) -> Self:

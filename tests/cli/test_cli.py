@@ -459,7 +459,7 @@ FAILURES = [
     (["topics", "notes.csv"], "notes.csv needs a field"),
     (["topics", "notes.csv", "--field", "text"], "no column 'text'"),
     (["topics", "X.npz"], "X.npz is a matrix, not texts"),
-    (["topics", "empty"], "no .txt files in empty"),
+    (["topics", "empty"], "there are no files in empty"),
     (["topics", "notes.txt", "--save", "no/where.npz"], "no folder no"),
     (["factorize", "missing.npz", "-k", 2], "missing.npz: No such file"),
     (["factorize", "broken.npz", "-k", 2], "broken.npz is not a matrix that can be used"),

@@ -35,7 +35,7 @@ def test_files_in_several_parts_are_read_whole(suffix, tmp_path):
         assert file.read() == 2 * TEXT
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize("suffix", COMPRESS)
 def test_a_file_that_ends_too_early_is_named(suffix, tmp_path):
     path = tmp_path / f"notes.txt{suffix}"
     path.write_bytes(COMPRESS[suffix](TEXT)[:-12])

@@ -2,8 +2,6 @@
 
 import csv
 import gzip
-import io
-import json
 import os
 import pickle
 import subprocess
@@ -14,14 +12,13 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from sparsenmf import read_matrix, read_texts, read_vocabulary
+from sparsenmf import read_matrix, read_vocabulary
 from sparsenmf.data.files import (
     check_writable,
     write_factor,
     write_table,
     write_vocabulary,
 )
-from sparsenmf.data.texts import TITLE_WIDTH
 
 from ..children import posix
 
@@ -179,115 +176,6 @@ def test_vocabulary_is_a_term_per_line(end, newline, tmp_path):
     assert read_vocabulary(path) == [*terms, "last"]
     write_vocabulary(path, terms)
     assert read_vocabulary(path) == terms
-
-
-def test_lines_of_a_text_file(tmp_path):
-    path = tmp_path / "notes.txt"
-    path.write_bytes(b"\xef\xbb\xbfone  \xc3\xa9\r\n\n \t\ntwo \xff and \0\n" + b"x " * 10**6)
-    titles, texts = read_texts(path)
-    assert texts[:2] == ["one  é", "two \ufffd and \ufffd"]
-    assert texts[2] == "x " * 10**6
-    assert titles[:2] == ["one é", "two \ufffd and \ufffd"]
-    assert len(titles[2]) == TITLE_WIDTH
-    assert titles[2].endswith("...")
-
-
-def test_folder_of_text_files_and_several_paths(tmp_path):
-    (tmp_path / "deep" / "er").mkdir(parents=True)
-    (tmp_path / "deep" / "er" / "b.txt").write_text("two\nlines\n")
-    (tmp_path / "deep" / "a.txt").write_text("one")
-    (tmp_path / "deep" / "notes.md").write_text("not a document")
-    (tmp_path / "more.txt").write_text("three\nfour\n")
-    titles, texts = read_texts([tmp_path / "deep", str(tmp_path / "more.txt")])
-    assert texts == ["one", "two\nlines\n", "three", "four"]
-    assert titles == ["a.txt", os.path.join("er", "b.txt"), "three", "four"]
-
-
-RECORDS = [
-    {"id": 7, "text": "plain"},
-    {"id": 8, "text": 'a "quoted", one\nof two lines'},
-    {"id": 9, "text": "half \ud800 and \0 nothing"},
-    {"id": 10, "text": ""},
-    {"id": 11, "text": "long " * 10**5},
-]
-
-
-def write_records(path):
-    if path.suffix in (".jsonl", ".log"):
-        lines = "".join(json.dumps(record) + "\n\n" for record in RECORDS)
-        path.write_text(lines.replace('""', "null"))
-        return
-    with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-        writer = csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-        writer.writerow(["id", "text"])
-        for record in RECORDS:
-            # By hand: before 3.11 the csv module cannot write NUL.
-            row = [record["id"], record["text"].replace("\0", "@")]
-            writer.writerow(row)
-    path.write_bytes(path.read_bytes().replace(b"@", b"\0"))
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".log", ".csv", ".tsv"])
-def test_fields_of_records(suffix, tmp_path):
-    path = tmp_path / f"notes{suffix}"
-    write_records(path)
-    limit = csv.field_size_limit()
-    titles, texts = read_texts(path, field="text", title_field="id")
-    assert titles == ["7", "8", "9", "10", "11"]
-    assert texts[0] == "plain"
-    assert texts[1] == RECORDS[1]["text"]
-    assert texts[2].startswith("half \ufffd")
-    assert texts[2].endswith(" and \ufffd nothing")
-    assert texts[3:] == ["", "long " * 10**5]
-    assert csv.field_size_limit() == limit
-    assert read_texts(path, field="text")[0][0] == "plain"
-
-
-@pytest.mark.parametrize("field", [None, "text"])
-def test_standard_input(field, monkeypatch):
-    lines = b"one\n\n\xfftwo\n" if field is None else b'{"text": "one"}\n{"text": "\xfftwo"}\n'
-    stdin = io.TextIOWrapper(io.BytesIO(lines))
-    monkeypatch.setattr(sys, "stdin", stdin)
-    assert read_texts("-", field=field)[1] == ["one", "\ufffdtwo"]
-    assert not stdin.buffer.closed
-
-
-BAD_TEXTS = {
-    "no JSON": ("a.jsonl", '{"text": "a"}\n\n{"text"\n', {"field": "text"}, "line 3 is not JSON"),
-    "deep JSON": ("a.jsonl", "[" * 10**5, {"field": "text"}, "line 1 is not JSON"),
-    "no object": ("a.jsonl", "[1]\n", {"field": "text"}, "line 1 is not an object"),
-    "no field": ("a.jsonl", '{"body": 1}\n', {"field": "text"}, "line 1 has no 'text'.*'body'"),
-    "a list": ("a.jsonl", '{"text": [1]}\n', {"field": "text"}, "line 1: 'text' is not a text"),
-    "no title": (
-        "a.jsonl",
-        '{"text": "a"}',
-        {"field": "text", "title_field": "id"},
-        "line 1 has no 'id'",
-    ),
-    "field needed": ("a.jsonl", "{}", {}, "needs a field"),
-    "column needed": ("a.csv", "a,b\n1,2\n", {}, "needs a field"),
-    "no column": ("a.csv", "a,b\n1,2\n", {"field": "c"}, "no column 'c'.*'a', 'b'"),
-    "short row": ("a.csv", "a,b\n1,2\n3\n", {"field": "b"}, "line 3 has no 'b'"),
-    "empty table": ("a.tsv", "", {"field": "b"}, "no column 'b'"),
-    "lines, not objects": ("a.txt", "one\n", {"field": "b"}, "line 1 is not JSON"),
-    "matrix": ("a.npz", "", {}, "is a matrix"),
-    "empty folder": ("", None, {}, "no .txt files"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_TEXTS)
-def test_bad_texts_are_refused_with_file_and_line(case, tmp_path):
-    name, content, options, message = BAD_TEXTS[case]
-    if content is not None:
-        (tmp_path / name).write_text(content)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_texts(tmp_path / name, **options)
-    assert str(tmp_path / name) in str(caught.value)
-
-
-def test_missing_text_file_is_reported_as_such(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read_texts(tmp_path / "nothing.txt")
 
 
 TABLE = {

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sparsenmf import document_table, factorize, find_topics, term_table, topic_table
 from sparsenmf.topics.tables import format_topics
 from sparsenmf.topics.typical_documents import typical_documents
-from sparsenmf.topics.weighting import weigh_counts, weigh_texts
+from sparsenmf.topics.weighting import weigh_counts, weigh_texts, weights_and_idf
 
 from ..corpus import KITCHEN, SEA, TERMS, check_separated, make_counts, make_texts
 
@@ -67,24 +67,35 @@ def test_tfidf_is_that_of_the_definition():
     order = [TERMS.index(term) for term in vectorizer.get_feature_names_out()]
     assert X.dtype == np.float32
     np.testing.assert_allclose(X.toarray(), weights[:, order], rtol=1e-6)
-    weighed = weigh_counts(sp.csr_array(counts[:, order]))
+    weighed, idf = weights_and_idf(sp.csr_array(counts[:, order]))
+    np.testing.assert_allclose(idf, vectorizer.idf_, rtol=1e-6)
     np.testing.assert_allclose(weighed.toarray(), X.toarray(), rtol=1e-6)
 
 
-TEXTS = ["The Cats can't sit", "the cats' mats, mats", "a cat 42 naïve", "the whale"]
+TEXTS = ["The Cats can't sit", "the cats' mats, mats", "a cat 42 naïve", "to up a 5g the whale"]
 
 
 @pytest.mark.parametrize(
     ("options", "terms"),
     [
-        ({}, "can cat cats mats naïve sit the whale"),
-        ({"stop_words": "english"}, "cat cats mats naïve sit whale"),
-        ({"stop_words": ["The", "can't"]}, "cat cats mats naïve sit whale"),
-        ({"max_df": 0.5}, "can cat cats mats naïve sit whale"),
+        ({}, "42 5g can cat cats mats naïve sit the to up whale"),
+        ({"stop_words": "english"}, "42 5g cat cats mats naïve sit whale"),
+        ({"stop_words": ["The", "can't"]}, "42 5g cat cats mats naïve sit to up whale"),
+        ({"max_df": 0.5}, "42 5g can cat cats mats naïve sit to up whale"),
         ({"min_df": 2}, "cats the"),
         ({"max_terms": 2}, "mats the"),
         ({"ngrams": (2, 2), "min_df": 2}, "the cats"),
-        ({"token_pattern": r"\d+"}, "42"),
+        ({"ngrams": 2, "min_df": 2}, "the cats"),
+        ({"token_pattern": r"\d+"}, "42 5"),
+        ({"token_pattern": r"\b(\w)ats"}, "c m"),
+        ({"min_length": 5}, "naïve whale"),
+        ({"min_length": 1, "min_df": 2}, "a cats the"),
+        ({"lowercase": False, "min_df": 2}, "the"),
+        ({"lowercase": False, "stop_words": "english"}, "42 5g Cats cat cats mats naïve sit whale"),
+        (
+            {"lowercase": False, "stop_words": ["can", "Cats"]},
+            "42 5g The cat cats mats naïve sit the to up whale",
+        ),
     ],
 )
 def test_terms_are_chosen_by_the_options(options, terms):
@@ -96,6 +107,19 @@ def test_terms_are_chosen_by_the_options(options, terms):
     assert sorted(found) == sorted([terms] if settings.get("ngrams") else terms.split())
 
 
+@pytest.mark.parametrize("ngrams", [2, (2, 2), (1, 3)])
+def test_terms_of_characters(ngrams):
+    _, vectorizer = weigh_texts(TEXTS, analyzer="char", ngrams=ngrams, min_df=1, max_df=1.0)
+    least, most = (2, 2) if ngrams == 2 else ngrams
+    expected = {
+        text.lower()[i : i + n]
+        for text in TEXTS
+        for n in range(least, most + 1)
+        for i in range(len(text) - n + 1)
+    }
+    assert set(vectorizer.get_feature_names_out()) == expected
+
+
 @pytest.mark.parametrize(
     ("texts", "options", "error", "message"),
     [
@@ -103,7 +127,17 @@ def test_terms_are_chosen_by_the_options(options, terms):
         ("one text", {}, TypeError, "sequence of strings"),
         (["a", None], {}, TypeError, r"texts\[1\] must be a string, not None"),
         (TEXTS, {}, ValueError, "4 texts with min_df=5 and max_df=0.5 leave no terms"),
-        (["42", "43"], {"min_df": 1}, ValueError, "leave no terms"),
+        (["4", "_"], {"min_df": 1}, ValueError, "leave no terms"),
+        (TEXTS, {"analyzer": "words"}, ValueError, "'word', 'char', 'char_wb'"),
+        (TEXTS, {"analyzer": "char", "min_length": 3}, ValueError, "are for analyzer='word'"),
+        (TEXTS, {"analyzer": "char", "token_pattern": "a"}, ValueError, "are for analyzer='word'"),
+        (TEXTS, {"analyzer": "char", "stop_words": ["a"]}, ValueError, "are for analyzer='word'"),
+        (TEXTS, {"token_pattern": "(["}, ValueError, "not a regular expression"),
+        (TEXTS, {"token_pattern": "a", "min_length": 3}, ValueError, "leave min_length out"),
+        (TEXTS, {"min_length": 0}, ValueError, "min_length must be at least 1"),
+        (TEXTS, {"ngrams": (2, 1)}, ValueError, "the smaller number comes first"),
+        (TEXTS, {"ngrams": (1, 2, 3)}, ValueError, "one number or two"),
+        (TEXTS, {"lowercase": 1}, TypeError, "lowercase must be True or False"),
         (TEXTS, {"weighting": "bm25"}, ValueError, "one of 'tfidf', 'counts'"),
         (TEXTS, {"stop_words": "german"}, ValueError, "'german'"),
         (TEXTS, {"min_df": 1, "titles": ["one"]}, ValueError, "titles has 1 names.* 4 rows"),
@@ -119,8 +153,7 @@ def test_missing_scikit_learn_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.feature_extraction", None)
     with pytest.raises(ImportError, match=r'pip install "sparsenmf\[text\]"'):
         find_topics(TEXTS, 1)
-    with pytest.raises(ImportError, match=r'pip install "sparsenmf\[text\]"'):
-        weigh_counts(make_counts())
+    weigh_counts(make_counts())  # needs none
 
 
 def test_topic_table_is_that_of_the_definition(model):
@@ -227,3 +260,14 @@ def test_printed_topics_fit_the_width(width, model):
     assert text.count("distinctive: ") == 3
     words = text.replace(",", " ").split()
     assert all(term in words for terms in model.top_terms(TERMS, 10) for term in terms)
+
+
+def test_topics_of_texts_know_both_orders(topics):
+    model, terms = topics.model, topics.terms
+    for by in ("weight", "distinctive", 0.5):
+        lists = model.top_terms(terms, 4, by=by)
+        assert topics.topic_table(4, by=by)["terms"] == lists
+        assert topics.term_table(4, by=by)["term"] == [term for each in lists for term in each]
+        assert topics.labels(4, by=by) == [", ".join(each) for each in lists]
+        assert [[term for term, _ in pairs] for _, pairs in topics.show_topics(4, by=by)] == lists
+        assert [term for term, _ in topics.get_topic(2, 4, by=by)] == lists[1]

@@ -18,6 +18,7 @@ from sparsenmf import (
     Factorization,
     MiniBatchNMF,
     Seeds,
+    Topics,
     Weights,
     consensus,
     estimate_memory,
@@ -115,7 +116,9 @@ def texts(folder: Path) -> None:
         print(label.upper(), share)
     print(topics.get_topic(1)[0][0].upper(), topics.coherence(documents, "umass").mean())
     topics.report(folder / "topics.html", title="Cats and stocks", n_terms=5)
-    topics.model.save(folder / "model.npz")
+    topics.save(folder / "model.npz")
+    W = Topics.load(folder / "model.npz").transform(["the cat and the mouse"])
+    print(W.argmax(axis=1), topics.share_table(W, ["new"])["topic"])
     report_error(Factorization.load(folder / "model.npz"))
 
     vectorizer = CountVectorizer(stop_words="english")

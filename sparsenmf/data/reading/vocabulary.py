@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ..compressed import open_plain
+from ..decoding import open_text
 from ..typing import PathLike
 
 GENSIM = re.compile(r"(\d+)\t(.*)\t\d+")  # a line of Dictionary.save_as_text: id, term, documents
@@ -31,7 +32,7 @@ def read_vocabulary(path: PathLike) -> list[str]:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is a pickle, or a damaged dictionary.
+        If it is a pickle, a damaged dictionary, or no text in UTF-8 (or UTF-16 with its mark).
 
     Examples
     --------
@@ -45,16 +46,13 @@ def read_vocabulary(path: PathLike) -> list[str]:
     ['cat', 'mouse']
     """
     with open_plain(path) as file:
-        content = file.read()
-    if content.startswith(PICKLE):
-        raise ValueError(
-            f"{path} is a pickle, which is not read, because it could run code: save a gensim "
-            f"Dictionary with dictionary.save_as_text(path), other terms one on each line"
-        )
-    text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
+        if file.read(1) == PICKLE:
+            raise ValueError(
+                f"{path} is a pickle, which is not read, because it could run code: save a gensim "
+                f"Dictionary with dictionary.save_as_text(path), other terms one on each line"
+            )
+    with open_text(path) as file:
+        lines = [line.removesuffix("\n") for line in file]
     return _read_dictionary(path, lines) or lines
 
 
