@@ -20,6 +20,8 @@ from .options import (
 from .stores import describe_store
 from .texts import TextCommand, read_documents, text_options
 
+OF_MATRIX = "{} or its input is of a matrix (sparsenmf topics --save writes models of texts)"
+
 
 @click.command(cls=TextCommand)
 @click.argument("model", type=Input())
@@ -63,7 +65,7 @@ def transform(model, paths, output, excel, tol, strict_names, n_threads, progres
             how["progress"] = progress
             what = transform_texts(model, paths, output, excel, how, options)
         else:
-            refuse_given(how, f"is for texts, and {model} or its input is of a matrix")
+            refuse_given(how, f"is for texts: {OF_MATRIX.format(model)}")
             reading["progress"], options["strict_names"] = progress, strict_names
             what = transform_matrix(model, paths, output, excel, reading, options)
     click.echo(f"{what} written to {output}", err=True)
@@ -102,10 +104,7 @@ def transform_matrix(model, paths, output, excel, how, options):
     from ..models.factorization import Factorization
 
     if len(paths) != 1:
-        raise click.UsageError(
-            f"one MATRIX is needed: {model} or its input is of a matrix (sparsenmf topics --save "
-            f"writes models of texts)"
-        )
+        raise click.UsageError(f"one MATRIX is needed: {OF_MATRIX.format(model)}")
     progress, loaded = how.pop("progress"), Factorization.load(model)
     X = read_given(paths[0], {**how, "missing": how["missing"] or loaded.missing}).X
     if progress:
