@@ -230,7 +230,7 @@ OPTIONS = [
     ({"n_components": "3"}, TypeError, "n_components must be an integer, not '3'"),
     ({"n_components": 6, "init": "nndsvd"}, ValueError, "init = 'nndsvd' can only be used when"),
     ({"n_components": 6, "init": "nndsvdar"}, ValueError, "X is 7 x 5 and has no 6 singular"),
-    ({"init": "svd"}, ValueError, "init must be one of 'autodom', .* not 'svd'"),
+    ({"init": "svd"}, ValueError, "init must be one of 'auto', .* not 'svd'"),
     ({"solver": "als"}, ValueError, "solver must be one of 'cd'.* not 'als'"),
     ({"loss": "poisson"}, ValueError, "loss must be one of 'frobenius'.* not 'poisson'"),
     ({"init": "random", "W": start((7, 2))}, ValueError, 'only used with init="custom"'),
