@@ -26,7 +26,15 @@ class FixedIterations(Benchmark):
     def time_factorize(self, data, n_components, n_threads):
         from sparsenmf import factorize
 
-        factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
+        factorize(
+            self.X,
+            n_components,
+            max_iter=10,
+            tol=0,
+            init="random",
+            random_state=0,
+            n_threads=n_threads,
+        )
 
 
 class DoublePrecision(Benchmark):
@@ -43,7 +51,15 @@ class DoublePrecision(Benchmark):
     def time_factorize(self, data, n_components, n_threads):
         from sparsenmf import factorize
 
-        factorize(self.X, n_components, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
+        factorize(
+            self.X,
+            n_components,
+            max_iter=10,
+            tol=0,
+            init="random",
+            random_state=0,
+            n_threads=n_threads,
+        )
 
 
 class Arrangement(Benchmark):
@@ -57,6 +73,7 @@ class Arrangement(Benchmark):
         self.X = datasets.load(data)
         self.options = {
             "tol": 0,
+            "init": "random",
             "random_state": 0,
             "solver": CoordinateDescent(low_memory=low_memory),
         }
@@ -94,7 +111,15 @@ class Store(Benchmark):
         from sparsenmf.solvers import blocks
 
         with mock.patch.object(blocks, "BLOCK_NNZ", self.store.nnz // 8):
-            factorize(self.store, 20, max_iter=max_iter, tol=0, random_state=0, **self.options)
+            factorize(
+                self.store,
+                20,
+                max_iter=max_iter,
+                tol=0,
+                init="random",
+                random_state=0,
+                **self.options,
+            )
 
 
 class Losses(Benchmark):
@@ -153,7 +178,9 @@ class Growth(Benchmark):
     def time_factorize(self, documents, n_threads):
         from sparsenmf import factorize
 
-        factorize(self.X, 20, max_iter=10, tol=0, random_state=0, n_threads=n_threads)
+        factorize(
+            self.X, 20, max_iter=10, tol=0, init="random", random_state=0, n_threads=n_threads
+        )
 
 
 class Accuracy(Benchmark):
@@ -168,7 +195,9 @@ class Accuracy(Benchmark):
     def track_relative_error(self, data):
         from sparsenmf import factorize
 
-        return factorize(self.X, 20, max_iter=50, tol=0, random_state=0).relative_error
+        return factorize(
+            self.X, 20, max_iter=50, tol=0, init="random", random_state=0
+        ).relative_error
 
     track_relative_error.unit = "||X - W H|| / ||X||"
 
@@ -291,7 +320,7 @@ def fitted(n_components):
     from sparsenmf import factorize
 
     X = datasets.load("medium")
-    return factorize(X, n_components, max_iter=10, tol=0, random_state=0)
+    return factorize(X, n_components, max_iter=10, tol=0, init="random", random_state=0)
 
 
 class Cluster(Benchmark):

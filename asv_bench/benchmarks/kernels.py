@@ -31,7 +31,7 @@ class KernelBenchmark(Benchmark):
         X = datasets.load(DATA)
         sp.save_npz("X.npz", X, compressed=False)
         for n_components in COMPONENTS:
-            model = factorize(X, n_components, max_iter=5, tol=0, random_state=0)
+            model = factorize(X, n_components, max_iter=5, tol=0, init="random", random_state=0)
             np.savez(f"factors-{n_components}.npz", W=model.W, H=model.H)
 
     def prepare(self, n_components, n_threads, dtype="float32"):

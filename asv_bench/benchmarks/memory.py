@@ -32,4 +32,4 @@ class PeakMemory(Benchmark):
     def peakmem_factorize(self, data):
         from sparsenmf import factorize
 
-        factorize(self.X, self.n_components, max_iter=3, tol=0, random_state=0)
+        factorize(self.X, self.n_components, max_iter=3, tol=0, init="random", random_state=0)

@@ -1,0 +1,65 @@
+"""What a start is worth: passes over X and seconds to an objective that random starts reach."""
+
+import math
+
+import numpy as np
+
+from . import datasets
+from .common import Benchmark
+
+STARTS = 3  # random ones, whose median sets the goal
+
+
+class Starts(Benchmark):
+    """From a start to 99.5% of what random starts explain after 40 iterations, start included."""
+
+    params = (["tall"], [20, 50], ["random", "auto"])
+    param_names = ("data", "n_components", "init")
+
+    def setup_cache(self):
+        """Return the goals."""
+        from sparsenmf import factorize
+
+        goals = {}
+        for data in self.params[0]:
+            X = datasets.load(data)
+            for k in self.params[1]:
+                options = {"init": "random", "max_iter": 40, "tol": 0}
+                runs = [factorize(X, k, random_state=seed, **options) for seed in range(STARTS)]
+                half_norm = runs[0].x_norm ** 2 / 2
+                reached = np.median([run.objective for run in runs])
+                goals[data, k] = half_norm - 0.995 * (half_norm - reached)
+        return goals
+
+    def setup(self, goals, data, n_components, init):
+        self.X, self.goal = datasets.load(data), goals[data, n_components]
+        self.reach(n_components, init, seed=0)
+
+    def reach(self, n_components, init, seed):
+        """Return the run to the goal, or None where it ended before."""
+        from sparsenmf import factorize
+
+        model = factorize(
+            self.X,
+            n_components,
+            init=init,
+            random_state=seed,
+            max_iter=200,
+            tol=0,
+            progress=lambda state: state.objective <= self.goal,
+        )
+        return model if model.stop_reason == "callback" else None
+
+    def track_iterations(self, goals, data, n_components, init):
+        """Median of three seeds."""
+        runs = [self.reach(n_components, init, seed) for seed in range(STARTS)]
+        return float(np.median([math.inf if run is None else run.n_iter for run in runs]))
+
+    track_iterations.unit = "iterations"
+
+    def track_seconds(self, goals, data, n_components, init):
+        """Median of three seeds."""
+        runs = [self.reach(n_components, init, seed) for seed in range(STARTS)]
+        return float(np.median([math.inf if run is None else run.time_history[-1] for run in runs]))
+
+    track_seconds.unit = "s"
