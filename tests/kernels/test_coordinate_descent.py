@@ -14,20 +14,7 @@ from sparsenmf.solvers.numerics import exact_gram
 from sparsenmf.solvers.penalties import make_penalty
 
 from .. import reference
-
-# Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
-
-
-def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
-    X = sp.random_array((n_rows, n_columns), density=0.15, rng=rng, dtype=float).toarray()
-    X[[0, 13]] = 0
-    X[:, 5] = 0
-    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.6)
-    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.5)
-    return X.astype(dtype), other.astype(dtype), factor.astype(dtype)
+from .sides import DTYPES, TOLERANCE, WIDTHS, make_problem
 
 
 def run_update(

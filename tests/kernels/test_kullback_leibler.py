@@ -14,10 +14,9 @@ from sparsenmf.solvers.penalties import make_penalty
 
 from .. import reference
 from ..strategies import csr_matrices
+from .sides import DTYPES, TOLERANCE
 
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50])
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 
 
 def make_problem(rng, n_components, dtype, n_rows=40, n_columns=60):

@@ -11,27 +11,7 @@ from sparsenmf.kernels.gram import add_grams
 from sparsenmf.solvers.numerics import exact_gram
 
 from .. import reference
-
-# Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
-
-
-def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
-    X = sp.random_array((n_rows, n_columns), density=0.15, rng=rng, dtype=float).toarray()
-    X[[0, 13]] = 0
-    X[:, 5] = 0
-    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.6)
-    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.5)
-    return X.astype(dtype), other.astype(dtype), factor.astype(dtype)
-
-
-def tall_rows(X, n_components):
-    """`Rows` in two blocks only, of several tiles and chunks if there are some hundred rows."""
-    middle = len(X) // 3
-    blocks = np.array([[middle, len(X)], [0, middle]])
-    return make_rows(sp.csr_array(X), n_components)._replace(blocks=blocks)
+from .sides import DTYPES, TOLERANCE, WIDTHS, make_problem, tall_rows
 
 
 @DTYPES

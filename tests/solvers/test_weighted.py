@@ -11,30 +11,10 @@ from hypothesis import strategies as st
 from sparsenmf import CoordinateDescent, Weights, factorize
 
 from .. import reference
+from ..weighted import ABSENT, make_problem, stored
 
-ABSENT = pytest.mark.parametrize("absent", [0.0, 1.0])
 WAYS = [("frobenius", "cd"), ("frobenius", "mu"), ("kullback-leibler", "cd")]
 BETAS = {"frobenius": 2, "kullback-leibler": 1}
-
-
-def stored(pattern, values):
-    """A CSR matrix that stores these entries, zeros among them."""
-    row, column = np.nonzero(pattern)
-    return sp.coo_array((values[row, column], (row, column)), shape=pattern.shape).tocsr()
-
-
-def make_problem(rng, n_components, absent, *, n_rows=30, n_columns=40, dtype=np.float64):
-    """X, its weights, all weights as a dense array, and two factors."""
-    shape = (n_rows, n_columns)
-    pattern = rng.random(shape) < 0.4
-    pattern[[0, 7]], pattern[:, 5] = False, False
-    X = np.where(pattern & (rng.random(shape) < 0.8), rng.gamma(1.0, size=shape), 0.0)
-    V = np.where(pattern, rng.gamma(1.0, size=shape), absent)
-    V[pattern & (rng.random(shape) < 0.1)] = 0
-    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.7)
-    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.6)
-    X, V, other, factor = (A.astype(dtype) for A in (X, V, other, factor))
-    return stored(pattern, X), stored(pattern, V), V, other, factor
 
 
 @ABSENT

@@ -6,12 +6,8 @@ import pytest
 from sparsenmf.data.factors import pad_factor
 from sparsenmf.kernels.vector import gather, short_rows, strips, tiles
 
+from ..sides import DTYPES, TOLERANCE, WIDTHS
 from .compiling import compiled
-
-# Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-WIDTHS = pytest.mark.parametrize("n_components", [1, 3, 8, 20, 50, 65, 130])
 
 
 @DTYPES

@@ -7,11 +7,8 @@ from sparsenmf.data.factors import padded_width
 from sparsenmf.kernels.vector import tiles
 
 from ... import reference
+from ..sides import DTYPES, TOLERANCE
 from .compiling import compiled
-
-# Rounding of a sum of n products: n * eps in the worst case, sqrt(n) * eps as a rule.
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 @DTYPES
