@@ -54,13 +54,16 @@ def check_start(init, W, H, X, n_components, n_threads=1):
         W = check_factor(W, "W", shape, "n_samples x n_components", X.dtype, n_threads)
     if H is not None:
         H = check_factor(H, "H", (n_components, X.shape[1]), "n_components x n_features", X.dtype)
-    for name, factor in (("W", W), ("H", H)):
-        if factor is not None and not largest(factor, n_threads):
-            raise ValueError(
-                f"{name} is full of zeros, from which nothing can be learned: leave it out, and "
-                f"it is drawn at random"
-            )
     return init, W, H
+
+
+def check_some(name, factor, fixed, n_threads=1):
+    """Raise ValueError if a given factor is full of zeros, and nothing of it is fixed."""
+    if factor is not None and not fixed.any() and not largest(factor, n_threads):
+        raise ValueError(
+            f"{name} is full of zeros, from which nothing can be learned: leave it out, and "
+            f"it is drawn at random"
+        )
 
 
 def draws(W, H, shape, n_components):

@@ -184,7 +184,8 @@ def fits_single(loss, *factors, n_threads=1):
     """Return whether the sizes of X (from its loss) and of the factors fit single precision."""
     low, high = RANGE
     sizes = [largest(factor, n_threads) for factor in factors if factor is not None]
-    return all(low < size < high for size in (np.sqrt(2 * loss.scale), *sizes))
+    # A W of zeros is a start from an informative H.
+    return low < np.sqrt(2 * loss.scale) < high and all(not x or low < x < high for x in sizes)
 
 
 def _in_single(part):

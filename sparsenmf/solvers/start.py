@@ -17,7 +17,7 @@ from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .blocks import BlockColumns
 from .constraints import Seeds, check_seeds, plant_seeds
-from .initialization import check_start, initialize_factors, leads
+from .initialization import check_some, check_start, initialize_factors, leads
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
 from .sampled import NNDSVD, choose_start, sample_rows
@@ -113,6 +113,8 @@ def initialize(
         name = svd.name if svd else "random"
     fixed_W = problem.fixed_W.mask(0 if W is None else W.shape[1], k)
     fixed_H = problem.fixed_H.mask(0 if H is None else len(H), k)
+    check_some("W", W, fixed_W, problem.n_threads)
+    check_some("H", H, fixed_H)
     places = check_seeds(seeds, (k, problem.shape[1]))
     if places and H is not None:
         raise ValueError("seeds make a start of H of their own: pass seeds or H, not both")

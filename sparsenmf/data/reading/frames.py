@@ -25,8 +25,8 @@ def read_frame_file(path, missing=None):
             frame = getattr(pd, READERS[suffix])(plain)
     except ImportError as error:
         raise ImportError(
-            f'reading {suffix} needs pandas and another package: pip install "sparsenmf[frames,'
-            f'{EXTRAS[suffix]}]" ({error})'
+            f'reading {suffix} needs pandas: pip install "sparsenmf[frames]", and another package: '
+            f'pip install "sparsenmf[{EXTRAS[suffix]}]" ({error})'
         ) from error
     roles = find_roles(list(map(str, frame.columns)))
     if roles is not None:

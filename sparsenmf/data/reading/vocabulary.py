@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..compressed import open_plain
-from ..decoding import open_text
+from ..decoding import check_encoding, open_text
 from ..typing import PathLike
 
 GENSIM = re.compile(r"(\d+)\t(.*)\t\d+")  # a line of Dictionary.save_as_text: id, term, documents
@@ -14,14 +14,16 @@ GENSIM = re.compile(r"(\d+)\t(.*)\t\d+")  # a line of Dictionary.save_as_text: i
 PICKLE = b"\x80"
 
 
-def read_vocabulary(path: PathLike) -> list[str]:
-    """Read the terms of a matrix's columns from a UTF-8 file, one on each line.
+def read_vocabulary(path: PathLike, encoding: str | None = None) -> list[str]:
+    """Read the terms of a matrix's columns from a text file, one on each line.
 
     Parameters
     ----------
     path : str or path-like
         Compressed files are read as what they hold. A dictionary that gensim's
         ``Dictionary.save_as_text`` has written is read, too.
+    encoding : str, optional
+        Of a file without a byte order mark. Default: UTF-8.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def read_vocabulary(path: PathLike) -> list[str]:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is a pickle, a damaged dictionary, or no text in UTF-8 (or UTF-16 with its mark).
+        If it is a pickle, a damaged dictionary, or no text in this encoding.
 
     Examples
     --------
@@ -51,7 +53,7 @@ def read_vocabulary(path: PathLike) -> list[str]:
                 f"{path} is a pickle, which is not read, because it could run code: save a gensim "
                 f"Dictionary with dictionary.save_as_text(path), other terms one on each line"
             )
-    with open_text(path) as file:
+    with open_text(path, check_encoding(encoding)) as file:
         lines = [line.removesuffix("\n") for line in file]
     return _read_dictionary(path, lines) or lines
 
