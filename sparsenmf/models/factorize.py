@@ -117,13 +117,13 @@ default "frobenius"
     Where it starts:
     init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, NNDSVD \
 or RandomStarts, optional
-        Default: "custom" if W or H is given, else "auto". "auto" is ``NNDSVD(sample=0.1)`` for the
-        Frobenius loss on large matrices (from 100,000 samples, and 1,000 for each component),
-        "random" otherwise. "nndsvda" fills zeros with mean(X) / sqrt(mean of its nonzeros),
-        "nndsvdar" with random numbers of a hundredth of that; for "mu", which cannot leave zero,
-        "nndsvd" is "nndsvda". Random starts for other losses are scaled so that the sum of W H is
-        that of X. On a store, an NNDSVD start of all samples takes nine passes over it.
-        ``RandomStarts(5)`` keeps the best of five runs.
+        Default: "custom" if W or H is given, else "auto". "auto" is, for the Frobenius loss on
+        large matrices (from 100,000 samples, and 1,000 for each component),
+        ``NNDSVD(sample=...)`` of 20,000 samples or 5%, and "random" otherwise. "nndsvda" fills
+        zeros with mean(X) / sqrt(mean of its nonzeros), "nndsvdar" with random numbers of a
+        hundredth of that; for "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random starts
+        for other losses are scaled so that the sum of W H is that of X. On a store, an NNDSVD start
+        of all samples takes nine passes over it. ``RandomStarts(5)`` keeps the best of five runs.
     W : ndarray of shape (n_samples, n_components), optional
         The start of W for ``init="custom"``. Copied.
     H : ndarray of shape (n_components, n_features), optional

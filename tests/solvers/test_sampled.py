@@ -213,3 +213,24 @@ def test_seeds_are_planted_on_the_start_of_the_sample(planted):
         seeds=Seeds({1: [5, 6]}, strength="support"), random_state=0,
     )  # fmt: skip
     assert set(np.flatnonzero(start.Ht[:, 1])) == {5, 6}
+
+
+def test_the_automatic_start_is_a_sample_of_what_is_large_and_random_elsewhere():
+    large = sp.random_array((120_000, 40), density=0.05, rng=0, format="csr", dtype=np.float32)
+    options = {"max_iter": 1, "random_state": 0}
+    model = factorize(large, 3, **options)
+    assert (model.options["init"], model.options["sample"]) == ("nndsvd", 20_000 / 120_000)
+    np.testing.assert_array_equal(model.H, factorize(large, 3, init="auto", **options).H)
+    for X, k, others in (
+        (large[:99_999], 3, {}),
+        (large, 130, {"init": "auto"}),  # more than features, and less than 1,000 rows each
+        (large, 3, {"loss": "kullback-leibler"}),
+        (large, 3, {"solver": "mu"}),
+        (large, 3, {"missing": "unknown"}),
+    ):
+        assert factorize(X, k, **others, **options).options["init"] == "random"
+    estimator = pytest.importorskip("sparsenmf.models.estimators").NMF(
+        3, random_state=0, max_iter=1
+    )
+    with pytest.warns(UserWarning, match="Maximum number of iterations"):
+        assert estimator.fit(large).factorization_.options["init"] == "nndsvd"
