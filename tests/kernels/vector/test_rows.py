@@ -14,18 +14,22 @@ from .compiling import compiled
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is no machine code")
 def test_loops_are_not_unrolled(rng):
-    sums = compiled(gather.gather_rows)
-    sums(np.empty(104), rng.random(5), np.arange(5), 0, 5, rng.random((5, 104)))
-    copy_rows = simd.copy_rows
+    copy_rows, gather_rows = simd.copy_rows, gather.gather_rows
+
+    # Compiled here, so that each has one signature, whatever other tests have compiled.
+    @numba.njit
+    def add(total, data, indices, other):
+        gather_rows(total, data, indices, 0, 5, other)
 
     @numba.njit
     def copy(target):  # sixteen vectors, as LLVM can tell
         copy_rows(target, 0, np.empty((8, 8)), 0, 8)
 
+    add(np.empty(104), rng.random(5), np.arange(5), rng.random((5, 104)))
     copy(np.empty((9, 8)))
     # One for each vector of the widest panel; and in each step of a copy one, beside what
     # comes before and after the loop.
-    for call, instruction, most in ((sums, "vfmadd", vector_code.PANEL), (copy, "vmovup", 15)):
+    for call, instruction, most in ((add, "vfmadd", vector_code.PANEL), (copy, "vmovup", 15)):
         (assembly,) = call.inspect_asm().values()
         if instruction not in assembly:
             pytest.skip("not x86 with AVX2: other instructions")

@@ -185,7 +185,7 @@ def test_a_notebook_without_ipywidgets_has_a_bar_of_text():
     outputs = notebook.cells[2].outputs
     assert {output["name"] for output in outputs} == {"stderr"}
     last = "".join(output["text"] for output in outputs).split("\r")[-1]
-    assert re.match(r"factorize: 100%\|█+\| (\d+)/\1 .*relative error 0\.\d{5}\]\n$", last)
+    assert re.match(r"factorize: 100%\|█+\| (\d+)/\1 .*relative error 0\.\d{5}\] *\n$", last)
 
 
 def test_a_notebook_with_ipywidgets_has_a_bar_that_is_full_at_the_end():
