@@ -149,7 +149,7 @@ fit_options = together(
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="Seed of the random start.",
+        help="Seed of the start.",
     ),
     click.option(
         "--tol",

@@ -72,6 +72,8 @@ def _columnar(file, name, suffix, fields):
     for number in range(1, 2**63):
         try:
             record = next(rows, None)
+        # What openpyxl and pyarrow raise for damaged files; NotImplementedError is zipfile's, for
+        # a method of compression that it does not know.
         except (zipfile.BadZipFile, KeyError, NotImplementedError, OSError, ValueError) as error:
             if str(error).startswith(name):
                 raise

@@ -45,7 +45,8 @@ def non_negative_factorization(
         The start for ``init="custom"``; with ``update_H=False`` the given components.
     n_components : int, "auto" or None, default "auto"
         As in `NMF`.
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default "random"
+    init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Default: "auto", as in `NMF`.
     update_H : bool, default True
         False: H stays as it is, and each row of W is its best fit, solved until it has converged
         (`init`, `solver`, `tol`, `max_iter` and `random_state` do not count).

@@ -8,17 +8,7 @@ from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels import transpose
 
 from .. import reference
-
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-
-def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
-    X = sp.random_array((n_rows, n_columns), density=0.15, rng=rng, dtype=float).toarray()
-    X[[0, 13]] = 0
-    X[:, 5] = 0
-    other = rng.random((n_columns, n_components)) * (rng.random((n_columns, n_components)) < 0.6)
-    factor = rng.random((n_rows, n_components)) * (rng.random((n_rows, n_components)) < 0.5)
-    return X.astype(dtype), other.astype(dtype), factor.astype(dtype)
+from .sides import DTYPES, make_problem
 
 
 @DTYPES
