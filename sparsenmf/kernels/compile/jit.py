@@ -13,6 +13,7 @@ import types as python_types
 from contextlib import contextmanager
 
 import numba
+import numpy as np
 from numba import njit, types
 from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
@@ -21,6 +22,7 @@ from numba.np.ufunc import parallel as numba_parallel
 from ...data import clock
 from ...data.worker_threads import call_uninterrupted
 from .cache import attach_cache
+from .crowding import crowding
 from .interrupts import call_interruptibly
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -89,6 +91,11 @@ class Kernel:
         """Run on `n_threads` threads; the result is the same for any number."""
         if n_threads == 1:  # the serial twin needs no threading layer
             return self._run(self._serial, n_threads, args)
+        first = getattr(args[0], "indptr", args[0])  # of `Rows`, or an array
+        kind = self.__name__, n_threads, np.shape(first)
+        return crowding.run(kind, n_threads, functools.partial(self._run_parallel, args))
+
+    def _run_parallel(self, args, n_threads):
         with _numba_threads(n_threads):
             return self._run(self._parallel, n_threads, args)
 
