@@ -441,7 +441,7 @@ def test_info_of_a_model(here):
 
 @pytest.mark.parametrize("folder", [Path("somewhere"), None])
 def test_warmup_prints_the_folder_or_says_that_there_is_none(folder, monkeypatch):
-    monkeypatch.setattr("sparsenmf.models.warmup.warmup", lambda progress: folder)
+    monkeypatch.setattr("sparsenmf.models.warmup.warmup", lambda *names, progress: folder)
     result = run("warmup")
     if folder is None:
         assert result.exit_code == 1

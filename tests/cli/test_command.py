@@ -239,6 +239,36 @@ print(json.dumps([sorted(unused), sorted(compiled)]))
     return [sys.executable, "-c", code]
 
 
+USE_ONE = """
+import numpy as np, scipy.sparse as sp, sparsenmf
+from sparsenmf.kernels.compile import jit
+
+X = sp.random_array((70, 50), density=0.15, rng=1, dtype="f4", format="csr")
+for options in dict(), dict(solver="mu"):
+    model = sparsenmf.factorize(X, 5, loss="kullback-leibler", n_threads=1, **options)
+    model.transform(X, n_threads=1)
+used = [kernel._serial for kernel in jit._kernels if kernel._serial.signatures]
+print(len(used), [t.__name__ for t in used if len(t.signatures) > t.stats.cache_hits.total()])
+"""
+
+
+@pytest.mark.long
+def test_after_a_warmup_of_one_loss_its_fits_compile_nothing(tmp_path):
+    environment = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_NUM_THREADS": "1"}
+    names = ["--loss", "kullback-leibler", "--dtype", "float32"]
+    process = start("warmup", *names, **environment)
+    out, err = process.communicate(timeout=5 * TIMEOUT)
+    assert (process.returncode, out.decode()) == (0, f"{tmp_path / 'cache'}\n"), err.decode()
+    stored = {path.name.split("-")[0] for path in (tmp_path / "cache").iterdir()}
+    assert any("kl" in name for name in stored), stored
+    assert not any("update_rows_serial" in name for name in stored)
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "0", **environment}
+    out = subprocess.check_output([sys.executable, "-c", USE_ONE], env=env, timeout=TIMEOUT)
+    count, compiled = out.decode().split(maxsplit=1)
+    assert int(count) > 3
+    assert compiled == "[]\n"
+
+
 @pytest.mark.long
 def test_after_a_warmup_nothing_is_compiled(tmp_path):
     """Of either twin, in either precision, for any solver."""
