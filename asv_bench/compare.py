@@ -9,9 +9,12 @@ divergence that scikit-learn's multiplicative updates have after 200 iterations.
 solver the first number of iterations whose *returned* factors reach it is found, judged by
 one float64 function that belongs to none of them; then all solvers are timed in turn, doing
 just that many from the same start, and the median of the repetitions is reported. Peers that
-take no start use their own. The 200 iterations take most of the time: --references keeps
-what they found in a file, and --quick has them made by our own plain iterates, which are the same
-up to rounding, and confirms that what scikit-learn returns is at the mark.
+take no start use their own. With --init default, whole default calls are compared: each solver
+makes its own start (ours by --starts seeds, scikit-learn's is nndsvda), and its time counts.
+
+The 200 iterations take most of the time: --references keeps what they found in a file, and
+--quick has them made by our own plain iterates, which are the same up to rounding, and confirms
+that what scikit-learn returns is at the mark.
 
 --out keeps everything in a JSON file; `tables.py` makes the tables and the figure of the
 READMEs of those in `measured/`.
@@ -33,14 +36,16 @@ import numpy as np
 import scipy.sparse as sp
 from benchmarks import datasets
 from judge import objective
-from peers import LOSSES, PACKAGES, PEERS, REFERENCE, available, run_sparsenmf
+from peers import LOSSES, PACKAGES, PEERS, REFERENCE, Start, available, ours, run_sparsenmf
 from references import References, confirm
 from tables import comparison_table
+
+INITS = ("random", "nndsvd", "nndsvda", "default")
 
 PAUSE = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
 
 
-def trace(peer, X, k, W, H, threads, target, limit, loss):
+def trace(peer, X, k, start, threads, target, limit, loss):
     """Return the objectives by number of iterations, as far as they were looked at."""
     seen = {}
     if peer == "sparsenmf":
@@ -50,13 +55,12 @@ def trace(peer, X, k, W, H, threads, target, limit, loss):
             seen[state.n_iter] = objective(X, state.W, state.H, loss)
             return seen[state.n_iter] <= target
 
-        start = {"W": W, "H": H} if W is not None else {"random_state": 0}
         options = {"tol": 0, "max_iter": limit, "n_threads": threads, "loss": loss}
-        sparsenmf.factorize(X, k, **start, **options, progress=look)
+        sparsenmf.factorize(X, k, **options, **ours(start), progress=look)
     else:
         # Those that cannot go on from where they were: double, then halve the bracket.
         def reaches(n_iter):
-            seen[n_iter] = objective(X, *PEERS[peer](X, k, W, H, n_iter, threads, loss), loss)
+            seen[n_iter] = objective(X, *PEERS[peer](X, k, start, n_iter, threads, loss), loss)
             return seen[n_iter] <= target
 
         below, n_iter = 0, 1
@@ -93,28 +97,32 @@ def wait():
 
 def make_start(X, k, init, seed):
     """Return a start for all who take one; the same for NNDSVD whatever the seed."""
+    if init == "default":
+        return Start(seed=seed)
     if init == "random":
         rng = np.random.default_rng(seed)
         scale = np.sqrt(X.mean() / k)
         shapes = (X.shape[0], k), (k, X.shape[1])
-        return tuple(np.abs(rng.standard_normal(s) * scale).astype(X.dtype) for s in shapes)
+        return Start(*(np.abs(rng.standard_normal(s) * scale).astype(X.dtype) for s in shapes))
     from sklearn.decomposition._nmf import _initialize_nmf
 
-    return _initialize_nmf(sp.csr_matrix(X), k, init=init, random_state=seed)
+    return Start(*_initialize_nmf(sp.csr_matrix(X), k, init=init, random_state=seed))
 
 
 def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, loss):
     """Return one record for each peer, with its time to the common objective."""
-    W, H = make_start(X, k, init, seed)
-    key = (name, k, init, seed, X.dtype, *([] if loss == "frobenius" else [loss]))
-    reference = references.find(key, X, k, W, H, limit, loss)
+    start = make_start(X, k, init, seed)
+    whole = init == "default"
+    key = (name, k, init, 0 if whole else seed, X.dtype, *([] if loss == "frobenius" else [loss]))
+    reference_start = make_start(X, k, "nndsvda", 0) if whole else start  # what it makes by default
+    reference = references.find(key, X, k, reference_start, limit, loss)
     half, final, target = (reference[word] for word in ("half", "final", "target"))
-    ours_final = objective(X, *run_sparsenmf(X, k, W, H, limit, threads, loss), loss)
+    ours_final = objective(X, *run_sparsenmf(X, k, start, limit, threads, loss), loss)
     needed, curves = {}, {}
     for peer in peers:
         known = peer == REFERENCE
         curve = (
-            reference["curve"] if known else trace(peer, X, k, W, H, threads, target, limit, loss)
+            reference["curve"] if known else trace(peer, X, k, start, threads, target, limit, loss)
         )
         curves[peer] = curve
         reached = [n for n, value in curve.items() if value <= target]
@@ -126,7 +134,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
                 take_memory(X, k)
                 wait()
                 started = time.perf_counter()
-                factors = PEERS[peer](X, k, W, H, needed[peer], threads, loss)
+                factors = PEERS[peer](X, k, start, needed[peer], threads, loss)
                 seconds[peer].append(time.perf_counter() - started)
                 if peer == REFERENCE and references.quick:
                     confirm(X, factors, target, loss)
@@ -196,7 +204,7 @@ def main():
     parser.add_argument("--data", nargs="+", default=["medium"], help="names of datasets.py")
     parser.add_argument("-k", nargs="+", type=int, default=[20])
     parser.add_argument("--starts", type=int, default=5)
-    parser.add_argument("--init", default="random", choices=("random", "nndsvd", "nndsvda"))
+    parser.add_argument("--init", default="random", choices=INITS)
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     parser.add_argument("--loss", default="frobenius", choices=list(LOSSES))
     parser.add_argument("--threads", type=int, default=2)
@@ -212,6 +220,8 @@ def main():
         parser.error(f"{', '.join(wrong)}: not for --loss {options.loss}")
     if options.quick and options.loss != "frobenius":
         parser.error("--quick is for --loss frobenius: there is none of ours that does the same")
+    if options.init == "default" and "minibatch" in options.peers:
+        parser.error("minibatch is for a start that is given: not with --init default")
     if options.quick and options.references:
         parser.error("--references holds scikit-learn's own iterations: not with --quick")
     peers = available(["sparsenmf", *(p for p in options.peers if p != "sparsenmf")])
@@ -220,10 +230,10 @@ def main():
         weigh = options.loss == "frobenius"  # tf-idf; the divergence is for counts
         X = datasets.load(name, options.dtype, weigh=weigh)
         # First calls compile; that is measured elsewhere (benchmarks/startup.py).
-        run_sparsenmf(X[:2000], 5, None, None, 2, options.threads, options.loss)
+        run_sparsenmf(X[:2000], 5, Start(), 2, options.threads, options.loss)
         print(f"{name}: {X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} nonzeros", file=sys.stderr)
         for k in options.k:
-            for seed in range(options.starts if options.init == "random" else 1):
+            for seed in range(options.starts if options.init in ("random", "default") else 1):
                 records += compare(
                     X,
                     name,

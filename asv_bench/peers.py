@@ -1,14 +1,14 @@
 """The peers of `compare.py`: each runs a number of iterations and returns W and H.
 
-    run(X, k, W, H, n_iter, threads, loss) -> (W, H)
+    run(X, k, start, n_iter, threads, loss) -> (W, H)
 
-W and H are the start, for those who take one; they are not written to. `LOSSES` says who
-minimises what.
+`LOSSES` says who minimises what.
 """
 
 import importlib.util
 import sys
 import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,30 +16,45 @@ import scipy.sparse as sp
 REFERENCE = "scikit-learn"
 
 
-def run_sparsenmf(X, k, W, H, n_iter, threads, loss):
+class Start(NamedTuple):
+    """Where a run starts: given factors, which are not written to, or the package's default."""
+
+    W: Any = None
+    H: Any = None
+    seed: int = 0
+
+
+def run_sparsenmf(X, k, start, n_iter, threads, loss):
     """All of `factorize`: checks, transpose, iterations, optimality, order."""
     import sparsenmf
 
-    # A start of zeros means: none was asked for.
-    start = {"W": W, "H": H} if W is not None else {"random_state": 0}
     options = {"tol": 0, "max_iter": n_iter, "n_threads": threads, "loss": loss}
-    model = sparsenmf.factorize(X, k, **start, **options)
+    model = sparsenmf.factorize(X, k, **options, **ours(start))
     return model.W, model.H
 
 
-def run_sklearn(X, k, W, H, n_iter, threads, loss):
+def ours(start):
+    """Return the arguments of `factorize` for a start."""
+    return {"random_state": start.seed} if start.W is None else {"W": start.W, "H": start.H}
+
+
+def run_sklearn(X, k, start, n_iter, threads, loss):
     """scikit-learn's coordinate descent, or its multiplicative updates where it has no other."""
     from sklearn.decomposition import non_negative_factorization
 
     solver = "cd" if loss == "frobenius" else "mu"
-    options = {"init": "custom", "tol": 0, "max_iter": n_iter, "solver": solver, "beta_loss": loss}
+    options = {"tol": 0, "max_iter": n_iter, "solver": solver, "beta_loss": loss}
+    if start.W is None:
+        options |= {"random_state": start.seed}
+    else:
+        options |= {"init": "custom", "W": start.W.copy(), "H": start.H.copy()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns whenever it stops at max_iter
-        W, H, _ = non_negative_factorization(X, W=W.copy(), H=H.copy(), n_components=k, **options)
+        W, H, _ = non_negative_factorization(X, n_components=k, **options)
     return W, H
 
 
-def run_poismf(X, k, W, H, n_iter, threads, loss):
+def run_poismf(X, k, start, n_iter, threads, loss):
     """poismf's truncated Newton, next to no regularization; it takes no start."""
     from poismf import PoisMF
 
@@ -52,7 +67,7 @@ def run_poismf(X, k, W, H, n_iter, threads, loss):
     return np.asarray(model.A), np.asarray(model.B).T
 
 
-def run_cmfrec(X, k, W, H, n_iter, threads, loss):
+def run_cmfrec(X, k, start, n_iter, threads, loss):
     """cmfrec's alternating least squares with non-negativity, zeros as zeros."""
     from cmfrec import CMF
 
@@ -75,7 +90,7 @@ def run_cmfrec(X, k, W, H, n_iter, threads, loss):
     return model.A_, model.B_.T
 
 
-def run_gensim(X, k, W, H, n_iter, threads, loss):
+def run_gensim(X, k, start, n_iter, threads, loss):
     """gensim's online NMF, one pass an iteration, on the documents as columns."""
     from gensim.models.nmf import Nmf
 
@@ -90,7 +105,7 @@ def run_gensim(X, k, W, H, n_iter, threads, loss):
     return fitted.transform(X), fitted.H
 
 
-def run_minibatch(X, k, W, H, n_iter, threads, loss):
+def run_minibatch(X, k, start, n_iter, threads, loss):
     """scikit-learn's online multiplicative updates, one pass over the rows an iteration."""
     from sklearn.decomposition import MiniBatchNMF
 
@@ -98,7 +113,7 @@ def run_minibatch(X, k, W, H, n_iter, threads, loss):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = MiniBatchNMF(k, max_iter=n_iter, **options)
-        W = model.fit_transform(X, W=W.copy(), H=H.copy())
+        W = model.fit_transform(X, W=start.W.copy(), H=start.H.copy())
     return W, model.components_
 
 

@@ -5,32 +5,31 @@ import json
 
 import numpy as np
 from judge import objective
-from peers import REFERENCE, run_sklearn
+from peers import REFERENCE, Start, run_sklearn
 
 from sparsenmf import CoordinateDescent
 
 STEP = 10  # iterations between the points at which a resumable peer is looked at first
 
 
-def resume(X, k, W, H, target, limit, loss):
+def resume(X, k, start, target, limit, loss):
     """Trace scikit-learn by starting it from its own last result."""
     seen, done = {}, 0
     while done < limit:
-        before = W, H
-        W, H = run_sklearn(X, k, W, H, STEP, None, loss)
-        if objective(X, W, H, loss) <= target:
-            W, H = before
+        before, start = start, Start(*run_sklearn(X, k, start, STEP, None, loss))
+        if objective(X, start.W, start.H, loss) <= target:
+            start = before
             for n_iter in range(done + 1, done + STEP + 1):
-                W, H = run_sklearn(X, k, W, H, 1, None, loss)
-                seen[n_iter] = objective(X, W, H, loss)
+                start = Start(*run_sklearn(X, k, start, 1, None, loss))
+                seen[n_iter] = objective(X, start.W, start.H, loss)
                 if seen[n_iter] <= target:
                     return seen
         done += STEP
-        seen[done] = objective(X, W, H, loss)
+        seen[done] = objective(X, start.W, start.H, loss)
     return seen
 
 
-def follow(X, k, W, H, limit):
+def follow(X, k, start, limit):
     """Return the final objective and those on the way of scikit-learn's iterates, from ours.
 
     Without momentum and with one sweep ours are the same up to rounding.
@@ -42,7 +41,7 @@ def follow(X, k, W, H, limit):
         "tol": 0,
         "max_iter": limit,
     }
-    model = sparsenmf.factorize(X, k, W=W, H=H, **plain)
+    model = sparsenmf.factorize(X, k, W=start.W, H=start.H, **plain)
     final = objective(X, model.W, model.H, "frobenius")
     return final, dict(enumerate(model.objective_history.tolist(), 1))
 
@@ -64,22 +63,22 @@ class References:
         self.path, self.quick = path, quick
         self.known = json.loads(path.read_text()) if path and path.exists() else {}
 
-    def find(self, key, X, k, W, H, limit, loss):
+    def find(self, key, X, k, start, limit, loss):
         """Return the final objective, the target, and the curve of objectives to it."""
         name = " ".join(map(str, (*key, limit, importlib.metadata.version(REFERENCE))))
         if name not in self.known:
             squares = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
             half = squares if loss == "frobenius" else float(X.sum(dtype=np.float64))
             if self.quick:
-                final, iterates = follow(X, k, W, H, limit)
+                final, iterates = follow(X, k, start, limit)
             else:
-                final = objective(X, *run_sklearn(X, k, W, H, limit, None, loss), loss)
+                final = objective(X, *run_sklearn(X, k, start, limit, None, loss), loss)
             # Divergences have no explained norm: what the reference ends with is the target.
             target = half - 0.995 * (half - final) if loss == "frobenius" else final
             if self.quick:  # the first alone that is at the target
                 curve = {n: f for n, f in iterates.items() if iterates.get(n - 1, half) > target}
             else:
-                curve = resume(X, k, W, H, target, limit, loss)
+                curve = resume(X, k, start, target, limit, loss)
             self.known[name] = {"half": half, "final": final, "target": target, "curve": curve}
             if self.path:
                 self.path.write_text(json.dumps(self.known))

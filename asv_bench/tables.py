@@ -29,6 +29,7 @@ NAMES = {
 TITLES = {
     "speed": "A random start, single precision, two threads",
     "nndsvd": "From an NNDSVD start",
+    "default": "Default calls, each with its own start (scikit-learn: nndsvda)",
     "double": "Double precision",
     "one_thread": "One thread",
     "counts": "Counts, the Kullback-Leibler loss (scikit-learn: multiplicative updates)",
