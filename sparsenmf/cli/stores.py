@@ -15,16 +15,18 @@ from .options import progress_option
 @click.option("--overwrite", is_flag=True, help="Replace the matrix in FOLDER.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]),
               help="Default: that of MATRIX; float32 for integers.")  # fmt: skip
+@click.option("--both-sides", is_flag=True,
+              help="Write the transpose, too: for --loss kullback-leibler by --solver cd.")  # fmt: skip
 @reading_options
 @progress_option
-def store(matrix, folder, append, overwrite, dtype, progress, **options):
+def store(matrix, folder, append, overwrite, dtype, both_sides, progress, **options):
     """Write MATRIX into FOLDER, from which factorize uses it without loading it into memory.
 
     \b
     Examples:
       sparsenmf store counts.mtx.gz counts/
       sparsenmf store december.npz counts/ --append
-      sparsenmf store cells.h5ad cells/ --overwrite
+      sparsenmf store cells.h5ad cells/ --overwrite --both-sides
 
     MATRIX is what factorize takes, or such a folder. Files of .npz, .mtx, .npy and .h5ad, those
     of 10x Genomics and docword.*.txt are read in portions, others as a whole. If that fails,
@@ -41,7 +43,9 @@ def store(matrix, folder, append, overwrite, dtype, progress, **options):
     blocks = read_chunks(matrix, absolute(folder), **options)
     if progress:
         blocks = counted(blocks, "store", "rows", lambda block: block.shape[0])
-    written = write_csr(folder, blocks, append=append, overwrite=overwrite, dtype=dtype)
+    written = write_csr(
+        folder, blocks, append=append, overwrite=overwrite, dtype=dtype, both_sides=both_sides
+    )
     click.echo(repr(written), err=True)
 
 
@@ -56,7 +60,8 @@ def describe_store(folder, verify):
     say(f"Store of {n_samples:,} x {n_features:,}, {opened.nnz:,} nonzeros ({density:.3%})")
     terms = None if opened.feature_names is None else list(opened.feature_names)
     describe_sides(folder, Given(opened, "zero", terms, looks_turned(terms, opened.sample_names)))
-    size = f"{opened.nbytes / 2**20:,.1f} MiB on disk"
+    sides = "" if opened.transposed is None else ", with its transpose"
+    size = f"{opened.nbytes / 2**20:,.1f} MiB on disk{sides}"
     say(f"  {opened.dtype}, {shards:,} shard{'s'[: shards != 1]}, {size}")
     if verify:
         say("  all checksums are right")

@@ -9,7 +9,8 @@ Layout of a store
     ``json.dumps(rest, sort_keys=True)``. The shards are in the order of their rows, each one
     ``{"folder": "shard-00000", "rows": int, "nnz": int, "max_value": number, "files":
     {"indptr.npy": {"bytes": size of the file, "crc32": of what follows its header}, ...}}``.
-    A reader refuses formats that it does not know.
+    A reader refuses formats that it does not know. A store that has both sides also has
+    ``"columns": [...]``: shards of the transpose, each as above, whose rows are the columns.
 ``shard-00000/indptr.npy``, ``indices.npy``, ``data.npy``
     CSR arrays of some rows: indptr (int64) begins with 0; indices are int32, or int64 if there
     are 2**31 columns or more, and rise within a row; data are positive and finite, of the
@@ -17,7 +18,7 @@ Layout of a store
 ``shard-00000/feature_names.npy``, ``sample_names.npy``
     Names, where there are any, as text of fixed width ("U"), or int64 for those of rows. The
     record of such a file also has its "dtype". The names of all columns are in one shard, those
-    of rows in the shard that has the rows.
+    of rows in the shard that has the rows; shards of the transpose have none.
 
 A writer at work, or one that was killed, has other folders ``shard-...`` and ``.sort-...`` and
 files ``.shape.json-...`` beside these. Readers ignore them, and the next writer removes what is

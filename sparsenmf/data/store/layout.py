@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import stat
 import zlib
 from dataclasses import asdict, dataclass
@@ -25,16 +24,6 @@ SHARD = re.compile(r"shard-([0-9]{5,18})")
 SHARD_FILES = ("indptr.npy", "indices.npy", "data.npy")  # made in this order
 
 NAME_FILES = ("feature_names.npy", "sample_names.npy")  # and then these, in any case optional
-
-SCRATCH, BUCKET = ".sort-", "rows-"  # prefixes of folders for sorting, and of the files in them
-
-TEMPORARY = re.compile(r"\.shape\.json-.*|\.sort-.*")
-
-RECORD_LEFT = re.compile(r"\.shape\.json-[0-9]+-[0-9a-f]{8}")
-
-SCRATCH_LEFT = re.compile(rf"{re.escape(SCRATCH)}\w{{8}}")
-
-WITHIN_SCRATCH = re.compile(rf"{SCRATCH_LEFT.pattern}|{BUCKET}[0-9]+")
 
 DTYPES = ("float32", "float64")
 
@@ -73,11 +62,22 @@ class Shard:
 
 @dataclass(frozen=True)
 class Record:
-    """What shape.json says."""
+    """What shape.json says.
+
+    Attributes
+    ----------
+    n_features : int
+    dtype : dtype
+    shards : tuple of Shard
+        The rows.
+    columns : tuple of Shard
+        The columns of the matrix, as rows of its transpose; empty if the store has one side only.
+    """
 
     n_features: int
     dtype: np.dtype
     shards: tuple[Shard, ...]
+    columns: tuple[Shard, ...] = ()
 
     @property
     def shape(self):
@@ -98,7 +98,17 @@ class Record:
     @property
     def next_number(self):
         """The number of the next shard, which no shard has had."""
-        return 1 + int(self.shards[-1].folder.removeprefix("shard-"))
+        return 1 + max(int(shard.folder.removeprefix("shard-")) for shard in self.listed)
+
+    @property
+    def listed(self):
+        """The shards of both sides."""
+        return self.shards + self.columns
+
+    @property
+    def transposed(self):
+        """The record of the transpose, whose rows are the columns, or None."""
+        return Record(self.shape[0], self.dtype, self.columns) if self.columns else None
 
     def files(self, folder):
         """Yield the path, dtype, length and record of each file."""
@@ -119,6 +129,8 @@ def write_record(folder, record):
         "max_value": record.max_value,
         "shards": [asdict(shard) for shard in record.shards],
     }
+    if record.columns:
+        content["columns"] = [asdict(shard) for shard in record.columns]
     with open_whole(folder / RECORD) as file:
         file.write(json.dumps({**content, "crc32": _checksum(content)}, indent=1).encode())
     sync_folder(folder)
@@ -152,15 +164,28 @@ def read_record(folder):
 
 
 def _make_record(content):
-    shards = tuple(Shard(**shard) for shard in content["shards"])
-    record = Record(content["shape"][1], np.dtype(content["dtype"]), shards)
+    shards, columns = (
+        tuple(Shard(**shard) for shard in content.get(side, ())) for side in ("shards", "columns")
+    )
+    record = Record(content["shape"][1], np.dtype(content["dtype"]), shards, columns)
     if not shards or [*record.shape, record.nnz] != [*content["shape"], content["nnz"]]:
         raise ValueError("its shards do not add up to its shape")
     if not 1 <= check_integer(record.n_features, "n_features", least=1) <= MOST:
         raise ValueError(f"it cannot have {record.n_features} features")
     if record.dtype.name not in DTYPES:
         raise ValueError(f"its dtype is {record.dtype}")
-    for shard in shards:
+    _check_shards(record)
+    other = record.transposed
+    if other is not None:
+        _check_shards(other)
+        if (other.shape[::-1], other.nnz) != (record.shape, record.nnz):
+            raise ValueError("its two sides differ in shape or nonzeros")
+    return record
+
+
+def _check_shards(record):
+    """Raise ValueError if the shards of one side are not described as they should be."""
+    for shard in record.shards:
         # Otherwise files outside of the folder could be read or removed.
         if not SHARD.fullmatch(shard.folder):
             raise ValueError(f"{shard.folder!r} is not the name of a shard")
@@ -173,7 +198,6 @@ def _make_record(content):
         for file, (dtype, _) in shard.names(record.n_features).items():
             if {"bytes", "crc32"} - shard.files[file].keys() or dtype.kind not in "Ui":
                 raise ValueError(f"{shard.folder} lacks the size or checksum of {file}")
-    return record
 
 
 def _checksum(content):
@@ -232,54 +256,6 @@ def verify_file(path, start, info):
         raise ValueError(f"{path} is damaged: its checksum is not that of what was written")
 
 
-def is_ours(name):
-    """Return whether the name of a file or folder is one that stores or their writers use."""
-    return bool(name in (RECORD, LOCK) or SHARD.fullmatch(name) or TEMPORARY.fullmatch(name))
-
-
-def is_leftover(path):
-    """Return whether a file or folder holds only what a killed writer leaves."""
-    if path.is_file():
-        return bool(RECORD_LEFT.fullmatch(path.name))
-    if SHARD.fullmatch(path.name):
-        found = {entry.name for entry in path.iterdir()}
-        arrays = found - set(NAME_FILES)
-        whole = len(arrays) == len(SHARD_FILES)
-        return arrays == set(SHARD_FILES[: len(arrays)]) and (whole or arrays == found)
-    inside = [path, *path.rglob("*")] if SCRATCH_LEFT.fullmatch(path.name) else []
-    return bool(inside) and all(WITHIN_SCRATCH.fullmatch(entry.name) for entry in inside)
-
-
-def remove_unlisted(folder, shards):
-    """Remove what writers have left in a folder, but for these shards.
-
-    Raises
-    ------
-    FileExistsError
-        If something has the name of a shard but other content; it is not removed.
-    """
-    listed = {shard.folder for shard in shards}
-    found = [path for path in folder.iterdir() if path.name not in listed]
-    for path in found:
-        if SHARD.fullmatch(path.name) and not is_leftover(path):
-            raise FileExistsError(f"{path} is not a shard of a store: move it elsewhere")
-    for path in filter(is_leftover, found):
-        if SHARD.fullmatch(path.name):
-            for name in (*NAME_FILES, *reversed(SHARD_FILES)):
-                (path / name).unlink(missing_ok=True)
-            path.rmdir()
-        else:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def refuse_links(folder):
-    """Return a folder; raise if a file or folder to be written to or removed is a link."""
-    for path in folder.iterdir():
-        if is_ours(path.name) and path.is_symlink():
-            raise ValueError(f"{path} is a link, which a store never has: remove it")
-    return folder
-
-
 def sync_folder(folder):
     """Write the names in a folder to the disk, on systems that can do so."""
     if os.name == "posix":
@@ -288,6 +264,18 @@ def sync_folder(folder):
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def file_stamp(path):
+    """Return what changes when a file is replaced or written to, or None if it is not there.
+
+    A removed file stays readable for a process that has mapped it.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def absolute(folder) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import operator
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,9 @@ from ..archive import are_names
 from ..arguments import check_integer
 from ..formats import INT32_MAX
 from ..typing import PathLike
-from .layout import NAME_FILES, RECORD, absolute, find_data, is_ours, read_record, verify_file
+from .layout import NAME_FILES, RECORD, absolute, file_stamp, find_data, read_record, verify_file
 from .layout import SHARD_FILES as FILES
+from .leftovers import is_ours
 from .shards import find_problem, join_names, map_shard
 
 BLOCK_NNZ = 2**23
@@ -30,8 +30,8 @@ MAPPED_SHARDS = 64  # at once: each map of a file counts against the limit of op
 def open_csr(folder: PathLike, *, verify: bool = False) -> CsrStore:
     """Open a sparse matrix that `write_csr` wrote, without reading it.
 
-    `factorize` takes the store, with any start, for the Frobenius loss and, with multiplicative
-    updates, for the Kullback-Leibler loss.
+    `factorize` takes the store, with any start, for the Frobenius and the Kullback-Leibler loss.
+    Coordinate descent for the latter needs a store that has both sides (see `write_csr`).
 
     Parameters
     ----------
@@ -106,7 +106,9 @@ class CsrStore:
         The largest value.
     n_shards : int
     nbytes : int
-        Size on disk.
+        Size on disk, of both sides.
+    transposed : CsrStore or None
+        The transpose, without names, if the store was written with ``both_sides=True``.
     feature_names, sample_names : ndarray or None
         Where what was written had names; read when they are asked for. They may be assigned.
     """
@@ -118,7 +120,10 @@ class CsrStore:
         self.nnz: int = record.nnz
         self.dtype: np.dtype = record.dtype
         self.max_value: float = record.max_value
-        self.n_shards, self.nbytes, self._stamps = len(record.shards), 0, {}
+        other = record.transposed
+        self.transposed: CsrStore | None = None if other is None else CsrStore(folder, other)
+        self.n_shards, self._stamps = len(record.shards), {}
+        self.nbytes: int = 0 if self.transposed is None else self.transposed.nbytes
         for path, dtype, length, info in record.files(folder):
             self._stamps[path] = file_stamp(path)
             find_data(path, dtype, length, info)
@@ -130,9 +135,11 @@ class CsrStore:
         self._map = functools.lru_cache(MAPPED_SHARDS)(functools.partial(map_shard, folder, record))
 
     def __repr__(self):
+        sides = "" if self.transposed is None else "both sides, "
         return (
             f"<CsrStore of {self.shape[0]:,} x {self.shape[1]:,}, {self.nnz:,} nonzeros, "
-            f"{self.dtype}, {self.n_shards} shard{'s'[: self.n_shards != 1]}, in {self.folder}>"
+            f"{self.dtype}, {self.n_shards} shard{'s'[: self.n_shards != 1]}, {sides}"
+            f"in {self.folder}>"
         )
 
     def __reduce__(self):
@@ -143,6 +150,8 @@ class CsrStore:
         """Read all files and compare their checksums; raise ValueError for a damaged one."""
         for path, dtype, length, info in self._record.files(self.folder):
             verify_file(path, find_data(path, dtype, length, info), info)
+        if self.transposed is not None:
+            self.transposed.verify()
 
     def checksum(self) -> str:
         """Return a checksum of the matrix, from those in its record: no file is read."""
@@ -319,15 +328,3 @@ class CsrStore:
         number = max(int(np.searchsorted(self._positions, position, side="left")) - 1, 0)
         indptr, _, _ = self._shard(number)
         return int(self._rows[number] + np.searchsorted(indptr, position - self._positions[number]))
-
-
-def file_stamp(path):
-    """Return what changes when a file is replaced or written to, or None if it is not there.
-
-    A removed file stays readable for a process that has mapped it.
-    """
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from .layout import BUCKET, SCRATCH
+from .leftovers import BUCKET, SCRATCH
 
 POINTER = 8  # bytes that a row takes at least, in indptr
 
