@@ -151,7 +151,8 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
         raise click.UsageError("--resume needs a --checkpoint, the file to go on from")
     if checkpoint is not None:
         checkpoint = Checkpoint(checkpoint, resume=resume)
-    fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, is_store(X))
+    one_sided = X.transposed is None if is_store(X) else low_memory
+    fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, one_sided)
     X, idf = weights_and_idf(X) if tfidf else (X, None)
     model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
     model.idf = idf
@@ -162,14 +163,13 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     finish(model, terms, None, None, None, Path(matrix).name, about, **shown)
 
 
-def solver_of(name, loss, low_memory, W_path, is_stored):
+def solver_of(name, loss, low_memory, W_path, one_sided):
     """Return the solver that the options say, by default the best one for the loss."""
     from ..models.algorithms import SOLVERS, named_solver
     from ..solvers.losses import check_beta
 
     # Without a transpose there is no coordinate descent for the Kullback-Leibler loss.
-    in_blocks = is_stored or low_memory
-    name = name or named_solver(None, check_beta(loss), is_stored=in_blocks).name
+    name = name or named_solver(None, check_beta(loss), one_sided=one_sided).name
     return SOLVERS[name](low_memory=low_memory, W_path=W_path)
 
 

@@ -16,7 +16,7 @@ from .options import progress_option
 @click.option("--dtype", type=click.Choice(["float32", "float64"]),
               help="Default: that of MATRIX; float32 for integers.")  # fmt: skip
 @click.option("--both-sides", is_flag=True,
-              help="Write the transpose, too: for --loss kullback-leibler by --solver cd.")  # fmt: skip
+              help="Write the transpose, too, for Kullback-Leibler by cd.")  # fmt: skip
 @reading_options
 @progress_option
 def store(matrix, folder, append, overwrite, dtype, both_sides, progress, **options):

@@ -4,6 +4,7 @@ from math import gcd
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 MAX_BLOCKS = 64
 MIN_BLOCKS = 32
@@ -61,6 +62,12 @@ class Rows(NamedTuple):
     def plain(self):
         """Whether all entries, zeros included, count alike."""
         return self.absent == 1 and not len(self.weights)
+
+    def sums(self):
+        """Return the sum of each row, in float64."""
+        shape = self.n_rows, int(self.indices.max(initial=0)) + 1
+        X = sp.csr_array((self.data, self.indices, self.indptr), shape, copy=False)
+        return X.sum(axis=1, dtype=np.float64)
 
     def mean(self, n_columns):
         """Return the weighted mean of the entries."""

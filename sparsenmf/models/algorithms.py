@@ -12,7 +12,7 @@ from ..data.outputs import check_path
 from ..data.typing import PathLike
 from ..kernels.compile.threads import threads_for
 from ..solvers.alternation import Alternation
-from ..solvers.blocks import BLOCK_LAYOUTS
+from ..solvers.blocks import BLOCK_LAYOUTS, needs_both_sides, takes_blocks
 from ..solvers.layout import Layout
 from ..solvers.mixed_precision import MixedPrecision
 from ..solvers.problem import Problem
@@ -59,13 +59,13 @@ class Solver:
             raise ValueError(
                 f'{what} is for entries that count alike: not with weights, nor missing="unknown"'
             )
-        if (self.name, problem.beta) in BLOCK_LAYOUTS:
+        if takes_blocks(self.name, problem.beta, both_sides=problem.has_both_sides):
             return
-        if problem.beta == 1:
+        if needs_both_sides(self.name, problem.beta):
             raise ValueError(
-                f'{what} and loss="kullback-leibler" need solver="mu", a MultiplicativeUpdate, '
-                f"which is what stores have by default, or MiniBatchNMF: coordinate descent looks "
-                f"at X from both sides"
+                f'{what} and loss="kullback-leibler" need solver="mu", a MultiplicativeUpdate, or '
+                f"MiniBatchNMF: coordinate descent looks at X from both sides. It can do so in a "
+                f"store that was written with both_sides=True (sparsenmf store --both-sides)"
             )
         raise ValueError(
             f'{what} needs loss="frobenius" or "kullback-leibler": any other looks at all entries '
@@ -256,15 +256,23 @@ def check_solver(solver: Any, problem: Problem) -> Solver:
     ValueError
         If there is none of that name, or it cannot minimise the problem.
     """
-    solver = named_solver(solver, problem.beta, is_stored=problem.is_stored)
+    one_sided = problem.is_stored and not problem.has_both_sides
+    solver = named_solver(solver, problem.beta, one_sided=one_sided)
     solver.check(problem)
     return solver
 
 
-def named_solver(solver: Any, beta: float, *, is_stored: bool = False) -> Solver:
+def named_solver(solver: Any, beta: float, *, one_sided: bool = False) -> Solver:
     """Return a solver by its name, or itself, or the default one of a loss.
 
     That is coordinate descent where there is one, as it needs a fraction of the iterations.
+
+    Parameters
+    ----------
+    solver : str, Solver or None
+    beta : float
+    one_sided : bool
+        Whether X comes in blocks of rows, and without a transpose.
 
     Raises
     ------
@@ -273,7 +281,7 @@ def named_solver(solver: Any, beta: float, *, is_stored: bool = False) -> Solver
     """
     if solver is None:
         solver = best_algorithm(beta)
-        if is_stored and (solver, beta) not in BLOCK_LAYOUTS:
+        if one_sided and not takes_blocks(solver, beta):
             solver = "mu"
     if isinstance(solver, str) and solver in SOLVERS:
         solver = SOLVERS[solver]()

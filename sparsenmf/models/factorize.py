@@ -145,7 +145,8 @@ or RandomStarts, optional
         Coordinate descent, for the first two losses, or multiplicative updates, for all; the
         objects have settings, such as ``CoordinateDescent(max_sweeps=1)`` or ``low_memory=True``.
         Default: "cd" where there is one: it needs a fraction of the iterations. But "mu" for
-        the Kullback-Leibler loss of a store, where "cd" cannot be.
+        the Kullback-Leibler loss of a store without its transpose, which "cd" needs there
+        (``write_csr(..., both_sides=True)``).
 
     When it stops:
     tol : float, default 1e-5

@@ -7,164 +7,15 @@ its entries. For matrices with far more rows than columns this is also faster: t
 cache, and W would not.
 """
 
-from copy import copy
 from typing import Any
 
 import numpy as np
 
-from ..data.factors import row_norms, zeros
-from ..data.formats import index_type
-from ..data.rows import count_blocks, count_parts, make_rows, rows_from_arrays
-from ..data.store import is_store
-from ..data.worker_threads import BackgroundCall
-from ..kernels.products import multiply_with_gram, scatter_rows
+from ..data.rows import rows_from_arrays
+from .block_rows import cut_rows, empty_sums
 from .layout import Layout, Proposal, add_steps, sum_residuals
-from .losses import Loss, make_loss
 from .numerics import exact_gram
 from .row_update import Pass
-
-BLOCK_NNZ = 2**24
-"""Entries of a block that is read from disk. Two blocks of 128 MB are in memory: the current one
-and the next."""
-
-PAGE = 4096
-
-
-class BlockRows:
-    """The rows of X, read in blocks from a source.
-
-    Parameters
-    ----------
-    source : object
-        Such as a `CsrStore`: it has shape, nnz, dtype, `blocks(max_nnz)`, which lists the first
-        row and the last row + 1 of each block, `rows(start, stop)`, which returns a checked CSR
-        matrix, and `check(start, stop)`, which raises if that matrix can no longer be used.
-    weights : Weights
-    n_components : int
-    """
-
-    def __init__(self, source, weights, n_components):
-        self.source, self.weights, self.n_components = source, weights, n_components
-        self.nnz, self.n_rows, self.dtype = source.nnz, source.shape[0], source.dtype
-        self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
-        self._blocks = source.blocks(BLOCK_NNZ)
-        self._only = None
-        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, after `survey`
-        self._surveys = False
-
-    def __iter__(self):
-        """Yield the first and last row + 1 of each block, and its `Rows`."""
-        blocks = self._blocks
-        if len(blocks) == 1:
-            if self._only is None:
-                self._only = self._load(*blocks[0])
-            self.source.check(*blocks[0])
-            yield *blocks[0], self._only
-            return
-        ahead = BackgroundCall(self._load, *blocks[0], daemon=True)
-        for place, block in enumerate(blocks):  # the next block is read meanwhile
-            rows = ahead.result()
-            if place + 1 < len(blocks):
-                ahead = BackgroundCall(self._load, *blocks[place + 1], daemon=True)
-            self.source.check(*block)
-            yield *block, rows
-
-    def _load(self, start, stop):
-        samples = self.weights.samples
-        part = self.weights._replace(samples=None if samples is None else samples[start:stop])
-        X = self.source.rows(start, stop)
-        if self._surveys:
-            self.norms[start:stop] = row_norms(X)
-        X = part.scale_matrix(X)
-        for array in (X.data, X.indices):  # so that a mapped file is read here, not in a kernel
-            array[:: PAGE // array.itemsize].sum()
-        return make_rows(X, self.n_components)
-
-    def convert(self, convert):
-        """Return these rows, a single block, converted to another precision."""
-        ((_, _, rows),) = self
-        other = copy(self)
-        other._only = convert(rows)
-        other.dtype = other._only.dtype
-        return other
-
-    def survey(self, beta):
-        """Return the loss and the mean of X, found in one pass.
-
-        From then on, `nnz` does not count entries of weight zero, as it does not in memory.
-        """
-        constant = scale = total = 0.0
-        self.norms, nnz = np.zeros((self.n_rows, 2), self.dtype), 0
-        self._surveys = is_store(self.source)
-        for start, stop, rows in self:
-            part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
-            constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz
-            total += float(rows.data.sum(dtype=np.float64))
-        self._surveys = False
-        self.nnz, (n_samples, n_features) = nnz, self.source.shape
-        return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
-
-    def multiply(self, factor, out, n_threads):
-        """Set out to X factor, and return its gram matrix."""
-        return sum(
-            multiply_with_gram(rows, factor, out[start:stop], n_threads)
-            for start, stop, rows in self
-        )
-
-
-class BlockColumns:
-    """The transpose of `BlockRows`, for products only."""
-
-    def __init__(self, rows):
-        self.rows, self.nnz, self.dtype = rows, rows.nnz, rows.dtype
-        self.n_rows = rows.source.shape[1]
-
-    def multiply(self, factor, out, n_threads):
-        """Set out to X' factor, and return its gram matrix."""
-        sums = empty_sums(self.rows, factor.shape[1])
-        for start, stop, rows in self.rows:
-            scatter_rows(n_threads, rows, cut_rows(rows, len(sums)), factor[start:stop], sums)
-        # The parts, one below the other, are multiplied by sparse rows of ones, which adds them.
-        places = np.arange(len(sums) * self.n_rows, dtype=index_type(len(sums) * self.n_rows))
-        ones = rows_from_arrays(
-            np.ones(len(places), self.dtype),
-            places.reshape(len(sums), self.n_rows).T.ravel(),
-            np.arange(self.n_rows + 1) * len(sums),
-            self.rows.n_components,
-        )
-        return multiply_with_gram(ones, sums.reshape(len(places), -1), out, n_threads)
-
-
-def empty_sums(rows, width):
-    """Return zeros for the sums of each column, in several parts for the threads."""
-    n_features = rows.source.shape[1]
-    return zeros((count_parts(rows.nnz, n_features), n_features, width), rows.dtype)
-
-
-def cut_rows(rows, n_parts):
-    """Cut rows into parts with about equally many entries, one for each sum."""
-    cuts = np.linspace(0, rows.nnz, n_parts + 1).astype(np.int64)
-    parts = np.searchsorted(rows.indptr, cuts)
-    parts[0], parts[-1] = 0, rows.n_rows
-    return parts
-
-
-class MemorySource:
-    """A matrix in memory as a source of one block."""
-
-    def __init__(self, X):
-        self._X, self.shape, self.nnz, self.dtype = X, X.shape, X.nnz, X.dtype
-
-    def blocks(self, max_nnz):
-        """Return the only block."""
-        return [(0, self.shape[0])]
-
-    def rows(self, start, stop):
-        """Return the matrix, which is the only block."""
-        return self._X
-
-    def check(self, start, stop):
-        """Do nothing: a matrix in memory can always be used."""
 
 
 def columns_without_entries(n_features, n_components, dtype):
@@ -185,8 +36,7 @@ class Blocks(Layout):
         self._clear(W)
 
         def steps():
-            for start, stop, block in self.rows:
-                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
+            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
                 yield self.update.update(block, Ht, summary, penalty, W[part], out[part], how)
                 self._scatter(block, out[part], Ht)
 
@@ -201,8 +51,7 @@ class Blocks(Layout):
         self._clear(W)
 
         def steps():
-            for start, stop, block in self.rows:
-                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
+            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
                 yield self.update.measure(block, Ht, summary, penalty, W[part], how)
                 if how.summary:
                     self._scatter(block, W[part], Ht)
@@ -238,6 +87,41 @@ class Blocks(Layout):
     def _scatter(self, block, W, Ht):
         """Add a block's share of the sums from which H is found."""
         self.update.scatter(block, cut_rows(block, len(self._cross)), W, Ht, self._cross)
+
+
+def cut_pass(rows, penalty):
+    """Yield a slice of the rows, its `Rows`, and its penalty, for each block."""
+    for start, stop, block in rows:
+        part = slice(start, stop)
+        yield part, block, penalty.part(part)
+
+
+class BothSides(Blocks):
+    """A store that has both sides: an iteration is a pass over each, and there are no sums.
+
+    Rows do not depend on each other, so those of both factors are the same as in memory. Only what
+    is summed over the rows is summed block by block.
+    """
+
+    def update_H(self, W, summary, Ht, out, how):
+        """Update the rows of Ht from the columns of X."""
+        return add_steps(
+            self.update.update(block, W, summary, penalty, Ht[part], out[part], how)
+            for part, block, penalty in cut_pass(self.columns, self.penalty_H)
+        )
+
+    def measure_H(self, W, summary, Ht):
+        """Measure the rows of Ht from the columns of X."""
+        return add_steps(
+            self.update.measure(block, W, summary, penalty, Ht[part], Pass(sweeps=0))
+            for part, block, penalty in cut_pass(self.columns, self.penalty_H)
+        )
+
+    def _clear(self, W):
+        """Do nothing: there are no sums."""
+
+    def _scatter(self, block, W, Ht):
+        """Do nothing: there are no sums."""
 
 
 class RatioBlocks(Blocks):
@@ -283,8 +167,7 @@ class RatioBlocks(Blocks):
         self._clear(W)
 
         def steps():
-            for start, stop, block in self.rows:
-                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
+            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
                 yield self.update.update_and_look(
                     block, Ht, summary_Ht, penalty, W[part], next_W[part]
                 )
@@ -298,5 +181,25 @@ BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {
     ("cd", 2.0): Blocks,
     ("mu", 2.0): Blocks,
     ("mu", 1.0): RatioBlocks,
+    ("cd", 1.0): BothSides,
 }
 """The layouts that take X in blocks of rows, by solver and beta."""
+
+
+def needs_both_sides(solver, beta):
+    """Return whether X in blocks must be a store that has both sides for this solver and beta."""
+    return BLOCK_LAYOUTS.get((solver, beta)) is BothSides
+
+
+def takes_blocks(solver, beta, *, both_sides=False):
+    """Return whether a solver can minimise a beta divergence of an X in blocks.
+
+    Parameters
+    ----------
+    solver : str
+    beta : float
+    both_sides : bool
+        Whether X is a store that has its transpose.
+    """
+    known = (solver, beta) in BLOCK_LAYOUTS
+    return known and (both_sides or not needs_both_sides(solver, beta))

@@ -10,7 +10,6 @@ X of zeros and ones, and the start of c X is sqrt(c) times the start of X.
 """
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..data.arguments import check_choice, check_svd_start
 from ..data.factors import copy_columns, empty_factor, largest, pad_factor
@@ -177,9 +176,7 @@ def _presence(columns):
     columns where X has almost nothing, and would set new components beside given ones to zero
     before they were fitted.
     """
-    shape = columns.n_rows, int(columns.indices.max(initial=0)) + 1
-    X = sp.csr_array((columns.data, columns.indices, columns.indptr), shape, copy=False)
-    sums = X.sum(axis=1, dtype=np.float64)
+    sums = columns.sums()
     return np.minimum(sums / (RARE * (sums.mean() or 1.0)), 1.0)
 
 

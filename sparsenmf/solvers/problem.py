@@ -20,7 +20,8 @@ from ..data.typing import Loss as LossName
 from ..data.validation import NO_WEIGHTS, EntryWeights, check_missing, check_scale, check_weighted
 from ..kernels.compile.threads import resolve_threads
 from ..kernels.transpose import transpose_rows
-from .blocks import BlockRows, MemorySource, columns_without_entries
+from .block_rows import BlockColumns, BlockRows, MemorySource, StoredColumns
+from .blocks import columns_without_entries, needs_both_sides
 from .constraints import check_fixed, constrain
 from .losses import Loss, check_loss, loss_name, make_loss
 from .penalties import make_penalties
@@ -34,8 +35,8 @@ class Cut:
     Attributes
     ----------
     rows : Rows or BlockRows
-    columns : Rows
-        The transpose of X; without entries where the rows come in blocks.
+    columns : Rows or StoredColumns
+        The transpose of X; without entries where the rows come in blocks and no transpose is used.
     loss : Loss
     mean : float or None
         Of X, where a pass over the blocks has found it.
@@ -50,6 +51,12 @@ class Cut:
     def in_blocks(self) -> bool:
         """Whether X is taken a block of rows at a time, without a transpose."""
         return isinstance(self.rows, BlockRows)
+
+    @property
+    def transpose(self) -> Any:
+        """What multiplies by the transpose of X."""
+        whole = isinstance(self.columns, StoredColumns) or not self.in_blocks
+        return self.columns if whole else BlockColumns(self.rows)
 
 
 class Problem:
@@ -129,7 +136,7 @@ class Problem:
         self.fixed_H = check_fixed(frozen_H, "frozen_H")
         self.n_threads: int = resolve_threads(check_threads(n_threads))
         self._cut: weakref.ref[Cut] | None = None
-        self._cut_in_blocks = False
+        self._cut_how = False, False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -137,6 +144,11 @@ class Problem:
         names = ("alpha_W", "alpha_H", "l1_ratio")
         options = {"loss": loss_name(self.beta), **dict(zip(names, self.alphas, strict=True))}
         return options if self.entries.absent else {**options, "missing": self.missing}
+
+    @property
+    def has_both_sides(self) -> bool:
+        """Whether X is a store that has its transpose."""
+        return self.is_stored and self.X.transposed is not None
 
     def descends(self, solver: Any) -> bool:
         """Return whether the solver is coordinate descent for the plain Frobenius loss."""
@@ -147,15 +159,18 @@ class Problem:
 
         It is kept for as long as a start or a run has it.
         """
-        low_memory = self.is_stored or solver.low_memory
         tall = self.descends(solver) and is_tall(self.shape, self.X.nnz)
+        in_blocks = self.is_stored or solver.low_memory or tall
+        if in_blocks:
+            solver.check(self)
+        how = in_blocks, in_blocks and needs_both_sides(solver.name, self.beta)
         known = None if self._cut is None else self._cut()
-        if known is None or self._cut_in_blocks != (low_memory or tall):
-            known = self._cut_rows() if low_memory or tall else self._transpose()
-            self._cut, self._cut_in_blocks = weakref.ref(known), low_memory or tall
+        if known is None or self._cut_how != how:
+            known = self._cut_rows(both_sides=how[1]) if in_blocks else self._transpose()
+            self._cut, self._cut_how = weakref.ref(known), how
         return known
 
-    def _cut_rows(self):
+    def _cut_rows(self, *, both_sides):
         source, scaling = self.X, self.scaling
         if self.is_stored:
             check_scale(source)
@@ -164,8 +179,13 @@ class Problem:
             check_scale(X)
             source = MemorySource(X)
         rows = BlockRows(source, scaling, self.n_components)
-        columns = columns_without_entries(self.shape[1], self.n_components, self.dtype)
-        return Cut(rows, columns, *rows.survey(self.beta))
+        loss, mean = rows.survey(self.beta)
+        if both_sides:
+            turned = scaling._replace(samples=scaling.features, features=scaling.samples)
+            columns = StoredColumns(source.transposed, turned, self.n_components)
+        else:
+            columns = columns_without_entries(self.shape[1], self.n_components, self.dtype)
+        return Cut(rows, columns, loss, mean)
 
     def _transpose(self):
         X = self.scaling.scale_matrix(self.X)

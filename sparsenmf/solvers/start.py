@@ -15,7 +15,6 @@ from ..data.factors import empty_factor, pad_factor
 from ..data.named import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
-from .blocks import BlockColumns
 from .constraints import Seeds, check_seeds, plant_seeds
 from .initialization import check_some, check_start, initialize_factors, leads
 from .mixed_precision import fits_single
@@ -134,7 +133,7 @@ def initialize(
         worth = begins_in_single(dtype, cut.rows.nnz, k)
         if worth and fits_single(cut.loss, scaled_W, scaled_H, n_threads=problem.n_threads):
             dtype = np.dtype(np.float32)
-    columns = BlockColumns(cut.rows) if cut.in_blocks else cut.columns
+    columns = cut.transpose
     leading = "H" if sampled else None
     if sampled and problem.descends(solver):  # its sweeps can leave a W of zeros
         start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)

@@ -124,17 +124,17 @@ def write_csr(
             blocks = check_blocks(open_chunks(chunks, folder), n_features, kind, exact, names)
             first, named = (old.next_number if old else 0), names is not None
             shards, n_features, kind = write_shards(folder, blocks, first, shard_nnz, named=named)
-            if not shards and kept is None:
+            if kept is None and not shards:
                 raise ValueError("chunks has no rows: there must be at least one")
-            if not shards and (kept.columns or not both_sides):
-                return CsrStore(folder, kept)
             if kept is None:
                 record = Record(n_features, kind, tuple(shards))
             else:
                 record = replace(kept, shards=(*kept.shards, *shards))
-            if both_sides or record.columns:
+            lacks_columns = (both_sides and not record.columns) or (record.columns and shards)
+            if lacks_columns:
                 record = add_columns(folder, record, shard_nnz)
-            write_record(folder, record)
+            if lacks_columns or shards:
+                write_record(folder, record)
         finally:
             # Those not in the record are the new shards after an error, else the replaced ones.
             with contextlib.suppress(OSError):
