@@ -12,7 +12,7 @@ from ..data.outputs import check_path
 from ..data.typing import PathLike
 from ..kernels.compile.threads import threads_for
 from ..solvers.alternation import Alternation
-from ..solvers.blocks import BLOCK_LAYOUTS, needs_both_sides, takes_blocks
+from ..solvers.block_layouts import BLOCK_LAYOUTS, needs_both_sides, takes_blocks
 from ..solvers.layout import Layout
 from ..solvers.mixed_precision import MixedPrecision
 from ..solvers.problem import Problem

@@ -1,205 +1,188 @@
-"""Updates of one block of rows at a time: without a transpose, and X may be on disk.
+"""The rows of X, or of its transpose, a block at a time: from memory or from disk."""
 
-An iteration is one pass over X. It updates the rows of W block by block, and adds up each block's
-share of X' W and W' W. The rows of H need no more than these sums. The iterates are those of a
-`Layout` in memory, up to rounding. X' W is summed by scattering each row of W to the columns of
-its entries. For matrices with far more rows than columns this is also faster: the sums stay in
-cache, and W would not.
-"""
-
-from typing import Any
+from copy import copy
 
 import numpy as np
 
-from ..data.rows import rows_from_arrays
-from .block_rows import cut_rows, empty_sums
-from .layout import Layout, Proposal, add_steps, sum_residuals
-from .numerics import exact_gram
-from .row_update import Pass
+from ..data.factors import row_norms, zeros
+from ..data.formats import index_type
+from ..data.rows import count_blocks, count_parts, make_blocks, make_rows, rows_from_arrays
+from ..data.store import is_store
+from ..data.worker_threads import BackgroundCall
+from ..kernels.products import multiply_with_gram, scatter_rows
+from .losses import Loss, make_loss
+
+BLOCK_NNZ = 2**24
+"""Entries of a block that is read from disk. Two blocks of 128 MB are in memory: the current one
+and the next."""
+
+PAGE = 4096
+
+
+class BlockRows:
+    """The rows of X, read in blocks from a source.
+
+    Parameters
+    ----------
+    source : object
+        Such as a `CsrStore`: it has shape, nnz, dtype, `blocks(max_nnz)`, which lists the first
+        row and the last row + 1 of each block, `rows(start, stop)`, which returns a checked CSR
+        matrix, and `check(start, stop)`, which raises if that matrix can no longer be used.
+    weights : Weights
+    n_components : int
+    """
+
+    def __init__(self, source, weights, n_components):
+        self.source, self.weights, self.n_components = source, weights, n_components
+        self.nnz, self.n_rows, self.dtype = source.nnz, source.shape[0], source.dtype
+        self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
+        self._blocks = source.blocks(BLOCK_NNZ)
+        self._only = None
+        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, after `survey`
+        self._surveys = False
+
+    def __iter__(self):
+        """Yield the first and last row + 1 of each block, and its `Rows`."""
+        blocks = self._blocks
+        if len(blocks) == 1:
+            if self._only is None:
+                self._only = self._load(*blocks[0])
+            self.source.check(*blocks[0])
+            yield *blocks[0], self._only
+            return
+        ahead = BackgroundCall(self._load, *blocks[0], daemon=True)
+        for place, block in enumerate(blocks):  # the next block is read meanwhile
+            rows = ahead.result()
+            if place + 1 < len(blocks):
+                ahead = BackgroundCall(self._load, *blocks[place + 1], daemon=True)
+            self.source.check(*block)
+            yield *block, rows
+
+    def _load(self, start, stop):
+        samples = self.weights.samples
+        part = self.weights._replace(samples=None if samples is None else samples[start:stop])
+        X = self.source.rows(start, stop)
+        if self._surveys:
+            self.norms[start:stop] = row_norms(X)
+        X = part.scale_matrix(X)
+        for array in (X.data, X.indices):  # so that a mapped file is read here, not in a kernel
+            array[:: PAGE // array.itemsize].sum()
+        return make_rows(X, self.n_components)
+
+    def convert(self, convert):
+        """Return these rows, a single block, converted to another precision."""
+        ((_, _, rows),) = self
+        other = copy(self)
+        other._only = convert(rows)
+        other.dtype = other._only.dtype
+        return other
+
+    def survey(self, beta):
+        """Return the loss and the mean of X, found in one pass.
+
+        From then on, `nnz` does not count entries of weight zero, as it does not in memory.
+        """
+        constant = scale = total = 0.0
+        self.norms, nnz = np.zeros((self.n_rows, 2), self.dtype), 0
+        self._surveys = is_store(self.source)
+        for start, stop, rows in self:
+            part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
+            constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz
+            total += float(rows.data.sum(dtype=np.float64))
+        self._surveys = False
+        self.nnz, (n_samples, n_features) = nnz, self.source.shape
+        return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
+
+    def multiply(self, factor, out, n_threads):
+        """Set out to X factor, and return its gram matrix."""
+        return sum(
+            multiply_with_gram(rows, factor, out[start:stop], n_threads)
+            for start, stop, rows in self
+        )
+
+
+class StoredColumns(BlockRows):
+    """The rows of the transpose, of a store that has both sides.
+
+    Attributes
+    ----------
+    indptr : ndarray of shape (n_features + 1,), int64
+        As that of `Rows`, without entries of weight zero.
+    blocks : ndarray of shape (n_blocks, 2), int64
+        The rows of the other factor, cut as in memory.
+    """
+
+    def __init__(self, source, weights, n_components):
+        super().__init__(source, weights, n_components)
+        self.indptr, self._sums = np.zeros(self.n_rows + 1, np.int64), np.empty(self.n_rows)
+        for start, stop, rows in self:
+            self.indptr[start + 1 : stop + 1] = self.indptr[start] + rows.indptr[1:]
+            self._sums[start:stop] = rows.sums()
+        self.nnz = int(self.indptr[-1])
+        self.blocks = make_blocks(self.indptr, n_components)
+        self.n_blocks = len(self.blocks)
+
+    def sums(self):
+        """Return the sum of each row, in float64."""
+        return self._sums
+
+
+class BlockColumns:
+    """The transpose of `BlockRows`, for products only."""
+
+    def __init__(self, rows):
+        self.rows, self.nnz, self.dtype = rows, rows.nnz, rows.dtype
+        self.n_rows = rows.source.shape[1]
+
+    def multiply(self, factor, out, n_threads):
+        """Set out to X' factor, and return its gram matrix."""
+        sums = empty_sums(self.rows, factor.shape[1])
+        for start, stop, rows in self.rows:
+            scatter_rows(n_threads, rows, cut_rows(rows, len(sums)), factor[start:stop], sums)
+        # The parts, one below the other, are multiplied by sparse rows of ones, which adds them.
+        places = np.arange(len(sums) * self.n_rows, dtype=index_type(len(sums) * self.n_rows))
+        ones = rows_from_arrays(
+            np.ones(len(places), self.dtype),
+            places.reshape(len(sums), self.n_rows).T.ravel(),
+            np.arange(self.n_rows + 1) * len(sums),
+            self.rows.n_components,
+        )
+        return multiply_with_gram(ones, sums.reshape(len(places), -1), out, n_threads)
+
+
+def empty_sums(rows, width):
+    """Return zeros for the sums of each column, in several parts for the threads."""
+    n_features = rows.source.shape[1]
+    return zeros((count_parts(rows.nnz, n_features), n_features, width), rows.dtype)
+
+
+def cut_rows(rows, n_parts):
+    """Cut rows into parts with about equally many entries, one for each sum."""
+    cuts = np.linspace(0, rows.nnz, n_parts + 1).astype(np.int64)
+    parts = np.searchsorted(rows.indptr, cuts)
+    parts[0], parts[-1] = 0, rows.n_rows
+    return parts
+
+
+class MemorySource:
+    """A matrix in memory as a source of one block."""
+
+    def __init__(self, X):
+        self._X, self.shape, self.nnz, self.dtype = X, X.shape, X.nnz, X.dtype
+
+    def blocks(self, max_nnz):
+        """Return the only block."""
+        return [(0, self.shape[0])]
+
+    def rows(self, start, stop):
+        """Return the matrix, which is the only block."""
+        return self._X
+
+    def check(self, start, stop):
+        """Do nothing: a matrix in memory can always be used."""
 
 
 def columns_without_entries(n_features, n_components, dtype):
     """Return the `Rows` of a factor that is found from sums: they have no entries."""
     indptr = np.zeros(n_features + 1, np.int64)
     return rows_from_arrays(np.empty(0, dtype), np.empty(0, np.int32), indptr, n_components)
-
-
-class Blocks(Layout):
-    """A layout whose rows come in blocks, and whose H is found from sums over the rows."""
-
-    def __init__(self, update, rows, columns, penalty_W, penalty_H):
-        super().__init__(update, rows, columns, penalty_W, penalty_H)
-        self._cross: Any = None  # X' W, or the numerators; allocated when it is first needed
-
-    def update_W(self, Ht, summary, W, out, how):
-        """Update the rows of W, and sum X' W for those of H."""
-        self._clear(W)
-
-        def steps():
-            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
-                yield self.update.update(block, Ht, summary, penalty, W[part], out[part], how)
-                self._scatter(block, out[part], Ht)
-
-        return add_steps(steps())
-
-    def update_H(self, W, summary, Ht, out, how):
-        """Update the rows of Ht from the sums."""
-        return super().update_H(W, summary, Ht, out, how._replace(sums=self._cross))
-
-    def measure_W(self, Ht, summary, W, how):
-        """Measure the rows of W, and sum X' W if H will be measured, too."""
-        self._clear(W)
-
-        def steps():
-            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
-                yield self.update.measure(block, Ht, summary, penalty, W[part], how)
-                if how.summary:
-                    self._scatter(block, W[part], Ht)
-
-        return add_steps(steps())
-
-    def measure_H(self, W, summary, Ht):
-        """Measure the rows of Ht from the sums."""
-        how = Pass(sweeps=0, sums=self._cross)
-        return self.update.measure(self.columns, W, summary, self.penalty_H, Ht, how)
-
-    def summarize_W(self, W):
-        """Return the summary of a W that was not updated yet, and sum X' W."""
-        self._clear(W)
-        summary = 0.0
-        for start, stop, block in self.rows:
-            summary = summary + self.update.summarize(W[start:stop], block)
-            self._scatter(block, W[start:stop], None)
-        return summary
-
-    def squared_error(self, W, Ht):
-        """Return ||X - W H||^2, all in float64."""
-        return float(np.einsum("rs,rs->", exact_gram(W), exact_gram(Ht))) + sum(
-            sum_residuals(block, W[start:stop], Ht, self.update.n_threads)
-            for start, stop, block in self.rows
-        )
-
-    def _clear(self, W):
-        if self._cross is None:
-            self._cross = empty_sums(self.rows, W.shape[1])
-        self._cross.fill(0)
-
-    def _scatter(self, block, W, Ht):
-        """Add a block's share of the sums from which H is found."""
-        self.update.scatter(block, cut_rows(block, len(self._cross)), W, Ht, self._cross)
-
-
-def cut_pass(rows, penalty):
-    """Yield a slice of the rows, its `Rows`, and its penalty, for each block."""
-    for start, stop, block in rows:
-        part = slice(start, stop)
-        yield part, block, penalty.part(part)
-
-
-class BothSides(Blocks):
-    """A store that has both sides: an iteration is a pass over each, and there are no sums.
-
-    Rows do not depend on each other, so those of both factors are the same as in memory. Only what
-    is summed over the rows is summed block by block.
-    """
-
-    def update_H(self, W, summary, Ht, out, how):
-        """Update the rows of Ht from the columns of X."""
-        return add_steps(
-            self.update.update(block, W, summary, penalty, Ht[part], out[part], how)
-            for part, block, penalty in cut_pass(self.columns, self.penalty_H)
-        )
-
-    def measure_H(self, W, summary, Ht):
-        """Measure the rows of Ht from the columns of X."""
-        return add_steps(
-            self.update.measure(block, W, summary, penalty, Ht[part], Pass(sweeps=0))
-            for part, block, penalty in cut_pass(self.columns, self.penalty_H)
-        )
-
-    def _clear(self, W):
-        """Do nothing: there are no sums."""
-
-    def _scatter(self, block, W, Ht):
-        """Do nothing: there are no sums."""
-
-
-class RatioBlocks(Blocks):
-    """Multiplicative updates for Kullback-Leibler, with one pass over X in each iteration.
-
-    A pass reads X block by block for one pair (W, Ht). It finds the objective of the pair, the
-    next W, and the numerators for the next Ht: the sum of x_ij / y_ij w_i, with the rows w_i of the
-    next W. An iteration therefore computes the next Ht from the numerators of the previous pass,
-    and then makes a pass for the new pair. The iterates and their objectives are those of a
-    `Layout` in memory, up to rounding. The next W takes a third array of its size.
-    """
-
-    def __init__(self, update, rows, columns, penalty_W, penalty_H):
-        super().__init__(update, rows, columns, penalty_W, penalty_H)
-        self._ahead: Any = None
-        self._ahead_of = self._summary_ahead = None
-
-    def empty_W(self, W, folder):
-        """Return memory for another W, and keep memory for the next one."""
-        self._ahead = super().empty_W(W, folder)
-        return super().empty_W(W, folder)
-
-    def propose(self, current, spare, summary_Ht, sweeps, measure):
-        """Return the next pair. Its W is known already, and a pass for the pair finds the rest."""
-        W, Ht, _ = current
-        if self._ahead_of is None or self._ahead_of[0] is not W or self._ahead_of[1] is not Ht:
-            self._look(W, Ht, summary_Ht, self._ahead)
-        self._ahead_of = None  # until the pass has ended
-        W_new, Ht_new = self._ahead, spare[1]
-        self.update_H(W_new, self._summary_ahead, Ht_new, Ht_new, Pass(objective=False))
-        fit = self._look(W_new, Ht_new, self.update.summarize(Ht_new, self.columns), spare[0])
-        self._ahead, self._ahead_of = spare[0], (W_new, Ht_new)
-        fit += self.penalty_H.value(Ht_new) - self.penalty_W.value(W_new)
-        return Proposal(W_new, Ht_new, fit)
-
-    def measure_W(self, Ht, summary, W, how):
-        """Measure the rows of W, and sum the numerators for those of H."""
-        self._ahead_of = None  # the numerators are now those of W, not of the next W
-        return super().measure_W(Ht, summary, W, how)
-
-    def _look(self, W, Ht, summary_Ht, next_W):
-        """Set the next W and its numerators; return the objective of W without its constant."""
-        self._clear(W)
-
-        def steps():
-            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
-                yield self.update.update_and_look(
-                    block, Ht, summary_Ht, penalty, W[part], next_W[part]
-                )
-                self._scatter(block, next_W[part], Ht)
-
-        fit, _, self._summary_ahead = add_steps(steps())
-        return fit
-
-
-BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {
-    ("cd", 2.0): Blocks,
-    ("mu", 2.0): Blocks,
-    ("mu", 1.0): RatioBlocks,
-    ("cd", 1.0): BothSides,
-}
-"""The layouts that take X in blocks of rows, by solver and beta."""
-
-
-def needs_both_sides(solver, beta):
-    """Return whether X in blocks must be a store that has both sides for this solver and beta."""
-    return BLOCK_LAYOUTS.get((solver, beta)) is BothSides
-
-
-def takes_blocks(solver, beta, *, both_sides=False):
-    """Return whether a solver can minimise a beta divergence of an X in blocks.
-
-    Parameters
-    ----------
-    solver : str
-    beta : float
-    both_sides : bool
-        Whether X is a store that has its transpose.
-    """
-    known = (solver, beta) in BLOCK_LAYOUTS
-    return known and (both_sides or not needs_both_sides(solver, beta))

@@ -17,7 +17,7 @@ import numpy as np
 from ..data.factors import copy_columns, empty_factor, largest, padded_width, zeros
 from ..data.rows import Rows, begins_in_single
 from .alternation import Alternation
-from .block_rows import BlockRows
+from .blocks import BlockRows
 from .layout import Iterate
 from .row_update import Pass
 

@@ -20,8 +20,14 @@ from ..data.typing import Loss as LossName
 from ..data.validation import NO_WEIGHTS, EntryWeights, check_missing, check_scale, check_weighted
 from ..kernels.compile.threads import resolve_threads
 from ..kernels.transpose import transpose_rows
-from .block_rows import BlockColumns, BlockRows, MemorySource, StoredColumns
-from .blocks import columns_without_entries, needs_both_sides
+from .block_layouts import needs_both_sides
+from .blocks import (
+    BlockColumns,
+    BlockRows,
+    MemorySource,
+    StoredColumns,
+    columns_without_entries,
+)
 from .constraints import check_fixed, constrain
 from .losses import Loss, check_loss, loss_name, make_loss
 from .penalties import make_penalties

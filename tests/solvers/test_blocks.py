@@ -21,8 +21,8 @@ from sparsenmf.data.rows import make_rows
 from sparsenmf.models import algorithms
 from sparsenmf.solvers import problem
 from sparsenmf.solvers.alternation import Alternation
-from sparsenmf.solvers.block_rows import BlockColumns, BlockRows, MemorySource
-from sparsenmf.solvers.blocks import Blocks
+from sparsenmf.solvers.block_layouts import Blocks
+from sparsenmf.solvers.blocks import BlockColumns, BlockRows, MemorySource
 from sparsenmf.solvers.initialization import initialize_factors
 from sparsenmf.solvers.layout import Layout
 from sparsenmf.solvers.weights import Scaling
