@@ -232,6 +232,35 @@ def test_store_may_be_the_folder_one_is_in(here, monkeypatch):
     assert "30 x 12" in succeed("factorize", ".", "-k", 2)
 
 
+@pytest.mark.parametrize("options", [[], ["--solver", "cd"], ["--low-memory"]])
+def test_a_store_of_both_sides_is_made_described_and_factorized(options, here):
+    np.save("X.npy", X)
+    result = run("store", "X.npy", "folder", "--both-sides")
+    assert "30 x 12" in result.stderr
+    assert "both sides" in result.stderr
+    shown = succeed("info", "folder", "--verify")
+    assert "MiB on disk, with its transpose" in shown
+    assert "all checksums are right" in shown
+    fit = ["-k", 2, "--loss", "kullback-leibler", "--save", "model.npz", "--seed", 0]
+    succeed("factorize", "folder", *fit, *options)
+    model = Factorization.load("model.npz")
+    assert model.options["solver"] == "cd"
+    expected = factorize(open_csr("folder").rows(0, 30), 2, loss="kullback-leibler", random_state=0)
+    np.testing.assert_allclose(model.H, expected.H, rtol=1e-4, atol=1e-5)
+
+
+def test_a_store_of_one_side_says_what_coordinate_descent_needs(here):
+    np.save("X.npy", X)
+    succeed("store", "X.npy", "folder")
+    assert "transpose" not in succeed("info", "folder")
+    fit = ["factorize", "folder", "-k", 2, "--loss", "kullback-leibler"]
+    assert "sparsenmf store --both-sides" in fail(*fit, "--solver", "cd")
+    assert "30 x 12" in succeed(*fit)
+    # The side that is missing comes with the last rows.
+    succeed("store", "X.npy", "folder", "--append", "--both-sides")
+    assert "60 x 12" in succeed(*fit, "--solver", "cd")
+
+
 def test_input_format_says_what_the_name_does_not(here):
     Path("X.csv").write_text("1,1,4\n2,1,3\n2,2,1\n")
     message = fail("factorize", "X.csv", "-k", 1)

@@ -170,9 +170,10 @@ def draw(number, structures=STRUCTURES, *, kinds=KINDS, starts=STARTS, losses=LO
     draw_entries(rng, case, problem, kind)
     draw_start(rng, case, problem, pick(rng, starts))
     draw_settings(rng, case)
-    in_blocks = beta == 2 or (beta == 1 and solver == "mu")
-    if in_blocks and kind in ("plain", "samples"):
-        arrangements = {"memory": 0.45, "low_memory": 0.2, "store": 0.2}
+    if beta in (1, 2) and kind in ("plain", "samples"):
+        arrangements = {"memory": 0.45, "store": 0.2}
+        if beta == 2 or solver == "mu":  # without a transpose
+            arrangements["low_memory"] = 0.2
         if beta == 2 and solver == "cd":
             arrangements |= {"tall": 0.1, "mixed": 0.15}
         case.arrangement = pick(rng, arrangements)

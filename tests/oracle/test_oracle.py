@@ -46,7 +46,8 @@ def strictly(function, *args, **options):
 def fit(case, folder=None, **options):
     X, options = case.X, {**case.options, **options}
     if case.arrangement == "store":
-        X = sparsenmf.write_csr(folder / "store", X, overwrite=True)
+        both_sides = (case.problem.beta, options["solver"]) == (1, "cd")
+        X = sparsenmf.write_csr(folder / "store", X, overwrite=True, both_sides=both_sides)
     if case.arrangement == "low_memory":
         options["low_memory"] = True
     with pytest.MonkeyPatch.context() as patch:

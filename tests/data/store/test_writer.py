@@ -28,9 +28,8 @@ def rows(n_rows, value, n_features=40):
 
 def only_its_own(folder):
     """Whether nothing is in a folder but what its record lists."""
-    listed = [
-        shard["folder"] for shard in json.loads((folder / "shape.json").read_text())["shards"]
-    ]
+    record = json.loads((folder / "shape.json").read_text())
+    listed = [shard["folder"] for shard in [*record["shards"], *record.get("columns", [])]]
     return sorted(os.listdir(folder)) == sorted([*listed, "shape.json"])
 
 
@@ -200,8 +199,9 @@ def test_folder_of_other_things_is_left_alone(tmp_path):
     assert values(tmp_path / "store") == [2]
 
 
+@pytest.mark.parametrize("both_sides", [False, True])
 @pytest.mark.parametrize("options", [{"append": True}, {"overwrite": True}])
-def test_failure_at_any_step_leaves_the_old_or_the_new(options, folder, monkeypatch):
+def test_failure_at_any_step_leaves_the_old_or_the_new(options, both_sides, folder, monkeypatch):
     """Each step on the way to the disk fails in turn."""
     after = [1, 2] if "append" in options else [2]
     steps = ("fsync", "replace")
@@ -220,7 +220,7 @@ def test_failure_at_any_step_leaves_the_old_or_the_new(options, folder, monkeypa
                 os, name, lambda *args, name=name, fail=fail: fail(*args, name=name)
             )
         try:
-            write_csr(folder, rows(20, 2), shard_nnz=150, **options)
+            write_csr(folder, rows(20, 2), shard_nnz=150, both_sides=both_sides, **options)
         except OSError as error:
             failures += error.errno == errno.ENOSPC
         else:

@@ -405,8 +405,8 @@ def h5ad(rng, folder):
     return try_matrix(rng, folder, ".h5ad", ("csr",))
 
 
-def store_files(folder):
-    write_csr(folder / "made", named_matrix(), shard_nnz=12)
+def store_files(folder, both_sides):
+    write_csr(folder / "made", named_matrix(), shard_nnz=12, both_sides=both_sides)
     files = {}
     for path in sorted((folder / "made").rglob("*")):
         if path.is_file():
@@ -478,7 +478,8 @@ def change_record(rng, path):
 @case
 def store(rng, folder):
     """`open_csr`, and reading and appending to what it opens."""
-    files, store = made("store", lambda: store_files(folder)), folder / "store"
+    both_sides, store = often(rng, 0.5), folder / "store"
+    files = made(f"store {both_sides}", lambda: store_files(folder, both_sides))
     lay_out(store, files)
     bait = folder / "bait"
     bait.write_bytes(b"precious")
@@ -514,4 +515,9 @@ def read_store(folder, verify):
     model = factorize(opened, 1, max_iter=1, n_threads=1)
     if model.feature_names is not None:
         model.top_terms()
-    return [*blocks, whole]
+    if opened.transposed is None:
+        return [*blocks, whole]
+    factorize(opened, 1, loss="kullback-leibler", max_iter=1, n_threads=1)
+    columns = [opened.transposed.rows(*block) for block in opened.transposed.blocks(10)]
+    check(sum(X.nnz for X in columns) == opened.nnz, columns)
+    return [*blocks, whole, *columns]
