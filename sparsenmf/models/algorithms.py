@@ -142,7 +142,7 @@ class CoordinateDescent(Solver):
     W_path : str or path-like, optional
         For more samples than there is memory for: W is worked on in two unnamed files in this
         file's folder, and comes back as this .npy file, mapped into memory. With a store or
-        low_memory.
+        low_memory. Kullback-Leibler reads W in the order of X's columns: slow if it exceeds memory.
     max_sweeps : int, optional
         Sweeps over a row in each iteration, while its columns are in cache; for the Frobenius
         loss one in the first iteration. Default: 2, but 1 for the Frobenius loss where sweeps

@@ -68,9 +68,10 @@ def write_csr(
     both_sides : bool, default False
         Whether to write the transpose, too, which coordinate descent for the Kullback-Leibler
         loss needs. The store then takes twice the space, and while it is written another 24 bytes
-        a nonzero. At most 2**21 nonzeros (about 150 MB) are in memory at once, or the densest
-        column, if that has more. A store that has both sides keeps both when rows are appended.
-        Appending writes the transpose of all rows anew, so ask for it with the last portion.
+        a nonzero. Sorting takes less than 200 MB, whatever the size of the matrix, unless a single
+        column has more than 2**21 nonzeros. A store that has both sides keeps both when rows are
+        appended: the transpose of all rows is then written anew, so ask for it with the last
+        portion.
 
     Returns
     -------
@@ -98,8 +99,9 @@ def write_csr(
     >>> folder = tempfile.mkdtemp()
     >>> write_csr(folder, sp.eye_array(3, dtype=int)).dtype
     dtype('float32')
-    >>> write_csr(folder, sp.eye_array(2, 3, dtype=int), append=True).shape
-    (5, 3)
+    >>> store = write_csr(folder, sp.eye_array(2, 3, dtype=int), append=True, both_sides=True)
+    >>> store.shape, store.transposed.shape
+    ((5, 3), (3, 5))
     """
     shard_nnz = check_integer(shard_nnz, "shard_nnz", 1)
     if n_features is not None:

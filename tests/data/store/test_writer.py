@@ -220,7 +220,8 @@ def test_failure_at_any_step_leaves_the_old_or_the_new(options, both_sides, fold
                 os, name, lambda *args, name=name, fail=fail: fail(*args, name=name)
             )
         try:
-            write_csr(folder, rows(20, 2), shard_nnz=150, both_sides=both_sides, **options)
+            limit = 500 if both_sides else 150  # the other side has as many shards
+            write_csr(folder, rows(20, 2), shard_nnz=limit, both_sides=both_sides, **options)
         except OSError as error:
             failures += error.errno == errno.ENOSPC
         else:
@@ -324,6 +325,7 @@ def child_kill_writers(folder, n_rounds, seed):
         assert only_its_own(fresh)
 
         options = {"append": True} if number % 2 else {"overwrite": True}
+        options["both_sides"] = number % 4 > 1
         write_csr(folder, rows(50, 1), overwrite=True)
         fork_and_kill(rng.uniform(0, 0.1), write_for_ever, folder, options)
         left = values(folder)
