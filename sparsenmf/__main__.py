@@ -14,6 +14,11 @@ def main():
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
+        if sys.argv[1:] == ["info", "--bug-report"]:  # which is also needed where click is not
+            from .models.environment import describe_environment
+
+            sys.stdout.write("\n".join([*describe_environment(), ""]))
+            return
         sys.exit('The sparsenmf command needs click: pip install "sparsenmf[cli]"')
     except KeyboardInterrupt:  # before the command has begun, or after it
         sys.exit(130)

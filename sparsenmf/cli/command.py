@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import os
-import shlex
 import sys
 import warnings
 
@@ -13,6 +12,7 @@ from click.core import ParameterSource
 from .. import __version__
 from ..data.outputs import check_outputs, file_key
 from ..data.progress import tell
+from ..data.shell import quote
 from .streams import sanitize, sanitized_streams
 
 ERRORS = (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError)
@@ -168,8 +168,9 @@ def same_command(ctx):
         else:
             values = value if isinstance(value, tuple) else [value]
             lines.append([max(param.opts, key=len), *map(str, values)])
-    shown = [shlex.join(words) for words in lines]
-    return " ".join(shown) if sum(map(len, shown)) < WIDTH else " \\\n  ".join(shown)
+    shown = [" ".join(map(quote, words)) for words in lines]
+    is_short = sum(map(len, shown)) < WIDTH or sys.platform == "win32"
+    return " ".join(shown) if is_short else " \\\n  ".join(shown)
 
 
 def _beside_options(path):

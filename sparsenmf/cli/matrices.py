@@ -1,12 +1,12 @@
 """Matrices that subcommands read: their options, their names, and which side is samples."""
 
-import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from ..data.reading.sniffing import CHOICES
+from ..data.shell import quote
 from .command import name_of, say
 from .options import together
 
@@ -179,7 +179,7 @@ def describe_sides(path, given, transposed=False):
         how = "without" if transposed else "with"
         say(f"  It looks turned: {turned}. If so, type the command {how} --transpose.")
     elif beside is not None:
-        say(f"  {beside.name} beside it has as many names: --vocabulary {shlex.quote(str(beside))}")
+        say(f"  {beside.name} beside it has as many names: --vocabulary {quote(str(beside))}")
 
 
 def _some(names):

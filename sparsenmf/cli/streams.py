@@ -5,6 +5,8 @@ import io
 import re
 import sys
 
+from ..data.progress import write
+
 CONTROLS = "\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """C0 and C1 control characters, and those that break lines or change the writing direction."""
 
@@ -27,11 +29,13 @@ class SanitizedStream:
     """
 
     def __init__(self, stream, controls):
-        self._stream, self._controls = stream, controls
+        self._stream, self._controls, self.lossy = stream, controls, False
 
     def write(self, text):
-        """Write a sanitized text."""
-        return self._stream.write(sanitize(text, self._controls))
+        """Write a sanitized text; note whether the stream lacks some of its characters."""
+        text = sanitize(text, self._controls)
+        self.lossy = self.lossy or lacks_some(getattr(self._stream, "encoding", None), text)
+        return self._stream.write(text)
 
     def __getattr__(self, name):
         if name == "buffer":
@@ -39,9 +43,20 @@ class SanitizedStream:
         return getattr(self._stream, name)
 
 
+def lacks_some(encoding, text):
+    """Return whether an encoding lacks characters of a text that UTF-8 has."""
+    if not encoding or encoding.lower().startswith("utf"):
+        return False
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def sanitized_streams():
-    """Sanitize everything that is printed while the block runs."""
+    """Sanitize everything that is printed while the block runs, and say whether some is lost."""
     streams = {"stdout": (sys.stdout, IN_TEXT), "stderr": (sys.stderr, IN_REMARKS)}
     sanitized = {}
     for name, (stream, controls) in streams.items():
@@ -52,6 +67,13 @@ def sanitized_streams():
     try:
         yield
     finally:
+        output = sanitized["stdout"]
+        if isinstance(output, SanitizedStream) and output.lossy:
+            encoding = output.encoding
+            write(
+                f"Remark: the output has ? for characters that its encoding, {encoding}, lacks: "
+                f"with PYTHONIOENCODING=utf-8 it has them.\n"
+            )
         for name, (stream, _) in streams.items():
             if getattr(sys, name) is sanitized[name]:  # click sets another one after a broken pipe
                 setattr(sys, name, stream)

@@ -18,6 +18,7 @@ from .options import (
     vocabulary_option,
 )
 from .stores import describe_store
+from .streams import sanitize
 from .texts import TextCommand, read_documents, text_options
 
 OF_MATRIX = "{} or its input is of a matrix (sparsenmf topics --save writes models of texts)"
@@ -90,7 +91,7 @@ def transform_texts(model, paths, output, excel, how, options):
     if how["progress"]:
         tell(f"finding the weights of {len(texts):,} texts")
     W = found.transform(texts, **options)
-    if Path(output).suffix in TABLE_SUFFIXES:
+    if Path(output).suffix.lower() in TABLE_SUFFIXES:
         write_table(output, found.share_table(W, titles), excel=excel)
         return f"the shares of {W.shape[1]} topics in {W.shape[0]:,} texts"
     write_factor(output, W)
@@ -124,7 +125,10 @@ def is_matrix(path):
 
 
 @click.command(cls=Command)
-@click.argument("file", type=Input())
+@click.argument("file", type=Input(), required=False)
+@click.option("--bug-report", is_flag=True,
+              help="Print what the report of a fault needs: versions, processor, threads, cache. "
+                   "It has no paths and no names of users.")  # fmt: skip
 @click.option("-k", "--components", "n_components", type=click.IntRange(min=1), default=20,
               show_default=True, help="Components for which the memory is estimated.")  # fmt: skip
 @vocabulary_option
@@ -133,7 +137,7 @@ def is_matrix(path):
 @click.option("--verify", is_flag=True, help="Compare the checksums of a store's files.")
 @reading_options
 @progress_option
-def info(file, n_components, vocabulary, n_terms, by, verify, progress, **how):
+def info(file, bug_report, n_components, vocabulary, n_terms, by, verify, progress, **how):
     """Say what is in FILE: a matrix, a saved factorization, or the folder of a store.
 
     \b
@@ -141,11 +145,17 @@ def info(file, n_components, vocabulary, n_terms, by, verify, progress, **how):
       sparsenmf info X.npz -k 100
       sparsenmf info model.npz --by distinctive
       sparsenmf info counts/ --verify
+      sparsenmf info --bug-report
 
     Of a matrix it says which side is samples, whether it looks turned, and how much memory it
     takes to factorize it; of a factorization how the fit ended, and the topics if their terms are
     known.
     """
+    if bug_report:
+        print_environment()
+        return
+    if file is None:
+        raise click.UsageError("a FILE is needed, or --bug-report")
     tell_reading(progress, file)
     from ..data.archive import is_archive
     from ..data.store.chunks import is_store_folder, refuse_options
@@ -174,6 +184,20 @@ def info(file, n_components, vocabulary, n_terms, by, verify, progress, **how):
             say(f"{r:3d}. {', '.join(lists[0])}")
             for distinctive in lists[1:]:
                 say(f"     distinctive: {', '.join(distinctive)}")
+
+
+def print_environment():
+    """Print what the report of a fault needs; raise UsageError beside other arguments."""
+    from ..models.environment import describe_environment
+
+    context = click.get_current_context()
+    for param in context.command.params:
+        is_given = context.get_parameter_source(param.name) is not ParameterSource.DEFAULT
+        if param.name != "bug_report" and is_given:
+            name = max(param.opts, key=len) if param.param_type_name == "option" else "a FILE"
+            raise click.UsageError(f"--bug-report is of this machine: leave {name} out")
+    for line in describe_environment():
+        say(sanitize(line))
 
 
 @click.command(cls=Command)

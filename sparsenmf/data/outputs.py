@@ -5,12 +5,17 @@ import io
 import os
 import secrets
 import stat
+import sys
 import tempfile
+import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 STORE = "shape.json"  # a folder that has it is a store: all files in it are read
+
+WAITS = (0.01, 0.03, 0.1, 0.3)  # seconds between attempts to replace a file that is open
 
 NAME_BEGINNING = 20  # characters of a file's name that its temporary name begins with
 
@@ -80,11 +85,36 @@ def open_whole(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     except BaseException:  # Ctrl-C, too, must not leave half a file
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def replace(temporary, path):
+    """Rename a file to a name that another may have; wait a moment for whoever has that open.
+
+    Windows refuses to replace a file that is open, which virus scanners and indexers do to each
+    new file for a moment, or mapped into memory.
+
+    Raises
+    ------
+    PermissionError
+        If it stays open, or the folder is not writable.
+    """
+    for seconds in WAITS if sys.platform == "win32" else ():
+        with contextlib.suppress(PermissionError):
+            os.replace(temporary, path)
+            return
+        time.sleep(seconds)
+    try:
+        os.replace(temporary, path)
+    except PermissionError as error:
+        raise PermissionError(
+            f"cannot replace {path}: if it is open, or mapped into memory, here (as W of an "
+            f"earlier fit, say) or in another program, close it; else choose another name"
+        ) from error
 
 
 class Sink(io.RawIOBase):
@@ -184,7 +214,18 @@ def file_key(path):
         known = stat.S_ISREG(kind) or stat.S_ISDIR(kind)
         return (status.st_dev, status.st_ino) if known else None
     folder, name = os.path.split(os.path.realpath(path))  # the file does not exist yet
-    return file_key(folder), os.path.normcase(name)
+    if ignores_case(folder):
+        name = unicodedata.normalize("NFC", name.casefold())
+    return file_key(folder), name
+
+
+def ignores_case(folder):
+    """Return whether a folder takes a.npy and A.NPY for one name, as its own name tells."""
+    for path in (Path(folder), *Path(folder).parents):
+        other = path.parent / path.name.swapcase()
+        if path.name != other.name and os.path.exists(path):
+            return os.path.exists(other) and os.path.samefile(other, path)
+    return sys.platform in ("win32", "darwin")
 
 
 def source_files(source):

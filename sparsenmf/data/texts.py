@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -237,7 +238,7 @@ def list_files(folder, glob=None):
     ]
     if glob is None:
         chosen = [path for path in found if plain_suffix(path) not in MATRICES]
-    elif "/" in glob:
+    elif "/" in glob or os.sep in glob:
         chosen = sorted(set(folder.glob(glob)) & set(found))
     else:  # in any case, as suffixes are
         pattern = glob.lower()

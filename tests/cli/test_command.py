@@ -120,8 +120,9 @@ def test_a_terminal_that_lacks_a_character_gets_a_question_mark(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("\n".join(f"{text} naïveté" for text in make_texts()), encoding="utf-8")
     code, out, err = run("topics", path, "-k", 2, "--max-df", 1.0, PYTHONIOENCODING="ascii")
-    assert (code, len(err.splitlines())) == (0, 3)
+    assert (code, len(err.splitlines())) == (0, 4)
     assert b"na?vet?" in out
+    assert "has ? for characters that its encoding, ascii, lacks" in err.splitlines()[-1]
     code, _, err = run("topics", "naïveté.txt", PYTHONIOENCODING="ascii")
     assert code == 1
     assert err.count("\n") == 1

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from ..annotated import load_h5ad
 from ..archive import DEFLATE_MOST, check_array, check_members, read_npy_header
-from ..compressed import compression_of
+from ..compressed import SUFFIXES, compression_of
 from ..market import read_bag_header, read_header, read_market
 from .content import Content, find_beside, plain_path
 from .vocabulary import read_vocabulary
@@ -77,10 +77,8 @@ def bag_terms(path, n_features):
     """
     name = path.name.lower()
     partner = path.name.replace(path.name[:7], "vocab", 1) if name.startswith("docword") else None
-    plain = partner and next(
-        (partner[: -len(end)] for end in (".gz", ".bz2", ".xz", ".zst") if partner.endswith(end)),
-        partner,
-    )
+    ends = (end for end in SUFFIXES if name.endswith(end))
+    plain = partner and partner[: len(partner) - len(next(ends, ""))]
     file = find_beside(path, *([plain] if plain else []), f"{path.name}.vocab")
     if file is None:
         return None

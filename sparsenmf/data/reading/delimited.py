@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-import shlex
 from typing import NamedTuple
+
+from ..shell import quote
 
 DELIMITERS = ("\t", ";", ",", "|")
 
@@ -149,8 +150,6 @@ def no_number(path, line, column, cell):
             "not there as unknown"
         )
     else:
-        field = shlex.quote(str(column))
-        advice += (
-            f"; if these are texts, type: sparsenmf topics {shlex.quote(str(path))} --field {field}"
-        )
+        field = quote(str(column))
+        advice += f"; if these are texts, type: sparsenmf topics {quote(str(path))} --field {field}"
     return ValueError(f"line {line} has {shown!r} in column {column!r}, not a number: {advice}")

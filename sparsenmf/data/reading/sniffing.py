@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 
 from ..compressed import plain_suffix
+from ..shell import quote
 from .content import first_lines
 from .delimited import cut, guess_delimiter, is_missing, is_number
 from .pairs import count_pairs
@@ -85,7 +85,7 @@ def find_format(path, form=None):
     if suffix in OPEN:
         return sniff(path)
     if suffix in RECIPES:
-        raise ValueError(f"type first: {RECIPES[suffix].format(shlex.quote(str(path)))}")
+        raise ValueError(f"type first: {RECIPES[suffix].format(quote(str(path)))}")
     listed = ", ".join((*BY_SUFFIX, *OPEN))
     raise ValueError(
         f"its name should end in one of {listed}; docs/formats.md has a line for others"
@@ -118,10 +118,10 @@ def _check_table(path, lines):
     values = rows[-1][1:] if len(rows) >= min(2, len(lines)) else []
     if not any(is_number(cell) or is_missing(cell) for cell in values):
         tabular = plain_suffix(path) in (".csv", ".tsv", ".tab")
-        how = f" --field {shlex.quote(rows[0][-1])}" if tabular and rows else ""
+        how = f" --field {quote(rows[0][-1])}" if tabular and rows else ""
         raise ValueError(
             f"it has no rows of numbers; if it has texts, type: sparsenmf topics "
-            f"{shlex.quote(str(path))}{how}"
+            f"{quote(str(path))}{how}"
         )
     if {len(row) for row in rows} == {3} and len(rows) > 1 and _may_be_places(rows):
         raise ValueError(

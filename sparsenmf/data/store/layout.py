@@ -258,7 +258,7 @@ def verify_file(path, start, info):
 
 def sync_folder(folder):
     """Write the names in a folder to the disk, on systems that can do so."""
-    if os.name == "posix":
+    if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -1,5 +1,6 @@
 """What a killed writer leaves in the folder of a store, and its removal."""
 
+import contextlib
 import re
 import shutil
 
@@ -37,6 +38,8 @@ def is_leftover(path):
 def remove_unlisted(folder, shards):
     """Remove what writers have left in a folder, but for these shards.
 
+    Windows removes no file that a reader has mapped: such a shard stays for the next writer.
+
     Raises
     ------
     FileExistsError
@@ -48,12 +51,18 @@ def remove_unlisted(folder, shards):
         if SHARD.fullmatch(path.name) and not is_leftover(path):
             raise FileExistsError(f"{path} is not a shard of a store: move it elsewhere")
     for path in filter(is_leftover, found):
-        if SHARD.fullmatch(path.name):
-            for name in (*NAME_FILES, *reversed(SHARD_FILES)):
-                (path / name).unlink(missing_ok=True)
-            path.rmdir()
-        else:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with contextlib.suppress(PermissionError):
+            remove_leftover(path)
+
+
+def remove_leftover(path):
+    """Remove a file or folder that `is_leftover`; what is left after an error still is one."""
+    if SHARD.fullmatch(path.name):
+        for name in (*NAME_FILES, *reversed(SHARD_FILES)):
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()
+    else:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def refuse_links(folder):

@@ -87,7 +87,8 @@ def _cgroup_quota():
     # os.process_cpu_count does not know of it; joblib's loky rounds up and is not always there.
     for names in ("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"):  # version 2, 1
         with contextlib.suppress(OSError, ValueError):
-            words = " ".join(Path("/sys/fs/cgroup", name).read_text() for name in names).split()
+            files = [Path("/sys/fs/cgroup", name) for name in names]
+            words = " ".join(file.read_text(encoding="ascii") for file in files).split()
             quota, period = (int(word) if word.isdecimal() else 0 for word in words)
             return max(1, quota // period) if quota and period else None
     return None
@@ -106,7 +107,8 @@ def _parallel_is_safe():
 def _is_a_fork():
     """Return whether this process was forked and has not started a new program since."""
     try:
-        flags = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[6]
+        stat = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
+        flags = stat.rpartition(")")[2].split()[6]
         return bool(int(flags) & 0x40)  # Linux: PF_FORKNOEXEC
     except (OSError, ValueError, IndexError):
         return multiprocessing.parent_process() is not None
