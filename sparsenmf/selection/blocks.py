@@ -72,7 +72,7 @@ class Blocks:
         """
         A, B, C, D = self.split(fold)
         unit = norm_of(A, self.beta)
-        if unit == 0:
+        if unit == 0 or D.X.nnz == 0:
             raise ValueError(
                 f"n_repeats={self.n_folds} holds out a block of {A.shape[0]} x {A.shape[1]} "
                 f"without a nonzero: choose a smaller number"
@@ -83,7 +83,7 @@ class Blocks:
         W = model.transform(B.X, weights=B.entries, n_threads=n_threads)
         other = other_side(model, D.samples)
         H = other.transform(turned.X, weights=turned.entries, n_threads=n_threads).T
-        return block_loss(A, W, H, self.beta, self.floor) / unit, model
+        return block_loss(A, W, H, self.beta, self.floor, D.X.data.max()) / unit, model
 
 
 def other_side(model, samples=None):

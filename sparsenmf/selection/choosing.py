@@ -71,7 +71,9 @@ def select_n_components(
     weights : Weights, array-like of shape (n_samples,) or scipy.sparse matrix, optional
         As in `factorize`: held-out entries count by their weights, too.
     missing : {"zero", "unknown"}, default "zero"
-        As in `factorize`. Only known entries are held out and predicted.
+        As in `factorize`. Only known entries are held out and predicted, by at most the largest
+        entry of the fit, as recommenders do: without penalties, predictions for rows and columns
+        of few entries have no limit. So compare a few of `alpha_W`, too.
     sample : float between 0 and 1, optional
         Share of the rows that are looked at; the others are never used, and the `Selection` says
         so. Default: all rows of a matrix in memory. A store is not read as a whole: its sample has
@@ -84,8 +86,8 @@ def select_n_components(
         As in `factorize`. The result does not depend on it.
     warm_start : bool, default True
         Start each fit from the components of the previous candidate in the same fold, with
-        random ones added. "stability" ignores it and starts with "nndsvda", unless `init` is
-        given.
+        random ones added. Ignored with ``missing="unknown"``, where such starts end higher, and by
+        "stability", which starts with "nndsvda", unless `init` is given.
     early_stop : bool, default True
         Stop after three candidates in a row that are worse than the best before them by more
         than the standard error of the difference. "stability" ignores it.

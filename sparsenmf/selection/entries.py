@@ -1,13 +1,13 @@
 """Held-out entries, drawn uniformly from all entries of X, or from the known ones.
 
-The fit does not know the held-out entries. Where weights or unknown entries are there anyway, the
-held-out ones have weight zero, or are unknown, too. Otherwise they are zero at first; then each
-round replaces them by the predictions W H, and fits again: so the fits are of entries that count
-alike, which are several times as fast. Every round lowers the loss of the known entries (Dempster,
-Laird & Rubin 1977, "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 39(1);
-the same majorisation holds for any divergence that is nonnegative, and zero for equal arguments).
-Zeros and nonzeros are held out at the same rate: a higher rate for nonzeros would tell the fit
-something about the held-out entries.
+The fit does not know the held-out entries. Where others are unknown, too, they are left out.
+Otherwise they are zero at first; then each round replaces them by the predictions W H, and fits
+again. So the fits are of entries that all count, which are several times as fast, and few rounds
+keep predictions small where little is known. Every round lowers the loss of the known entries
+(Dempster, Laird & Rubin 1977, "Maximum likelihood from incomplete data via the EM algorithm", JRSS
+B 39(1); the same majorisation holds for any divergence that is nonnegative, and zero for equal
+arguments), whatever their weights. Zeros and nonzeros are held out at the same rate: a higher rate
+for nonzeros would tell the fit something about the held-out entries.
 
 The cost is proportional to the stored entries of X, and X is not made dense.
 """
@@ -63,11 +63,10 @@ class KnownEntries:
 
     def score(self, fold, fit):
         """Return the relative loss of the held-out entries, and the model of the others."""
-        model, places, X = fit(self.training(fold)), self.draw(fold), self.matrix.X
-        x, y = (
-            X.data[places].astype(np.float64),
-            predict(model.W, model.H, rows_of(X)[places], X.indices[places]),
-        )
+        known, places, X = self.training(fold), self.draw(fold), self.matrix.X
+        model, x = fit(known), X.data[places].astype(np.float64)
+        i, j = rows_of(X)[places], X.indices[places]
+        y = np.minimum(predict(model.W, model.H, i, j), known.X.data.max())
         losses, weights = entry_losses(x, y, self.beta, self.floor), stored_weights(self.matrix)
         if weights is not None:
             losses *= weights[places]
@@ -138,34 +137,31 @@ class Entries:
         return values
 
     def _hide(self, places):
-        """Return X with explicit zeros at these places, and their indices in its data.
-
-        Weights of entries, if there are any, are zero at these places, too.
-        """
-        X, most, n_features = self.X, self.X.nnz + len(places), self.X.shape[1]
-        kept = [X.data] if self.matrix.entries is None else [X.data, self.matrix.entries.data]
-        data, indices = [np.zeros(most, X.dtype) for _ in kept], np.empty(most, X.indices.dtype)
+        """Return X with explicit zeros at these places, and their indices in its data."""
+        X, entries, most = self.X, self.matrix.entries, self.X.nnz + len(places)
+        indices, size = np.empty(most, X.indices.dtype), 0
         counts, slots = np.zeros(X.shape[0], np.int64), np.empty(len(places), np.int64)
-        size = 0
+        arrays = [(X.data, np.zeros(len(places), X.dtype), np.empty(most, X.dtype))]
+        if entries is not None:
+            held_weights = self._values(entries.data, 1.0, places).astype(X.dtype)
+            arrays.append((entries.data, held_weights, np.empty(most, X.dtype)))
         for inside, there, stored, held in self._chunks(places):
             known = ~np.isin(stored, held, assume_unique=True)
             merged = np.concatenate([stored[known], held])
             order = np.argsort(merged, kind="stable")
-            n_known = len(merged) - len(held)
             end = size + len(merged)
-            for values, old in zip(data, kept, strict=True):
-                values[size:end] = np.append(old[inside][known], np.zeros(len(held), X.dtype))[
-                    order
-                ]
-            rows, indices[size:end] = np.divmod(merged[order], n_features)
+            for old, at_held, new in arrays:
+                new[size:end] = np.append(old[inside][known], at_held[there])[order]
+            rows, indices[size:end] = np.divmod(merged[order], X.shape[1])
             if len(rows):
                 counts[rows[0] : rows[-1] + 1] += np.bincount(rows - rows[0])
-            slots[there] = size + np.flatnonzero(order >= n_known)
+            slots[there] = size + np.flatnonzero(order >= len(merged) - len(held))
             size = end
         indptr = np.concatenate([[0], np.cumsum(counts)])
-        arrays = [(values[:size], indices[:size], indptr) for values in data]
-        X, *entries = (sp.csr_array(part, shape=X.shape) for part in arrays)
-        return replace(self.matrix, X=X, entries=entries[0] if entries else None), slots
+        X, *others = (
+            sp.csr_array((new[:size], indices[:size], indptr), shape=X.shape) for *_, new in arrays
+        )
+        return replace(self.matrix, X=X, entries=others[0] if others else None), slots
 
     def estimate(self, W, H, places):
         """Return the loss of all entries of X, estimated from those at these places."""
@@ -181,12 +177,6 @@ class Entries:
         places = self.draw(fold)
         hidden, slots = self._hide(places)
         model = fit(hidden)
-        if self.matrix.entries is None:
-            model = self._replace(places, hidden, slots, model, fit)
-        return self.estimate(model.W, model.H, places) / norm_of(self.matrix, self.beta), model
-
-    def _replace(self, places, hidden, slots, model, fit):
-        """Return the model after rounds that put predictions in the places of held-out entries."""
         i, j = np.divmod(places, self.X.shape[1])
         before = np.zeros(len(places))
         for _ in range(ROUNDS):
@@ -195,7 +185,7 @@ class Entries:
                 break
             before, hidden.X.data[slots] = y, y
             model = fit(hidden, W=model.W, H=model.H, max_iter=ROUND_ITERATIONS)
-        return model
+        return self.estimate(model.W, model.H, places) / norm_of(self.matrix, self.beta), model
 
 
 def _only(X, kept):

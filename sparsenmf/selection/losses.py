@@ -45,7 +45,7 @@ def entry_losses(x, y, beta, floor):
     return powers / (beta * (beta - 1))
 
 
-def block_loss(block, W, H, beta, floor):
+def block_loss(block, W, H, beta, floor, top=np.inf):
     """Return the loss of all entries of a block, given W H, in float64; of unknown ones, none.
 
     Parameters
@@ -56,10 +56,12 @@ def block_loss(block, W, H, beta, floor):
         2 or 1, where entries that are not stored are zeros.
     floor : float
         The smallest prediction of a stored entry.
+    top : float
+        The largest prediction of a known entry, where others are unknown.
     """
     X, i = block.X, rows_of(block.X)
     x, y, weights = X.data.astype(np.float64), predict(W, H, i, X.indices), stored_weights(block)
-    losses = entry_losses(x, y, beta, floor)
+    losses = entry_losses(x, np.minimum(y, top) if block.unknown else y, beta, floor)
     total = float(losses.sum() if weights is None else weights @ losses)
     if block.unknown:
         return total

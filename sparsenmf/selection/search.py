@@ -117,7 +117,9 @@ class Search:
         """Try the candidates, and return the selection; arguments are as in the public function."""
         early_stop = check_flag(early_stop, "early_stop") and self.is_held_out
         warm_start = check_flag(warm_start, "warm_start") and self.is_held_out
-        self._warm_start = warm_start and self._options.get("init") in (None, "random")
+        is_random = self._options.get("init") in (None, "random")
+        # Of few known entries, the components of a fit before are a start into bad minima.
+        self._warm_start = warm_start and is_random and not self._scorer.matrix.unknown
         self._cophenetic = check_flag(cophenetic, "cophenetic") and not self.is_held_out
         if self._cophenetic:
             check_samples(self._scorer.matrix.shape[0])
