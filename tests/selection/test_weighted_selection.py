@@ -1,6 +1,7 @@
 """Selection and consensus with weights and unknown entries: scores by their dense definitions."""
 
 import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,9 +178,32 @@ def test_predictions_are_at_most_the_largest_known_entry():
     """Where a row has few known entries, nothing else limits what is predicted of others."""
     X = planted_ratings(2, (40, 30), share=0.2)
     matrix = WeightedMatrix(X, missing="unknown")
-    for kind in (KnownEntries, Blocks):
-        score, _ = kind(matrix, 2, 2, Generators(0)).score(0, fitter(8, max_iter=200))
-        assert score < X.data.max() ** 2 / np.mean(X.data**2)
+    entries = KnownEntries(matrix, 2, 2, Generators(0))
+    huge = SimpleNamespace(W=np.full((40, 1), 1e9), H=np.full((1, 30), 1e9))
+    score, _ = entries.score(0, lambda part: huge)
+    x, top = X.data[entries.draw(0)], entries.training(0).X.data.max()
+    expected = X.nnz * np.mean(0.5 * (x - top) ** 2) / norm_of(matrix, 2)
+    assert score == pytest.approx(expected)
+    score, _ = Blocks(matrix, 2, 2, Generators(0)).score(0, fitter(8, max_iter=200))
+    assert score < X.data.max() ** 2 / np.mean(X.data**2)
+
+
+def test_unknown_entries_have_no_warm_starts():
+    X, options = planted_ratings(2, (40, 30)), {"missing": "unknown", **QUICK}
+    found = [
+        select_n_components(X, [1, 2, 3], warm_start=warm, **options).table["mean"]
+        for warm in (True, False)
+    ]
+    assert np.array_equal(*found)
+
+
+def test_real_ratings_are_predicted(real_path):
+    X = sp.load_npz(real_path("movielens_small") / "matrix.npz").tocsr()
+    options = {"missing": "unknown", "random_state": 0, "n_repeats": 2, "max_iter": 15}
+    for method in ("entries", "blocks"):
+        found = select_n_components(X, [1, 3], method=method, **options)
+        assert found.n_components == 1  # without penalties
+        assert found.table["mean"][0] < 0.12
 
 
 @pytest.mark.parametrize("beta", [2, 1])
