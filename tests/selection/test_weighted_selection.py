@@ -20,7 +20,9 @@ from sparsenmf.selection.blocks import Blocks
 from sparsenmf.selection.entries import Entries, KnownEntries
 from sparsenmf.selection.fits import fit_candidate
 from sparsenmf.selection.losses import block_loss, entry_losses, floor_of, norm_of
+from sparsenmf.selection.stability import Halves
 from sparsenmf.selection.weighted import WeightedMatrix
+from sparsenmf.topics.similarity import match_components
 
 from ..problems import planted_counts
 
@@ -390,3 +392,24 @@ def test_consensus_minimises_the_weighted_loss(kind, refit_H):
     assert result.model.objective < 3 * result.objectives.min()
     if matrix.features is not None:
         assert np.array_equal(result.model.feature_weight, matrix.features)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_consensus_fits_W_to_the_medians_by_the_weights(kind):
+    pytest.importorskip("sklearn")
+    matrix, _ = weighted(kind)
+    options = {"density_threshold": 2, "random_state": 0, "n_threads": 1, **matrix.options}
+    medians = consensus(matrix.X, 3, 3, refit_H=False, **options).model
+    expected = medians.transform(matrix.X, weights=matrix.entries)
+    found = consensus(matrix.X, 3, 3, **options).W
+    _, cosines = match_components(expected.T, found.T)
+    assert cosines == pytest.approx(np.ones(3), abs=1e-7)
+
+
+def test_loadings_of_halves_are_found_by_the_weights():
+    matrix, _ = weighted("entries and unknown")
+    halves = Halves(matrix, 2, 2, Generators(0))
+    halves.score(0, fitter(2))
+    for model, loadings in zip(halves.models, halves.loadings(1), strict=True):
+        assert np.array_equal(loadings, model.transform(matrix.X, weights=matrix.entries))
+        assert not np.allclose(loadings, model.transform(matrix.X))
