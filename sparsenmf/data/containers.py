@@ -52,8 +52,9 @@ def unwrap(X, name="X"):
         problem = "a list of texts: pass them to find_topics, or count their words first"
     elif hasattr(type(X), "blocks") and hasattr(type(X), "rows"):
         problem = (
-            "a store: factorize, transform, topic_coherence and MiniBatchNMF.fit take it, this "
-            "takes matrices in memory. If it fits there, pass store.rows(0, store.shape[0])"
+            "a store: factorize, transform, select_n_components, consensus, topic_coherence and "
+            "MiniBatchNMF.fit take it, this takes matrices in memory. If it fits there, pass "
+            "store.rows(0, store.shape[0])"
         )
     if problem is not None:
         raise TypeError(

@@ -80,6 +80,7 @@ class SelectionTable(Protocol):
     n_components: int
     table: dict[str, NDArray[Any]]
     method: SelectionMethod
+    sample: Any
 
 
 class CoherenceOptions(TypedDict, total=False):

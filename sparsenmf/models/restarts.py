@@ -78,7 +78,7 @@ class Runs:
         self._progress.close()
 
 
-TAKEN = ("W", "H", "frozen_W", "frozen_H", "seeds", "weights")
+TAKEN = ("W", "H", "frozen_W", "frozen_H", "seeds")
 
 
 def check_options(options, taken=TAKEN):
@@ -91,8 +91,6 @@ def check_options(options, taken=TAKEN):
             "checkpoint is for one run of factorize: these are many fits, each of another "
             "problem or from another start, and none may go on from another's state"
         )
-    if options.get("missing", "zero") != "zero":
-        raise TypeError('missing="unknown" cannot be passed on to these fits')
 
 
 def check_random_init(options):

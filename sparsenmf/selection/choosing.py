@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Iterable
-from typing import Any
 
-import numpy as np
-
-from ..data.arguments import check_choice, check_flag, check_integer
-from ..data.typing import FitOptions, Loss, Matrix, RandomState, SelectionMethod, Unpack
-from ..data.validation import check_matrix
+from ..data.typing import (
+    FitOptions,
+    Loss,
+    Matrix,
+    Missing,
+    RandomState,
+    SelectionMethod,
+    Unpack,
+    Vector,
+)
 from ..models.announcing import announced
-from ..models.restarts import Generators, Runs, check_options
-from ..solvers.losses import check_loss
-from .fits import FitCallback, fit_candidate
-from .forecast import SelectionForecast, forecast
-from .holdout import Blocks, Entries
-from .selected import Selection, most_stable, one_standard_error_rule, stops_early
-from .stability import Halves, check_samples, cophenetic_coefficient
-
-METHODS = ("blocks", "entries", "stability")
-
-REPEATS = {"blocks": 3, "entries": 3, "stability": 5}
-
-TOL = 1e-4  # of the fits; the differences between candidates are larger
-
-SCORERS: dict[str, Any] = {"blocks": Blocks, "entries": Entries, "stability": Halves}
+from ..solvers.weights import Weights
+from .fits import FitCallback
+from .forecast import SelectionForecast
+from .search import Search
+from .selected import Selection
 
 
 @announced
@@ -35,9 +27,12 @@ def select_n_components(
     X: Matrix,
     candidates: Iterable[int],
     *,
-    method: SelectionMethod = "blocks",
+    method: SelectionMethod | None = None,
     n_repeats: int | None = None,
     loss: Loss | None = None,
+    weights: Weights | Vector | Matrix | None = None,
+    missing: Missing = "zero",
+    sample: float | None = None,
     random_state: RandomState = None,
     n_threads: int | None = None,
     warm_start: bool = True,
@@ -53,31 +48,46 @@ def select_n_components(
     Parameters
     ----------
     X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (n_samples, n_features)
-        As in `factorize`. It is never made dense.
+        As in `factorize`, or a store that `open_csr` opened. It is never made dense.
     candidates : iterable of int
         Numbers of components, for example ``range(2, 21)``. They are tried in ascending order.
-    method : {"blocks", "entries", "stability"}, default "blocks"
+    method : {"blocks", "entries", "stability"}, optional
         "blocks": bi-cross-validation, which holds out some rows and some columns and predicts the
-        block where they cross. "entries": single entries are held out and predicted; this takes
-        several times as long. "stability": the similarity of the components that are fitted to
-        two random halves of the samples; it does not measure the fit.
+        block where they cross. "entries": single entries are held out and predicted; where absent
+        entries are zeros, this takes several times as long. "stability": the similarity of the
+        components that are fitted to two random halves of the samples; it does not measure the
+        fit. Default: "blocks", but "entries" with ``missing="unknown"``: a tenth of the known
+        entries.
     n_repeats : int, optional
         Number of folds ("blocks"), of draws ("entries") or of pairs of halves ("stability"), at
         least 2. Default: 3, and 5 for "stability".
     loss : {"frobenius", "kullback-leibler"} or float, optional
-        As in `factorize`; only "stability" takes other losses than these two. Default:
-        "kullback-leibler" if X has only whole numbers (counts), else "frobenius". The noise of
-        counts grows with their size, and least squares mistakes the noise of frequent features
-        for further components. Fit with the loss that the `Selection` names. For Kullback-Leibler,
-        predictions of nonzeros are at least a thousandth of X's mean.
+        As in `factorize`. Where absent entries are zeros, only "stability" takes other losses than
+        these two. Default: "kullback-leibler" if X has only whole numbers (counts) and absent
+        entries are zeros, else "frobenius". The noise of counts grows with their size, and least
+        squares mistakes the noise of frequent features for further components. Fit with the loss
+        that the `Selection` names. For Kullback-Leibler, predictions of nonzeros are at least a
+        thousandth of X's mean, and so are those of known entries for every beta <= 1.
+    weights : Weights, array-like of shape (n_samples,) or scipy.sparse matrix, optional
+        As in `factorize`: held-out entries count by their weights, too.
+    missing : {"zero", "unknown"}, default "zero"
+        As in `factorize`. Only known entries are held out and predicted, by at most the largest
+        entry of the fit, as recommenders do: without penalties, predictions for rows and columns
+        of few entries have no limit. So compare a few of `alpha_W`, too.
+    sample : float between 0 and 1, optional
+        Share of the rows that are looked at; the others are never used, and the `Selection` says
+        so. Default: all rows of a matrix in memory. A store is not read as a whole: its sample has
+        4 million nonzeros, and at least 20,000 rows and 200 for the most components, but at most
+        67 million nonzeros (512 MiB in float32). It consists of whole runs of rows, spread evenly
+        over the store, so sorted rows do no harm.
     random_state : int, numpy.random.Generator or RandomState, optional
-        Seed of the folds and of the fits.
+        Seed of the sample, of the folds and of the fits.
     n_threads : int, optional
         As in `factorize`. The result does not depend on it.
     warm_start : bool, default True
         Start each fit from the components of the previous candidate in the same fold, with
-        random ones added. "stability" ignores it and starts with "nndsvda", unless `init` is
-        given.
+        random ones added. Ignored with ``missing="unknown"``, where such starts end higher, and by
+        "stability", which starts with "nndsvda", unless `init` is given.
     early_stop : bool, default True
         Stop after three candidates in a row that are worse than the best before them by more
         than the standard error of the difference. "stability" ignores it.
@@ -137,62 +147,27 @@ def select_n_components(
     >>> select_n_components(X, range(1, 7), random_state=0).n_components
     3
     """
-    scorer, candidates, options = _prepare(
-        X, candidates, method, n_repeats, loss, random_state, factorize_options
-    )
-    options["n_threads"] = n_threads
-    held_out = method != "stability"
-    early_stop = check_flag(early_stop, "early_stop") and held_out
-    warm_start = check_flag(warm_start, "warm_start") and held_out
-    warm_start = warm_start and options.get("init") in (None, "random")
-    cophenetic = check_flag(cophenetic, "cophenetic") and not held_out
-    if cophenetic:
-        check_samples(scorer.X.shape[0])
-    if check_flag(progress, "progress"):
-        sys.stderr.write(f"select: {forecast(scorer, candidates, options)}\n")
-    total = scorer.n_folds * len(candidates)
-    runs = Runs("select", total, progress=progress, time_limit=time_limit, callback=callback)
-    rows: list[dict[str, float]] = []
-    starts: list[Any] = [None] * scorer.n_folds
-    try:
-        for k in candidates:
-            row = _try_candidate(scorer, k, starts, warm_start, cophenetic, runs, options)
-            if row is not None:
-                rows.append(row)
-            if early_stop and stops_early(_scores(rows, scorer.n_folds)):
-                runs.stop_reason = runs.stop_reason or "early_stop"
-            if runs.stop_reason:
-                break
-    except KeyboardInterrupt:  # the finished candidates are kept
-        runs.stop_reason = "interrupted"
-        if not rows:
-            raise
-    finally:
-        runs.close()
-    if not rows:
-        raise TimeoutError(f"{runs.stop_reason} before the first candidate was finished")
-    table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    folds = _scores(rows, scorer.n_folds)
-    tried = table["n_components"]
-    best = one_standard_error_rule(folds) if held_out else most_stable(tried, folds)
-    return Selection(
-        n_components=int(tried[best]),
-        table=table,
-        method=method,
-        loss=options["loss"],
-        skipped=tuple(candidates[len(rows) :]),
-        stop_reason=runs.stop_reason or "done",
-        seconds=runs.seconds,
-    )
+    search = Search(
+        X, candidates, method=method, n_repeats=n_repeats, loss=loss, sample=sample,
+        random_state=random_state, counted={"weights": weights, "missing": missing},
+        options={**factorize_options, "n_threads": n_threads},
+    )  # fmt: skip
+    return search.run(
+        warm_start=warm_start, early_stop=early_stop, cophenetic=cophenetic,
+        time_limit=time_limit, callback=callback, progress=progress,
+    )  # fmt: skip
 
 
 def forecast_selection(
     X: Matrix,
     candidates: Iterable[int],
     *,
-    method: SelectionMethod = "blocks",
+    method: SelectionMethod | None = None,
     n_repeats: int | None = None,
     loss: Loss | None = None,
+    weights: Weights | Vector | Matrix | None = None,
+    missing: Missing = "zero",
+    sample: float | None = None,
     random_state: RandomState = None,
     n_threads: int | None = None,
     **factorize_options: Unpack[FitOptions],
@@ -203,9 +178,12 @@ def forecast_selection(
     ----------
     X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (n_samples, n_features)
     candidates : iterable of int
-    method : {"blocks", "entries", "stability"}, default "blocks"
+    method : {"blocks", "entries", "stability"}, optional
     n_repeats : int, optional
     loss : {"frobenius", "kullback-leibler"} or float, optional
+    weights : Weights, array-like of shape (n_samples,) or scipy.sparse matrix, optional
+    missing : {"zero", "unknown"}, default "zero"
+    sample : float between 0 and 1, optional
     random_state : int, numpy.random.Generator or RandomState, optional
     n_threads : int, optional
     **factorize_options : Any
@@ -229,74 +207,9 @@ def forecast_selection(
     >>> forecast.memory > 0
     True
     """
-    scorer, candidates, options = _prepare(
-        X, candidates, method, n_repeats, loss, random_state, factorize_options
-    )
-    return forecast(scorer, candidates, {**options, "n_threads": n_threads})
-
-
-def _prepare(
-    X, candidates, method, n_repeats, loss, random_state, options
-) -> tuple[Any, list[int], dict[str, Any]]:
-    """Return the scorer, the sorted candidates, and the options of each fit."""
-    check_choice(method, "method", METHODS)
-    check_options(options)
-    if method == "stability":
-        options = {"init": "nndsvda", **options}
-    X = check_matrix(X)
-    if loss is None:
-        loss = "frobenius" if np.any(X.data % 1) else "kullback-leibler"
-    beta = check_loss(loss, X)
-    if method != "stability" and beta not in (1, 2):
-        raise ValueError(
-            f'method={method!r} measures loss="frobenius" and "kullback-leibler", not {loss!r}: '
-            f'method="stability" takes any'
-        )
-    if X.nnz == 0:
-        raise ValueError("X is zero: the candidates cannot be compared")
-    n_repeats = REPEATS[method] if n_repeats is None else n_repeats
-    n_repeats = check_integer(n_repeats, "n_repeats", least=2)
-    if method == "blocks" and n_repeats > min(X.shape):
-        raise ValueError(f"n_repeats is {n_repeats}, but X is {X.shape[0]} x {X.shape[1]}")
-    scorer = SCORERS[method](X, n_repeats, beta, Generators(random_state))
-    candidates = sorted({check_integer(k, "candidates", least=1) for k in candidates})
-    if not candidates:
-        raise ValueError("candidates is empty")
-    if candidates[-1] > scorer.most_components:
-        raise ValueError(
-            f"candidates has {candidates[-1]}, but the matrix of a fold allows at most "
-            f"{scorer.most_components} components"
-        )
-    return scorer, candidates, {"tol": TOL, **options, "loss": loss}
-
-
-def _scores(rows, n_folds):
-    """Return the scores of the candidates, of shape (n_candidates, n_folds)."""
-    return np.array([[row[str(fold + 1)] for fold in range(n_folds)] for row in rows])
-
-
-def _try_candidate(scorer, k, starts, warm_start, cophenetic, runs, options):
-    """Return the row of the table for k components, or None if it was not finished."""
-    values, loadings = np.empty(scorer.n_folds), []
-    for fold in range(scorer.n_folds):
-        fit = functools.partial(
-            fit_candidate,
-            n_components=k,
-            start=starts[fold] if warm_start else None,
-            rng=scorer.seeds.generator(1, fold, k),
-            **options,
-        )
-        values[fold], model = scorer.score(fold, fit)
-        starts[fold] = model.H
-        if cophenetic:
-            n_threads = options["n_threads"]
-            loadings += [half.transform(scorer.X, n_threads=n_threads) for half in scorer.models]
-        runs.finish(model)
-        if runs.stop_reason and fold + 1 < scorer.n_folds:
-            return None
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    row = {"n_components": k, "mean": values.mean(), "standard_error": error}
-    row |= {str(fold + 1): value for fold, value in enumerate(values)}
-    if cophenetic:
-        row["cophenetic"] = cophenetic_coefficient(loadings)
-    return row
+    search = Search(
+        X, candidates, method=method, n_repeats=n_repeats, loss=loss, sample=sample,
+        random_state=random_state, counted={"weights": weights, "missing": missing},
+        options={**factorize_options, "n_threads": n_threads},
+    )  # fmt: skip
+    return search.forecast()

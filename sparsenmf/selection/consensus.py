@@ -12,18 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arguments import check_flag, check_integer, check_n_components, check_number
-from ..data.named import names_of, with_names
-from ..data.typing import ConsensusOptions, FloatArray, IntArray, Matrix, RandomState, Unpack
-from ..data.validation import check_matrix
+from ..data.named import with_names
+from ..data.typing import (
+    ConsensusOptions,
+    FloatArray,
+    IntArray,
+    Matrix,
+    Missing,
+    RandomState,
+    Unpack,
+    Vector,
+)
+from ..models.algorithms import check_solver
 from ..models.announcing import announced
 from ..models.components import Components
 from ..models.factorization import Factorization
 from ..models.normalisation import component_masses
 from ..models.restarts import Generators, Runs, check_options, check_random_init
+from ..solvers.problem import Problem
+from ..solvers.weights import Weights
 from ..topics.similarity import unit_rows
+from .clusters import find_clusters, import_sklearn
 from .fits import FitCallback, complete_fit, fit_restarts
-
-KMEANS_STARTS = 10
+from .sampling import Sample, check_in_memory, take_sample
+from .weighted import WeightedMatrix
 
 FINAL_ITERATIONS = 50
 
@@ -48,6 +60,9 @@ class Consensus:
         The objectives of the finished restarts, in their order.
     stop_reason : str
         "done", "time_limit", "callback" or "interrupted".
+    sample : Sample or None
+        The rows of the restarts, if these were not all: `rows` are their numbers, and `n_rows` is
+        how many X has. The model is of all rows.
     """
 
     model: Factorization
@@ -56,6 +71,7 @@ class Consensus:
     n_outliers: int
     objectives: NDArray[np.float64]
     stop_reason: str
+    sample: Sample | None = None
 
     @property
     def W(self) -> FloatArray:
@@ -76,8 +92,9 @@ class Consensus:
 
     @property
     def _title(self):
+        of_rows = "" if self.sample is None else f" on {self.sample}"
         return (
-            f"Consensus of {len(self.objectives)} restarts ({self.stop_reason}), "
+            f"Consensus of {len(self.objectives)} restarts{of_rows} ({self.stop_reason}), "
             f"{self.n_outliers} components dropped as outliers"
         )
 
@@ -85,10 +102,11 @@ class Consensus:
         pairs = zip(self.stability, self.sizes, strict=True)
         stability = ", ".join(f"{mean:.2f} ({size})" for mean, size in pairs)
         low, high = self.objectives.min(), self.objectives.max()
+        whose = "of the restarts" if self.sample is None else "of the restarts on their rows"
         return (
             f"{self._title}\n"
             f"  stability (components) {stability}\n"
-            f"  objective {self.model.objective:.6g}; of the restarts {low:.6g} to {high:.6g}"
+            f"  objective {self.model.objective:.6g}; {whose} {low:.6g} to {high:.6g}"
         )
 
 
@@ -101,6 +119,9 @@ def consensus(
     density_threshold: float = 0.5,
     neighborhood: float = 0.3,
     refit_H: bool = True,
+    weights: Weights | Vector | Matrix | None = None,
+    missing: Missing = "zero",
+    sample: float | None = None,
     random_state: RandomState = None,
     time_limit: float | None = None,
     callback: FitCallback | None = None,
@@ -116,7 +137,7 @@ def consensus(
     Parameters
     ----------
     X : scipy.sparse matrix or array, ndarray, or DataFrame, of shape (n_samples, n_features)
-        As in `factorize`.
+        As in `factorize`, or a store that `open_csr` opened.
     n_components : int
         Number of components of each restart, and of the consensus.
     n_restarts : int, default 20
@@ -128,8 +149,15 @@ def consensus(
         Number of nearest neighbours, as a fraction of the number of restarts.
     refit_H : bool, default True
         Whether H is fitted once more, given W. Otherwise H is the medians.
+    weights : Weights, array-like of shape (n_samples,) or scipy.sparse matrix, optional
+    missing : {"zero", "unknown"}, default "zero"
+        As in `factorize`.
+    sample : float between 0 and 1, optional
+        Share of the rows that the restarts are fitted to; W, and H once more, are fitted to all
+        rows. Default: all rows of a matrix in memory, and a part of a store, as in
+        `select_n_components`.
     random_state : int, numpy.random.Generator or RandomState, optional
-        Seed of the restarts and of the clustering.
+        Seed of the sample, of the restarts and of the clustering.
     time_limit : float, optional
         Seconds for all restarts, checked after each of them.
     callback : callable, optional
@@ -172,29 +200,36 @@ def consensus(
     """
     check_options(factorize_options)
     check_random_init(factorize_options)
-    _import_sklearn()  # a missing package is reported before the restarts
-    X = with_names(check_matrix(X), *names_of(X))
-    n_components = check_n_components(n_components, X.shape)
-    n_restarts = check_integer(n_restarts, "n_restarts", least=2)
+    check_in_memory(X)
+    import_sklearn()  # a missing package is reported before the restarts
     density_threshold = check_number(density_threshold, "density_threshold", open_below=True)
     neighborhood = check_number(neighborhood, "neighborhood", most=1.0)
+    n_restarts = check_integer(n_restarts, "n_restarts", least=2)
     refit_H = check_flag(refit_H, "refit_H")
-    options = {"time_limit": time_limit, "callback": callback, "progress": progress}
-    runs, seeds = Runs("consensus", n_restarts, **options), Generators(random_state)
+    seeds = Generators(random_state)
+    problem = Problem(
+        X, n_components, loss=factorize_options.get("loss", "frobenius"),
+        weights=weights, missing=missing, n_threads=factorize_options.get("n_threads"),
+    )  # fmt: skip
+    n_components = check_n_components(n_components, problem.shape)
+    check_solver(factorize_options.get("solver"), problem)  # of all rows, after the restarts
+    part, sampled = take_sample(problem, sample, n_components, seeds)
+    limits = {"time_limit": time_limit, "callback": callback, "progress": progress}
+    runs = Runs("consensus", n_restarts, **limits)
     restarts, objectives, settings = [], [], {}
-    for model in fit_restarts(X, n_components, n_restarts, seeds, runs, factorize_options):
+    given, fit_options = _given(part, factorize_options)
+    for model in fit_restarts(given, n_components, n_restarts, seeds, runs, fit_options):
         restarts.append(unit_rows(model.H))
         objectives.append(model.objective)
         settings = model.options
-    labels, medians, stability = _find_clusters(
+    labels, medians, stability = find_clusters(
         restarts, n_components, density_threshold, neighborhood, seeds.generator(0, 1)
     )
-    n_threads = factorize_options.get("n_threads")
-    H = medians.astype(X.dtype)
-    W = Components(H=H, options=settings).transform(X, n_threads=n_threads)
-    model = _refit(X, W, H, refit_H, factorize_options)
+    model = _fit_to(medians.astype(problem.dtype), problem, settings, refit_H, factorize_options)
     order = np.argsort(-component_masses(model), kind="stable")
     model = replace(model, W=np.take(model.W, order, axis=1), H=model.H[order])
+    if sampled is not None:
+        model.options["restart_rows"] = len(sampled.rows)
     return Consensus(
         model=model,
         stability=stability[order],
@@ -202,80 +237,26 @@ def consensus(
         n_outliers=n_components * len(restarts) - len(labels),
         objectives=np.array(objectives),
         stop_reason=runs.stop_reason or "done",
+        sample=sampled,
     )
 
 
-def _find_clusters(restarts, n_components, density_threshold, neighborhood, rng):
-    """Return the clusters of the components of all restarts.
-
-    Returns
-    -------
-    labels : ndarray of int
-        The cluster of each component that is not an outlier.
-    medians : ndarray of shape (n_components, n_features)
-        The median of each cluster, scaled to length 1.
-    stability : ndarray of shape (n_components,)
-        See `Consensus`.
-    """
-    rows = np.concatenate(restarts)
-    n_neighbors = max(1, int(neighborhood * len(restarts)))
-    is_kept = _neighbor_distances(rows, n_neighbors) <= density_threshold
-    kept, restart_of = rows[is_kept], np.flatnonzero(is_kept) // n_components
-    if len(kept) < n_components:
-        raise ValueError(
-            f"density_threshold={density_threshold:g} leaves {len(kept)} of {len(rows)} "
-            f"components, fewer than n_components={n_components}: raise it, or n_restarts"
-        )
-    labels = _cluster(kept, n_components, rng)
-    medians = unit_rows(
-        np.stack([np.median(kept[labels == r], axis=0) for r in range(n_components)])
-    )
-    nearest = np.zeros((len(restarts), n_components))
-    np.maximum.at(nearest, (restart_of, labels), np.einsum("pj,pj->p", kept, medians[labels]))
-    return labels, medians, nearest.mean(axis=0)
+def _given(problem, options):
+    """Return X with its names, and the options of a fit with the weights of the problem."""
+    X, weighted = problem.X, WeightedMatrix.of(problem)
+    if not problem.is_stored:
+        X = with_names(X, problem.feature_names, problem.sample_names)
+    return X, {**options, **weighted.options}
 
 
-def _refit(X, W, H, refit_H, options):
-    """Return the model fitted with one factor fixed: W if H is refitted, else H."""
+def _fit_to(H, problem, settings, refit_H, options):
+    """Return the model of all rows whose W is fitted to H, and then, if it is wanted, H to W."""
+    X, options = _given(problem, options)
+    weights = options["weights"]
+    components = Components(H=H, options=settings, feature_weight=weights.features)
+    n_threads = options.get("n_threads")
+    W = components.transform(problem.X, weights=weights.entries, n_threads=n_threads)
     everything = np.arange(len(H))
     frozen = {"frozen_W": everything} if refit_H else {"frozen_H": everything}
     options = {**options, "init": "custom", "max_iter": FINAL_ITERATIONS, **frozen}
     return complete_fit(X, len(H), W=W, H=H, random_state=0, **options)
-
-
-def _neighbor_distances(rows, n_neighbors):
-    """Return the mean distance of each row, scaled to length 1, to its nearest neighbours."""
-    n_neighbors = min(n_neighbors, len(rows) - 1)
-    if not n_neighbors:
-        return np.zeros(len(rows))
-    _, NearestNeighbors = _import_sklearn()
-    # By cosines, a row that is zero is at distance sqrt(2) from all others, other zeros included.
-    neighbors = NearestNeighbors(n_neighbors=n_neighbors, metric="cosine").fit(rows)
-    cosine_distances, _ = neighbors.kneighbors()
-    return np.sqrt(2 * cosine_distances).mean(axis=1)
-
-
-def _cluster(rows, n_clusters, rng):
-    """Return the cluster of each row, by k-means."""
-    seed = int(rng.integers(2**31))
-    KMeans, _ = _import_sklearn()
-    kmeans = KMeans(n_clusters, n_init=KMEANS_STARTS, random_state=seed)
-    labels = kmeans.fit(rows).labels_
-    if len(np.unique(labels)) < n_clusters:
-        raise ValueError(
-            f"the components of all restarts do not form {n_clusters} clusters: choose fewer "
-            f"n_components"
-        )
-    return labels
-
-
-def _import_sklearn():
-    """Return the classes KMeans and NearestNeighbors."""
-    try:
-        from sklearn.cluster import KMeans
-        from sklearn.neighbors import NearestNeighbors
-    except ImportError as error:
-        raise ImportError(
-            'consensus needs scikit-learn: pip install "sparsenmf[sklearn]"'
-        ) from error
-    return KMeans, NearestNeighbors

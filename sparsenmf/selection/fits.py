@@ -25,13 +25,23 @@ def complete_fit(X, n_components, **options):
     return model
 
 
-def fit_candidate(X, *, start, rng, W=None, H=None, **options):
-    """Return the model of a fit that begins with W and H, or with `start` as H, or at random."""
+def fit_candidate(matrix, *, start, rng, W=None, H=None, **options):
+    """Return the model of a fit that begins with W and H, or with `start` as H, or at random.
+
+    Parameters
+    ----------
+    matrix : WeightedMatrix
+    start : ndarray or None
+    rng : numpy.random.Generator or int
+    W, H : ndarray, optional
+    **options
+        As in `factorize`.
+    """
     if H is None:
         H = start
     if H is not None:
         options["init"] = "custom"
-    return complete_fit(X, W=W, H=H, random_state=rng, **options)
+    return complete_fit(matrix.X, W=W, H=H, random_state=rng, **matrix.options, **options)
 
 
 def fit_restarts(X, n_components, n_restarts, random_state, runs, options):

@@ -30,7 +30,7 @@ class SelectionForecast:
         scores of a few iterations, with the fewest and with the most components. Fits that
         converge take less; models after more iterations take longer to score.
     memory : int
-        Peak memory in bytes, without X.
+        Peak memory in bytes, without X; with the sample of its rows, if there is one.
     """
 
     n_fits: int
@@ -42,17 +42,34 @@ class SelectionForecast:
         return f"{self.n_fits} fits, about {self.seconds:.1f} s if none converges, {size}"
 
 
-def forecast(scorer, candidates, options):
-    """Return the `SelectionForecast` of candidates, from fits of the fewest and the most."""
+def forecast(scorer, candidates, options, copied=0):
+    """Return the `SelectionForecast` of candidates, from fits of the fewest and the most.
+
+    Parameters
+    ----------
+    scorer : Blocks, Entries, KnownEntries or Halves
+    candidates : list of int
+    options : dict
+        Of each fit.
+    copied : int
+        Bytes of the sample of X.
+    """
     ends = sorted({candidates[0], candidates[-1]})
     costs = [_time_candidate(scorer, k, options) for k in ends]
     seconds = scorer.n_folds * float(np.interp(candidates, ends, costs).sum())
-    X, most = scorer.training(0), candidates[-1]
-    copies = 0 if X is scorer.X else X.nnz * (X.dtype.itemsize + 4)
+    part, most = scorer.training(0), candidates[-1]
+    X = part.X
     starts = scorer.n_folds * most * X.shape[1] * X.dtype.itemsize
-    memory = estimate_memory(X, most).total + copies + scorer.scratch + starts + IMPORTED
+    memory = estimate_memory(X, most, **part.options).total + bytes_of(part)
+    memory += copied + scorer.scratch + starts + IMPORTED
     n_fits = scorer.n_fits * scorer.n_folds * len(candidates)
     return SelectionForecast(n_fits, seconds, memory)
+
+
+def bytes_of(matrix):
+    """Return the size of the entries of a `WeightedMatrix`."""
+    X = matrix.X
+    return X.nnz * ((2 if matrix.entries is not None else 1) * X.dtype.itemsize + 4)
 
 
 def _time_candidate(scorer, k, options):

@@ -1,4 +1,4 @@
-"""The result and the forecast of a selection, and the rules that recommend a candidate."""
+"""The result of a selection, and the rules that recommend a candidate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.typing import Axes, Loss, SelectionMethod
+from .sampling import Sample
 
 NEGLIGIBLE = 0.01
 """A gain that is too small for another component, relative to the difference between the worst
@@ -45,6 +46,9 @@ class Selection:
         "done", "early_stop", "time_limit", "callback" or "interrupted".
     seconds : float
         Duration of the selection.
+    sample : Sample or None
+        The rows that were looked at, if not all were: `rows` are their numbers, and `n_rows` is
+        how many X has.
     """
 
     n_components: int
@@ -54,6 +58,7 @@ class Selection:
     skipped: tuple[int, ...]
     stop_reason: str
     seconds: float
+    sample: Sample | None = None
 
     def __repr__(self):
         columns = (self.table[name] for name in ("n_components", "mean", "standard_error"))
@@ -80,7 +85,8 @@ class Selection:
     def _ending(self):
         """Lines on how the selection ended."""
         left_out = f", not tried: {', '.join(map(str, self.skipped))}" if self.skipped else ""
-        lines = [f"{self.stop_reason} in {self.seconds:.1f} s{left_out}"]
+        of_rows = "" if self.sample is None else f", on {self.sample}"
+        lines = [f"{self.stop_reason} in {self.seconds:.1f} s{of_rows}{left_out}"]
         if self.n_components == self.table["n_components"].max():
             lines.insert(0, "the largest candidate is recommended: more may be better")
         return lines

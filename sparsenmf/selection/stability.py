@@ -22,16 +22,17 @@ class Halves:
 
     n_fits = 2  # for each fold
 
-    def __init__(self, X, n_folds, beta, seeds):
-        self.X, self.n_folds, self.seeds, self.models = X, n_folds, seeds, []
-        self.most_components = min(X.shape[0] // 2, X.shape[1])
-        self.scratch = X.nnz * (X.dtype.itemsize + 4) // 2
+    def __init__(self, matrix, n_folds, beta, seeds):
+        self.matrix, self.n_folds, self.seeds, self.models = matrix, n_folds, seeds, []
+        self.most_components = min(matrix.shape[0] // 2, matrix.shape[1])
+        self.scratch = matrix.X.nnz * (matrix.X.dtype.itemsize + 4) // 2
 
     def split(self, fold):
         """Return the two halves of the samples."""
-        order = self.seeds.generator(0, fold).permutation(self.X.shape[0])
+        order = self.seeds.generator(0, fold).permutation(self.matrix.shape[0])
         middle = len(order) // 2
-        return tuple(self.X[np.sort(half)] for half in (order[:middle], order[middle:]))
+        halves = order[:middle], order[middle:]
+        return tuple(self.matrix.take(np.sort(half)) for half in halves)
 
     def training(self, fold):
         """Return the first matrix that is factorized."""
@@ -43,6 +44,11 @@ class Halves:
         first, second = self.models
         _, cosines = match_components(second.H, first.H)
         return float(cosines.mean()), first
+
+    def loadings(self, n_threads):
+        """Return W of all samples, by the model of each half."""
+        X, entries = self.matrix.X, self.matrix.entries
+        return [half.transform(X, weights=entries, n_threads=n_threads) for half in self.models]
 
 
 def cophenetic_coefficient(loadings):

@@ -565,7 +565,7 @@ def test_errors_of_our_own_are_not_hidden(here, monkeypatch):
     assert isinstance(run("factorize", "X.npz", "-k", 2).exception, KeyError)
 
 
-COMMANDS = ["topics", "factorize", "transform", "store", "info", "warmup"]
+COMMANDS = ["topics", "factorize", "choose", "transform", "store", "info", "warmup"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, None])

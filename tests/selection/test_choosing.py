@@ -11,8 +11,12 @@ import scipy.sparse as sp
 
 from sparsenmf import Weights, factorize, forecast_selection, select_n_components
 from sparsenmf.models.restarts import Generators
-from sparsenmf.selection.holdout import Blocks, Entries, block_loss, norm_of
+from sparsenmf.selection.blocks import Blocks
+from sparsenmf.selection.entries import Entries
+from sparsenmf.selection.fits import fit_candidate
+from sparsenmf.selection.losses import block_loss, norm_of
 from sparsenmf.selection.selected import one_standard_error_rule
+from sparsenmf.selection.weighted import WeightedMatrix
 
 from ..problems import planted_counts
 
@@ -39,7 +43,7 @@ def problem(seed=0, n_components=4, dtype=float):
 def test_block_loss_is_that_of_all_entries(beta, dtype):
     X, W, H = problem(dtype=dtype)
     H[:, 5] = 0  # predictions of zero, some of them of nonzeros
-    found = block_loss(X, W, H, beta, 1e-3)
+    found = block_loss(WeightedMatrix(X), W, H, beta, 1e-3)
     wide = W.astype(float) @ H.astype(float)
     expected = dense_losses(X.toarray().astype(float), wide, beta, 1e-3).sum()
     assert found == pytest.approx(expected, rel=1e-10)
@@ -47,10 +51,11 @@ def test_block_loss_is_that_of_all_entries(beta, dtype):
 
 def fitter(n_components, loss="frobenius", **options):
     return functools.partial(
-        factorize,
+        fit_candidate,
         n_components=n_components,
         loss=loss,
-        random_state=0,
+        start=None,
+        rng=0,
         **{"n_threads": 1, "tol": 1e-4, **options},
     )
 
@@ -58,10 +63,10 @@ def fitter(n_components, loss="frobenius", **options):
 @pytest.mark.parametrize(("beta", "loss"), LOSSES)
 def test_block_score_is_that_of_the_dense_definition(beta, loss):
     X, _, _ = problem()
-    blocks = Blocks(X, 3, beta, Generators(0))
+    blocks = Blocks(WeightedMatrix(X), 3, beta, Generators(0))
     fit = fitter(3, loss, alpha_W=5e-3, alpha_H=2e-2, l1_ratio=0.5)
     score, model = blocks.score(1, fit)
-    A, B, C, D = (part.toarray() for part in blocks.split(1))
+    A, B, C, D = (part.X.toarray() for part in blocks.split(1))
     assert A.shape[0] == B.shape[0]
     assert A.shape[1] == C.shape[1]
     assert D.shape == (len(C), B.shape[1])
@@ -70,16 +75,16 @@ def test_block_score_is_that_of_the_dense_definition(beta, loss):
     # The same two problems, solved by whole factorizations in which one side is frozen.
     W = factorize(B, k, H=model.H, frozen_H=range(k), max_iter=3000, **penalties).W
     H = factorize(C, k, W=model.W, frozen_W=range(k), max_iter=3000, **penalties).H
-    expected = dense_losses(A, W @ H, beta, blocks.floor).sum() / norm_of(A[A > 0], beta)
+    expected = dense_losses(A, W @ H, beta, blocks.floor).sum() / norm_of(blocks.split(1)[0], beta)
     assert score == pytest.approx(expected, rel=1e-3)
 
 
 def test_every_row_and_column_is_held_out_once():
     X = sp.csr_array(np.arange(1.0, 12 * 11 + 1).reshape(12, 11))
-    blocks = Blocks(X, 4, 2, Generators(3))
+    blocks = Blocks(WeightedMatrix(X), 4, 2, Generators(3))
     rows, columns = [], []
     for fold in range(4):
-        A = blocks.split(fold)[0].toarray().astype(int) - 1
+        A = blocks.split(fold)[0].X.toarray().astype(int) - 1
         rows += np.unique(A // 11).tolist()
         columns += np.unique(A % 11).tolist()
     assert sorted(rows) == list(range(12))
@@ -92,7 +97,7 @@ def test_estimate_from_held_out_entries_has_no_bias(beta):
     X = X[:40, :30]
     W, H = W[:40], H[:, :30] + 0.05
     draws = 600
-    entries = Entries(X, draws, beta, Generators(5))
+    entries = Entries(WeightedMatrix(X), draws, beta, Generators(5))
     floor = entries.floor
     estimates = [entries.estimate(W, H, entries.draw(fold)) for fold in range(draws)]
     Y = np.maximum(W @ H, floor) if beta == 1 else W @ H
@@ -105,11 +110,11 @@ def test_estimate_from_held_out_entries_has_no_bias(beta):
 def test_held_out_entries_are_unknown_to_the_fit():
     """The model does not depend on their values."""
     X, _, _ = problem()
-    entries = Entries(X, 2, 2, Generators(1))
+    entries = Entries(WeightedMatrix(X), 2, 2, Generators(1))
     places = entries.draw(0)
     changed = X.toarray()
     changed.ravel()[places] = np.random.default_rng(0).permutation(changed.ravel()[places])
-    other = Entries(sp.csr_array(changed), 2, 2, Generators(1))
+    other = Entries(WeightedMatrix(sp.csr_array(changed)), 2, 2, Generators(1))
     assert np.array_equal(other.draw(0), places)
     assert (sp.csr_array(changed) != X).nnz > 10
     models = [kind.score(0, fitter(4))[1] for kind in (entries, other)]
@@ -120,10 +125,10 @@ def test_held_out_entries_are_unknown_to_the_fit():
 def test_predictions_of_held_out_entries_converge_to_the_truth():
     """The held-out entries of a low-rank matrix without noise are recovered."""
     _, W, H = planted_counts(3, 80, 60)
-    entries = Entries(sp.csr_array(W @ H), 2, 2, Generators(0))
-    before = factorize(entries.training(0), 3, random_state=0)
+    entries = Entries(WeightedMatrix(sp.csr_array(W @ H)), 2, 2, Generators(0))
+    before = factorize(entries.training(0).X, 3, random_state=0)
     score, _ = entries.score(0, fitter(3, tol=1e-6))
-    blind = entries.estimate(before.W, before.H, entries.draw(0)) / norm_of((W @ H).ravel(), 2)
+    blind = entries.estimate(before.W, before.H, entries.draw(0)) / norm_of(entries.matrix, 2)
     assert score < 0.1 * blind
 
 
@@ -262,7 +267,7 @@ def test_progress_begins_with_the_forecast(capsys):
         ({"n_repeats": 91}, "n_repeats is 91"),
         ({"loss": 1.5}, "method='blocks' measures"),
         ({"H": np.ones((2, 90))}, "H cannot be passed on"),
-        ({"weights": Weights(samples=np.ones(120))}, "weights cannot"),
+        ({"weights": Weights(samples=np.ones(119))}, r"weights.samples must have shape \(120,\)"),
         ({"time_limit": 0}, "time_limit must be"),
         ({"callback": 3}, "callback must be callable"),
         ({"early_stop": 1}, "early_stop must be True or False"),

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from sparsenmf import Factorization, consensus, factorize
 from sparsenmf.selection import consensus as consensus_module
-from sparsenmf.selection.consensus import _cluster, _neighbor_distances
+from sparsenmf.selection.clusters import cluster, neighbor_distances
 from sparsenmf.topics.similarity import match_components, unit_rows
 
 from ..problems import planted_counts
@@ -51,19 +51,19 @@ def test_without_refit_the_components_are_the_medians():
 
 def test_neighbor_distances_are_those_of_the_definition(rng):
     rows = unit_rows(rng.random((1030, 4)))
-    found = _neighbor_distances(rows, 3)
+    found = neighbor_distances(rows, 3)
     distances = np.sqrt(((rows[:, None] - rows) ** 2).sum(axis=2))
     expected = np.sort(distances, axis=1)[:, 1:4].mean(axis=1)
     assert found == pytest.approx(expected, abs=1e-6)
-    empty = _neighbor_distances(np.array([[0.0, 0], [0, 0], [1, 0], [1, 0]]), 1)
+    empty = neighbor_distances(np.array([[0.0, 0], [0, 0], [1, 0], [1, 0]]), 1)
     assert empty == pytest.approx([2**0.5, 2**0.5, 0, 0])
-    assert _neighbor_distances(np.ones((1, 2)), 3) == [0]
+    assert neighbor_distances(np.ones((1, 2)), 3) == [0]
 
 
 def test_clusters_are_found(rng):
     centers = np.eye(4)[:, :4]
     rows = np.repeat(centers, 20, axis=0) + 0.05 * rng.random((80, 4))
-    labels = _cluster(rows, 4, rng).reshape(4, 20)
+    labels = cluster(rows, 4, rng).reshape(4, 20)
     assert (labels == labels[:, :1]).all()
     assert len(set(labels[:, 0])) == 4
 
@@ -88,7 +88,7 @@ def test_what_one_restart_found_is_not_stable(monkeypatch):
 
 def test_partition_is_that_of_scikit_learn(rng):
     rows = unit_rows(rng.random((90, 30)) ** 4)
-    labels = _cluster(rows, 6, np.random.default_rng(1))
+    labels = cluster(rows, 6, np.random.default_rng(1))
     inertia = sum(
         ((part - part.mean(axis=0)) ** 2).sum() for part in (rows[labels == r] for r in range(6))
     )
@@ -102,7 +102,7 @@ def test_too_few_different_components_are_named():
         pytest.warns(ConvergenceWarning),
         pytest.raises(ValueError, match="do not form 3 clusters: choose fewer n_components"),
     ):
-        _cluster(np.tile(np.eye(2), (4, 1)), 3, np.random.default_rng(0))
+        cluster(np.tile(np.eye(2), (4, 1)), 3, np.random.default_rng(0))
     assert consensus(X, 1, 3, random_state=0).stability == pytest.approx([1.0])
 
 

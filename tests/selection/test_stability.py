@@ -12,6 +12,7 @@ from sparsenmf import factorize, forecast_selection, select_n_components
 from sparsenmf.models.restarts import Generators
 from sparsenmf.selection.selected import most_stable
 from sparsenmf.selection.stability import Halves, cophenetic_coefficient
+from sparsenmf.selection.weighted import WeightedMatrix
 from sparsenmf.topics.similarity import match_components
 
 from ..problems import planted_counts
@@ -45,10 +46,10 @@ def test_components_are_matched_in_any_order_and_scale(rng):
 
 def test_halves_share_no_sample_and_leave_none_out():
     X = sp.csr_array(np.arange(1.0, 12 * 5 + 1).reshape(12, 5))
-    halves = Halves(X, 3, 2, Generators(0))
+    halves = Halves(WeightedMatrix(X), 3, 2, Generators(0))
     splits = []
     for fold in range(3):
-        rows = [half.toarray()[:, 0].astype(int).tolist() for half in halves.split(fold)]
+        rows = [half.X.toarray()[:, 0].astype(int).tolist() for half in halves.split(fold)]
         assert [len(part) for part in rows] == [6, 6]
         assert sorted(rows[0] + rows[1]) == list(range(1, 57, 5))
         splits.append(tuple(rows[0]))
@@ -57,8 +58,8 @@ def test_halves_share_no_sample_and_leave_none_out():
 
 def test_score_is_the_best_mean_cosine_of_pairs(rng):
     X, _, _ = planted_counts(3, 80, 60)
-    halves = Halves(X, 2, 2, Generators(0))
-    score, model = halves.score(1, lambda half: factorize(half, 4, random_state=0, max_iter=9))
+    halves = Halves(WeightedMatrix(X), 2, 2, Generators(0))
+    score, model = halves.score(1, lambda half: factorize(half.X, 4, random_state=0, max_iter=9))
     first, second = (half.H / np.linalg.norm(half.H, axis=1)[:, None] for half in halves.models)
     assert model is halves.models[0]
     pairings = itertools.permutations(range(4))

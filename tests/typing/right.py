@@ -160,7 +160,10 @@ def choices() -> None:
     best: int = selection.n_components
     print(best, selection.table["mean"].min(), selection.loss)
     print(forecast_selection(X, [1, 2], n_repeats=2, solver="cd").seconds)
+    known = select_n_components(X, [1, 2], weights=X, missing="unknown", sample=0.9, max_iter=3)
+    print(known.sample is not None and known.sample.rows.size)
     result = consensus(X, 2, n_restarts=3, loss="frobenius", max_iter=5, density_threshold=2)
+    print(consensus(X, 2, 3, weights=np.ones(40), missing="zero", sample=0.9).sample)
     print(result.stability.mean(), result.W.shape, result.model.objective)
 
 

@@ -103,5 +103,7 @@ def plot_selection(selection: SelectionTable, *, ax: Axes | None = None) -> Axes
     ax.set_xlabel("components")
     stable = selection.method == "stability"
     ax.set_ylabel("similarity of halves" if stable else "relative held-out loss")
+    if selection.sample is not None:
+        ax.set_title(f"on {selection.sample}", fontsize="medium", color=GREY)
     tidy(ax)
     return ax

@@ -1,0 +1,419 @@
+"""Selection and consensus with weights and unknown entries: scores by their dense definitions."""
+
+import functools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sparsenmf import (
+    Problem,
+    Weights,
+    consensus,
+    factorize,
+    forecast_selection,
+    select_n_components,
+)
+from sparsenmf.models.restarts import Generators
+from sparsenmf.selection.blocks import Blocks
+from sparsenmf.selection.entries import Entries, KnownEntries
+from sparsenmf.selection.fits import fit_candidate
+from sparsenmf.selection.losses import block_loss, entry_losses, floor_of, norm_of
+from sparsenmf.selection.stability import Halves
+from sparsenmf.selection.weighted import WeightedMatrix
+from sparsenmf.topics.similarity import match_components
+
+from ..problems import planted_counts
+
+KL = "kullback-leibler"
+METHODS = ["blocks", "entries", "stability"]
+SHAPE = 60, 50
+QUICK = {"random_state": 0, "n_threads": 1, "n_repeats": 2, "max_iter": 15}
+
+
+def planted_ratings(n_components, shape=(150, 120), share=0.4, noise=0.1, seed=0):
+    """Known entries of W H with noise, most of them far from zero."""
+    rng = np.random.default_rng(seed)
+    W = rng.gamma(2.0, size=(shape[0], n_components)) * (rng.random((shape[0], n_components)) < 0.5)
+    H = rng.gamma(2.0, size=(n_components, shape[1]))
+    Y = (W + 0.05) @ H
+    known = rng.random(shape) < share
+    i, j = np.nonzero(known)
+    values = Y[i, j] * np.exp(noise * rng.standard_normal(len(i)))
+    return sp.csr_array((values, (i, j)), shape=shape)
+
+
+def weighted(kind, seed=0):
+    """A small matrix with weights of this kind, and the dense weights of all its entries."""
+    rng = np.random.default_rng(seed)
+    X = sp.csr_array(planted_counts(3, *SHAPE, mean=1.0)[0].astype(float))
+    entries, samples, features = (
+        sp.csr_array((rng.random(X.nnz) + 0.5, X.indices, X.indptr), shape=X.shape),
+        rng.random(SHAPE[0]) + 0.5,
+        rng.random(SHAPE[1]) + 0.5,
+    )
+    stored = np.zeros(SHAPE)
+    stored[rows_of(X), X.indices] = 1
+    if kind == "samples and features":
+        return WeightedMatrix(X, None, samples, features), np.outer(samples, features)
+    if kind == "entries":
+        return WeightedMatrix(X, entries), np.where(stored, entries.toarray(), 1.0)
+    if kind == "unknown":
+        return WeightedMatrix(X, missing="unknown"), stored
+    return WeightedMatrix(X, entries, missing="unknown"), entries.toarray()
+
+
+def rows_of(X):
+    return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+
+
+KINDS = ["samples and features", "entries", "unknown", "entries and unknown"]
+
+
+def dense_loss(x, y, weights, beta, floor):
+    """The weighted loss by its definition; `floor` is for what is positive."""
+    if beta == 2:
+        return float((weights * 0.5 * (x - y) ** 2).sum())
+    y = np.where(x > 0, np.maximum(y, floor), y)
+    logs = np.zeros_like(y)
+    logs[x > 0] = np.log(x[x > 0] / y[x > 0])
+    return float((weights * (x * logs - x + y)).sum())
+
+
+@pytest.mark.parametrize("beta", [2, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_block_loss_is_that_of_all_entries_by_their_weights(kind, beta, rng):
+    matrix, weights = weighted(kind)
+    W, H = rng.random((SHAPE[0], 3)), rng.random((3, SHAPE[1]))
+    H[:, 5] = 0
+    found = block_loss(matrix, W, H, beta, 1e-3)
+    assert found == pytest.approx(dense_loss(matrix.X.toarray(), W @ H, weights, beta, 1e-3))
+
+
+@pytest.mark.parametrize("beta", [2, 1, 0, 0.5, 1.5, 3, -1])
+def test_losses_of_entries_are_beta_divergences(beta, rng):
+    x, y = rng.random(50) + 0.1, rng.random(50) + 0.1
+    found = entry_losses(x, y, beta, 1e-3)
+    near = beta + 1e-6  # the limits of the general formula are those of the named ones
+    general = (x**near + (near - 1) * y**near - near * x * y ** (near - 1)) / (near * (near - 1))
+    assert found == pytest.approx(general, abs=1e-4)
+    assert np.isfinite(entry_losses(x, np.zeros(50), beta, 1e-3)).all()
+
+
+def test_parts_have_the_weights_of_their_entries():
+    for kind in KINDS:
+        matrix, weights = weighted(kind)
+        rows, columns = np.array([1, 4, 9]), np.array([0, 7, 8, 30])
+        part = matrix.take(rows, columns)
+        turned = part.transposed()
+        assert np.array_equal(part.X.toarray(), matrix.X.toarray()[np.ix_(rows, columns)])
+        assert np.array_equal(turned.X.toarray(), part.X.toarray().T)
+        if matrix.entries is None and matrix.samples is not None:
+            found = np.outer(part.samples, part.features)
+            assert np.array_equal(found, weights[np.ix_(rows, columns)])
+            assert np.array_equal(np.outer(turned.samples, turned.features), found.T)
+        if matrix.entries is not None:
+            at = rows[rows_of(part.X)], columns[part.X.indices]
+            assert np.array_equal(part.entries.data, weights[at])
+            assert np.array_equal(turned.entries.toarray(), part.entries.toarray().T)
+
+
+def fitter(n_components, loss="frobenius", **options):
+    fixed = {"start": None, "rng": 0, "n_threads": 1, "tol": 1e-4}
+    return functools.partial(
+        fit_candidate, n_components=n_components, loss=loss, **{**fixed, **options}
+    )
+
+
+@pytest.mark.parametrize("loss", ["frobenius", KL])
+@pytest.mark.parametrize("kind", KINDS)
+def test_block_score_is_that_of_the_definition(kind, loss):
+    """The W and the H of A are those of whole factorizations in which one side is frozen."""
+    matrix, _ = weighted(kind)
+    beta = 2 if loss == "frobenius" else 1
+    blocks = Blocks(matrix, 3, beta, Generators(0))
+    penalties = {"loss": loss, "alpha_W": 1e-2, "alpha_H": 3e-2, "l1_ratio": 0.3}
+    score, model = blocks.score(1, fitter(2, **penalties))
+    A, B, C, D = blocks.split(1)
+    whole = {**penalties, "tol": 0, "max_iter": 2000}
+    # The penalty of a row of W counts as often as its sample: so do those of B.
+    W = factorize(B.X, 2, H=model.H, frozen_H=[0, 1], **B.options, **whole).W
+    turned = WeightedMatrix(C.X, C.entries, D.samples, C.features, C.missing)
+    H = factorize(C.X, 2, W=model.W, frozen_W=[0, 1], **turned.options, **whole).H
+    top = D.X.data.max()
+    expected = block_loss(A, W, H, beta, floor_of(matrix, beta), top) / norm_of(A, beta)
+    assert score == pytest.approx(expected, rel=5e-3)
+
+
+@pytest.mark.parametrize("kind", ["unknown", "entries and unknown"])
+def test_held_out_entries_are_left_out_of_the_fit_and_nothing_else_is(kind):
+    matrix, _ = weighted(kind)
+    entries = KnownEntries(matrix, 2, 2, Generators(1))
+    held, known = entries.draw(0), entries.training(0)
+    i = rows_of(matrix.X)[held]
+    assert 0.08 < len(held) / matrix.X.nnz <= 0.1
+    assert known.X.nnz == matrix.X.nnz - len(held)
+    assert not known.X.toarray()[i, matrix.X.indices[held]].any()
+    assert known.missing == "unknown"
+    if matrix.entries is not None:
+        assert np.array_equal(known.entries.indices, known.X.indices)
+        kept = np.setdiff1d(np.arange(matrix.X.nnz), held)
+        assert np.array_equal(known.entries.data, matrix.entries.data[kept])
+
+
+@pytest.mark.parametrize("beta", [2, 1, 1.5])
+@pytest.mark.parametrize("kind", ["unknown", "entries and unknown"])
+def test_score_of_known_entries_is_that_of_the_definition(kind, beta):
+    matrix, weights = weighted(kind)
+    entries = KnownEntries(matrix, 2, beta, Generators(1))
+    score, model = entries.score(1, fitter(2, loss=beta, max_iter=20))
+    held = entries.draw(1)
+    at = rows_of(matrix.X)[held], matrix.X.indices[held]
+    x, top = matrix.X.toarray()[at], entries.training(1).X.data.max()
+    y = np.maximum(np.minimum((model.W @ model.H)[at], top), entries.floor)
+    losses = weights[at] * entry_losses(x, y, beta, 0.0)
+    assert score == pytest.approx(matrix.X.nnz * losses.mean() / norm_of(matrix, beta), rel=1e-5)
+
+
+def test_predictions_are_at_most_the_largest_known_entry():
+    """Where a row has few known entries, nothing else limits what is predicted of others."""
+    X = planted_ratings(2, (40, 30), share=0.2)
+    matrix = WeightedMatrix(X, missing="unknown")
+    entries = KnownEntries(matrix, 2, 2, Generators(0))
+    huge = SimpleNamespace(W=np.full((40, 1), 1e9), H=np.full((1, 30), 1e9))
+    score, _ = entries.score(0, lambda part: huge)
+    x, top = X.data[entries.draw(0)], entries.training(0).X.data.max()
+    expected = X.nnz * np.mean(0.5 * (x - top) ** 2) / norm_of(matrix, 2)
+    assert score == pytest.approx(expected)
+    score, _ = Blocks(matrix, 2, 2, Generators(0)).score(0, fitter(8, max_iter=200))
+    assert score < X.data.max() ** 2 / np.mean(X.data**2)
+
+
+def test_unknown_entries_have_no_warm_starts():
+    X, options = planted_ratings(2, (40, 30)), {"missing": "unknown", **QUICK}
+    found = [
+        select_n_components(X, [1, 2, 3], warm_start=warm, **options).table["mean"]
+        for warm in (True, False)
+    ]
+    assert np.array_equal(*found)
+
+
+def test_real_ratings_are_predicted(real_path):
+    X = sp.load_npz(real_path("movielens_small") / "matrix.npz").tocsr()
+    options = {"missing": "unknown", "random_state": 0, "n_repeats": 2, "max_iter": 15}
+    for method in ("entries", "blocks"):
+        found = select_n_components(X, [1, 3], method=method, **options)
+        assert found.n_components == 1  # without penalties
+        assert found.table["mean"][0] < 0.12
+
+
+@pytest.mark.parametrize("beta", [2, 1])
+def test_estimate_from_weighted_entries_has_no_bias(beta, rng):
+    for kind in ("samples and features", "entries"):
+        matrix, weights = weighted(kind)
+        W, H = rng.random((SHAPE[0], 3)), rng.random((3, SHAPE[1])) + 0.1
+        entries = Entries(matrix, 2, beta, Generators(5))
+        estimates = [entries.estimate(W, H, entries.draw(fold)) for fold in range(300)]
+        expected = dense_loss(matrix.X.toarray(), W @ H, weights, beta, entries.floor)
+        error = np.std(estimates) / np.sqrt(300)
+        assert error < 0.07 * expected
+        assert np.mean(estimates) == pytest.approx(expected, abs=4 * error)
+
+
+def test_held_out_entries_keep_their_weights_and_lose_their_values():
+    matrix, weights = weighted("entries")
+    entries = Entries(matrix, 2, 2, Generators(1))
+    places = entries.draw(0)
+    hidden, slots = entries._hide(places)
+    i, j = np.divmod(places, SHAPE[1])
+    known = matrix.X.toarray()
+    known[i, j] = 0
+    assert np.array_equal(hidden.X.toarray(), known)
+    assert not hidden.X.data[slots].any()
+    assert np.array_equal(hidden.entries.data[slots], weights[i, j])
+    at = rows_of(hidden.X), hidden.X.indices
+    assert np.array_equal(hidden.entries.data, weights[at])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_that_are_all_alike_change_nothing(method):
+    matrix, _ = weighted("unknown")
+    X, options = matrix.X, {"method": method, "loss": KL, **QUICK}
+    plain = select_n_components(X, [2, 3], **options).table
+    ones = sp.csr_array((np.ones(X.nnz), X.indices, X.indptr), shape=X.shape)
+    twice = Weights(samples=np.full(SHAPE[0], 2.0), features=np.full(SHAPE[1], 3.0))
+    for weights, rel in ((Weights(samples=np.ones(SHAPE[0])), 0), (ones, 1e-3), (twice, 1e-3)):
+        table = select_n_components(X, [2, 3], weights=weights, **options).table
+        for name, column in plain.items():
+            assert table[name] == pytest.approx(column, rel=rel, abs=0), name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_and_columns_of_weight_zero_are_as_if_they_were_not_there(method):
+    X = sp.csr_array(planted_counts(3, *SHAPE, mean=1.0)[0].astype(float))
+    samples, features = np.ones(SHAPE[0]), np.ones(SHAPE[1])
+    samples[::3] = features[::4] = 0
+    options = {"method": method, **QUICK}
+    whole = select_n_components(
+        X, [2], weights=Weights(samples=samples, features=features), **options
+    )
+    part = select_n_components(X[samples > 0][:, features > 0], [2], **options)
+    assert whole.table["mean"] == pytest.approx(part.table["mean"], rel=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_entries_known_is_the_same_by_either_name(method):
+    """Where X stores all its entries, none is missing, whatever absent ones would mean."""
+    X = sp.csr_array(np.random.default_rng(0).random((30, 25)) + 0.1)
+    options = {"method": method, "loss": "frobenius", "warm_start": False, **QUICK}
+    options |= {"max_iter": 200, "tol": 1e-8}
+    zero = select_n_components(X, [1], **options).table["mean"]
+    unknown = select_n_components(X, [1], missing="unknown", **options).table["mean"]
+    assert unknown == pytest.approx(zero, rel=0.1 if method == "entries" else 1e-3)
+
+
+@pytest.mark.parametrize(("method", "most"), [(None, 0), ("blocks", 1), ("stability", 1)])
+def test_planted_ratings_have_their_number(method, most):
+    found = select_n_components(
+        planted_ratings(3), range(1, 7), method=method, missing="unknown", random_state=0,
+        n_threads=1, max_iter=100,
+    )  # fmt: skip
+    assert abs(found.n_components - 3) <= most
+    assert found.method == (method or "entries")
+    assert found.loss == "frobenius"
+
+
+def test_whole_numbers_that_are_ratings_are_no_counts():
+    X = planted_ratings(2, (40, 30))
+    X.data = np.clip(np.rint(X.data), 1, 5)
+    assert select_n_components(X, [1, 2], missing="unknown", **QUICK).loss == "frobenius"
+    assert select_n_components(X, [1, 2], **QUICK).loss == KL
+
+
+def test_known_zeros_are_held_out_like_other_entries():
+    X = planted_ratings(2, (40, 30))
+    X.data[::2] = 0  # stored
+    matrix = WeightedMatrix.of(Problem(X, 1, missing="unknown"))
+    assert matrix.X.nnz == X.nnz
+    held = KnownEntries(matrix, 2, 2, Generators(0)).draw(0)
+    assert 0.3 < np.mean(matrix.X.data[held] == 0) < 0.7
+    absent = X.copy()
+    absent.eliminate_zeros()
+    options = {"missing": "unknown", **QUICK}
+    means = [select_n_components(x, [2], **options).table["mean"][0] for x in (X, absent)]
+    assert means[0] != pytest.approx(means[1], rel=0.01)
+
+
+@pytest.mark.parametrize("loss", [KL, 1.5, 0.5, "itakura-saito"])
+@pytest.mark.parametrize("method", METHODS)
+def test_unknown_entries_go_with_every_loss(method, loss):
+    X = planted_ratings(2, (40, 30))
+    options = {"missing": "unknown", "method": method, "loss": loss, **QUICK}
+    found = select_n_components(X, [1, 2], **options)
+    assert found.loss == loss
+    assert np.isfinite(found.table["mean"]).all()
+    assert "components" in repr(found)
+
+
+@pytest.mark.parametrize("method", ["blocks", "entries"])
+def test_other_losses_of_zeros_are_refused_with_what_takes_them(method):
+    X = planted_ratings(2, (40, 30))
+    message = f"method='{method}' measures .* not 1.5: method=\"stability\" takes any, and so do"
+    with pytest.raises(ValueError, match=message):
+        select_n_components(X, [2], method=method, loss=1.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_neither_threads_nor_repeats_change_the_bits(kind, method):
+    matrix, _ = weighted(kind)
+    options = {**QUICK, "max_iter": 5, "method": method, **matrix.options}
+    tables = [
+        select_n_components(matrix.X, [2, 3], **{**options, "n_threads": n_threads}).table
+        for n_threads in (1, 2, 2)
+    ]
+    for table in tables[1:]:
+        assert all(np.array_equal(table[name], tables[0][name]) for name in table)
+
+
+def test_arrays_of_the_caller_stay_as_they_were():
+    for kind in KINDS:
+        matrix, _ = weighted(kind)
+        for array in (matrix.X.data, matrix.X.indices, matrix.X.indptr):
+            array.flags.writeable = False
+        for method in METHODS:
+            options = {**QUICK, "max_iter": 2, "method": method, **matrix.options}
+            select_n_components(matrix.X, [2], **options)
+
+
+def test_forecast_knows_weights_and_what_is_unknown():
+    matrix, _ = weighted("entries and unknown")
+    plain = forecast_selection(matrix.X, [2, 3], method="entries", **QUICK)
+    found = forecast_selection(matrix.X, [2, 3], **matrix.options, **QUICK)
+    assert found.n_fits == plain.n_fits == 4
+    assert found.memory > 0
+
+
+def test_cophenetic_coefficient_of_unknown_entries():
+    X = planted_ratings(2, (40, 30))
+    options = {"missing": "unknown", "method": "stability", "cophenetic": True, **QUICK}
+    assert 0 < select_n_components(X, [2], **options).table["cophenetic"][0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"missing": "none"}, "missing must be one of"),
+        ({"weights": np.ones(3)}, r"weights.samples must have shape \(40,\)"),
+        ({"weights": sp.eye_array(40, 30)}, "weights must have the same stored entries as X"),
+        ({"sample": 0}, "sample must be > 0"),
+        ({"sample": 1.5}, "sample must be > 0 and <= 1"),
+        ({"sample": "all"}, "sample must be a number"),
+        ({"candidates": 3}, r"candidates must be several numbers, such as range\(2, 21\): 3"),
+    ],
+)
+def test_refusals_name_the_argument(options, message):
+    X = planted_ratings(2, (40, 30))
+    with pytest.raises((TypeError, ValueError), match=message):
+        select_n_components(X, **{"candidates": [2], **options})
+
+
+@pytest.mark.parametrize("refit_H", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_consensus_minimises_the_weighted_loss(kind, refit_H):
+    pytest.importorskip("sklearn")
+    matrix, weights = weighted(kind)
+    options = {"density_threshold": 2, "random_state": 0, "n_threads": 1, "refit_H": refit_H}
+    result = consensus(matrix.X, 3, 4, **options, **matrix.options)
+    expected = dense_loss(matrix.X.toarray(), result.W @ result.H, weights, 2, 0)
+    assert result.model.objective == pytest.approx(expected, rel=1e-4)
+    assert result.model.missing == matrix.missing
+    assert result.model.objective < 3 * result.objectives.min()
+    if matrix.features is not None:
+        assert np.array_equal(result.model.feature_weight, matrix.features)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_consensus_fits_W_to_the_medians_by_the_weights(kind):
+    pytest.importorskip("sklearn")
+    matrix, _ = weighted(kind)
+    if matrix.unknown:  # rows of fewer entries than components have no single best W
+        X = planted_ratings(3, SHAPE, share=0.6)
+        entries = None if matrix.entries is None else X.copy()
+        matrix = WeightedMatrix(X, entries, missing="unknown")
+    options = {"density_threshold": 2, "random_state": 0, "n_threads": 1, **matrix.options}
+    medians = consensus(matrix.X, 3, 3, refit_H=False, **options).model
+    expected = medians.transform(matrix.X, weights=matrix.entries)
+    found = consensus(matrix.X, 3, 3, **options).W
+    _, cosines = match_components(expected.T, found.T)
+    assert cosines == pytest.approx(np.ones(3), abs=1e-7)
+
+
+def test_loadings_of_halves_are_found_by_the_weights():
+    matrix, _ = weighted("entries and unknown")
+    halves = Halves(matrix, 2, 2, Generators(0))
+    halves.score(0, fitter(2))
+    for model, loadings in zip(halves.models, halves.loadings(1), strict=True):
+        assert np.array_equal(loadings, model.transform(matrix.X, weights=matrix.entries))
+        assert not np.allclose(loadings, model.transform(matrix.X))
