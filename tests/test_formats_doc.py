@@ -1,4 +1,4 @@
-"""Each line of docs/guide/formats.md is true: its command runs, and what it says is kept is kept."""
+"""Each line of docs/guide/formats.md is true: its command runs and keeps what it says."""
 
 import re
 import shlex
