@@ -1,8 +1,8 @@
 """Make the figures of the guide: each is what the code of its page saves.
 
-    python docs/figures.py      # into docs/guide/figures, which is not committed
+    python docs/figures.py      # into docs/_figures, which is not committed
 
-A page that shows ``figures/NAME.png`` has a block of Python that saves NAME.png. Building the
+A page that shows ``../_figures/NAME.png`` has a block of Python that saves NAME.png. Building the
 manual calls `make` first.
 """
 
@@ -14,17 +14,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
-GUIDE = Path(__file__).resolve().parent / "guide"
-SHOWN = re.compile(r"!\[[^]]+\]\(figures/([\w-]+\.png)\)")
+HERE = Path(__file__).resolve().parent
+SHOWN = re.compile(r"!\[[^]]+\]\(\.\./_figures/([\w-]+\.png)\)")
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def make(guide=GUIDE):
-    """Run each page that shows figures, and put what it saves into its folder ``figures``."""
-    figures = guide / "figures"
+def make(docs=HERE):
+    """Run each page of the guide that shows figures, and put what it saves into ``_figures``."""
+    figures = docs / "_figures"
     figures.mkdir(exist_ok=True)
     before = Path.cwd()
-    for page in sorted(guide.glob("*.md")):
+    for page in sorted((docs / "guide").glob("*.md")):
         text = page.read_text(encoding="utf-8")
         names = SHOWN.findall(text)
         if not names:

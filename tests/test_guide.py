@@ -41,7 +41,7 @@ def test_contents_list_every_page():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name):
-    for link, anchor in re.findall(r"\]\((?!https?:|figures/)([^)#]*)#?([^)]*)\)", PROSE[name]):
+    for link, anchor in re.findall(r"\]\((?!https?:|../_figures/)([^)#]*)#?([^)]*)\)", PROSE[name]):
         path = (GUIDE / link).resolve() if link else GUIDE / f"{name}.md"
         assert path.is_file(), link
         assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), (link, anchor)
@@ -66,12 +66,13 @@ def test_figures_are_made_by_the_code_of_their_pages(tmp_path):
     spec.loader.exec_module(figures)
     shown = {name for text in PAGES.values() for name in figures.SHOWN.findall(text)}
     assert len(shown) >= 2
-    assert sum(text.count("](figures/") for text in PAGES.values()) == len(shown)
+    assert sum(text.count("](../_figures/") for text in PAGES.values()) == len(shown)
     code = 'from pathlib import Path\nPath("a.png").write_text("drawn")'
-    page = f"```python\n{code}\n```\n![A](figures/a.png)"
-    (tmp_path / "page.md").write_text(page)
+    page = f"```python\n{code}\n```\n![A](../_figures/a.png)"
+    (tmp_path / "guide").mkdir()
+    (tmp_path / "guide" / "page.md").write_text(page)
     figures.make(tmp_path)
-    assert (tmp_path / "figures" / "a.png").read_text() == "drawn"
+    assert (tmp_path / "_figures" / "a.png").read_text() == "drawn"
     for text in PAGES.values():
         for name in figures.SHOWN.findall(text):
             assert f'savefig("{name}")' in text
