@@ -116,6 +116,14 @@ def test_commands_are_all_in_the_table():
     assert {row[0].strip("`").split()[1] for row in rows} >= set(group.commands)
 
 
+def test_all_functions_that_draw_are_shown():
+    pytest.importorskip("matplotlib")
+    assert set(sparsenmf.plots.__all__) <= set(re.findall(r"plots\.(\w+)", PAGES["pictures"])) | {
+        "plot_selection"  # by the method of what it draws
+    }
+    assert "select_n_components(...).plot()" in PAGES["pictures"]
+
+
 NAMES = re.compile(r"`(?:sparsenmf\.)?(\w+)(?:\(.*?\))?`")
 
 
