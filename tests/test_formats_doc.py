@@ -1,4 +1,4 @@
-"""Each line of docs/formats.md is true: its command runs, and what it says is kept is kept."""
+"""Each line of docs/guide/formats.md is true: its command runs and keeps what it says."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ from .data.reading.files import CELLS, FILES, GENES, X
 pytest.importorskip("sklearn")
 testing = pytest.importorskip("click.testing")
 
-DOC = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
+DOC = (Path(__file__).parents[1] / "docs" / "guide" / "formats.md").read_text()
 
 
 def rows(title):

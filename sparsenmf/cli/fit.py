@@ -123,7 +123,7 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
 
     MATRIX is a file of .npz, .npy, .mtx, .h5ad, .svmlight, .ldac, .csv or .tsv, or of ratings; a
     folder or .h5 of 10x Genomics; a docword.*.txt; or the folder of a matrix larger than memory
-    (see sparsenmf store). Any file may be compressed; docs/formats.md has all of them. If its
+    (see sparsenmf store). Any file may be compressed; docs/guide/formats.md has all of them. If its
     columns have names, or with a --vocabulary, the components are printed as topics.
     """
     tell_reading(options["progress"], matrix)

@@ -88,7 +88,7 @@ def find_format(path, form=None):
         raise ValueError(f"type first: {RECIPES[suffix].format(quote(str(path)))}")
     listed = ", ".join((*BY_SUFFIX, *OPEN))
     raise ValueError(
-        f"its name should end in one of {listed}; docs/formats.md has a line for others"
+        f"its name should end in one of {listed}; docs/guide/formats.md has a line for others"
     )
 
 

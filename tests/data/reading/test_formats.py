@@ -94,7 +94,7 @@ RARE = {
     "X.rds": "type first: Rscript",
     "X.tar.gz": "type first: tar xf",
     "X.low": "type first: python -c .*LowCorpus",
-    "X.pdf": r"should end in one of .npz, .mtx, .*docs/formats.md",
+    "X.pdf": r"should end in one of .npz, .mtx, .*docs/guide/formats.md",
     "noname": r"should end in one of .npz",
 }
 
