@@ -95,7 +95,7 @@ def initialize(
 def _choose(problem, solver):
     """Return the start of ``init="auto"``: NNDSVD of a sample, or None for a random start."""
     svd = choose_start(problem, solver) if problem.descends(solver) else None
-    if svd is None:
+    if svd is None or svd.sample is None:
         return None
     return replace(svd, sample=min(svd.sample, SAMPLE_NNZ / max(problem.nnz, 1)))
 

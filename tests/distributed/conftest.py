@@ -8,11 +8,19 @@ from .. import problems
 
 @pytest.fixture(scope="package")
 def client():
-    from .local import start_client  # a module that needs Dask, as its tests have checked
+    """A client of two workers."""
+    from .local import start_client  # a module that needs Dask, as the tests have checked
 
-    cluster, client = start_client()
-    with cluster, client:
-        client.wait_for_workers(2, timeout=60)
+    with start_client(2, 1, default=True) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def one_worker():
+    """A client of one worker with two threads, for ``client=``."""
+    from .local import start_client
+
+    with start_client(1, 2, default=False) as client:
         yield client
 
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+from contextlib import contextmanager
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,10 +19,16 @@ QUIET = {"host": "127.0.0.1", "dashboard_address": ":0", "silence_logs": "CRITIC
 OPTIONS = {"random_state": 0, "max_iter": 15, "tol": 0}
 
 
-def start_client():
-    """A cluster of two processes, as a context."""
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **QUIET)
-    return cluster, Client(cluster, set_as_default=True)
+@contextmanager
+def start_client(n_workers, threads_per_worker, *, default):
+    """A client of a cluster of processes on this machine, as a context."""
+    sizes = {"n_workers": n_workers, "threads_per_worker": threads_per_worker}
+    with (
+        LocalCluster(processes=True, **sizes, **QUIET) as cluster,
+        Client(cluster, set_as_default=default) as client,
+    ):
+        client.wait_for_workers(n_workers, timeout=60)
+        yield client
 
 
 def pieces(X, cuts=CUTS):

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import CoordinateDescent
+from sparsenmf import NNDSVD, CoordinateDescent
 
 from .. import problems
 from ..children import finish_child, start_child
@@ -23,7 +23,6 @@ da = pytest.importorskip("dask.array", reason="needs the extra dask")
 import dask  # noqa: E402 - after the check that it is there
 import dask.bag  # noqa: E402
 from dask import delayed  # noqa: E402
-from distributed import Client, LocalCluster  # noqa: E402
 
 from sparsenmf.distributed import factorize  # noqa: E402
 from sparsenmf.distributed.placement import Crew  # noqa: E402
@@ -31,7 +30,6 @@ from sparsenmf.distributed.placement import Crew  # noqa: E402
 from .local import (  # noqa: E402
     CUTS,
     OPTIONS,
-    QUIET,
     K,
     Store,
     assert_same,
@@ -78,15 +76,15 @@ def test_scale_is_balanced_on_the_way_as_on_one_machine(client, X, monkeypatch):
     np.testing.assert_allclose(there.to_factorization().W, here.W, rtol=1e-6, atol=1e-9)
 
 
-def test_same_bits_on_one_worker_and_on_two(client, X):
-    two = factorize(lazy(X), K, **OPTIONS).to_factorization()
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=2, **QUIET) as cluster,
-        Client(cluster, set_as_default=False) as other,
-    ):
-        one = factorize(lazy(X), K, client=other, **OPTIONS)
-        np.testing.assert_array_equal(other.compute(one.W).result(), two.W)
-        np.testing.assert_array_equal(one.H, two.H)
+@pytest.mark.parametrize(
+    "options", [{}, {"loss": 1}, {"loss": 1.5}, {"init": NNDSVD(sample=0.3)}], ids=str
+)
+def test_same_bits_on_one_worker_and_on_two(client, one_worker, X, options):
+    options = {**OPTIONS, **options}
+    two = factorize(lazy(X), K, **options).to_factorization()
+    one = factorize(lazy(X), K, client=one_worker, **options)
+    np.testing.assert_array_equal(one_worker.compute(one.W).result(), two.W)
+    np.testing.assert_array_equal(one.H, two.H)
 
 
 def test_every_kind_of_x_is_the_same_matrix(client, X, tmp_path):
