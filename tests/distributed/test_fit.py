@@ -1,5 +1,7 @@
 """Factorization on a cluster of real processes, some of which are killed."""
 
+import doctest
+import importlib
 import itertools
 import os
 import signal
@@ -335,6 +337,12 @@ def test_a_cluster_without_workers_is_named():
     empty = SimpleNamespace(nthreads=dict, register_plugin=lambda plugin: None)
     with pytest.raises(RuntimeError, match="no workers"):
         Crew(empty).addresses(3)
+
+
+def test_the_example_gives_what_it_shows():
+    found = doctest.testmod(importlib.import_module("sparsenmf.distributed.fit"))
+    assert found.attempted > 5
+    assert found.failed == 0
 
 
 def run_without_a_client():
