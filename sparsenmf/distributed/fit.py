@@ -9,7 +9,7 @@ from typing import Any
 from distributed import Client, get_client
 
 from ..data import clock
-from ..data.arguments import check_integer
+from ..data.arguments import check_integer, check_random_state
 from ..data.typing import AlphaH, Callback, Frozen, Init, Matrix, PathLike, RandomState
 from ..data.typing import Loss as LossName
 from ..data.typing import Solver as SolverName
@@ -62,8 +62,8 @@ def factorize(
         and stores are read again; scattered data cannot be recovered.
     n_components : int
     loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, default "frobenius"
-        As for `sparsenmf.factorize`. For losses other than these two first ones, workers visit all
-        entries of W H, and also hold the transpose of their blocks.
+        As for `sparsenmf.factorize`. For losses other than the first two, workers visit all entries
+        of W H, and also hold the transpose of their blocks.
     init : {"auto", "random", "custom"} or NNDSVD, optional
         "auto", the default without H: for the Frobenius loss by "cd" of 100,000 rows or more,
         ``NNDSVD(sample=...)`` of 20,000 rows or 5%, but at most 2**26 nonzeros; else random. The
@@ -139,6 +139,7 @@ def factorize(
     problem = RemoteProblem(n_components, loss, alpha_W, alpha_H, l1_ratio, frozen_H, n_threads)
     solver = _check_solver(solver, problem.beta)
     init, block_nnz, scratch = check_init(init), _check_block(block_nnz), _check_folder(scratch)
+    check_random_state(random_state)
     check_progress(progress)
     crew = Crew(_active_client() if client is None else client)
     try:

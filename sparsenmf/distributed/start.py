@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.arguments import check_random_state
+from ..data.arguments import check_choice, check_random_state
 from ..data.factors import column_totals, pad_factor, padded_width
 from ..data.typing import Init, Matrix, RandomState
-from ..solvers.initialization import check_some, check_start, draw_start
+from ..solvers.initialization import INITS, check_some, check_start, draw_start
 from ..solvers.sampled import NNDSVD, choose_start
 from ..solvers.start import learn_from_sample, made_with
 from . import tasks
@@ -45,6 +45,8 @@ class RemoteStart(NamedTuple):
 def check_init(init: Init | NNDSVD | None) -> Init | NNDSVD | None:
     """Return a start that a cluster can make, or raise ValueError."""
     svd = NNDSVD.of(init)
+    if svd is None and init is not None:
+        check_choice(init, "init", INITS)
     if svd is not None and svd.sample is None:
         raise ValueError(
             f"init={init!r} on clusters needs a sample of the rows, whose SVD this process takes: "

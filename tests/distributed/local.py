@@ -103,3 +103,7 @@ def have_both(client):
     except TimeoutError:
         client.cluster.scale(len(client.cluster.worker_spec) + 1)
         client.wait_for_workers(2, timeout=60)
+
+
+def n_tasks(client):
+    return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))

@@ -38,6 +38,7 @@ from .local import (  # noqa: E402
     assert_same_bits,
     kill_one,
     lazy,
+    n_tasks,
     pieces,
     same_start,
 )
@@ -222,10 +223,6 @@ def test_w_survives_the_death_of_every_worker(client, X, all_there):
     for pid in client.run(os.getpid).values():
         os.kill(pid, signal.SIGKILL)
     np.testing.assert_array_equal(model.W.compute(), before)
-
-
-def n_tasks(client):
-    return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
 
 
 def test_a_folder_bounds_what_is_kept_for_recovery(client, X, tmp_path, all_there):

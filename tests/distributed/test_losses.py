@@ -1,6 +1,7 @@
 """Losses and algorithms on a cluster: the results of one machine, whatever becomes of a worker."""
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from .local import (
     assert_same_bits,
     kill_one,
     lazy,
+    n_tasks,
     same_start,
 )
 
@@ -118,16 +120,20 @@ def test_a_limit_on_the_objective_ends_the_run(client, X):
     assert factorize(lazy(X), K, random_state=0, tol=1e-2, **KL).stop_reason == "converged"
 
 
-def test_a_worker_that_is_killed_changes_nothing(client, X, tmp_path, all_there):
-    options = {**OPTIONS, **KL, "max_iter": 14}
-    calm = factorize(lazy(X), K, **options)
+def test_a_folder_bounds_what_is_kept_and_survives_a_killed_worker(client, X, tmp_path, all_there):
+    options, counts = {**OPTIONS, **KL, "max_iter": 24}, {None: [], tmp_path: []}
 
-    def kill_at_12(state):
-        if state.n_iter == 12:  # what is needed of W is in files since iteration 10
+    def look(state, scratch):
+        counts[scratch].append(n_tasks(client))
+        if scratch and state.n_iter == 12:  # what is needed of W is in files since iteration 10
             kill_one(client)
 
-    killed = factorize(lazy(X), K, scratch=tmp_path, progress=kill_at_12, **options)
+    calm, killed = (
+        factorize(lazy(X), K, scratch=scratch, progress=partial(look, scratch=scratch), **options)
+        for scratch in counts
+    )
     assert_same_bits(killed, calm)
+    assert max(counts[tmp_path][20:]) < 0.6 * max(counts[None][20:])
     assert len(list(tmp_path.iterdir())) == 2 * (len(CUTS) - 1)  # this W and the next one
 
 
