@@ -88,9 +88,10 @@ class OnWorkers(Layout):
             crew.gather(crew.map(tasks.save_block, W.blocks, names))
             # From now on, no earlier block and no earlier H is needed.
             W.blocks = crew.map(tasks.load_block, names)
-            paths += names
+            paths.append(names)
         spare[0].blocks = []
-        crew.gather(crew.map(tasks.remove_file, self._written))
+        for names in self._written:
+            crew.gather(crew.map(tasks.remove_file, names))
         self._written = paths
 
     def held(self, current):
