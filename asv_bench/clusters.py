@@ -1,6 +1,7 @@
 """Seconds and bytes of an iteration on local clusters of one and more workers.
 
     python asv_bench/clusters.py --workers 1 2 -k 50
+    python asv_bench/clusters.py --loss kullback-leibler
 
 Each worker is a process with one thread, on the loopback device. The bytes are those that
 workers sent: H and sums to each other, and the last sum to this process; from here H goes to
@@ -21,8 +22,12 @@ def sent(dask_worker):
     return dask_worker.transfer_outgoing_bytes_total
 
 
-def measure(X, n_workers, n_blocks, n_components, n_iter):
-    """Return the median seconds and the mean bytes of an iteration, and the objective."""
+def measure(X, n_workers, n_blocks, n_components, n_iter, loss):
+    """Return the median seconds and the mean bytes of an iteration, and the objective.
+
+    All begin at random, so that the bytes and the seconds are those of iterations alone.
+    """
+    settings = {"loss": loss, "init": "random", "random_state": 0}
     options = {"threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
     cuts = np.linspace(0, X.shape[0], n_blocks + 1).astype(int)
     with LocalCluster(n_workers=n_workers, **options) as cluster, Client(cluster) as client:
@@ -32,7 +37,7 @@ def measure(X, n_workers, n_blocks, n_components, n_iter):
             client.scatter(X[cuts[b] : cuts[b + 1]], workers=[home[b * n_workers // n_blocks]])
             for b in range(n_blocks)
         ]
-        factorize(blocks, n_components, max_iter=2, random_state=0)  # compiles, or loads
+        factorize(blocks, n_components, max_iter=2, **settings)  # compiles, or loads
         bytes_at = []
 
         def note(state):
@@ -41,9 +46,7 @@ def measure(X, n_workers, n_blocks, n_components, n_iter):
                 bytes_at.append(sum(client.run(sent).values()))
 
         started = time.perf_counter()
-        model = factorize(
-            blocks, n_components, max_iter=n_iter, tol=0, random_state=0, progress=note
-        )
+        model = factorize(blocks, n_components, max_iter=n_iter, tol=0, progress=note, **settings)
         total = time.perf_counter() - started
         seconds = np.median(np.diff(model.time_history)[:-1])
     return seconds, (bytes_at[1] - bytes_at[0]) / (n_iter - 1), model.objective_history[-1], total
@@ -55,6 +58,7 @@ def main():
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--blocks", type=int, default=8)
     parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument("--loss", default="frobenius", choices=["frobenius", "kullback-leibler"])
     parser.add_argument("-k", "--components", type=int, default=50)
     options = parser.parse_args()
     X = datasets.load(options.data)
@@ -62,7 +66,7 @@ def main():
     print(f"{options.data}: {n:,} x {m:,}, {X.nnz:,} nonzeros, {options.blocks} blocks")
     for n_workers in options.workers:
         seconds, n_bytes, objective, total = measure(
-            X, n_workers, options.blocks, options.components, options.iterations
+            X, n_workers, options.blocks, options.components, options.iterations, options.loss
         )
         print(
             f"{n_workers} workers: {seconds:.3f} s and {n_bytes / 1e6:.2f} MB an iteration, "

@@ -285,4 +285,7 @@ def test_cluster_does_not_mind_a_killed_worker(tmp_path):
     text = output_of("on_a_cluster.py", tmp_path)
     calm, killed = re.findall(r": relative error (0\.\d{6})$", text, re.MULTILINE)
     assert calm == killed
+    (of_counts,) = re.findall(r"^counts: a divergence of (\d\.\d{4})", text, re.MULTILINE)
+    # The topics that made the counts come to 1.76, a single one to 2.87.
+    assert 1.7 < float(of_counts) < 1.8
     assert len(re.findall(r"^  (?:term\d+ ?){5}$", text, re.MULTILINE)) == 8

@@ -6,6 +6,7 @@ try:
 except ImportError as error:
     raise ImportError('sparsenmf.distributed needs Dask: pip install "sparsenmf[dask]"') from error
 
-from .fit import DistributedFactorization, factorize
+from .fit import factorize
+from .run import DistributedFactorization
 
 __all__ = ["DistributedFactorization", "factorize"]

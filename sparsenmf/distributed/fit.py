@@ -1,88 +1,43 @@
-"""A distributed fit: place X, draw the start, alternate, and collect the result."""
+"""A distributed fit: place X, make the start, alternate, and collect the result."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import scipy.sparse as sp
 from distributed import Client, get_client
-from numpy.typing import NDArray
 
 from ..data import clock
-from ..data.arguments import (
-    check_alphas,
-    check_integer,
-    check_random_state,
-    check_threads,
-)
-from ..data.factors import padded_width
-from ..data.typing import AlphaH, Callback, FloatArray, Frozen, Matrix, PathLike, RandomState
-from ..data.validation import check_factor, check_scale
-from ..kernels.compile.threads import available_cores, resolve_threads, threads_for
-from ..models.algorithms import CoordinateDescent
-from ..models.factorization import Factorization
+from ..data.arguments import check_integer, check_random_state
+from ..data.typing import AlphaH, Callback, Frozen, Init, Matrix, PathLike, RandomState
+from ..data.typing import Loss as LossName
+from ..data.typing import Solver as SolverName
+from ..kernels.compile.threads import available_cores
+from ..models.algorithms import CoordinateDescent, MultiplicativeUpdate, named_solver
 from ..models.factorize import factorize as factorize_here
-from ..solvers.alternation import Alternation
-from ..solvers.blocks import columns_without_entries
-from ..solvers.constraints import check_fixed, constrain
-from ..solvers.initialization import draw_start
-from ..solvers.loop import Loop, check_progress, observe
-from ..solvers.losses import Loss
-from ..solvers.penalties import make_penalties
-from ..solvers.row_update import row_update
-from ..solvers.start import made_with
+from ..solvers.loop import check_progress, observe
+from ..solvers.sampled import NNDSVD
 from ..solvers.stopping import check_stopping
-from ..solvers.weights import Scaling
-from . import tasks
-from .descent import OnWorkers, RemoteFactor, RemotePenalty, RemoteRows, conclude
-from .names import gather_names
-from .placement import Crew, place_blocks
-
-
-@dataclass(eq=False, kw_only=True)
-class DistributedFactorization:
-    """X is about W @ H, with W on the workers.
-
-    Attributes
-    ----------
-    W : dask.array.Array of shape (n_samples, n_components)
-        It has a block for each block of X, on the workers.
-    H : ndarray of shape (n_components, n_features)
-        See `Factorization` for this and all other attributes.
-    """
-
-    W: Any
-    H: FloatArray
-    objective_history: NDArray[np.float64]
-    time_history: NDArray[np.float64]
-    stop_reason: str
-    optimality: float
-    x_norm: float
-    error: float
-    options: dict[str, Any]
-    feature_names: NDArray[Any] | None = None
-    sample_names: NDArray[Any] | None = None
-
-    def to_factorization(self) -> Factorization:
-        """Return a `Factorization`, with all of W in the memory of this machine."""
-        return Factorization(**{**vars(self), "W": np.ascontiguousarray(self.W.compute())})
+from .placement import Crew
+from .problem import RemoteProblem
+from .run import DistributedFactorization, RemoteRun
+from .start import check_init, initialize
 
 
 def factorize(
     X: Any,
     n_components: int,
     *,
+    loss: LossName = "frobenius",
+    init: Init | NNDSVD | None = None,
     H: Matrix | None = None,
     alpha_W: float = 0.0,
     alpha_H: AlphaH = "same",
     l1_ratio: float = 0.0,
     tol: float = 1e-5,
     max_iter: int = 200,
-    solver: Literal["cd"] | CoordinateDescent = "cd",
+    solver: SolverName | CoordinateDescent | MultiplicativeUpdate | None = None,
     time_limit: float | None = None,
     n_threads: int | None = None,
     random_state: RandomState = None,
@@ -95,8 +50,8 @@ def factorize(
 ) -> DistributedFactorization:
     """Factorize a matrix that is spread over the workers of a Dask cluster.
 
-    It minimises the objective of `sparsenmf.factorize` for the Frobenius loss, by the same
-    coordinate descent. From the same start, the iterates are the same up to rounding.
+    It minimises the objective of `sparsenmf.factorize` by the same updates. From the same start,
+    the iterates are the same up to rounding.
 
     Parameters
     ----------
@@ -106,13 +61,23 @@ def factorize(
         every worker can read. The workers check and keep it. If a worker is lost, delayed blocks
         and stores are read again; scattered data cannot be recovered.
     n_components : int
+    loss : {"frobenius", "kullback-leibler", "itakura-saito"} or float, default "frobenius"
+        As for `sparsenmf.factorize`. For losses other than the first two, workers visit all entries
+        of W H, and also hold the transpose of their blocks.
+    init : {"auto", "random", "custom"} or NNDSVD, optional
+        "auto", the default without H: for the Frobenius loss by "cd" of 100,000 rows or more,
+        ``NNDSVD(sample=...)`` of 20,000 rows or 5%, but at most 2**26 nonzeros; else random. The
+        rows of a sample are taken on the workers, and a few iterations on them run here; W is then
+        found from their H. The rows do not depend on the blocks, and are those of
+        `sparsenmf.factorize` with the same `random_state`. A random W is drawn on the workers,
+        from a seed for each block.
     H : ndarray of shape (n_components, n_features), optional
-        The start of H, or of its first components. Default: at random. W always starts at
-        random, drawn on the workers, from a seed for each block.
+        The start of H for ``init="custom"``, or of its first components. W starts at random.
     alpha_W, alpha_H, l1_ratio, tol, max_iter, time_limit : optional
         As for `sparsenmf.factorize`.
-    solver : "cd" or CoordinateDescent, default "cd"
-        With `max_sweeps` and `extrapolate`; W is on the workers in any case.
+    solver : {"cd", "mu"}, CoordinateDescent or MultiplicativeUpdate, optional
+        Coordinate descent, for the Frobenius loss, or multiplicative updates, for all. Default:
+        "cd" for the Frobenius loss, else "mu". W is on the workers in any case.
     n_threads : int, optional
         Threads of this process, which updates H. The tasks of the workers take one thread each,
         and as many run at a time as the workers have threads.
@@ -125,9 +90,10 @@ def factorize(
         of workers.
     scratch : str or path-like, optional
         A folder that every worker can read and write. W is written there every 10 iterations,
-        and the last one stays. Without it, a lost block of W is computed again from the first
-        iteration on. The scheduler therefore keeps the H of every iteration, which has
-        ``n_components * n_features`` numbers, as long as W lives.
+        and the last one stays; for losses other than the Frobenius norm the next W, too. Without
+        it, a lost block of W is computed again from the first iteration on. The scheduler therefore
+        keeps the H of every iteration, which has ``n_components * n_features`` numbers, as long as
+        W lives.
     client : distributed.Client, optional
         Default: the active one; without one, a local cluster with a process for each
         core, which lives, and holds W, until this process ends.
@@ -151,94 +117,74 @@ def factorize(
 
     Examples
     --------
-    >>> import scipy.sparse as sp
+    Two blocks of counts on a cluster of one worker, and their topics:
+
+    >>> import numpy as np
     >>> from dask import delayed
     >>> from distributed import Client
     >>> from sparsenmf.distributed import factorize
-    >>> blocks = [sp.random_array((50, 40), density=0.2, rng=i, format="csr") for i in (0, 1)]
+    >>> pets, law = [4, 3, 2, 0, 0, 0], [0, 0, 0, 4, 3, 2]
+    >>> blocks = [delayed(np.array([pets, law] * 50)), delayed(np.array([law, pets, pets] * 20))]
     >>> with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
-    ...     model = factorize([delayed(block) for block in blocks], 3, client=client)
-    ...     model.to_factorization().W.shape
-    (100, 3)
+    ...     there = factorize(blocks, 2, loss="kullback-leibler", random_state=0, client=client)
+    ...     model = there.to_factorization()
+    >>> model.W.shape
+    (160, 2)
+    >>> model.top_terms(["cat", "dog", "bird", "court", "judge", "jury"], 3)
+    [['cat', 'dog', 'bird'], ['court', 'judge', 'jury']]
     """
     _refuse(others)
-    started = clock.seconds()
-    alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
-    stopping = check_stopping(tol, max_iter, time_limit, started)
-    rng = check_random_state(random_state)
-    descent = _check_solver(solver)
-    options = {
-        "solver": "cd",
-        "loss": "frobenius",
-        "init": "random" if H is None else "custom",
-        "alpha_W": alpha_W,
-        "alpha_H": alpha_H,
-        "l1_ratio": l1_ratio,
-        "tol": stopping.tol,
-        "max_iter": stopping.max_iter,
-        "extrapolate": descent.extrapolate,
-        **made_with(random_state, rng),
-    }
-    if block_nnz is not None:
-        block_nnz = check_integer(block_nnz, "block_nnz", least=1)
-    if scratch is not None and not isinstance(scratch, str | os.PathLike):
-        raise TypeError(f"scratch must be a path, not {scratch!r}")
-    n_components = check_integer(n_components, "n_components", least=1)
-    n_threads = resolve_threads(check_threads(n_threads))
+    began = clock.seconds()
+    stopping = check_stopping(tol, max_iter, time_limit, began)
+    problem = RemoteProblem(n_components, loss, alpha_W, alpha_H, l1_ratio, frozen_H, n_threads)
+    solver = _check_solver(solver, problem.beta)
+    init, block_nnz, scratch = check_init(init), _check_block(block_nnz), _check_folder(scratch)
+    check_random_state(random_state)
     check_progress(progress)
-
     crew = Crew(_active_client() if client is None else client)
     try:
-        parts = place_blocks(X, crew, block_nnz)
-        names = gather_names(crew, X, parts)
-        rows, loss, mean, dtype = _place(crew, parts, n_components)
-        del parts
-        rows.scratch = None if scratch is None else os.fspath(scratch)
-        if H is not None:
-            words = "n_components x n_features"
-            H = check_factor(H, "H", (n_components, rows.shape[1]), words, dtype)
-        given = 0 if H is None else len(H)
-        fixed = check_fixed(frozen_H, "frozen_H").mask(given, n_components)
-        W, Ht = _draw(crew, rows, n_components, mean, dtype, rng, H)
-        penalty_W, penalty_H = make_penalties(
-            rows.shape, alpha_W, alpha_H, l1_ratio, padded_width(n_components, dtype)
+        problem.place(crew, X, block_nnz)
+        problem.rows.scratch = scratch
+        # No name for the start: it would keep the first W on the workers.
+        run = RemoteRun(
+            problem, solver, initialize(problem, solver, init, H, random_state), stopping
         )
-        n_threads = threads_for(n_threads, rows.nnz * W.shape[1])
-        layout = OnWorkers(
-            row_update(loss, "cd", True, n_components, n_threads),
-            rows,
-            columns_without_entries(rows.shape[1], n_components, dtype),
-            RemotePenalty(penalty_W),
-            constrain(penalty_H, fixed),
-        )
-        settings = {"max_sweeps": descent.max_sweeps, "extrapolate": descent.extrapolate}
-        run = Alternation(layout, W, Ht, **settings)
-        del W
-        options["max_sweeps"] = run.most_sweeps
-        loop = Loop(run, stopping, Scaling(None, None, 2.0))
-        observe(loop, progress)
-        return _conclude(run, crew, stopping, loop.stop_reason, options, names)
+        observe(run, progress)
+        return run.result()
     except BaseException:  # Ctrl-C too: the traceback would hold on to futures, and they to data
         crew.cancel()
         raise
 
 
-def _check_solver(solver):
-    """Return the `CoordinateDescent` that a user asked for."""
-    solver = CoordinateDescent() if isinstance(solver, str) and solver == "cd" else solver
-    if not isinstance(solver, CoordinateDescent):
-        raise ValueError(f'solver must be "cd" or a CoordinateDescent, not {solver!r}')
+def _check_solver(solver, beta):
+    """Return the solver that a user asked for, or the one of a loss."""
+    solver = named_solver(("cd" if beta == 2 else "mu") if solver is None else solver, beta)
     if solver.low_memory or solver.W_path is not None:
         raise ValueError("low_memory and W_path are not for clusters, where W is on the workers")
+    if solver.name == "cd" and beta != 2:
+        raise ValueError(
+            'solver="cd" on clusters minimises loss="frobenius" alone, because for other losses it '
+            'looks at X from both sides: take solver="mu", the default for them'
+        )
     return solver
+
+
+def _check_block(block_nnz):
+    return None if block_nnz is None else check_integer(block_nnz, "block_nnz", least=1)
+
+
+def _check_folder(scratch):
+    if scratch is not None and not isinstance(scratch, str | os.PathLike):
+        raise TypeError(f"scratch must be a path, not {scratch!r}")
+    return None if scratch is None else os.fspath(scratch)
 
 
 def _refuse(others):
     for name in others:
         if name in inspect.signature(factorize_here).parameters:
             raise TypeError(
-                f"{name} is not available on clusters, which minimise the Frobenius loss by "
-                f"coordinate descent, from a random start or from H; sparsenmf.factorize takes it"
+                f"{name} is not available on clusters, where W starts at random or from a sample "
+                f"of X, and all entries count alike; sparsenmf.factorize takes it"
             )
         raise TypeError(f"factorize() got an unexpected keyword argument {name!r}")
 
@@ -248,60 +194,3 @@ def _active_client():
         return get_client()
     except ValueError:  # there is no active client
         return Client(n_workers=available_cores(), threads_per_worker=1, dashboard_address=":0")
-
-
-def _place(crew, parts, n_components):
-    """Check the blocks on their workers; return the rows, the loss, and X's mean and dtype."""
-    names = [f"X (block {b})" for b in range(len(parts))]
-    checked = crew.map(tasks.check_block, parts, names)
-    facts = crew.gather(crew.map(tasks.describe_block, checked))
-    for name, fact in zip(names, facts, strict=True):
-        if fact.shape[1] != facts[0].shape[1]:
-            raise ValueError(
-                f"{name} has {fact.shape[1]} columns, but block 0 has {facts[0].shape[1]}"
-            )
-    if not any(fact.shape[0] for fact in facts):
-        raise ValueError("X has no rows: there must be at least one")
-    checked = [block for block, fact in zip(checked, facts, strict=True) if fact.shape[0]]
-    facts = [fact for fact in facts if fact.shape[0]]
-    crew.pin(checked)
-    dtype = np.result_type(*(fact.dtype for fact in facts))
-    check_scale(sp.csr_array(np.array([[max(fact.top for fact in facts)]], dtype)))
-    blocks = crew.map(tasks.cut_block, checked, dtype=dtype, n_components=n_components)
-    heights, nnz = [fact.shape[0] for fact in facts], sum(fact.nnz for fact in facts)
-    rows = RemoteRows(crew, blocks, heights, facts[0].shape[1], nnz)
-    half = sum(fact.half_squares for fact in facts)
-    mean = sum(fact.total for fact in facts) / (rows.shape[0] * rows.shape[1])
-    return rows, Loss(2.0, half, half, 0.0), mean, dtype
-
-
-def _draw(crew, rows, n_components, mean, dtype, rng, H):
-    """Return the start: W drawn on the workers, block by block, and H here."""
-    entropy = int.from_bytes(rng.bytes(16), "little")  # works for a Generator and a RandomState
-    seeds = np.random.SeedSequence(entropy).spawn(len(rows.heights))
-    options = {"n_components": n_components, "mean": mean, "dtype": dtype}
-    blocks = crew.map(tasks.draw_block, seeds, rows.heights, **options)
-    W = RemoteFactor(rows.heights, padded_width(n_components, dtype), dtype, blocks)
-    _, Ht = draw_start((1, rows.shape[1]), n_components, mean, dtype, rng, H=H)
-    return W, Ht
-
-
-def _conclude(run, crew, stopping, reason, options, names):
-    optimality = run.optimality()
-    objective = run.current.objective
-    fit = objective - run.penalty_W.value(run.current.W) - run.penalty_H.value(run.current.Ht)
-    W, H = conclude(run, crew)
-    history = np.array(stopping.history)
-    return DistributedFactorization(
-        W=W,
-        H=H,
-        objective_history=history[:, 0].copy(),
-        time_history=history[:, 1].copy(),
-        stop_reason=reason,
-        optimality=optimality,
-        x_norm=float(np.sqrt(2 * run.loss.scale)),
-        error=float(np.sqrt(max(2 * fit, 0.0))),
-        options=options,
-        feature_names=names[0],
-        sample_names=names[1],
-    )

@@ -120,12 +120,12 @@ class Solver:
         layout = kind(update, cut.rows, cut.columns, *penalties)
         single = problem.descends(self) and (not cut.in_blocks or start.W.dtype != cut.rows.dtype)
         run = MixedPrecision if single else Alternation
-        options = {"W_folder": self.W_folder, "leads": start.leads, **self._options}
+        options = {"W_folder": self.W_folder, "leads": start.leads, **self.momentum}
         return run(layout, start.W, start.Ht, **options)
 
     @property
-    def _options(self):
-        """The options of `Alternation`."""
+    def momentum(self) -> dict[str, Any]:
+        """The sweeps and the momentum, as options of `Alternation`."""
         return {"extrapolate": False}
 
 
@@ -206,7 +206,8 @@ class CoordinateDescent(Solver):
         super().check(problem)
 
     @property
-    def _options(self):
+    def momentum(self) -> dict[str, Any]:
+        """The sweeps and the momentum, as options of `Alternation`."""
         return {"max_sweeps": self.max_sweeps, "extrapolate": self.extrapolate}
 
 

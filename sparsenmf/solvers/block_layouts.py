@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .blocks import cut_rows, empty_sums
-from .layout import Layout, Proposal, add_steps, sum_residuals
+from .layout import Layout, LooksAhead, add_steps, sum_residuals
 from .numerics import exact_gram
 from .row_update import Pass
 
@@ -117,57 +117,26 @@ class BothSides(Blocks):
         """Do nothing: there are no sums."""
 
 
-class RatioBlocks(Blocks):
+class RatioBlocks(LooksAhead, Blocks):
     """Multiplicative updates for Kullback-Leibler, with one pass over X in each iteration.
 
-    A pass reads X block by block for one pair (W, Ht). It finds the objective of the pair, the
-    next W, and the numerators for the next Ht: the sum of x_ij / y_ij w_i, with the rows w_i of the
-    next W. An iteration therefore computes the next Ht from the numerators of the previous pass,
-    and then makes a pass for the new pair. The iterates and their objectives are those of a
-    `Layout` in memory, up to rounding. The next W takes a third array of its size.
+    The numerators for the next Ht are the sums of x_ij / y_ij w_i, with the rows w_i of the next W.
     """
 
-    def __init__(self, update, rows, columns, penalty_W, penalty_H):
-        super().__init__(update, rows, columns, penalty_W, penalty_H)
-        self._ahead: Any = None
-        self._ahead_of = self._summary_ahead = None
-
-    def empty_W(self, W, folder):
-        """Return memory for another W, and keep memory for the next one."""
-        self._ahead = super().empty_W(W, folder)
-        return super().empty_W(W, folder)
-
-    def propose(self, current, spare, summary_Ht, sweeps, measure):
-        """Return the next pair. Its W is known already, and a pass for the pair finds the rest."""
-        W, Ht, _ = current
-        if self._ahead_of is None or self._ahead_of[0] is not W or self._ahead_of[1] is not Ht:
-            self._look(W, Ht, summary_Ht, self._ahead)
-        self._ahead_of = None  # until the pass has ended
-        W_new, Ht_new = self._ahead, spare[1]
-        self.update_H(W_new, self._summary_ahead, Ht_new, Ht_new, Pass(objective=False))
-        fit = self._look(W_new, Ht_new, self.update.summarize(Ht_new, self.columns), spare[0])
-        self._ahead, self._ahead_of = spare[0], (W_new, Ht_new)
-        fit += self.penalty_H.value(Ht_new) - self.penalty_W.value(W_new)
-        return Proposal(W_new, Ht_new, fit)
-
-    def measure_W(self, Ht, summary, W, how):
-        """Measure the rows of W, and sum the numerators for those of H."""
-        self._ahead_of = None  # the numerators are now those of W, not of the next W
-        return super().measure_W(Ht, summary, W, how)
-
-    def _look(self, W, Ht, summary_Ht, next_W):
-        """Set the next W and its numerators; return the objective of W without its constant."""
+    def look(self, W, Ht, summary_Ht, next_W):
+        """Set the next W and its numerators; return the objective of W and the summary."""
         self._clear(W)
 
         def steps():
-            for part, block, penalty in cut_pass(self.rows, self.penalty_W):
+            for start, stop, block in self.rows:
+                part, penalty = slice(start, stop), self.penalty_W.part(slice(start, stop))
                 yield self.update.update_and_look(
                     block, Ht, summary_Ht, penalty, W[part], next_W[part]
                 )
                 self._scatter(block, next_W[part], Ht)
 
-        fit, _, self._summary_ahead = add_steps(steps())
-        return fit
+        fit, _, summary = add_steps(steps())
+        return fit, summary
 
 
 BLOCK_LAYOUTS: dict[tuple[str, float], type[Layout]] = {

@@ -124,6 +124,62 @@ class Layout:
         """Do periodic work after an iteration; `spare` may be overwritten."""
 
 
+class LooksAhead(Layout):
+    """Multiplicative updates with one pass over X in each iteration, where passes are dear.
+
+    A pass reads X for one pair (W, Ht). It finds the objective of the pair, the next W, and what
+    the next Ht needs, from the next W and this Ht. An iteration therefore computes the next Ht from
+    what the previous pass found, and then makes a pass for the new pair. The iterates and their
+    objectives are those of a `Layout` in memory, up to rounding. The next W takes a third array of
+    its size.
+    """
+
+    def __init__(self, update, rows, columns, penalty_W, penalty_H):
+        super().__init__(update, rows, columns, penalty_W, penalty_H)
+        self.ahead: Any = None
+        self._ahead_of = self._summary_ahead = None
+
+    def look(self, W, Ht, summary_Ht, next_W):
+        """Make a pass for (W, Ht), and set the next W.
+
+        Returns
+        -------
+        fit : float
+            The objective of W, without the loss's constant.
+        summary : object
+            Of the next W.
+        """
+        raise NotImplementedError
+
+    def empty_W(self, W, folder):
+        """Return memory for another W, and keep memory for the next one."""
+        self.ahead = super().empty_W(W, folder)
+        return super().empty_W(W, folder)
+
+    def is_ahead_of(self, W, Ht):
+        """Return whether the last pass was for this pair, so that `ahead` is its next W."""
+        return self._ahead_of is not None and self._ahead_of[0] is W and self._ahead_of[1] is Ht
+
+    def propose(self, current, spare, summary_Ht, sweeps, measure):
+        """Return the next pair. Its W is known already, and a pass for the pair finds the rest."""
+        W, Ht, _ = current
+        if not self.is_ahead_of(W, Ht):
+            _, self._summary_ahead = self.look(W, Ht, summary_Ht, self.ahead)
+        self._ahead_of = None  # until the pass has ended
+        W_new, Ht_new = self.ahead, spare[1]
+        self.update_H(W_new, self._summary_ahead, Ht_new, Ht_new, Pass(objective=False))
+        summary_Ht = self.update.summarize(Ht_new, self.columns)
+        fit, self._summary_ahead = self.look(W_new, Ht_new, summary_Ht, spare[0])
+        self.ahead, self._ahead_of = spare[0], (W_new, Ht_new)
+        fit += self.penalty_H.value(Ht_new) - self.penalty_W.value(W_new)
+        return Proposal(W_new, Ht_new, fit)
+
+    def measure_W(self, Ht, summary, W, how):
+        """Measure the rows of W, and sum what those of H need."""
+        self._ahead_of = None  # the sums are now those of W, not of the next W
+        return super().measure_W(Ht, summary, W, how)
+
+
 def sum_residuals(rows: Rows, W, Ht, n_threads):
     """Return the sum over the stored entries of (x - y)^2 - y^2."""
     sums = np.zeros(rows.n_blocks)

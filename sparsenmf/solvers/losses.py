@@ -83,9 +83,22 @@ def make_loss(beta, data, shape, weights=None, absent=1.0):
         constant = zeros / beta
     scale = 0.5 * scale if beta == 2 else scale
     mean = total / count if count else 0.0
+    return Loss(beta, constant, scale, smallest_product(beta, mean, data.dtype))
+
+
+def smallest_product(beta, mean, dtype):
+    """Return the floor of a loss other than the Frobenius norm, for an X of this mean."""
     # No higher than needed: silence in a spectrogram may be twelve orders below the sound.
-    floor = LARGEST[data.dtype] ** (1 / (beta - 2)) if beta < 1 else 0.0
-    return Loss(beta, constant, scale, max(floor * (mean or 1.0), np.finfo(data.dtype).tiny))
+    floor = LARGEST[np.dtype(dtype)] ** (1 / (beta - 2)) if beta < 1 else 0.0
+    return max(floor * (mean or 1.0), np.finfo(dtype).tiny)
+
+
+def add_losses(parts, mean, dtype):
+    """Return the loss of an X of this mean from those of its parts."""
+    beta = parts[0].beta
+    constant, scale = (float(sum(column)) for column in list(zip(*parts, strict=True))[1:3])
+    floor = 0.0 if beta == 2 else smallest_product(beta, mean, dtype)
+    return Loss(beta, constant, scale, floor)
 
 
 def near_zero():

@@ -115,14 +115,18 @@ def update_a_block_with_a_slow_compiler():
     from sparsenmf.data.factors import pad_factor
     from sparsenmf.distributed import tasks
     from sparsenmf.solvers.penalties import make_penalty
+    from sparsenmf.solvers.row_update import GramDescent
 
     compile_slowly()
     X, rng = sp.random_array((60, 40), density=0.2, rng=0, format="csr"), np.random.default_rng(0)
     Ht = pad_factor(rng.random((40, 4)), float)
     rows = tasks.cut_block(X, float, 4)
     W = tasks.draw_block(np.random.SeedSequence(0), 60, 4, X.mean(), float)
-    given = tasks.hold(Ht, Ht.T @ Ht, tuple(make_penalty(0, 0, 4)), 1, 4)
-    first, second = (tasks.sum_block(rows, tasks.update_block(rows, W, given), 40) for _ in "12")
+    method = GramDescent, (2.0, 0.0, 0.0, 0.0), 4
+    given = tasks.hold(Ht, Ht.T @ Ht, tuple(make_penalty(0, 0, 4)), 1, method)
+    first, second = (
+        tasks.sum_block(rows, tasks.update_block(rows, W, given), given, 40) for _ in "12"
+    )
     assert 2 * SLOW <= first.compiling < 3 * SLOW  # two kernels, each compiled or loaded once
     assert second.compiling == 0
     assert tasks.add_sums(second, first).compiling == first.compiling

@@ -1,5 +1,7 @@
 """Factorization on a cluster of real processes, some of which are killed."""
 
+import doctest
+import importlib
 import itertools
 import os
 import signal
@@ -12,8 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsenmf
-from sparsenmf import CoordinateDescent
-from sparsenmf.solvers.initialization import draw_start
+from sparsenmf import NNDSVD, CoordinateDescent
 
 from .. import problems
 from ..children import finish_child, start_child
@@ -24,69 +25,23 @@ da = pytest.importorskip("dask.array", reason="needs the extra dask")
 import dask  # noqa: E402 - after the check that it is there
 import dask.bag  # noqa: E402
 from dask import delayed  # noqa: E402
-from distributed import Client, LocalCluster  # noqa: E402
 
-from sparsenmf.distributed import factorize, tasks  # noqa: E402
+from sparsenmf.distributed import factorize  # noqa: E402
 from sparsenmf.distributed.placement import Crew  # noqa: E402
 
-K, CUTS = 6, (0, 100, 150, 290, 390, 400)
-QUIET = {"host": "127.0.0.1", "dashboard_address": ":0", "silence_logs": "CRITICAL"}
-OPTIONS = {"random_state": 0, "max_iter": 15, "tol": 0}
-
-
-@pytest.fixture(scope="module")
-def client():
-    # Long enough that a busy machine is not taken for a dead worker.
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **QUIET) as cluster,
-        Client(cluster, set_as_default=True) as client,
-    ):
-        client.wait_for_workers(2, timeout=60)
-        yield client
-
-
-@pytest.fixture(scope="module")
-def X():
-    X = problems.documents(400, 250, dtype=float).tolil()
-    X[150:160] = 0
-    return sp.csr_array(X)
-
-
-def pieces(X, cuts=CUTS):
-    return [X[a:b] for a, b in itertools.pairwise(cuts)]
-
-
-def lazy(X, cuts=CUTS):
-    return [delayed(piece) for piece in pieces(X, cuts)]
-
-
-class Store:
-    """What a store on disk looks like."""
-
-    def __init__(self, folder, X):
-        self.folder, self.shape, self.nnz, self.dtype = str(folder), X.shape, X.nnz, X.dtype
-        sp.save_npz(f"{folder}/X.npz", X)
-
-    def blocks(self, max_nnz):
-        step = max(1, int(self.shape[0] * max_nnz / self.nnz))
-        return [(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
-
-    def rows(self, start, stop):
-        return sp.csr_array(sp.load_npz(f"{self.folder}/X.npz"))[start:stop]
-
-
-def same_start(X, n_components=K, cuts=CUTS, seed=0):
-    """The start that a distributed run draws, as arrays."""
-    rng = np.random.default_rng(seed)
-    entropy = int.from_bytes(rng.bytes(16), "little")
-    seeds = np.random.SeedSequence(entropy).spawn(len(cuts) - 1)
-    sizes = np.diff(cuts).tolist()
-    W = [
-        tasks.draw_block(s, n, n_components, X.mean(), X.dtype).W
-        for s, n in zip(seeds, sizes, strict=True)
-    ]
-    _, Ht = draw_start((1, X.shape[1]), n_components, X.mean(), X.dtype, rng)
-    return {"W": np.vstack(W)[:, :n_components], "H": Ht.T[:n_components]}
+from .local import (  # noqa: E402
+    CUTS,
+    OPTIONS,
+    K,
+    Store,
+    assert_same,
+    assert_same_bits,
+    kill_one,
+    lazy,
+    n_tasks,
+    pieces,
+    same_start,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,15 +57,7 @@ def test_iterates_are_those_of_one_machine(client, X, options):
     options = {**OPTIONS, **options}
     there = factorize(lazy(X), K, **options)
     here = sparsenmf.factorize(X, K, **same_start(X), **options)
-    np.testing.assert_allclose(there.objective_history, here.objective_history, rtol=1e-10)
-    gathered = there.to_factorization()
-    np.testing.assert_allclose(gathered.W, here.W, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(gathered.H, here.H, rtol=1e-6, atol=1e-9)
-    assert gathered.optimality == pytest.approx(here.optimality, rel=1e-5)
-    assert gathered.x_norm == pytest.approx(here.x_norm, rel=1e-12)
-    assert gathered.relative_error == pytest.approx(here.relative_error, rel=1e-10)
-    assert {**gathered.options, "init": "custom"} == here.options
-    assert gathered.W.flags.c_contiguous
+    assert_same(there, here)
 
 
 def test_the_largest_share_comes_first(client):
@@ -132,15 +79,15 @@ def test_scale_is_balanced_on_the_way_as_on_one_machine(client, X, monkeypatch):
     np.testing.assert_allclose(there.to_factorization().W, here.W, rtol=1e-6, atol=1e-9)
 
 
-def test_same_bits_on_one_worker_and_on_two(client, X):
-    two = factorize(lazy(X), K, **OPTIONS).to_factorization()
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=2, **QUIET) as cluster,
-        Client(cluster, set_as_default=False) as other,
-    ):
-        one = factorize(lazy(X), K, client=other, **OPTIONS)
-        np.testing.assert_array_equal(other.compute(one.W).result(), two.W)
-        np.testing.assert_array_equal(one.H, two.H)
+@pytest.mark.parametrize(
+    "options", [{}, {"loss": 1}, {"loss": 1.5}, {"init": NNDSVD(sample=0.3)}], ids=str
+)
+def test_same_bits_on_one_worker_and_on_two(client, one_worker, X, options):
+    options = {**OPTIONS, **options}
+    two = factorize(lazy(X), K, **options).to_factorization()
+    one = factorize(lazy(X), K, client=one_worker, **options)
+    np.testing.assert_array_equal(one_worker.compute(one.W).result(), two.W)
+    np.testing.assert_array_equal(one.H, two.H)
 
 
 def test_every_kind_of_x_is_the_same_matrix(client, X, tmp_path):
@@ -197,7 +144,8 @@ def test_frozen_components_stay_to_the_bit(client, X):
     assert not np.array_equal(model.H[0], H[0])
 
 
-def test_x_and_w_stay_where_they_are(client):
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+def test_x_and_w_stay_where_they_are(client, loss):
     X = problems.documents(3000, 200)
     parts = lazy(X, (0, 700, 1400, 2200, 3000))
     sent = []
@@ -206,7 +154,7 @@ def test_x_and_w_stay_where_they_are(client):
         total = client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total)
         sent.append(sum(total.values()))
 
-    factorize(parts, 20, random_state=0, max_iter=7, tol=0, progress=note)
+    factorize(parts, 20, loss=loss, random_state=0, max_iter=7, tol=0, progress=note)
     mean = np.diff(sent).mean()
     one = X.shape[1] * 24 * 4  # a padded H
     # H to the other worker, its sum to the first, and the last sum to here; the rest is small.
@@ -251,31 +199,10 @@ def test_run_stops_at_its_limits(client, X):
 # Faults
 
 
-def kill_one(client):
-    os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
-
-
-def have_both(client):
-    """Wait for two workers, because a nanny sometimes fails to replace one that was killed."""
-    try:
-        client.wait_for_workers(2, timeout=30)
-    except TimeoutError:
-        client.cluster.scale(len(client.cluster.worker_spec) + 1)
-        client.wait_for_workers(2, timeout=60)
-
-
-@pytest.fixture
-def all_there(client):
-    have_both(client)
-    yield
-    have_both(client)
-
-
 def test_a_worker_that_is_killed_between_iterations_changes_nothing(client, X, all_there):
     calm = factorize(lazy(X), K, **OPTIONS)
     killed = factorize(lazy(X), K, progress=lambda s: s.n_iter == 9 and kill_one(client), **OPTIONS)
-    np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
-    np.testing.assert_array_equal(killed.to_factorization().W, calm.to_factorization().W)
+    assert_same_bits(killed, calm)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.04])
@@ -287,8 +214,7 @@ def test_a_worker_that_is_killed_at_work_changes_nothing(client, X, delay, all_t
             threading.Timer(delay, kill_one, [client]).start()
 
     killed = factorize(lazy(X), K, progress=kill_soon, **OPTIONS)
-    np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
-    np.testing.assert_array_equal(killed.to_factorization().W, calm.to_factorization().W)
+    assert_same_bits(killed, calm)
 
 
 def test_w_survives_the_death_of_every_worker(client, X, all_there):
@@ -297,10 +223,6 @@ def test_w_survives_the_death_of_every_worker(client, X, all_there):
     for pid in client.run(os.getpid).values():
         os.kill(pid, signal.SIGKILL)
     np.testing.assert_array_equal(model.W.compute(), before)
-
-
-def n_tasks(client):
-    return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
 
 
 def test_a_folder_bounds_what_is_kept_for_recovery(client, X, tmp_path, all_there):
@@ -378,7 +300,7 @@ def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"loss": "kullback-leibler"}, "loss is not available on clusters"),
+        ({"missing": "unknown"}, "missing is not available on clusters"),
         ({"weights": [1]}, "weights is not available on clusters"),
         ({"W": 1}, "W is not available on clusters"),
         ({"n_component": 1}, "unexpected keyword argument 'n_component'"),
@@ -412,6 +334,12 @@ def test_a_cluster_without_workers_is_named():
     empty = SimpleNamespace(nthreads=dict, register_plugin=lambda plugin: None)
     with pytest.raises(RuntimeError, match="no workers"):
         Crew(empty).addresses(3)
+
+
+def test_the_example_gives_what_it_shows():
+    found = doctest.testmod(importlib.import_module("sparsenmf.distributed.fit"))
+    assert found.attempted > 5
+    assert found.failed == 0
 
 
 def run_without_a_client():

@@ -12,6 +12,7 @@ from ...kernels.multiplicative import (
     UPDATE,
     UPDATE_AND_OBJECTIVE,
     scatter_ratios,
+    smallest,
     update_rows_mu_beta,
 )
 from ...kernels.operands import Divergence, Side, Sweeps
@@ -133,6 +134,28 @@ class BetaMultiplicative(SumsUpdate):
         sum_update_parts(self.n_threads, rows, side, divergence, factor, *sums, statistics)
         check_overflow(statistics.max(), np.dtype(np.float64))
         return sums
+
+    def multiply(self, sums, penalty, factor, out):
+        """Multiply rows by the ratios that `parts` of all columns of X come to.
+
+        Returns
+        -------
+        Step
+            With the decrease that this promises.
+        """
+        rows, least = factor.astype(np.float64), smallest(factor)
+        numerators, denominators = sums
+        denominators = denominators + penalty.l1[:, None] + penalty.l2[:, None] * rows
+        ratio = np.zeros_like(rows)
+        np.divide(numerators, denominators, out=ratio, where=(denominators > 0) & (rows > 0))
+        with np.errstate(under="ignore"):
+            new = rows * ratio ** exponent(self.loss.beta)
+        new[new <= least] = 0
+        movable = penalty.free & penalty.support if len(penalty.support) else penalty.free
+        new = np.where(movable, new, rows)
+        residual = float(np.einsum("ir,ir->", denominators - numerators, rows - new))
+        out[:] = new
+        return Step(None, residual)
 
     def scatter(self, rows, parts, factor, other, sums):
         """Add the numerators of the other factor's updates to `sums`, in parts."""

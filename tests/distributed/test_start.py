@@ -1,0 +1,141 @@
+"""Starts on a cluster: from a sample of the rows, which is the same on any cluster."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import sparsenmf
+from sparsenmf import NNDSVD, CoordinateDescent, MultiplicativeUpdate, Problem
+from sparsenmf.solvers import sampled
+from sparsenmf.solvers.start import learn_from_sample
+
+pytest.importorskip("distributed", reason="needs the extra dask")
+pytest.importorskip("dask.array", reason="needs the extra dask")
+
+from dask import delayed
+
+from sparsenmf.distributed import factorize, start
+from sparsenmf.distributed.placement import Crew
+from sparsenmf.distributed.problem import RemoteProblem
+from sparsenmf.distributed.remote import RemoteRows
+
+from .local import (
+    CUTS,
+    OPTIONS,
+    K,
+    Store,
+    assert_same,
+    assert_same_bits,
+    kill_one,
+    lazy,
+)
+
+SAMPLE = NNDSVD(sample=0.3, n_iter=4)
+
+
+def place(client, blocks, **options):
+    """A problem whose X is placed on a cluster."""
+    given = {"loss": 2, "alpha_W": 0.0, "alpha_H": "same", "l1_ratio": 0.0, **options}
+    problem = RemoteProblem(K, given["loss"], *list(given.values())[1:4], None, 1)
+    problem.place(Crew(client), blocks, None)
+    return problem
+
+
+@pytest.mark.parametrize("solver", [CoordinateDescent(), MultiplicativeUpdate()])
+@pytest.mark.parametrize("cuts", [CUTS, (0, 1, 400)])
+def test_the_h_of_a_sample_is_that_of_one_machine_to_the_bit(client, X, solver, cuts):
+    problem = place(client, lazy(X, cuts), alpha_W=1e-3)
+    begun = start.initialize(problem, solver, SAMPLE, None, 3)
+    here = Problem(X, K, alpha_W=1e-3)
+    expected = learn_from_sample(here, solver, SAMPLE, np.random.default_rng(3))
+    np.testing.assert_array_equal(begun.Ht, expected)
+    assert begun.options["sample"] == 0.3
+    assert begun.options["sample_iter"] == 4
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha_W": 1e-3, "l1_ratio": 0.5}], ids=str)
+def test_a_run_from_a_sample_is_that_of_one_machine(client, X, options):
+    options = {**OPTIONS, "init": SAMPLE, **options}
+    there, here = factorize(lazy(X), K, **options), sparsenmf.factorize(X, K, **options)
+    assert_same(there, here)
+    assert there.options == here.options
+
+
+@pytest.mark.parametrize("options", [{"loss": 1}, {"loss": 1.5}, {"solver": "mu"}], ids=str)
+def test_other_updates_begin_with_a_sample_and_a_random_w(client, X, options):
+    options = {**OPTIONS, **options, "init": NNDSVD(fill="mean", sample=0.3)}
+    model = factorize(lazy(X), K, **options)
+    assert (model.options["init"], model.options["sample"]) == ("nndsvda", 0.3)
+    plain = factorize(lazy(X), K, **{**options, "init": "random"})
+    assert model.objective_history[2] < plain.objective_history[2]
+
+
+def test_a_sample_of_a_store_and_of_scattered_blocks(client, X, tmp_path):
+    store = Store(tmp_path, X)
+    cuts = [0, *(stop for _, stop in store.blocks(X.nnz // 4))]
+    expected = factorize(lazy(X, cuts), K, init=SAMPLE, **OPTIONS)
+    scattered = [client.scatter(X[a:b]) for a, b in store.blocks(X.nnz // 4)]
+    empty = [delayed(X[:0]), *lazy(X, cuts), delayed(X[:0])]
+    for other in (store, scattered, empty):
+        model = factorize(other, K, init=SAMPLE, block_nnz=X.nnz // 4, **OPTIONS)
+        assert_same_bits(model, expected)
+
+
+def test_auto_takes_a_sample_of_a_large_matrix(client, X, monkeypatch):
+    assert factorize(lazy(X), K, **OPTIONS).options["init"] == "random"
+    monkeypatch.setattr(sampled, "LEAST_ROWS", 400)
+    monkeypatch.setattr(sampled, "ROWS_EACH", 1)
+    monkeypatch.setattr(sampled, "SAMPLE_ROWS", 100)
+    there = factorize(lazy(X), K, **OPTIONS)
+    assert (there.options["init"], there.options["sample"]) == ("nndsvd", 0.25)
+    assert_same(there, sparsenmf.factorize(X, K, **OPTIONS))
+    for options in ({"loss": 1}, {"solver": "mu"}, {"init": "random"}):
+        model = factorize(lazy(X), K, **{**OPTIONS, "max_iter": 2}, **options)
+        assert model.options["init"] == "random"
+
+
+def test_the_sample_of_auto_fits_into_this_process(client, X, monkeypatch):
+    monkeypatch.setattr(sampled, "LEAST_ROWS", 400)
+    monkeypatch.setattr(sampled, "ROWS_EACH", 1)
+    monkeypatch.setattr(sampled, "SAMPLE_ROWS", 100)
+    monkeypatch.setattr(start, "SAMPLE_NNZ", X.nnz // 10)
+    model = factorize(lazy(X), K, **OPTIONS)
+    assert model.options["sample"] == X.nnz // 10 / X.nnz
+
+
+def test_a_worker_that_is_killed_while_a_sample_is_taken(client, X, monkeypatch, all_there):
+    calm = factorize(lazy(X), K, init=SAMPLE, **OPTIONS)
+
+    def take(rows, wanted, take=RemoteRows.take):
+        kill_one(client)
+        return take(rows, wanted)
+
+    monkeypatch.setattr(RemoteRows, "take", take)
+    assert_same_bits(factorize(lazy(X), K, init=SAMPLE, **OPTIONS), calm)
+
+
+def test_a_sample_without_entries_is_a_random_start(client):
+    X = sp.csr_array(([1.0], ([0], [0])), shape=(60, 30))
+    model = factorize(lazy(X, (0, 20, 60)), 2, init=NNDSVD(sample=0.1), random_state=0)
+    assert np.isfinite(model.H).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"init": "nndsvd"}, r"needs a sample of the rows.*: NNDSVD\(fill='zero', sample=0.1\)"),
+        ({"init": NNDSVD(fill="random", sample=1.0)}, "NNDSVD.fill='random', sample=0.1."),
+        ({"init": "custom"}, 'init="custom" needs W or H'),
+        ({"init": "best"}, "init must be one of"),
+        ({"init": SAMPLE, "H": np.ones((K, 250))}, "only used with init="),
+        ({"H": np.zeros((K, 250))}, "H is full of zeros"),
+    ],
+)
+def test_starts_that_a_cluster_cannot_make_are_refused(client, X, options, message):
+    with pytest.raises(ValueError, match=message):
+        factorize(lazy(X), K, **options)
+
+
+def test_more_components_than_singular_pairs_are_refused(client, X):
+    with pytest.raises(ValueError, match="has no 300 singular pairs"):
+        factorize(lazy(X), 300, init=SAMPLE)
