@@ -1,23 +1,27 @@
 """How Sphinx builds the manual.
 
-    python -m sphinx -W docs docs/_build/html                      # all of it
-    python -m sphinx -W -D plot_gallery=0 docs docs/_build/html    # without running the examples
+    python -m sphinx -W docs docs/_build/html                      # half a minute
+    python -m sphinx -W -D plot_gallery=0 docs docs/_build/html    # without running examples
 
 Nothing is fetched, neither when it is built nor when it is read: no other projects' indexes, no
 fonts, and formulas are MathML, which browsers draw without a script.
 """
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import docutils.nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from matplotlib import pyplot
+from sphinx.util import logging
+from sphinx_gallery.scrapers import figure_rst
 
 import sparsenmf
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # sphinx-gallery finds a function of this file by its name
 
 project = "sparsenmf"
 author = "The sparsenmf developers"
@@ -52,11 +56,6 @@ for _name in ("files", "plots", "typing"):
 html_theme = "furo"
 html_title = f"sparsenmf {release}"
 html_copy_source = False
-html_theme_options = {
-    "source_repository": "https://github.com/sparsenmf/sparsenmf/",
-    "source_branch": "main",
-    "source_directory": "docs/",
-}
 html_math_renderer = "mathml"
 
 # Examples draw into the folder they lie in: they are run where that does no harm.
@@ -72,8 +71,9 @@ shutil.copytree(
 sphinx_gallery_conf = {
     "examples_dirs": "_examples",
     "gallery_dirs": "examples",
-    # Those that take longest, or look at what is installed, are shown and not run.
-    "filename_pattern": r"[\\/](?!choosing_k|on_a_cluster|larger_than_memory|topics)\w+\.py$",
+    # Those that take a second or two are run by default, and all that can be for what is published.
+    "filename_pattern": r"[\\/](counts|own_loop|recommender|single_cell|spectrogram)\.py$",
+    "image_scrapers": "conf.take_pictures",
     "ignore_pattern": r"pictures[\\/]",
     "within_subsection_order": "FileNameSortKey",
     "reference_url": {"sparsenmf": None},
@@ -84,18 +84,28 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
 }
-os.environ["SPARSENMF_NUM_THREADS"] = "1"  # the output does not depend on it; it is a busy machine
 
 
-def draw_inline(writer, node):
-    """Write a formula within a line as MathML."""
-    writer.body.append(tex2mathml(node.astext()))
-    raise docutils.nodes.SkipNode
+def take_pictures(block, block_vars, gallery_conf):
+    """Show the pictures that a cell of an example has saved in its folder."""
+    folder = Path(block_vars["src_file"]).parent
+    names = []
+    for picture in sorted(folder.glob("*.png")):
+        names.append(next(block_vars["image_path_iterator"]))
+        shutil.move(picture, names[-1])
+    pyplot.close("all")
+    return figure_rst(names, gallery_conf["src_dir"])
 
 
-def draw_block(writer, node):
-    """Write a formula on lines of its own as MathML."""
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+def draw_formula(writer, node):
+    """Write a formula as MathML; one that docutils cannot convert is a warning."""
+    block = isinstance(node, docutils.nodes.math_block)
+    try:
+        formula = tex2mathml(node.astext(), as_block=block)
+    except MathError as error:
+        logging.getLogger(__name__).warning("%s in %s", error, node.astext(), location=node)
+        formula = ""
+    writer.body.append(f'<div class="formula">{formula}</div>' if block else formula)
     raise docutils.nodes.SkipNode
 
 
@@ -107,5 +117,5 @@ def skip_foreign(app, what, name, member, skip, options):
 
 def setup(app):
     """Register what is above."""
-    app.add_html_math_renderer("mathml", (draw_inline, None), (draw_block, None))
+    app.add_html_math_renderer("mathml", (draw_formula, None), (draw_formula, None))
     app.connect("autodoc-skip-member", skip_foreign)
