@@ -105,7 +105,7 @@ def draw_formula(writer, node):
     except MathError as error:
         logging.getLogger(__name__).warning("%s in %s", error, node.astext(), location=node)
         formula = ""
-    writer.body.append(f'<div class="formula">{formula}</div>' if block else formula)
+    writer.body.append(f'<div style="padding: 0.5em 0">{formula}</div>' if block else formula)
     raise docutils.nodes.SkipNode
 
 
