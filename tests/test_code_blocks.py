@@ -8,7 +8,8 @@ from .code_blocks import Page
 pytest.importorskip("sklearn")
 pytest.importorskip("click")
 
-DOCS = {*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / "good-to-know.md"}  # becomes guide/
+BEFORE_GUIDE = {ROOT / "docs" / f"{name}.md" for name in ("good-to-know", "formats", "migrating")}
+DOCS = {*(ROOT / "docs").rglob("*.md")} - BEFORE_GUIDE  # which the pages of guide/ replace
 PAGES = [ROOT / "README.md", *sorted(DOCS)]
 
 
