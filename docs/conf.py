@@ -7,6 +7,7 @@ Nothing is fetched, neither when it is built nor when it is read: no other proje
 fonts, and formulas are MathML, which browsers draw without a script.
 """
 
+import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -57,6 +58,10 @@ html_theme = "furo"
 html_title = f"sparsenmf {release}"
 html_copy_source = False
 html_math_renderer = "mathml"
+
+# Figures of the guide are what the code of their pages saves.
+if importlib.util.find_spec("figures"):
+    importlib.import_module("figures").make()
 
 # Examples draw into the folder they lie in: they are run where that does no harm.
 _examples = HERE / "_examples"
