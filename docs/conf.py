@@ -8,6 +8,7 @@ fonts, and formulas are MathML, which browsers draw without a script.
 """
 
 import importlib.util
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -114,6 +115,13 @@ def draw_formula(writer, node):
     raise docutils.nodes.SkipNode
 
 
+def complete_links(app, path, page, content):
+    """Let links of a file that a page includes lead where they lead from its own folder."""
+    root = "https://github.com/sparsenmf/sparsenmf/blob/main/"
+    relative = r"\]\((?!https?:|#)(docs/)?"
+    content[0] = re.sub(relative, lambda link: "](" + ("" if link[1] else root), content[0])
+
+
 def skip_foreign(app, what, name, member, skip, options):
     """Leave out what a class has from scikit-learn, whose manual explains it."""
     home = getattr(member, "__module__", None) or ""
@@ -123,4 +131,5 @@ def skip_foreign(app, what, name, member, skip, options):
 def setup(app):
     """Register what is above."""
     app.add_html_math_renderer("mathml", (draw_formula, None), (draw_formula, None))
+    app.connect("include-read", complete_links)
     app.connect("autodoc-skip-member", skip_foreign)
