@@ -1,5 +1,7 @@
 """Every code block of README and of the manual runs, and prints what is shown below it."""
 
+import re
+
 import pytest
 
 from .children import ROOT
@@ -18,6 +20,13 @@ def test_every_block_runs_and_prints_what_is_shown(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     Page(path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()).run()
+
+
+def test_python_of_what_the_manual_includes_runs():
+    """Commands there are for developers: they install, and run tests for minutes."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = re.sub(r"^```bash\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert Page(text, "CONTRIBUTING.md").run() >= 1
 
 
 def run(text):
