@@ -34,6 +34,8 @@ BLOCK = re.compile(
 DIRECTIVES = ("{toctree}", "{include}", "{eval-rst}", "{math}", "{image}", "{figure}")
 INSTALLING = ("pip install", "python3 -m venv", "python -m pip install", "git clone")
 EXTRAS = re.compile(r"\[([\w,]+)\]")
+STRAY = re.compile(r"^ *(```|~~~|<!-- (?:prepare|not run)).*", re.MULTILINE)
+"""Not to be left when all blocks are taken away: it is in no block, which nobody would notice."""
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -47,6 +49,8 @@ class Page:
 
     def run(self):
         """Run all blocks in the current folder and return how many were run."""
+        stray = STRAY.search(BLOCK.sub("", self.text))
+        assert stray is None, f"{self.name}: {stray[0]!r} belongs to no block"
         n_run, printed, end = 0, None, 0
         for match in BLOCK.finditer(self.text):
             follows = not self.text[end : match.start()].strip()

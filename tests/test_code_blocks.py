@@ -86,6 +86,10 @@ WRONG = {
     "an unknown language": "```pycon\nx\n```\n",
     "hidden in a directive": "```{eval-rst}\n.. code-block:: python\n\n   x\n```\n",
     "a directive that is not known": "```{code-block} python\nx\n```\n",
+    "tildes": "~~~python\n1\n~~~\n",
+    "no end": "```python\nx = 1\n",
+    "a reason that belongs to nothing": "<!-- not run: it is not there -->\ntext\n",
+    "a preparation within a line": "text <!-- prepare\nx\n-->\n```python\nx\n```\n",
     "no reason": "<!-- not run: no -->\n```python\nx\n```\n",
     "the preparation": "<!-- prepare\n1 / 0\n-->\n",
 }
@@ -94,7 +98,7 @@ WRONG = {
 @pytest.mark.parametrize("page", WRONG.values(), ids=WRONG)
 def test_what_is_wrong_in_a_page_is_noticed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises((AssertionError, ZeroDivisionError)):
+    with pytest.raises((AssertionError, NameError, ZeroDivisionError)):
         run(page)
 
 
