@@ -1,10 +1,10 @@
-"""The tables and the figure of README.md and asv_bench/README.md, from what `compare.py` kept.
+"""The tables and the figure of README.md and docs/speed.md, from what `compare.py` kept.
 
     python asv_bench/tables.py            # write them
     python asv_bench/tables.py --check    # exit with 1 if a table differs from its results
 
 `measured/speed.json` becomes the table and the figure of README.md; each file in `measured/`
-becomes a table of asv_bench/README.md, between the two comments that name its place.
+becomes a table of docs/speed.md, between the two comments that name its place.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
+MANUAL = HERE.parent / "docs" / "speed.md"
 MEASURED = HERE / "measured"
 FIGURE = HERE.parent / "examples" / "pictures" / "speed.png"
 SHOWN = ("20newsgroups", 50)  # matrix and number of components of the figure
@@ -143,10 +144,9 @@ def pages():
     unknown = runs.keys() - TITLES
     if unknown:
         raise SystemExit(f"no title for {', '.join(sorted(unknown))}: add one to TITLES")
-    own = HERE / "README.md"
     return {
         README: replaced(README.read_text(encoding="utf-8"), "speed", speed_table(runs["speed"])),
-        own: replaced(own.read_text(encoding="utf-8"), "comparisons", "\n\n".join(tables)),
+        MANUAL: replaced(MANUAL.read_text(encoding="utf-8"), "comparisons", "\n\n".join(tables)),
     }
 
 

@@ -2,6 +2,8 @@
 How many topics?
 ================
 
+In a shell::
+
     python choosing_k.py               # of the documentation on this machine
     python choosing_k.py counts.npz    # of your own: counts of documents x terms (.mtx.gz, ...)
 

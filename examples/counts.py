@@ -2,6 +2,8 @@
 Counts: the Kullback-Leibler loss
 =================================
 
+In a shell::
+
     python counts.py
 
 Two losses, and two solvers, on counts of words whose topics are known because they are made up.

@@ -2,6 +2,8 @@
 A matrix that is larger than memory
 ===================================
 
+In a shell::
+
     python larger_than_memory.py              # in a temporary folder
     python larger_than_memory.py /data/store  # a folder that stays
 

@@ -2,6 +2,8 @@
 Topics on a Dask cluster
 ========================
 
+In a shell::
+
     python on_a_cluster.py
 
 X and W stay on the workers, H comes back. Here the cluster is two processes on this machine, and

@@ -2,6 +2,8 @@
 Topics as features in a pipeline
 ================================
 
+In a shell::
+
     python pipeline.py
 
 Guesses which package a docstring is of from the topics in it, and searches for the number of

@@ -2,6 +2,8 @@
 Ratings, of which most are unknown
 ==================================
 
+In a shell::
+
     python recommender.py                 # ratings that are made up
     python recommender.py ratings.npz     # or any other matrix of users x items (.mtx.gz, ...)
 

@@ -2,6 +2,8 @@
 Topics that one knows beforehand
 ================================
 
+In a shell::
+
     python seeded_topics.py
 
 Seed words, and components that stay as they are. First three topics are begun with words, while

@@ -2,6 +2,8 @@
 Gene programs of single cells
 =============================
 
+In a shell::
+
     python single_cell.py                 # cells that are made up, with programs that are known
     python single_cell.py cells.h5ad      # or any other matrix of cells x genes (.mtx.gz, .npz)
 

@@ -2,6 +2,8 @@
 Notes in a spectrogram
 ======================
 
+In a shell::
+
     python spectrogram.py
 
 A sound is taken apart into its notes: a piece of three loud notes and a fourth one that is

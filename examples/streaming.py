@@ -2,6 +2,8 @@
 Topics of a stream
 ==================
 
+In a shell::
+
     python streaming.py
 
 Documents come in batches, and only one batch is in memory: `sparsenmf.MiniBatchNMF` learns from

@@ -2,6 +2,8 @@
 Topics of texts
 ===============
 
+In a shell::
+
     python topics.py                         # of the documentation on this machine
     python topics.py news.txt                # of your own texts: a document on each line
     python topics.py news.csv --field text   # or .tsv, .jsonl, or a folder of .txt files

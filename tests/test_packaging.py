@@ -17,7 +17,7 @@ PACKAGE = Path(sparsenmf.__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-FOR_DEVELOPERS = {"test", "bench", "peers", "lint", "release"}
+FOR_DEVELOPERS = {"test", "bench", "peers", "docs", "lint", "release"}
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 """Packages that are installed under another name than they are imported by."""

@@ -23,6 +23,16 @@ def write_vocabulary(path: PathLike, terms: Vocabulary) -> None:
     TypeError, ValueError
         If these are not terms, or if a term has a line break, after which all terms would be
         read one column too late.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sparsenmf import files
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "terms.txt")
+    ...     files.write_vocabulary(path, ["cat", "mouse"])
+    ...     files.read_vocabulary(path)
+    ['cat', 'mouse']
     """
     terms = check_vocabulary(terms)
     for place, term in enumerate(terms):

@@ -68,6 +68,17 @@ def write_factor(
     ------
     ValueError, OSError, ImportError
         As `write_table`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from sparsenmf import files
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "W.csv")
+    ...     files.write_factor(path, np.eye(2), ["a", "b"])
+    ...     files.read_matrix(path).sample_names.tolist()
+    ['a', 'b']
     """
     path = Path(path)
     check_writable(path, FACTOR_SUFFIXES)

@@ -77,7 +77,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return float(np.sqrt(2 * self._components.loss(self._take(X), n_threads=self.n_threads)))
 
     def inverse_transform(self, X: Matrix) -> FloatArray:
-        """Return X @ components_, of shape (any, n_features): dense, and a frame if X is one."""
+        """Return X @ `components_`, of shape (any, n_features): dense, and a frame if X is one."""
         check_is_fitted(self)
         frame = X if is_frame(X) else None
         X = fill_masked(X, "X", allow_nan=False)

@@ -40,6 +40,16 @@ def plot_objective(
         If matplotlib is not installed.
     TypeError, ValueError
         If models are not factorizations, or if there are not as many labels.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> models = [factorize(X, 3, init=init, random_state=0) for init in ("random", "nndsvd")]
+    >>> ax = plots.plot_objective(models, ["random", "nndsvd"])
+    >>> [line.get_text() for line in ax.get_legend().get_texts()]
+    ['random', 'nndsvd']
     """
     listed: list[Any] = [models] if hasattr(models, "objective_history") else list(models)
     if not listed or not all(hasattr(model, "objective_history") for model in listed):
@@ -82,6 +92,16 @@ def plot_selection(selection: SelectionTable, *, ax: Axes | None = None) -> Axes
     ------
     ImportError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import plots, select_n_components
+    >>> X = sp.random_array((60, 40), density=0.4, rng=0)
+    >>> selection = select_n_components(X, [2, 4], random_state=0)
+    >>> ax = plots.plot_selection(selection)
+    >>> ax.get_xlabel()
+    'components'
     """
     ax = new_axes(ax, (6.4, 4.0))
     columns = (selection.table[name] for name in ("n_components", "mean", "standard_error"))

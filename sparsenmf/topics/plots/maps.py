@@ -59,6 +59,17 @@ def plot_topic_map(
         If matplotlib is not installed.
     TypeError, ValueError
         If the vocabulary does not have n_features terms, or if H is zero.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> terms = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen"]
+    >>> model = factorize(X, 3, random_state=0)
+    >>> ax = plots.plot_topic_map(model, terms, n_terms=1)
+    >>> [text.get_text() for text in ax.texts][:3]  # the numbers on the discs
+    ['1', '2', '3']
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     rows, sizes = _topics(model), topic_sizes(model)
@@ -206,6 +217,17 @@ def plot_documents(
         If matplotlib is not installed.
     TypeError, ValueError
         If an argument has the wrong type, value or length.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> terms = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen"]
+    >>> model = factorize(X, 3, random_state=0)
+    >>> ax = plots.plot_documents(model, terms, max_documents=50)
+    >>> len(ax.collections[0].get_offsets())
+    50
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     max_documents = check_integer(max_documents, "max_documents", least=1)

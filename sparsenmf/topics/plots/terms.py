@@ -59,6 +59,17 @@ def plot_top_terms(
     TypeError, ValueError
         If the vocabulary does not have n_features terms, or if there is none and the model has no
         names; if topics are not topic numbers.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> terms = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen"]
+    >>> model = factorize(X, 3, random_state=0)
+    >>> ax = plots.plot_top_terms(model, terms, topics=[1, 3], n_terms=4)
+    >>> len(ax.patches)
+    8
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     terms, listed = terms_of(model, vocabulary), top_features(model, n_terms, by)
@@ -123,6 +134,17 @@ def plot_term_heatmap(
     TypeError, ValueError
         If the vocabulary does not have n_features terms, or if there is none and the model has no
         names; if H is zero.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> terms = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen"]
+    >>> model = factorize(X, 3, random_state=0)
+    >>> ax = plots.plot_term_heatmap(model, terms, n_terms=2)
+    >>> ax.images[0].get_array().shape[1]  # topics
+    3
     """
     if n_terms is None:
         n_terms = max(1, min(5, ROWS // model.n_components))

@@ -53,6 +53,17 @@ def plot_topic_sizes(
         If matplotlib is not installed.
     TypeError, ValueError
         If an argument has the wrong type, value or length.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> terms = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen"]
+    >>> model = factorize(X, 3, random_state=0)
+    >>> ax = plots.plot_topic_sizes(model, terms, n_terms=1)
+    >>> len(ax.patches)
+    3
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     sizes = topic_sizes(model, by)
@@ -106,6 +117,17 @@ def plot_comparison(
     TypeError, ValueError
         If the models do not have the same features, or if the vocabulary does not have n_features
         terms.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sparsenmf import factorize, plots
+    >>> X = sp.random_array((60, 8), density=0.4, rng=0)
+    >>> terms = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen"]
+    >>> model, other = (factorize(X, 3, random_state=seed) for seed in (0, 1))
+    >>> ax = plots.plot_comparison(model, other, terms)
+    >>> ax.images[0].get_array().shape
+    (3, 3)
     """
     n_terms = check_integer(n_terms, "n_terms", least=1)
     if model.n_features != other.n_features:
