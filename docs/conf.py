@@ -7,7 +7,6 @@ Nothing is fetched, neither when it is built nor when it is read: no other proje
 fonts, and formulas are MathML, which browsers draw without a script.
 """
 
-import importlib.util
 import re
 import shutil
 import sys
@@ -24,6 +23,8 @@ import sparsenmf
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # sphinx-gallery finds a function of this file by its name
+
+import figures  # noqa: E402  (this folder has to be on the path first)
 
 project = "sparsenmf"
 author = "The sparsenmf developers"
@@ -61,8 +62,7 @@ html_copy_source = False
 html_math_renderer = "mathml"
 
 # Figures of the guide are what the code of their pages saves.
-if importlib.util.find_spec("figures"):
-    importlib.import_module("figures").make()
+figures.make()
 
 # Examples draw into the folder they lie in: they are run where that does no harm.
 _examples = HERE / "_examples"
