@@ -1,8 +1,8 @@
 """Starts from an SVD: of X, of X scaled for counts, or of a sample of the rows.
 
-From a sample, NNDSVD and a few iterations there lead to an H, from which W is found. One need not look at all of X to find out roughly what the components are. On large matrices a
-few iterations on a sample leave little for those on all of X, which begin with W fitted to the H
-of the sample.
+One need not look at all of X to find out roughly what the components are. On large matrices, NNDSVD
+of a sample and a few iterations there leave little for those on all of X, which begin with W fitted
+to the H of the sample.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def _complete(factors, n_components, sums, rng):
             part *= 1 - BLUR
             part += BLUR * each * size
     mass = float((sizes[0] * sizes[1]).sum())
-    squares = [sum_squares(factor)[:n_components] / len(factor) for factor in factors]
-    ratio = np.sqrt(np.divide(*squares, out=np.ones(n_components), where=squares[1] > 0))
+    of_W, of_H = (sum_squares(factor)[:n_components] / len(factor) for factor in factors)
+    ratio = np.sqrt(np.divide(of_W, of_H, out=np.ones(n_components), where=of_W * of_H > 0))
     for factor, rate in zip(factors, (1 / ratio, ratio), strict=True):
         factor[:, :n_components] *= np.sqrt(total / mass * rate).astype(factor.dtype)
