@@ -46,10 +46,10 @@ class MemoryEstimate:
         for the Kullback-Leibler loss without a transpose.
     workspace : int
         Gram matrices of the blocks of rows, and the compiled code, with what numba loads before
-        the first kernel of a process; for the start of the Kullback-Leibler loss the scaled X and
-        its transpose in single precision; for the first iterations of a run in double precision X and
-        its transpose in single, without their indices, and what is left of its factors in single
-        when those in double have come.
+        the first kernel of a process; X and its transpose in single precision, without their
+        indices, for the start of the Kullback-Leibler loss, and for the first iterations of a run
+        in double precision; and what is left of its factors in single when those in double have
+        come.
     """
 
     conversion: int
