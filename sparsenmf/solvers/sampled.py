@@ -145,6 +145,13 @@ def choose_start(problem: Problem, solver: Any, *, seeded: bool = False) -> NNDS
     higher. On 100,000 of them, 20% took 0.4 to 0.6 of the time. On 2,200 to 19,000 texts, NNDSVD of
     all or of a part ended between 1.2% below and 0.7% above the median of random starts, and
     nothing seen early tells which.
+
+    Kullback-Leibler: of 20 planted topics in 5,000 to 20,000 documents, random starts found 11 to
+    18 in 19 to 54 iterations and NNDSVD 17 to 20 in 12 to 25; the scaled start found all 20 in 11.
+    On real counts (bbc_news, associated_press, pbmc_facs; 5 to 20 components) it took 0.5 to 0.95
+    of the mean number of iterations of random starts, and ended 0 to 0.44% above the best of six
+    other runs; random starts ended 0 to 0.99% above it. To run a random start beside it for 12
+    iterations and keep the lower one was better by 0.05% on average, but not at worst.
     """
     (n_samples, n_features), k = problem.shape, problem.n_components
     if problem.beta == 1 and problem.entries.plain and k <= min(problem.shape) and not seeded:
