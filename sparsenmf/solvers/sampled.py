@@ -29,7 +29,11 @@ LEAST_ROWS, ROWS_EACH = 100_000, 1000
 SAMPLE_ROWS, LEAST_SHARE = 20_000, 0.05
 """What its sample has, at least."""
 
-MOST_SHARE = 0.5  # of a smaller store
+MOST_SHARE = 0.5  # of a store with few rows, but larger than this:
+
+WHOLE = 2**22
+"""Up to so many nonzeros and entries of factors together, which take about 100 MiB, a store gets
+the start of its matrix."""
 
 RUN_NNZ, RUNS = 2**17, 32
 """Nonzeros of a run of rows that is read from a store at once, about a megabyte; the least number
@@ -123,11 +127,19 @@ class NNDSVD:
                 'NNDSVD(scaled=True) is for loss="kullback-leibler", without weights of entries or '
                 'missing="unknown": take init="random" or "nndsvda"'
             )
-        if self.sample is None and (problem.is_stored or solver.low_memory):
+        if self.sample is None and not fits_whole(problem, solver):
             raise ValueError(
-                "NNDSVD(scaled=True) looks at X from both sides: with a store or low_memory=True, "
-                "pass a sample, too, such as NNDSVD(scaled=True, sample=0.1)"
+                f"NNDSVD(scaled=True) looks at X from both sides, in memory: with low_memory=True "
+                f"or a store, where X and the factors have more than {WHOLE:,} entries, pass a "
+                f"sample, too, such as NNDSVD(scaled=True, sample=0.1)"
             )
+
+
+def fits_whole(problem: Problem, solver: Any) -> bool:
+    """Return whether a scaled start may look at all of X in memory, with a transpose."""
+    in_blocks = problem.is_stored or solver.low_memory
+    size = problem.X.nnz + sum(problem.shape) * problem.n_components
+    return not in_blocks or size <= WHOLE
 
 
 def recorded_start(options: dict[str, Any]) -> NNDSVD:
@@ -155,9 +167,8 @@ def choose_start(problem: Problem, solver: Any, *, seeded: bool = False) -> NNDS
     """
     (n_samples, n_features), k = problem.shape, problem.n_components
     if problem.beta == 1 and problem.entries.plain and k <= min(problem.shape) and not seeded:
-        in_blocks = problem.is_stored or solver.low_memory
         share = max(LEAST_SHARE, min(MOST_SHARE, SAMPLE_ROWS / n_samples))
-        return NNDSVD(scaled=True, sample=share if in_blocks else None)
+        return NNDSVD(scaled=True, sample=None if fits_whole(problem, solver) else share)
     is_large = n_samples >= max(LEAST_ROWS, ROWS_EACH * k) and n_features >= k
     if not (is_large and problem.descends(solver)):
         return None

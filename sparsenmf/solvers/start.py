@@ -142,9 +142,7 @@ def initialize(
         start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)
         Ht = pad_factor(scaled_H.T, dtype)
     elif svd is not None and svd.scaled and not sampled:
-        start_W, Ht = learn_from_scaled(
-            cut.rows, columns, k, svd.n_iter, rng, dtype=dtype, n_threads=problem.n_threads
-        )
+        start_W, Ht = _scaled_start(problem, solver, cut, svd, rng)
     else:
         start_W, Ht = initialize_factors(
             cut.rows, columns, k, "custom" if sampled else name, rng, W=scaled_W, H=scaled_H,
@@ -161,6 +159,19 @@ def initialize(
         start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, leading, cut, options, origin,
         names,
     )  # fmt: skip
+
+
+def _scaled_start(problem, solver, cut, start, rng):
+    """Return the padded W and Ht of a scaled start; of a small store, as of its matrix."""
+    if cut.in_blocks:
+        problem = problem.take_rows(np.arange(problem.shape[0]))
+        cut = problem.cut(replace(solver, low_memory=False, W_path=None))
+    k, dtype = problem.n_components, problem.dtype
+    W, Ht = learn_from_scaled(
+        cut.rows, cut.columns, k, start.n_iter, rng, dtype=dtype, n_threads=problem.n_threads
+    )
+    folder = solver.W_folder
+    return (W if folder is None else pad_factor(W[:, :k], dtype, folder, problem.n_threads)), Ht
 
 
 def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:

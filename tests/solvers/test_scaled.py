@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sparsenmf import NNDSVD, MultiplicativeUpdate, Weights, factorize, open_csr, write_csr
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.transpose import transpose_rows
+from sparsenmf.solvers import sampled
 from sparsenmf.solvers.scaled import learn_from_scaled
 from sparsenmf.topics.report.script import recorded_start
 
@@ -74,15 +75,31 @@ def test_multiplicative_updates_find_them_all_too(planted, dtype):
     assert found(model, topics) >= 19
 
 
-def test_a_store_finds_them_from_some_of_its_rows(planted, tmp_path):
+def test_a_small_store_begins_as_its_matrix(planted, tmp_path):
+    X, _ = planted
+    store = write_csr(tmp_path / "store", X)
+    options = {"solver": "mu", "random_state": 0, "max_iter": 5, "tol": 0, **COUNTS}
+    inside = factorize(X, K, **options)
+    low = MultiplicativeUpdate(low_memory=True)
+    mapped = MultiplicativeUpdate(W_path=tmp_path / "W.npy")
+    for outside in (
+        factorize(store, K, **options),
+        factorize(X, K, **{**options, "solver": low}),
+        factorize(store, K, **{**options, "solver": mapped}),
+    ):
+        assert outside.options["scaled"]
+        np.testing.assert_allclose(outside.objective_history, inside.objective_history, rtol=1e-5)
+
+
+def test_a_larger_store_finds_them_from_some_of_its_rows(planted, tmp_path, monkeypatch):
+    monkeypatch.setattr(sampled, "WHOLE", 1000)
     X, topics = planted
     write_csr(tmp_path / "store", X)
     model = factorize(open_csr(tmp_path / "store"), K, random_state=0, max_iter=60, **COUNTS)
     assert model.options["sample"] == 0.5
     assert found(model, topics) >= 19
-    solver = MultiplicativeUpdate(low_memory=True)
-    model = factorize(X, K, random_state=0, solver=solver, max_iter=60, **COUNTS)
-    assert found(model, topics) >= 19
+    with pytest.raises(ValueError, match="pass a sample, too, such"):
+        factorize(open_csr(tmp_path / "store"), K, init=NNDSVD(scaled=True), **COUNTS)
 
 
 def test_weights_and_penalties_keep_them(planted):
@@ -159,7 +176,6 @@ def test_what_it_is_not_for_begins_at_random(planted, tmp_path):
     [
         ({"loss": "frobenius"}, "is for loss="),
         ({"missing": "unknown"}, "is for loss="),
-        ({"solver": MultiplicativeUpdate(low_memory=True)}, "pass a sample, too"),
         ({"n_components": 31}, "nndsvd"),
     ],
 )
