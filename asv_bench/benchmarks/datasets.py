@@ -109,6 +109,22 @@ def zipf_documents(n_documents, n_terms, mean_length, seed):
     return sp.coo_array((ones, (documents, terms)), shape=(n_documents, n_terms)).tocsr()
 
 
+def planted_topics(n_documents, n_terms=5_000, n_topics=20, n_words=80, seed=0):
+    """Return word counts of documents by latent Dirichlet allocation, and its topics."""
+    rng = np.random.default_rng(seed)
+    topics = rng.dirichlet(np.full(n_terms, 0.02), size=n_topics)
+    shares = rng.dirichlet(np.full(n_topics, 0.1), size=n_documents)
+    each = rng.multinomial(rng.poisson(n_words, n_documents), shares).T
+    rows = np.concatenate([np.repeat(np.arange(n_documents), counts) for counts in each])
+    terms = [
+        rng.choice(n_terms, size=counts.sum(), p=topic)
+        for counts, topic in zip(each, topics, strict=True)
+    ]
+    places = rows, np.concatenate(terms)
+    X = sp.coo_array((np.ones(len(rows), np.float32), places), shape=(n_documents, n_terms))
+    return X.tocsr(), topics
+
+
 def tfidf(counts, min_documents=0):
     """Weigh counts as scikit-learn's TfidfTransformer does; drop terms in few documents."""
     counts = keep_frequent(counts, min_documents)

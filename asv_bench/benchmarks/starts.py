@@ -63,3 +63,40 @@ class Starts(Benchmark):
         return float(np.median([math.inf if run is None else run.time_history[-1] for run in runs]))
 
     track_seconds.unit = "s"
+
+
+class Topics(Benchmark):
+    """Planted topics that a run for the Kullback-Leibler loss finds, and its iterations."""
+
+    params = ([5_000, 20_000], ["random", "nndsvda", "auto"])
+    param_names = ("n_samples", "init")
+
+    def setup_cache(self):
+        """Return the matrices and their topics."""
+        return {n_samples: datasets.planted_topics(n_samples) for n_samples in self.params[0]}
+
+    def setup(self, planted, n_samples, init):
+        from sparsenmf import factorize
+
+        X, self.topics = planted[n_samples]
+        options = {"loss": "kullback-leibler", "init": init}
+        n = len(self.topics)
+        self.runs = [factorize(X, n, random_state=seed, **options) for seed in range(STARTS)]
+
+    def track_found(self, planted, n_samples, init):
+        """Topics of 20 that the worst of three seeds finds."""
+        return min(_count_found(run.H, self.topics) for run in self.runs)
+
+    track_found.unit = "topics"
+
+    def track_iterations(self, planted, n_samples, init):
+        """Median of three seeds."""
+        return float(np.median([run.n_iter for run in self.runs]))
+
+    track_iterations.unit = "iterations"
+
+
+def _count_found(H, topics):
+    """Return how many topics have a cosine above 0.95 with some row of H."""
+    one, other = (A / np.linalg.norm(A, axis=1, keepdims=True) for A in (H, topics))
+    return int(((other @ one.T).max(axis=1) > 0.95).sum())

@@ -120,7 +120,7 @@ or RandomStarts, optional
     ====================  =========================  ====================================
     .                     scikit-learn               here
     ====================  =========================  ====================================
-    default start         "nndsvda"                  "auto": random, or NNDSVD of a sample
+    default start         "nndsvda"                  "auto": random, or an NNDSVD
     default n_components  n_features                 min(n_samples, n_features)
     tol                   on the projected gradient  on the objective; default 1e-5
     order of components   as started                 heaviest first

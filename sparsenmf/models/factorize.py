@@ -117,9 +117,12 @@ default "frobenius"
     Where it starts:
     init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, NNDSVD \
 or RandomStarts, optional
-        Default: "custom" if W or H is given, else "auto". "auto" is, for the Frobenius loss on
-        large matrices (from 100,000 samples, and 1,000 for each component),
-        ``NNDSVD(sample=...)`` of 20,000 samples or 5%, and "random" otherwise. "nndsvda" fills
+        Default: "custom" if W or H is given, else "auto". "auto" is, for the Kullback-Leibler loss,
+        ``NNDSVD(scaled=True)``, from 20,000 samples or 5% of a store that is not small; but
+        "random" with seeds, weights of entries or unknown ones, or more components than samples or
+        features.
+        For the Frobenius loss on large matrices (from 100,000 samples, and 1,000 for each
+        component) it is ``NNDSVD(sample=...)`` of as many, and "random" otherwise. "nndsvda" fills
         zeros with mean(X) / sqrt(mean of its nonzeros), "nndsvdar" with random numbers of a
         hundredth of that; for "mu", which cannot leave zero, "nndsvd" is "nndsvda". Random starts
         for other losses are scaled so that the sum of W H is that of X. On a store, an NNDSVD start

@@ -46,9 +46,10 @@ class MemoryEstimate:
         for the Kullback-Leibler loss without a transpose.
     workspace : int
         Gram matrices of the blocks of rows, and the compiled code, with what numba loads before
-        the first kernel of a process; for the first iterations of a run in double precision X and
-        its transpose in single, without their indices, and what is left of its factors in single
-        when those in double have come.
+        the first kernel of a process; X and its transpose in single precision, without their
+        indices, for the start of the Kullback-Leibler loss, and for the first iterations of a run
+        in double precision; and what is left of its factors in single when those in double have
+        come.
     """
 
     conversion: int
@@ -161,6 +162,8 @@ def estimate_memory(
     copies_of_W = 3 if in_blocks and beta == 1 else 2
     factors = (copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize
     workspace = count_blocks(n_components) * width**2 * 8 + runtime()
+    if beta == 1 and plain and not in_blocks and n_components <= min(shape):
+        workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
     if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
         # X in single precision beside both pairs in it, then the second pair in double, which
         # comes when X has gone; in blocks, first X and both pairs in single alone, then both in

@@ -236,30 +236,30 @@ def _nndsvd(U, S, V, eps):
         scale = np.sqrt(S * norm_U * norm_V)
         scale = sign * np.divide(scale, norm, out=np.zeros_like(norm), where=norm > 0)
         scale = scale.astype(factor.dtype)
-        for part in _chunks(factor):
+        for part in chunks(factor):
             part *= scale
             np.maximum(part, 0, out=part)
         least = (rounding * factor.max(axis=0)).astype(factor.dtype)
-        for part in _chunks(factor):
+        for part in chunks(factor):
             part[part <= least] = 0
 
 
 def _norms(factor, sign):
     """Return the lengths of the columns' positive (sign 1) or negative (-1) parts."""
     squares = np.zeros(factor.shape[1])
-    for part in _chunks(factor):
+    for part in chunks(factor):
         squares += np.square(np.maximum(sign * part, 0), dtype=np.float64).sum(axis=0)
     return np.sqrt(squares)
 
 
-def _chunks(factor, size=1024):
+def chunks(factor, size=1024):
     """Yield views of some rows each, for temporaries that fit in cache."""
     for start in range(0, len(factor), size):
         yield factor[start : start + size]
 
 
 def _fill_zeros(factor, init, mean, rng):
-    for part in _chunks(factor):
+    for part in chunks(factor):
         zeros = part == 0
         if init == "nndsvda":
             part[zeros] = mean

@@ -20,6 +20,7 @@ from .initialization import check_some, check_start, initialize_factors, leads
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
 from .sampled import NNDSVD, choose_start, sample_rows
+from .scaled import learn_from_scaled
 
 UNSEEN = 0.01  # of a component's mean: the start of features that are not in the sample
 
@@ -108,8 +109,10 @@ def initialize(
     seeds, svd = Seeds.of(seeds, names), NNDSVD.of(init)
     name, W, H = check_start(svd.name if svd else init, W, H, problem, k, problem.n_threads)
     if name == "auto":
-        svd = choose_start(problem, solver)
+        svd = choose_start(problem, solver, seeded=bool(seeds.topics))
         name = svd.name if svd else "random"
+    if svd is not None:
+        svd.check(problem, solver)
     fixed_W = problem.fixed_W.mask(0 if W is None else W.shape[1], k)
     fixed_H = problem.fixed_H.mask(0 if H is None else len(H), k)
     check_some("W", W, fixed_W, problem.n_threads)
@@ -123,10 +126,9 @@ def initialize(
     keeps_order = bool(places) or fixed_W.any() or fixed_H.any()
 
     scaled_W, scaled_H = scaling.scale_W(W), scaling.scale_H(H)
-    sampled, options = False, {"init": name}
+    sampled, options = False, {"init": name, **(svd.options if svd else {})}
     if svd is not None and svd.sample is not None:  # before X is cut: its memory is free by then
         sampled, scaled_H = True, learn_from_sample(problem, solver, svd, rng).T[:k]
-        options |= {"sample": svd.sample, "sample_iter": svd.n_iter}
     cut, dtype = problem.cut(solver), problem.dtype
     if cut.in_blocks and not keeps_order and solver.may_begin_in_single(problem):
         # A start that will be rounded to single precision is drawn in it, to save memory.
@@ -138,6 +140,8 @@ def initialize(
     if sampled and problem.descends(solver):  # its sweeps can leave a W of zeros
         start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)
         Ht = pad_factor(scaled_H.T, dtype)
+    elif svd is not None and svd.scaled and not sampled:
+        start_W, Ht = _scaled_start(problem, solver, cut, svd, rng)
     else:
         start_W, Ht = initialize_factors(
             cut.rows, columns, k, "custom" if sampled else name, rng, W=scaled_W, H=scaled_H,
@@ -154,6 +158,19 @@ def initialize(
         start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, leading, cut, options, origin,
         names,
     )  # fmt: skip
+
+
+def _scaled_start(problem, solver, cut, start, rng):
+    """Return the padded W and Ht of a scaled start; of a small store, as of its matrix."""
+    if cut.in_blocks:
+        problem = problem.take_rows(np.arange(problem.shape[0]))
+        cut = problem.cut(replace(solver, low_memory=False, W_path=None))
+    k, dtype = problem.n_components, problem.dtype
+    W, Ht = learn_from_scaled(
+        cut.rows, cut.columns, k, start.n_iter, rng, dtype=dtype, n_threads=problem.n_threads
+    )
+    folder = solver.W_folder
+    return (W if folder is None else pad_factor(W[:, :k], dtype, folder, problem.n_threads)), Ht
 
 
 def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:

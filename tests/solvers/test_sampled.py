@@ -224,7 +224,6 @@ def test_the_automatic_start_is_a_sample_of_what_is_large_and_random_elsewhere()
     for X, k, others in (
         (large[:99_999], 3, {}),
         (large, 130, {"init": "auto"}),  # more than features, and less than 1,000 rows each
-        (large, 3, {"loss": "kullback-leibler"}),
         (large, 3, {"solver": "mu"}),
         (large, 3, {"missing": "unknown"}),
     ):

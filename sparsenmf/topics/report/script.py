@@ -5,7 +5,7 @@ import inspect
 import pprint
 from dataclasses import fields, is_dataclass
 
-from ...solvers.sampled import sampled_start
+from ...solvers.sampled import recorded_start
 
 OPTIONS = (
     "loss",
@@ -65,14 +65,14 @@ def script_of_model(model, vectorizer=None):
 def _factorize(model):
     """Return the call of `factorize`, with the arguments that the model keeps."""
     given = {name: model.options[name] for name in OPTIONS if name in model.options}
-    if "n_restarts" in model.options or "sample" in model.options:
+    if "n_restarts" in model.options or "start_iter" in model.options:
         del given["init"]
     lines = [f"n_components={model.n_components},", *_arguments(given)]
     lines.append(f"solver={solver_call(model.options)},")
     if "n_restarts" in model.options:
         lines.append(f"init=sparsenmf.RandomStarts({model.options['n_restarts']}),")
-    if "sample" in model.options:
-        lines.append(f"init=sparsenmf.{sampled_start(model.options)!r},")
+    if "start_iter" in model.options:
+        lines.append(f"init=sparsenmf.{recorded_start(model.options)!r},")
     if model.options.get("init") == "custom":
         lines.append("W=...,  # REPLACE by the factors that the fit began with")
         lines.append("H=...,")
