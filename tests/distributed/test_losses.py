@@ -129,10 +129,13 @@ def test_a_folder_bounds_what_is_kept_and_survives_a_killed_worker(client, X, tm
             kill_one(client)
 
     calm, killed = (
-        factorize(lazy(X), K, scratch=scratch, progress=partial(look, scratch=scratch), **options)
+        factorize(
+            lazy(X), K, scratch=scratch, progress=partial(look, scratch=scratch), **options
+        ).to_factorization()
         for scratch in counts
     )
-    assert_same_bits(killed, calm)
+    np.testing.assert_array_equal(killed.objective_history, calm.objective_history)
+    np.testing.assert_array_equal(killed.W, calm.W)
     assert max(counts[tmp_path][20:]) < 0.6 * max(counts[None][20:])
     assert len(list(tmp_path.iterdir())) == 2 * (len(CUTS) - 1)  # this W and the next one
 
