@@ -244,7 +244,7 @@ def test_silence_in_a_spectrogram():
 )
 def test_the_loss_is_continuous_in_beta(near, named):
     X = np.random.default_rng(0).random((20, 6)) + 0.01
-    options = {"solver": "mu", "random_state": 0, "max_iter": 60, "tol": 0}
+    options = {"solver": "mu", "init": "random", "random_state": 0, "max_iter": 60, "tol": 0}
     model, expected = (strictly(factorize, X, 3, loss=b, **options) for b in (near, named))
     assert objective(X, model, near) == pytest.approx(objective(X, expected, named), rel=1e-5)
     assert model.objective == pytest.approx(expected.objective, rel=1e-5)
