@@ -83,7 +83,7 @@ def initialize(
     if svd is not None:
         of_sample: Any = problem  # it can `take_rows`, and that is all that is asked of it
         H = learn_from_sample(of_sample, solver, svd, rng).T[:k]
-        options |= {"sample": svd.sample, "sample_iter": svd.n_iter}
+        options |= svd.options
     if svd is not None and problem.descends(solver):  # its sweeps can leave a W of zeros
         W, Ht = _zeros(problem), pad_factor(H.T, problem.dtype)
     else:

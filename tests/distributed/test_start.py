@@ -50,7 +50,7 @@ def test_the_h_of_a_sample_is_that_of_one_machine_to_the_bit(client, X, solver, 
     expected = learn_from_sample(here, solver, SAMPLE, np.random.default_rng(3))
     np.testing.assert_array_equal(begun.Ht, expected)
     assert begun.options["sample"] == 0.3
-    assert begun.options["sample_iter"] == 4
+    assert begun.options["start_iter"] == 4
 
 
 @pytest.mark.parametrize("options", [{}, {"alpha_W": 1e-3, "l1_ratio": 0.5}], ids=str)
