@@ -50,7 +50,7 @@ def check_init(init: Init | NNDSVD | None) -> Init | NNDSVD | None:
     if svd is not None and svd.sample is None:
         raise ValueError(
             f"init={init!r} on clusters needs a sample of the rows, whose SVD this process takes: "
-            f"NNDSVD(fill={svd.fill!r}, sample=0.1)"
+            f"{replace(svd, sample=0.1)!r}"
         )
     return init
 

@@ -123,8 +123,9 @@ def test_a_sample_without_entries_is_a_random_start(client):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"init": "nndsvd"}, r"needs a sample of the rows.*: NNDSVD\(fill='zero', sample=0.1\)"),
-        ({"init": NNDSVD(fill="random", sample=1.0)}, "NNDSVD.fill='random', sample=0.1."),
+        ({"init": "nndsvd"}, r"needs a sample of the rows.*: NNDSVD\(fill='zero', sample=0.1,"),
+        ({"init": NNDSVD(scaled=True)}, "sample=0.1, n_iter=10, scaled=True"),
+        ({"init": NNDSVD(fill="random", sample=1.0)}, "NNDSVD.fill='random', sample=0.1,"),
         ({"init": "custom"}, 'init="custom" needs W or H'),
         ({"init": "best"}, "init must be one of"),
         ({"init": SAMPLE, "H": np.ones((K, 250))}, "only used with init="),
