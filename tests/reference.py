@@ -39,7 +39,7 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None, me
 
 
 def sweep_tile(tile, cross, gram, active, move=True):
-    """One sweep over rows that stand in the columns of `tile`; see kernels.vector.tiles.
+    """One sweep over the columns of a lane tile, each a row of the factor; see kernels.vector.tiles.
 
     Returns the moved tile, and for each row the squared steps and the objective.
     """

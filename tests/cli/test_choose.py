@@ -47,7 +47,7 @@ def succeed(*arguments):
 
 
 def without_time(text):
-    """A printed selection without the seconds it took."""
+    """Return a printed selection without the seconds that it took."""
     return [line.partition(" s")[0].rpartition(" in ")[0] or line for line in text.splitlines()]
 
 

@@ -24,7 +24,7 @@ def counts(seed=0, n_genes=M):
 
 
 def annotated(X=None, *, layers=(), raw=False, form=sp.csr_matrix):
-    """An AnnData: its layers are counts of other seeds, its raw has one gene more."""
+    """Return an AnnData: its layers hold counts of other seeds, its raw has one more gene."""
     adata = anndata.AnnData(form(counts() if X is None else X))
     adata.var_names, adata.obs_names = GENES, CELLS
     for seed, name in enumerate(layers, 1):

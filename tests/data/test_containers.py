@@ -1,4 +1,4 @@
-"""AnnData, PyData sparse, pyarrow and pandas: with the real packages, there and back."""
+"""AnnData, PyData sparse, pyarrow and pandas: from and to the objects of the real packages."""
 
 import subprocess
 import sys

@@ -56,7 +56,7 @@ def test_no_call_allows_pickles():
 
 
 class Payload:
-    """Pickled, it makes a file when it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -189,7 +189,7 @@ def test_models_are_not_unpacked(tmp_path):
 
 
 def test_a_member_that_lies_about_its_size_is_refused(tmp_path, monkeypatch):
-    """In the directory of the archive and in its own header alike."""
+    """It lies both in the directory of the archive and in its own header."""
     path, size = tmp_path / "model.npz", 2**31
     small_model().save(path)
     header = npy_header(((size - 128) // 16, 2))

@@ -1,4 +1,4 @@
-"""A model of tf-idf weights weighs counts as its own were, and refuses what is neither."""
+"""A model of tf-idf weights weighs new counts like its own, and refuses anything else."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Signs of life: what is said on stderr before a bar moves, in which order, and to whom."""
+"""Messages on stderr before a progress bar moves: which, in which order, and when."""
 
 import importlib
 import json
@@ -27,8 +27,8 @@ COMPILING = re.compile("^compiling", re.MULTILINE)
 
 
 def run(arguments, folder, **environment):
-    """Run Python; return stdout and stderr, in which a line that is rewritten is several."""
-    # A reader's run is a compiled one, even where the tests are run without compiling.
+    """Run Python; return stdout and stderr, where each rewriting of a line is a line of its own."""
+    # Users run compiled code, so this does too, even if the tests run without compiling.
     env = {**os.environ, "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": str(ROOT), **environment}
     process = subprocess.run(
         [sys.executable, *map(str, arguments)], cwd=folder, env=env, capture_output=True,
@@ -70,7 +70,7 @@ def here(tmp_path):
 
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory):
-    """A folder with a cache in it, and what a fit has printed while it filled the cache."""
+    """Return a folder with a cache, and what a fit printed while it filled the cache."""
     folder = tmp_path_factory.mktemp("cold")
     make_folder(folder)
     printed = script(folder, f"{FIT}, progress=True)", SPARSENMF_CACHE_DIR=str(folder / "cache"))
@@ -79,7 +79,7 @@ def cold(tmp_path_factory):
 
 @pytest.fixture
 def warm(here, cold, monkeypatch):
-    """A folder whose cache has what a fit to a small matrix needs."""
+    """Return a folder whose cache holds all that a fit to a small matrix needs."""
     shutil.copytree(cold[0] / "cache", here / "cache")
     monkeypatch.setenv("SPARSENMF_CACHE_DIR", str(here / "cache"))
     return here

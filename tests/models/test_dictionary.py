@@ -1,4 +1,4 @@
-"""Components that were not learned here, and what code for scikit-learn does with an estimator."""
+"""Components that users set, and estimators in code that was written for scikit-learn."""
 
 import pickle
 

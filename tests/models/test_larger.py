@@ -308,7 +308,7 @@ for name in ("indptr", "indices", "data"):
 
 
 def test_files_that_change_during_a_run_are_named(X, tmp_path):
-    """Pages that a mapped file has lost would end the process."""
+    """Reading pages that a mapped file no longer has would end the process."""
     X = sp.csr_array(sp.vstack([X] * 20))
     store = write_csr(tmp_path / "store", X, shard_nnz=X.nnz // 3)
     assert all(path.stat().st_size > 4 * 4096 for path in store.folder.glob("shard-00001/*"))

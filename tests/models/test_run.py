@@ -1,4 +1,4 @@
-"""Runs in the hands of a user: the same as `factorize`, and left, gone on with, saved, ended."""
+"""Loops over runs: they equal `factorize`, and can be left, resumed, saved and ended."""
 
 import weakref
 

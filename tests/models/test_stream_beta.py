@@ -33,7 +33,7 @@ def loss_of(model, X, beta):
 @pytest.mark.parametrize("penalties", PENALTIES)
 @pytest.mark.parametrize("forget_factor", [0.0, 0.3, 1.0])
 def test_steps_are_those_of_the_reference(beta, penalties, forget_factor, rng):
-    """W by one update from given rows, H from the sums; dense and literal."""
+    """The reference updates W once from given rows, and H from the sums; dense and literal."""
     H, k = rng.random((3, 12)) + 0.1, 3
     options = {"alpha_W": 0.0, "alpha_H": "same", "l1_ratio": 0.0, **penalties}
     stream = Stream(pad_factor(H.T, float), k, beta, forget_factor=forget_factor, **options)

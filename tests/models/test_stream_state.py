@@ -1,4 +1,4 @@
-"""What an estimator of streams holds: with threads, after errors, and after an edit of H."""
+"""The state of a streaming estimator with threads, after errors, and after an edit of H."""
 
 import copy
 import pickle
@@ -49,7 +49,7 @@ def run_together(*calls):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_threads_learn_one_after_the_other(loss):
-    """Batches that are the same: in any order the sums are those of one thread."""
+    """All batches are the same, so the sums are those of one thread in any order."""
     X = problems.documents(400, 100)
     alone = MiniBatchNMF(5, beta_loss=loss, random_state=0, n_threads=1)
     shared = clone(alone)
@@ -155,7 +155,7 @@ def test_a_fit_that_learns_nothing_leaves_the_model_as_it_was():
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("penalties", [{}, {"alpha_H": 1e-3}, {"alpha_H": 1e-3, "l1_ratio": 1.0}])
 def test_components_that_are_assigned_count(loss, penalties):
-    """In transform, and in the next batch: of samples that they explain they stay as they are."""
+    """Transform uses them, and the next batch leaves them as they are if they explain it."""
     rng = np.random.default_rng(5)
     X, H = rng.random((50, 8)), rng.random((3, 8))
     model = MiniBatchNMF(3, beta_loss=loss, random_state=0, **penalties)

@@ -109,7 +109,7 @@ def test_what_is_not_read_says_what_to_type(name, tmp_path):
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_cut_file_is_refused_or_shorter(name, tmp_path):
-    """A text that is cut at the end of a line is whole to all appearances."""
+    """A text that is cut at the end of a line looks complete, so it may be read as shorter."""
     path = tmp_path / name
     FILES[name][0](path)
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Names tell which side is samples, where they are those of the other one."""
+"""A matrix that lies the wrong way round is recognised by the names of its rows and columns."""
 
 import pytest
 

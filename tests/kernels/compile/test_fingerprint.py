@@ -1,4 +1,4 @@
-"""What a stored kernel is named by: all that its machine code depends on, and nothing else."""
+"""A stored kernel is named by everything that its machine code depends on, and nothing else."""
 
 import functools
 import importlib
@@ -60,7 +60,7 @@ def changed_by(edits, original, folder):
 
 
 def test_names_do_not_depend_on_the_process(original, tmp_path):
-    """Nor on where the package is, on the order of sets, and on who compiled the bytecode."""
+    """Nor on the package's folder, the order of sets, or who compiled the bytecode."""
     package = shutil.copytree(
         sparsenmf.__path__[0], tmp_path / "x", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -70,7 +70,7 @@ def test_names_do_not_depend_on_the_process(original, tmp_path):
 
 
 def test_what_is_no_code_changes_no_name(original, tmp_path):
-    """Comments, lines and docstrings in every file of kernels, and a new function."""
+    """Comments, empty lines and docstrings in every kernel file, and a new function."""
     room = Path(sparsenmf.__path__[0], "kernels")
     docstring = (r'"""(\S)', r'"""In other words: \1')
     edits = [
@@ -255,7 +255,7 @@ def scale(x, out):
 
 
 def test_a_constant_that_was_tuned_is_what_runs(tmp_path, monkeypatch):
-    """And with its old value, the code that had been stored."""
+    """With the old value, the stored code runs again."""
     from sparsenmf.kernels.compile import cache
 
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
@@ -269,7 +269,7 @@ def test_a_constant_that_was_tuned_is_what_runs(tmp_path, monkeypatch):
 
 
 def test_fields_of_named_tuples_are_told_apart(tmp_path, monkeypatch):
-    """Which numba's name of such a type does not: it has the types of the fields only."""
+    """numba's name of such a type has the types of its fields only, not their names."""
     from collections import namedtuple
 
     from sparsenmf.kernels.compile import cache

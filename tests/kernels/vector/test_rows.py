@@ -16,7 +16,7 @@ from .compiling import compiled
 def test_loops_are_not_unrolled(rng):
     copy_rows, gather_rows = simd.copy_rows, gather.gather_rows
 
-    # Compiled here, so that each has one signature, whatever other tests have compiled.
+    # Compile them here, so that each has one signature whatever other tests have compiled.
     @numba.njit
     def add(total, data, indices, other):
         gather_rows(total, data, indices, 0, 5, other)
@@ -64,7 +64,7 @@ def test_add_gram_equals_its_reference(rng, dtype, n_components):
 @pytest.mark.parametrize("far", [1, 2**40])
 @pytest.mark.parametrize("shift", [0, 1])
 def test_stream_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
-    """Near or far, and to what does not lie on a vector's boundary."""
+    """Rows near and far, and at addresses that are no multiple of a vector."""
     monkeypatch.setattr(simd, "FAR", far)
     width = 3 * vector_code.lanes(np.dtype(dtype).itemsize)
     room = np.zeros(12 * width + 16, dtype)

@@ -1,4 +1,4 @@
-"""Sweeps over tiles of rows, compiled, against their Python reference."""
+"""Sweeps over lane tiles, compiled, against their Python reference."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_transpose_equals_its_reference(rng, dtype, n_components):
 
 
 def make_tile(rng, dtype, depth):
-    """A tile with its products, a gram matrix of which one component is zero, and inverses."""
+    """Return a lane tile, its products, a gram matrix with one zero component, and inverses."""
     n_tile, width = tiles.tile_rows(dtype), padded_width(depth, dtype)
     other = rng.random((90, depth)) * (rng.random((90, depth)) < 0.5)
     other[:, 2] = 0  # the diagonal vanishes: this coordinate stays
