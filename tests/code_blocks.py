@@ -2,11 +2,10 @@
 
 The word after the fence says what a block is:
 
-- ``python``: run in one namespace for the whole page, in an empty folder. With ``>>>`` it is a
-  doctest.
-- ``bash``: each line is run in the same folder; lines that install something are only checked.
-- ``text``: what the block directly above it prints. Seconds and counts of iterations may differ, and
-  ``...`` stands for anything. Where no block stands directly above it, it is just text.
+- ``python``: run in one namespace for the whole page, in an empty folder. With ``>>>``, a doctest.
+- ``bash``: each line is run in the same folder; lines that install something are checked only.
+- ``text``: what the block directly above it prints. Seconds and counts of iterations may differ,
+  and ``...`` stands for anything. Where no block stands directly above it, it is just text.
 
 A comment ``<!-- prepare ... -->`` holds Python that a reader does not see: files and data that
 the page is about. ``<!-- not run: why -->`` before a block leaves it out.

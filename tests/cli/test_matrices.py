@@ -85,7 +85,7 @@ def test_compressed_files(kind, here):
 
 
 def turned_files():
-    """Return files of genes x cells in formats that are not transposed by rule."""
+    """Write genes x cells in formats without a rule for that; return options and hints by path."""
     frame = FILES["csv.csv"][0]
     frame(Path("straight.csv"))
     rows = [line.split(",") for line in Path("straight.csv").read_text().splitlines()]

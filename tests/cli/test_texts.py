@@ -61,7 +61,7 @@ READ = {
 
 @pytest.fixture
 def more(here):
-    """Return files that can be read only with an option."""
+    """Write files that can be read only with an option."""
     Path("latin.txt").write_bytes("\n".join(GERMAN).encode("latin-1"))
     Path("colon.csv").write_text("id:text\n" + "".join(f"{i}:{x}\n" for i, x in enumerate(GERMAN)))
     rows = "".join(f'{i},"{x}\n' for i, x in enumerate(GERMAN))

@@ -163,7 +163,7 @@ def test_two_outputs_are_two_files(second, there, here):
 
 
 def test_a_checkpoint_may_be_gone_on_from_and_an_output_be_replaced(here):
-    """A checkpoint that replaces itself is not an input, nor is a result that exists already."""
+    """A file that a command replaces is not its input: a checkpoint, or a model among the texts."""
     for resume in ([], ["--resume"]):
         arguments = ["factorize", "X.npz", "-k", 2, "--max-iter", 3, "--checkpoint", "state"]
         result = run(*arguments, *resume, "--save", "model.npz")

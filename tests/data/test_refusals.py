@@ -325,7 +325,7 @@ def test_masked_values_are_refused():
 
 
 def test_masked_places_are_read_as_they_are():
-    """`min` of a masked array leaves out masked values, so it cannot be the check for negatives."""
+    """`min` of a masked array leaves out the masked values, here the negative indices."""
     X = sp.coo_array(np.eye(6))
     X.coords = (X.row, np.ma.masked_array(X.col - 3, [True] * 3 + [False] * 3))
     with pytest.raises(ValueError, match="X is corrupt"):

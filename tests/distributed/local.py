@@ -73,7 +73,7 @@ def same_start(X, n_components=K, cuts=CUTS, seed=0, *, fit_sum=False, H=None):
 
 
 def assert_same(there, here):
-    """Assert that two results are the same up to rounding; the cluster's started at random."""
+    """Assert that two results are the same up to rounding; that of a cluster started at random."""
     np.testing.assert_allclose(there.objective_history, here.objective_history, rtol=1e-10)
     gathered = there.to_factorization()
     np.testing.assert_allclose(gathered.W, here.W, rtol=1e-6, atol=1e-9)

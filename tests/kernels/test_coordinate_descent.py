@@ -74,7 +74,7 @@ def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
     out, _, _ = run_update(X, other, factor, earlier=sums, fade=fade, l1=0.05)
     total = fade * earlier.astype(float).sum(axis=0) + X.astype(float) @ other.astype(float)
     wide = other.astype(float)
-    # Their products with the unit matrix are these data themselves.
+    # With the unit matrix as the other factor, the totals are both the data and the products.
     expected, _, _ = reference.update_rows(total, np.eye(6), wide.T @ wide, 0.05, factor, 2, 0.1)
     tolerance = TOLERANCE[dtype] * 10
     np.testing.assert_allclose(sums[0, :, :6], total, rtol=tolerance, atol=tolerance)

@@ -213,7 +213,7 @@ def test_progress_is_shown_without_tqdm(X, capfd, monkeypatch):
     "options", [{}, {"solver": "mu"}, {"solver": CoordinateDescent(low_memory=True)}]
 )
 def test_a_large_W_is_put_in_order_by_a_kernel(X, n_components, options, monkeypatch):
-    """It gives NumPy's bits, and reuses memory that is no longer needed if there is little padding."""
+    """The bits are NumPy's; W takes the run's own memory if there is little padding in it."""
     options = {**options, "random_state": 0, "max_iter": 4, "tol": 0}
     expected = factorize(X, n_components, **options)
     monkeypatch.setattr(scale, "LARGE", 1)

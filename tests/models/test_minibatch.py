@@ -44,7 +44,7 @@ def X():
 
 
 def loss_of(H, X, loss):
-    """Return the full loss at the best W, which an independent solver finds."""
+    """Return the full loss at the best W, which `factorize` finds with H frozen."""
     model = factorize(X, len(H), H=H, frozen_H=range(len(H)), loss=loss, tol=1e-9, max_iter=500)
     W, H = model.W.astype(float), model.H.astype(float)
     if loss == "frobenius":

@@ -168,7 +168,7 @@ def solve_in_joblib_threads(_):
 
 
 def foreign_kernel():
-    """Return a prange kernel that is not ours, a check of it, and a loop that keeps calling it."""
+    """Return a function that runs a prange kernel that is not ours, and checks its result."""
     import numba
 
     @numba.njit(parallel=True)
@@ -203,7 +203,8 @@ def beside_a_foreign_kernel(layer, ours):
     """Solve while another library runs parallel regions in the other thread.
 
     With workqueue, numba ends the process when two threads are in parallel regions, even if only
-    one of them is ours, which we cannot prevent. So there we take one thread, or do not overlap.
+    one of them is ours, which we cannot prevent. So we are in the thread that enters no region, or
+    use one thread.
     """
     print(check_layer(layer))
     run, done = foreign_kernel(), threading.Event()

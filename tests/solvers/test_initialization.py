@@ -18,7 +18,7 @@ def sides(X, n_components):
 
 @pytest.fixture
 def X():
-    """A matrix with separated singular values, so that singular vectors are well defined."""
+    """Return a matrix whose singular values lie apart, so that its vectors are well defined."""
     X, _, _ = problems.planted(200, 150, 8, noise=0.5)
     return X
 
@@ -170,10 +170,10 @@ def test_a_fit_of_a_multiple_of_X_is_as_good(init, dtype, options):
 
 
 def structures():
-    """Matrices of which singular vectors have zeros that rounding hides, and what is best.
+    """Yield matrices whose singular vectors have zeros that rounding hides, and the best loss.
 
-    The Kullback-Leibler loss of one component is the outer product of the sums; of blocks, each
-    with a component, the sum of theirs.
+    The best single component for Kullback-Leibler is the outer product of the sums. Blocks with a
+    component each have the sum of the losses of the blocks.
     """
     rng = np.random.default_rng(0)
     yield np.array([[3.0, 1, 0, 0], [0, 0, 2, 5]]), 1

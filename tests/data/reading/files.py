@@ -37,7 +37,7 @@ def table(delimiter=",", rows=None, columns=None, values=X, corner="", end="\n")
 
 
 def pairs(head, first):
-    """Return a line for each row: what `head` returns for it, then its place:value pairs."""
+    """Return a line for each row: what `head` makes of its places, then place:value pairs."""
     lines = []
     for row in X:
         places = np.flatnonzero(row)
@@ -55,7 +55,7 @@ def bag(path):
 
 
 def triplets(path, header, delimiter=",", end=""):
-    """Write triplets, with names that are texts; those of the first row come last."""
+    """Write triplets whose names are texts, ordered by column, so that rows come out of order."""
     rows, columns = np.nonzero(X)
     lines = [delimiter.join(header)] if header else []
     lines += [

@@ -101,7 +101,7 @@ def test_foreign_byte_orders_and_half_precision(form, kind, tmp_path):
 
 
 def test_entries_in_any_order_more_than_once_and_zero(tmp_path, rng):
-    """Rows that are not sorted, in a file of csr, count as well."""
+    """That includes a file of csr whose rows are not sorted."""
     X = sp.coo_array(matrix("i8"))
     order = rng.permutation(np.repeat(np.arange(X.nnz), 2))
     zero = rng.random(len(order)) < 0.1

@@ -34,7 +34,7 @@ def only_its_own(folder):
 
 
 def values(folder):
-    """Return the value of each row that has one, in the order of the rows."""
+    """Return the values in the order of the rows, each run of equal ones once."""
     store = open_csr(folder, verify=True)
     data = store.rows(0, store.shape[0]).data
     return data[np.flatnonzero(np.diff(data, prepend=-1))].tolist()

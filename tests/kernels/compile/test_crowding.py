@@ -14,7 +14,7 @@ from sparsenmf.kernels.compile.crowding import GAIN, LONG, PATIENCE, Crowding
 class Machine:
     """A clock, and parallel regions that take `seconds(n_threads)` by it.
 
-    The threads get the share `got` of the processor time that a region could use.
+    If there are several threads, each gets the share `got` of a region's time.
     """
 
     def __init__(self, seconds, got):

@@ -44,7 +44,7 @@ def test_panels_cover_rows_of_every_width(rng, dtype):
 @DTYPES
 @pytest.mark.parametrize("n_components", [5, 10, 20, 30])
 def test_a_last_turn_that_is_not_whole_reads_no_further(rng, dtype, n_components):
-    """Anything read beyond the row would show: its values are conspicuous, its rows do not exist."""
+    """Reading beyond the row would show: there are NaN, and indices that are out of range."""
     other = pad_factor(rng.random((30, n_components)), dtype)
     total = np.empty(other.shape[1], dtype)
     gathers = compiled(gather.gather_rows)

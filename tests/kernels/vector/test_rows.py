@@ -64,7 +64,7 @@ def test_add_gram_equals_its_reference(rng, dtype, n_components):
 @pytest.mark.parametrize("far", [1, 2**40])
 @pytest.mark.parametrize("shift", [0, 1])
 def test_stream_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
-    """Rows near and far, and at addresses that are no multiple of a vector."""
+    """Try plain and non-temporal stores, to addresses that are aligned and that are not."""
     monkeypatch.setattr(simd, "FAR", far)
     width = 3 * vector_code.lanes(np.dtype(dtype).itemsize)
     room = np.zeros(12 * width + 16, dtype)
