@@ -170,11 +170,7 @@ def test_a_fit_of_a_multiple_of_X_is_as_good(init, dtype, options):
 
 
 def structures():
-    """Yield matrices whose singular vectors have zeros that rounding hides, and the best loss.
-
-    The best single component for Kullback-Leibler is the outer product of the sums. Blocks with a
-    component each have the sum of the losses of the blocks.
-    """
+    """Yield X and n_components, where singular vectors of X have zeros that rounding hides."""
     rng = np.random.default_rng(0)
     yield np.array([[3.0, 1, 0, 0], [0, 0, 2, 5]]), 1
     yield np.diag([3.0, 1, 2, 5]), 1
@@ -184,7 +180,7 @@ def structures():
 
 
 def rank_one(X):
-    """The Kullback-Leibler loss of the best single component."""
+    """Return the Kullback-Leibler loss of the best component, the outer product of the sums."""
     Y = np.outer(X.sum(axis=1), X.sum(axis=0)) / X.sum()
     return np.sum(X[X > 0] * np.log(X[X > 0] / Y[X > 0]))
 
