@@ -115,7 +115,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
     start = make_start(X, k, init, seed)
     whole = init == "default"
     key = (name, k, init, 0 if whole else seed, X.dtype, *([] if loss == "frobenius" else [loss]))
-    reference_start = make_start(X, k, "nndsvda", 0) if whole else start  # its own start
+    reference_start = make_start(X, k, "nndsvda", 0) if whole else start  # its default
     reference = references.find(key, X, k, reference_start, limit, loss)
     half, final, target = (reference[word] for word in ("half", "final", "target"))
     ours_final = objective(X, *run_sparsenmf(X, k, start, limit, threads, loss), loss)

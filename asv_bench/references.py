@@ -47,7 +47,7 @@ def follow(X, k, start, limit):
 
 
 def confirm(X, factors, target, loss):
-    """Raise if the reference has not reached the objective that `follow` gave."""
+    """Raise if the reference has not reached the target."""
     reached = objective(X, *factors, loss)
     if reached > target * (1 + 1e-6):
         raise RuntimeError(f"{REFERENCE} has come to {reached}, not to {target}: without --quick?")
@@ -56,7 +56,7 @@ def confirm(X, factors, target, loss):
 class References:
     """The results of 200 iterations of the reference, kept in a file if there is one.
 
-    With ``quick``, they come from our own iterates, and `confirm` checks what the reference returns.
+    With ``quick`` they come from our own iterates, and `confirm` checks the reference's result.
     """
 
     def __init__(self, path, *, quick=False):

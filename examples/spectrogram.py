@@ -57,8 +57,8 @@ print(f"{X.shape[0]} moments x {X.shape[1]} frequencies, over {-decibels.min():.
 # %%
 # Three losses
 # ------------
-# The Itakura-Saito divergence looks at ratios: an error by a factor of two costs the same in a quiet
-# place as in a loud one. That is how we hear, and it is the likelihood of a spectrogram whose
+# The Itakura-Saito divergence looks at ratios: an error by a factor of two costs the same in a
+# quiet place as in a loud one. That is how we hear, and it is the likelihood of a spectrogram whose
 # phases are random (Févotte, Bertin & Durrieu 2009, "Nonnegative matrix factorization with
 # the Itakura-Saito divergence", Neural Computation 21). The Frobenius norm looks at differences
 # of powers, and to it a note at -26 dB, a power of 1/400, is hardly there; Kullback-Leibler is

@@ -11,7 +11,7 @@ STARTS = 3  # random starts, the median of which sets the goal
 
 
 class Starts(Benchmark):
-    """Time to 99.5% of what random starts explain after 40 iterations; the start counts."""
+    """Iterations and seconds, start included, to 99.5% of what 40 from random starts explain."""
 
     params = (["tall"], [20, 50], ["random", "auto"])
     param_names = ("data", "n_components", "init")

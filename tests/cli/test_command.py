@@ -178,7 +178,7 @@ def test_interrupt_saves_and_prints_what_has_been_reached(long_job, tmp_path):
 
 
 @posix
-def test_interrupt_before_there_is_a_result_leaves_nothing(tmp_path):
+def test_an_interrupt_before_the_first_result_leaves_no_files(tmp_path):
     process = start("topics", "-", "--save", tmp_path / "model.npz")
     process.stdin.write(b"a line, and then nothing more\n" * 10_000)  # more than a pipe holds:
     process.stdin.flush()  # so it has begun to read

@@ -146,7 +146,7 @@ BAD_MATRICES = {
 
 
 @pytest.mark.parametrize("case", BAD_MATRICES)
-def test_what_is_no_matrix_is_refused_by_name(case, tmp_path):
+def test_files_without_a_matrix_are_refused_by_name(case, tmp_path):
     name, write, message = BAD_MATRICES[case]
     write(tmp_path / name)
     with pytest.raises(ValueError, match=message) as caught:

@@ -182,7 +182,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("names", "error", "message"), REFUSED)
-def test_what_is_no_sequence_of_texts_is_refused(names, error, message, model):
+def test_objects_that_are_not_sequences_of_texts_are_refused(names, error, message, model):
     with pytest.raises(error, match=f"vocabulary.*{message}"):
         model.top_terms(names)
     names = [*names, *TITLES[20:]] if isinstance(names, list) and len(names) == 20 else names

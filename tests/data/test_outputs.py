@@ -125,7 +125,7 @@ def test_no_command_writes_to_what_it_reads(case, place, option, name, here):
     assert contents() == before
 
 
-def test_every_path_of_a_command_is_known_as_read_or_written():
+def test_every_path_of_a_command_is_declared_as_read_or_written():
     """This fails when a command gets a new path that the tests above do not know."""
     from sparsenmf.cli import group
     from sparsenmf.cli.command import Command, Input, Output
@@ -162,7 +162,7 @@ def test_two_outputs_are_two_files(second, there, here):
     assert contents() == before
 
 
-def test_a_checkpoint_may_be_gone_on_from_and_an_output_be_replaced(here):
+def test_checkpoints_can_be_resumed_and_outputs_replaced(here):
     """A file that a command replaces is not its input: a checkpoint, or a model among the texts."""
     for resume in ([], ["--resume"]):
         arguments = ["factorize", "X.npz", "-k", 2, "--max-iter", 3, "--checkpoint", "state"]
@@ -263,7 +263,7 @@ def test_streams_count_as_files(here):
 
 
 @pytest.mark.parametrize("option", ["--save", "--report", "--vocabulary-out"])
-def test_a_folder_or_a_name_that_cannot_be_is_found_before_the_work(option, here, monkeypatch):
+def test_impossible_folders_and_names_are_refused_before_the_fit(option, here, monkeypatch):
     monkeypatch.setattr("sparsenmf.data.texts.read_texts", lambda *_: pytest.fail("the work began"))
     for path, message in (("letters", "it is a folder"), ("n" * 300, "File name too long")):
         result = run("topics", "notes", option, path)

@@ -324,7 +324,7 @@ def test_masked_values_are_refused():
         check_matrix(X)
 
 
-def test_masked_places_are_read_as_they_are():
+def test_masked_index_arrays_are_checked_without_their_mask():
     """`min` of a masked array leaves out the masked values, here the negative indices."""
     X = sp.coo_array(np.eye(6))
     X.coords = (X.row, np.ma.masked_array(X.col - 3, [True] * 3 + [False] * 3))

@@ -67,7 +67,7 @@ def test_coordinates_without_curvature_feel_the_penalty(dtype, max_sweeps, rng):
 @DTYPES
 @pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("n_parts", [1, 3])
-def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
+def test_update_rows_adds_products_with_other_columns(dtype, fade, n_parts, rng):
     X, other, factor = make_problem(rng, 6, dtype)
     earlier = rng.random((n_parts, 70, 6)).astype(dtype)
     sums = np.stack([pad_factor(part, dtype) for part in earlier])
@@ -108,7 +108,7 @@ def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps, meas
 
 
 @DTYPES
-def test_to_measure_changes_nothing_else(rng, dtype):
+def test_measuring_changes_nothing_else(rng, dtype):
     X, other, factor = make_problem(rng, 20, dtype)
     (out, (value, none), _), (same, (again, residual), _) = (
         run_update(X, other, factor, measure=measure) for measure in (False, True)
@@ -159,7 +159,7 @@ def test_update_rows_gives_the_same_bits_in_every_compilation(rng, dtype, n_comp
 
 
 @DTYPES
-def test_a_row_does_not_depend_on_its_tile(rng, dtype):
+def test_a_row_does_not_depend_on_its_neighbours_in_a_lane_tile(rng, dtype):
     """Neighbours in a lane tile that need more sweeps do not change a bit of it."""
     X, other, factor = make_problem(rng, 7, dtype, n_rows=40)
     together, _, _ = run_update(X, other, factor, max_sweeps=50, tolerance=1e-3)

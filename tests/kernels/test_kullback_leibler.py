@@ -66,7 +66,7 @@ def test_single_precision_ends_where_double_does(rng, n_components):
 
 @DTYPES
 @pytest.mark.parametrize("start", [1e-12, 1.0, 1e6])
-def test_what_only_one_component_explains_is_never_given_up(dtype, start):
+def test_an_entry_that_only_one_component_explains_is_kept(dtype, start):
     """Only one component has the first column, with a share of 1e-13; the optimum is x / S."""
     other = np.array([[1, 0, 0], [1e13, 1, 1], [1e13, 1, 2]], dtype)
     X = np.array([[1, 0, 0], [3, 0, 0], [1, 5, 6], [0, 0, 4]], dtype)

@@ -104,7 +104,7 @@ def test_scripts_are_silent_unless_they_ask(warm):
     assert "compiling" in script(warm, f"{FIT}, solver='mu', progress=True)")[1]
 
 
-def test_without_a_cache_the_process_alone_gains(here):
+def test_without_a_cache_the_message_says_that_nothing_is_stored(here):
     plain = "import sys; sys.modules['tqdm'] = sys.modules['tqdm.auto'] = None\n"
     out, err = script(here, f"{plain}{FIT}, max_iter=2, progress=True)", SPARSENMF_CACHE="0")
     assert out == ""
@@ -172,7 +172,7 @@ def test_estimators_and_topics_say_the_same(warm):
     assert script(warm, f"{find})") == ("", "")
 
 
-def test_what_others_compile_is_not_announced(warm):
+def test_compilations_of_other_packages_are_not_announced(warm):
     code = (
         "import numba\n"
         "def look(state): return bool(numba.njit(lambda x: x + 1)(state.n_iter) > 3)\n"
@@ -245,7 +245,7 @@ def test_a_name_cannot_tell_the_terminal_what_to_do(monkeypatch):
     assert said == ["reading a\ufffd[2J\ufffd\ufffd.txt, standard input"]
 
 
-def test_a_remark_begins_a_line_of_its_own(capsys, monkeypatch):
+def test_a_remark_begins_on_its_own_line(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "tqdm", raising=False)
     display = progress.Plain(9)
     display.update(1, 0.5)

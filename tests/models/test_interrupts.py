@@ -178,7 +178,7 @@ def learn_interrupted(estimator, X, n):
 
 
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
-def test_interrupt_at_any_line_of_a_batch_leaves_a_stream_that_goes_on(loss):
+def test_interrupt_at_any_line_of_a_batch_leaves_a_usable_stream(loss):
     pytest.importorskip("sklearn")
     X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
     begun = sparsenmf.MiniBatchNMF(3, beta_loss=loss, random_state=0).partial_fit(X)

@@ -248,7 +248,7 @@ def test_w_path_is_refused_where_w_cannot_stay_on_disk(X, store, tmp_path):
     assert not path.exists()
 
 
-def test_low_memory_may_have_its_w_on_disk(X, tmp_path):
+def test_low_memory_can_keep_w_on_disk(X, tmp_path):
     options = {"random_state": 0, "max_iter": 5, "solver": CoordinateDescent(low_memory=True)}
     model = factorize(X, 5, **grouped({**options, "W_path": tmp_path / "W.npy"}))
     np.testing.assert_array_equal(model.W, factorize(X, 5, **options).W)

@@ -362,7 +362,7 @@ def test_progress_is_shown(X, capfd):
         ({"tol": -1}, {}, ValueError, "tol must be >= 0"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(X, options, call, error, message):
+def test_impossible_options_are_refused_by_name(X, options, call, error, message):
     with pytest.raises(error, match=message):
         MiniBatchNMF(**{"n_components": 5, **options}).fit(X, **call)
 

@@ -52,7 +52,7 @@ def loss_of(model, X, loss):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("penalties", PENALTIES)
-def test_an_empty_first_batch_is_no_end(loss, init, penalties):
+def test_a_stream_may_begin_with_an_empty_batch(loss, init, penalties):
     model, H = new(loss, init, **penalties)
     for X in EMPTY:
         model.partial_fit(X, H=H)
@@ -67,7 +67,7 @@ def test_an_empty_first_batch_is_no_end(loss, init, penalties):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", ["matrix", "batches", "store"])
-def test_fit_begins_after_silence(loss, kind, tmp_path):
+def test_fit_begins_after_empty_batches(loss, kind, tmp_path):
     X = np.vstack([np.zeros((60, 6)), D, D, D])
     options = {"batch_size": 20, "shuffle": False, "max_iter": 30}
     model, _ = new(loss, **options)
@@ -96,7 +96,7 @@ def test_features_that_no_sample_had_are_learned(loss, init, forget_factor):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_start_with_zeros_gives_no_sample_up(loss):
+def test_a_start_with_zeros_loses_no_sample(loss):
     """A custom start lacks a feature that some samples have besides others."""
     H = np.random.default_rng(1).random((3, 6)) * [1, 1, 1, 1, 1, 0]
     model, _ = new(loss, "custom")

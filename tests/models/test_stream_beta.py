@@ -174,7 +174,7 @@ def test_a_feature_that_comes_late_is_learned(beta):
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.5])
-def test_an_empty_first_batch_is_no_end(beta):
+def test_a_stream_may_begin_with_an_empty_batch(beta):
     X = positive(np.random.default_rng(10))
     model = MiniBatchNMF(3, beta_loss=beta, random_state=0)
     for block in (np.zeros((2, 12)), X, X, X):

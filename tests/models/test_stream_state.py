@@ -112,7 +112,7 @@ def test_a_first_batch_that_fails_is_not_the_end_of_another():
         assert (model.n_samples_seen_, model.n_steps_) == (400, 2)
 
 
-def test_the_lock_is_nobody_elses():
+def test_copies_have_locks_of_their_own():
     X = problems.documents(200, 60)
     model = MiniBatchNMF(4, random_state=0).partial_fit(X)
     for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
@@ -175,7 +175,7 @@ def test_components_that_are_assigned_count(loss, penalties):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_component_that_was_removed_stays_so(loss):
+def test_a_removed_component_stays_removed(loss):
     X = problems.documents(400, 60, dtype=np.float64)
     model = MiniBatchNMF(4, beta_loss=loss, random_state=0, max_iter=3).fit(X)
     H = model.components_.copy()

@@ -141,7 +141,7 @@ def test_a_component_that_does_not_pay_is_zero(alpha, dtype):
 
 @pytest.mark.parametrize("loss", ["frobenius", KL])
 @pytest.mark.parametrize("side", ["W", "H"])
-def test_nothing_goes_with_a_frozen_component_that_is_zero(side, loss):
+def test_the_other_side_of_a_frozen_zero_component_is_zero(side, loss):
     X = sp.random_array((40, 30), density=0.3, rng=1)
     known = np.zeros((40, 1)) if side == "W" else np.zeros((1, 30))
     frozen = {side: known, f"frozen_{side}": [0]}

@@ -124,7 +124,7 @@ def test_what_single_precision_may_not_hold_begins_in_double(X, small, factor):
     assert model.objective == pytest.approx(plain.objective, rel=1e-3)
 
 
-def test_what_is_frozen_stays_to_the_bit_in_between(X, small, monkeypatch):
+def test_frozen_components_keep_their_bits_in_double_precision(X, small, monkeypatch):
     given_W, given_H = (np.random.default_rng(0).random(shape) for shape in ((300, 2), (2, 220)))
     seen = []
 

@@ -139,7 +139,7 @@ def test_nndsvd_zeros_are_filled_since_they_would_be_locked():
         ({"solver": "als"}, "solver must be one of 'cd', 'mu'"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_can(options, message):
+def test_impossible_combinations_are_refused_with_those_that_work(options, message):
     X = problems.documents(30, 20)
     with pytest.raises(ValueError, match=message):
         factorize(X, 2, **options)
@@ -217,7 +217,7 @@ def test_a_fit_is_continuous_in_beta(centre, dtype):
 
 
 @pytest.mark.parametrize("name", ROUNDED)
-def test_a_beta_that_only_rounding_keeps_from_a_name_is_that_one(name):
+def test_a_beta_within_rounding_of_a_named_loss_is_that_loss(name):
     X, _, _ = make_problem(-1)
     expected = factorize(X, 4, loss=name, random_state=0, max_iter=20)
     for beta in ROUNDED[name]:
@@ -228,7 +228,7 @@ def test_a_beta_that_only_rounding_keeps_from_a_name_is_that_one(name):
 
 
 @pytest.mark.parametrize("beta", [1e-9, 1e-3, 0.3, 0.7])
-def test_zeros_of_X_cost_what_they_do(beta):
+def test_zeros_of_X_have_their_exact_cost(beta):
     """Near beta = 0 that is about 1 / beta each, and must not swamp the other entries."""
     X, W, H = make_problem(1)
     model = run(X, W, H, beta)

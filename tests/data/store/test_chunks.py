@@ -247,7 +247,7 @@ NOT_IN_PORTIONS = {
 
 
 @pytest.mark.parametrize("case", NOT_IN_PORTIONS)
-def test_what_cannot_be_read_in_portions_is_read_whole(case, tmp_path):
+def test_files_that_cannot_be_read_in_portions_are_read_whole(case, tmp_path):
     name, write = NOT_IN_PORTIONS[case]
     write(tmp_path / name)
     X = read_matrix(tmp_path / name)
@@ -256,7 +256,7 @@ def test_what_cannot_be_read_in_portions_is_read_whole(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
-def test_what_is_no_matrix_is_refused(case, tmp_path):
+def test_files_without_a_matrix_are_refused(case, tmp_path):
     name, write, message = BAD_FILES[case]
     write(tmp_path / name)
     with pytest.raises((ValueError, TypeError), match=message):

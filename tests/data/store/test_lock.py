@@ -34,7 +34,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_what_only_looks_like_a_leftover_is_not_removed(other, folder, tmp_path):
+def test_files_that_resemble_leftovers_are_not_removed(other, folder, tmp_path):
     """Beside a store it stays; a folder that holds only such files is not made a store."""
     for place in (folder, tmp_path / "new"):
         (place / other).parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def test_the_holder_of_a_lock_is_named_if_it_says_who_it_is(content, folder):
 
 @posix
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_what_is_no_file_in_the_place_of_a_lock_is_named(kind, folder):
+def test_a_folder_or_pipe_in_the_place_of_a_lock_is_named(kind, folder):
     os.mkdir(folder / LOCK) if kind == "folder" else os.mkfifo(folder / LOCK)
     with pytest.raises(FileExistsError, match=r"\.sparsenmf-lock should be a lock file"):
         write_csr(folder, rows(5, 3), append=True)

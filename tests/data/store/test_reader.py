@@ -410,7 +410,7 @@ def test_links_are_neither_written_through_nor_emptied(name, store, tmp_path):
     assert bait.read_bytes() == before
 
 
-def test_what_is_no_store_is_said_to_be_none(store, tmp_path):
+def test_folders_that_are_not_stores_are_refused(store, tmp_path):
     with pytest.raises(FileNotFoundError):
         open_csr(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=f"{re.escape(str(tmp_path))} is not a store"):

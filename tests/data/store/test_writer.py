@@ -107,7 +107,7 @@ def test_later_blocks_must_fit_the_type_exactly(folder):
         write_csr(folder, rows(5, 2), append=True, dtype=float)
 
 
-def test_rows_become_canonical_and_nothing_that_vanishes_is_stored(tmp_path):
+def test_rows_become_canonical_and_vanishing_values_are_dropped(tmp_path):
     """The entries are unsorted, duplicated, zero, or too small for float32."""
     arrays = (np.array([1.0, 2, 3, 0, 1e-60]), np.array([3, 1, 3, 0, 2]), np.array([0, 4, 5]))
     X = sp.csr_array(arrays, shape=(2, 4))

@@ -288,7 +288,7 @@ def double(x, out):
 
 
 @pytest.mark.parametrize("broken", ["os.replace", "tempfile.mkstemp"])
-def test_failing_disk_operation_is_of_no_consequence(broken, tmp_path, monkeypatch):
+def test_a_failing_disk_operation_does_no_harm(broken, tmp_path, monkeypatch):
     from sparsenmf.kernels.compile import cache, jit
 
     calls = []
@@ -349,7 +349,7 @@ def test_a_file_that_is_damaged_anywhere_is_not_loaded(tmp_path, monkeypatch):
     assert load() is not None
 
 
-def test_a_folder_in_the_place_of_a_file_is_of_no_consequence(tmp_path, monkeypatch):
+def test_a_folder_in_the_place_of_a_file_does_no_harm(tmp_path, monkeypatch):
     load, path = stored_kernel(tmp_path, monkeypatch)
     path.unlink()
     path.mkdir()
@@ -461,7 +461,7 @@ def child_nowhere_for_numba():
     child_run(1)
 
 
-def test_read_only_installation_and_home_are_no_matter(tmp_path):
+def test_a_read_only_installation_and_home_do_no_harm(tmp_path):
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
     assert not check(run_child(child_nowhere_for_numba, env=env))[0]
     assert not check(run_child(child_nowhere_for_numba, env=env))[1]
