@@ -4,8 +4,8 @@
     python asv_bench/clusters.py --loss kullback-leibler
 
 Each worker is a process with one thread, on the loopback device. The bytes are those that
-workers sent: H and sums to each other, and the last sum to this process; from here H goes to
-one of them. Prints what the model in `sparsenmf.distributed` is made of.
+workers sent: H and sums to each other, and the last sum to this process, which sends H to one of
+them. Prints the figures that the model in `sparsenmf.distributed` consists of.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def sent(dask_worker):
 def measure(X, n_workers, n_blocks, n_components, n_iter, loss):
     """Return the median seconds and the mean bytes of an iteration, and the objective.
 
-    All begin at random, so that the bytes and the seconds are those of iterations alone.
+    All runs start at random, so that only iterations take seconds and bytes.
     """
     settings = {"loss": loss, "init": "random", "random_state": 0}
     options = {"threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
@@ -41,7 +41,7 @@ def measure(X, n_workers, n_blocks, n_components, n_iter, loss):
         bytes_at = []
 
         def note(state):
-            # After the first iteration, as fetching X and W would be seen there.
+            # Leave out the first iteration, which fetches X and W.
             if state.n_iter in (1, n_iter):
                 bytes_at.append(sum(client.run(sent).values()))
 

@@ -1,23 +1,25 @@
-"""Time to the same objective: sparsenmf and its peers, side by side in one run.
+"""Compare the times of sparsenmf and its peers to the same objective, side by side in one run.
 
     python asv_bench/compare.py --data 20newsgroups -k 20 50 --starts 5 --out mine.json
 
-For each matrix, number of components and start, scikit-learn's coordinate descent runs
-for 200 iterations. The objective to reach has 99.5% of the explained norm
-(1 - ||X - WH||^2 / ||X||^2) it then has. With --loss kullback-leibler, on counts, it is the
-divergence that scikit-learn's multiplicative updates have after 200 iterations. For every
-solver the first number of iterations whose *returned* factors reach it is found, judged by
-one float64 function that belongs to none of them; then all solvers are timed in turn, doing
-just that many from the same start, and the median of the repetitions is reported. Peers that
-take no start use their own. With --init default, whole default calls are compared: each solver
-makes its own start (ours by --starts seeds, scikit-learn's is nndsvda), and its time counts.
+For each matrix, number of components and start, scikit-learn's coordinate descent runs for 200
+iterations. The mark is 99.5% of the norm that it then explains, 1 - ||X - WH||^2 / ||X||^2. With
+--loss kullback-leibler, on counts, the mark is the divergence that scikit-learn's multiplicative
+updates have after 200 iterations.
 
-The 200 iterations take most of the time: --references keeps what they found in a file, and
---quick has them made by our own plain iterates, which are the same up to rounding, and confirms
-that what scikit-learn returns is at the mark.
+For every solver, this script finds the first number of iterations whose *returned* factors reach
+the mark, judged by one float64 function that belongs to no solver. Then it times all solvers in
+turn, with just that many iterations from the same start, and reports the median of the
+repetitions. Peers that take no start use their own. With --init default, whole default calls are
+compared: each solver makes its own start (ours by --starts seeds, scikit-learn's is nndsvda), and
+the start's time counts.
 
---out keeps everything in a JSON file; `tables.py` makes the tables and the figure of the
-READMEs of those in `measured/`.
+The 200 iterations take most of the time. --references keeps their results in a file. --quick
+replaces them by our own plain iterates, which are the same up to rounding, and confirms that what
+scikit-learn returns is at the mark.
+
+--out keeps everything in a JSON file. `tables.py` makes the tables and the figure of the READMEs
+from the files in `measured/`.
 """
 
 import argparse
@@ -42,11 +44,11 @@ from tables import comparison_table
 
 INITS = ("random", "nndsvd", "nndsvda", "default")
 
-PAUSE = 0.15  # seconds before a clock starts: BLAS threads of whoever ran before spin for 0.1
+PAUSE = 0.15  # seconds to wait before timing: BLAS threads of the solver before spin for 0.1
 
 
 def trace(peer, X, k, start, threads, target, limit, loss):
-    """Return the objectives by number of iterations, as far as they were looked at."""
+    """Return the objectives by number of iterations, for those numbers that were tried."""
     seen = {}
     if peer == "sparsenmf":
         import sparsenmf
@@ -58,7 +60,7 @@ def trace(peer, X, k, start, threads, target, limit, loss):
         options = {"tol": 0, "max_iter": limit, "n_threads": threads, "loss": loss}
         sparsenmf.factorize(X, k, **options, **ours(start), progress=look)
     else:
-        # Those that cannot go on from where they were: double, then halve the bracket.
+        # Peers that cannot be resumed: double the number of iterations, then bisect.
         def reaches(n_iter):
             seen[n_iter] = objective(X, *PEERS[peer](X, k, start, n_iter, threads, loss), loss)
             return seen[n_iter] <= target
@@ -75,20 +77,19 @@ def trace(peer, X, k, start, threads, target, limit, loss):
 
 
 def take_memory(X, k):
-    """Have the system provide memory, for all alike, before the clock starts.
+    """Allocate memory before the clock starts, the same for all solvers.
 
-    What nobody has used for two seconds may go back from a virtual machine to its host, which
-    takes a second for each gigabyte to give it again: it would be charged to whoever comes after
-    a slow one.
+    A virtual machine may return memory to its host after two seconds without use, and getting it
+    back takes a second for each gigabyte. Without this, the solver after a slow one would pay.
     """
     np.ones(4 * k * sum(X.shape) + 4 * X.nnz, X.dtype)
 
 
 def wait():
-    """Let the threads of whoever ran before go to sleep, at work, as a script is that comes here.
+    """Wait busily until the threads of the solver before have gone to sleep.
 
-    After a sleep of our own, Linux may wake a second thread on the core of the first, which
-    waits for it, so that a call loses 6 to 8 ms at its beginning, whoever's it is.
+    If we slept instead, Linux might wake a second thread on the core of the first, which waits
+    for it: any solver's call would then lose 6 to 8 ms at its beginning.
     """
     end = time.perf_counter() + PAUSE
     while time.perf_counter() < end:
@@ -96,7 +97,7 @@ def wait():
 
 
 def make_start(X, k, init, seed):
-    """Return a start for all who take one; the same for NNDSVD whatever the seed."""
+    """Return a start for all solvers that take one; NNDSVD does not depend on the seed."""
     if init == "default":
         return Start(seed=seed)
     if init == "random":
@@ -114,7 +115,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
     start = make_start(X, k, init, seed)
     whole = init == "default"
     key = (name, k, init, 0 if whole else seed, X.dtype, *([] if loss == "frobenius" else [loss]))
-    reference_start = make_start(X, k, "nndsvda", 0) if whole else start  # what it makes by default
+    reference_start = make_start(X, k, "nndsvda", 0) if whole else start  # its default
     reference = references.find(key, X, k, reference_start, limit, loss)
     half, final, target = (reference[word] for word in ("half", "final", "target"))
     ours_final = objective(X, *run_sparsenmf(X, k, start, limit, threads, loss), loss)
@@ -129,7 +130,7 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
         needed[peer] = min(reached) if reached else None
     seconds = {peer: [] for peer in peers}
     for _ in range(repeats):
-        for peer in peers:  # in turn, so that a slow moment of the machine hits all
+        for peer in peers:  # in turn, so that a slow moment of the machine hits all solvers
             if needed[peer] is not None:
                 take_memory(X, k)
                 wait()
@@ -177,7 +178,7 @@ def describe_run(peers):
 
 
 def commit():
-    """Return the commit that this file is of, with a + if there are changes; "" outside of git."""
+    """Return the commit of this checkout, with a + if there are changes; "" outside of git."""
     git = ["git", "-C", Path(__file__).parent]
     try:
         head = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True).strip()
@@ -188,7 +189,7 @@ def commit():
 
 
 def processor():
-    """Return the processor's name and its widest vector instructions, where they are told."""
+    """Return the processor's name and its widest vector instructions, as far as known."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""One float64 objective, which belongs to no solver, for the results of all."""
+"""One float64 objective, which belongs to no solver, to judge all results."""
 
 import numpy as np
 import scipy.sparse as sp

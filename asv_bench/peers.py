@@ -39,7 +39,7 @@ def ours(start):
 
 
 def run_sklearn(X, k, start, n_iter, threads, loss):
-    """scikit-learn's coordinate descent, or its multiplicative updates where it has no other."""
+    """scikit-learn's coordinate descent, or multiplicative updates where it has only those."""
     from sklearn.decomposition import non_negative_factorization
 
     solver = "cd" if loss == "frobenius" else "mu"
@@ -55,7 +55,7 @@ def run_sklearn(X, k, start, n_iter, threads, loss):
 
 
 def run_poismf(X, k, start, n_iter, threads, loss):
-    """poismf's truncated Newton, next to no regularization; it takes no start."""
+    """poismf's truncated Newton, with hardly any regularization; it takes no start."""
     from poismf import PoisMF
 
     options = {"method": "tncg", "l2_reg": 1e-6, "l1_reg": 0.0, "reindex": False}
@@ -100,7 +100,7 @@ def run_gensim(X, k, start, n_iter, threads, loss):
     H = model.get_topics()
     from sparsenmf import factorize
 
-    # Its documents' weights come from the same least squares as ours, given its topics.
+    # Given its topics, W comes from the same least squares as ours.
     fitted = factorize(X, k, H=H.astype(X.dtype), max_iter=1, tol=0)
     return fitted.transform(X), fitted.H
 
@@ -134,7 +134,7 @@ PACKAGES = {"minibatch": REFERENCE}
 
 
 def available(peers):
-    """Keep the peers that can be imported; say which cannot."""
+    """Return the peers that can be imported; print which cannot."""
     missing = [peer for peer in peers if importlib.util.find_spec(MODULES.get(peer, peer)) is None]
     for peer in missing:
         print(f"left out: {peer} is not installed; the 'peers' extra has it", file=sys.stderr)

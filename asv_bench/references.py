@@ -1,4 +1,4 @@
-"""What the reference comes to, and when: the mark that all solvers are measured by."""
+"""The objective that the reference reaches, and when: the mark for all solvers."""
 
 import importlib.metadata
 import json
@@ -9,7 +9,7 @@ from peers import REFERENCE, Start, run_sklearn
 
 from sparsenmf import CoordinateDescent
 
-STEP = 10  # iterations between the points at which a resumable peer is looked at first
+STEP = 10  # iterations after which the objective of a resumable peer is first computed
 
 
 def resume(X, k, start, target, limit, loss):
@@ -30,9 +30,9 @@ def resume(X, k, start, target, limit, loss):
 
 
 def follow(X, k, start, limit):
-    """Return the final objective and those on the way of scikit-learn's iterates, from ours.
+    """Return the final and the intermediate objectives of scikit-learn's iterates, by our solver.
 
-    Without momentum and with one sweep ours are the same up to rounding.
+    Without momentum and with one sweep, our iterates are the same up to rounding.
     """
     import sparsenmf
 
@@ -47,16 +47,16 @@ def follow(X, k, start, limit):
 
 
 def confirm(X, factors, target, loss):
-    """Raise if the reference has not come to where it was taken to be."""
+    """Raise if the reference has not reached the target."""
     reached = objective(X, *factors, loss)
     if reached > target * (1 + 1e-6):
         raise RuntimeError(f"{REFERENCE} has come to {reached}, not to {target}: without --quick?")
 
 
 class References:
-    """What 200 iterations of the reference came to, kept in a file (or not, without one).
+    """The results of 200 iterations of the reference, kept in a file if there is one.
 
-    If it is to be quick, they are not its own: `confirm` is for what it then returns.
+    With ``quick`` they come from our own iterates, and `confirm` checks the reference's result.
     """
 
     def __init__(self, path, *, quick=False):
@@ -64,7 +64,7 @@ class References:
         self.known = json.loads(path.read_text()) if path and path.exists() else {}
 
     def find(self, key, X, k, start, limit, loss):
-        """Return the final objective, the target, and the curve of objectives to it."""
+        """Return the final objective, the target, and the objectives on the way to it."""
         name = " ".join(map(str, (*key, limit, importlib.metadata.version(REFERENCE))))
         if name not in self.known:
             squares = 0.5 * float(np.sum(X.data.astype(np.float64) ** 2))
@@ -73,7 +73,7 @@ class References:
                 final, iterates = follow(X, k, start, limit)
             else:
                 final = objective(X, *run_sklearn(X, k, start, limit, None, loss), loss)
-            # Divergences have no explained norm: what the reference ends with is the target.
+            # Divergences have no explained norm, so the target is the reference's last value.
             target = half - 0.995 * (half - final) if loss == "frobenius" else final
             if self.quick:  # the first alone that is at the target
                 curve = {n: f for n, f in iterates.items() if iterates.get(n - 1, half) > target}

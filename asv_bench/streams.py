@@ -1,12 +1,12 @@
-"""Time to the same objective from batches: sparsenmf.MiniBatchNMF and scikit-learn's.
+"""Compare the times of MiniBatchNMF and scikit-learn's to the same objective, from batches.
 
     python asv_bench/streams.py --data 20newsgroups -k 50
     python asv_bench/streams.py --data texts -k 50 --passes 1 2 5
 
-Both learn from the same matrix in batches of 1024, with their own defaults otherwise, and as
-many passes as they are told, in turn. What their H is worth is judged by one function:
-||X - W H|| in float64, with the W that is best for it. scikit-learn's after so many passes is
-the mark, and the time of the fewest of our passes that get there is compared with its.
+Both learn in turn from the same matrix in batches of 1024, with their own defaults otherwise. One
+function judges their H: ||X - W H|| in float64, with the best W for that H. scikit-learn's value
+after the passes that --passes asks for is the mark. Its time is compared with that of the fewest
+of our passes that reach the mark.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks import datasets
 
 from sparsenmf import MiniBatchNMF, factorize
 
-MOST = 10  # passes of ours, at most, to reach a mark
+MOST = 10  # the most passes that ours may take to reach a mark
 
 
 def relative_error(X, H):

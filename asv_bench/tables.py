@@ -1,4 +1,4 @@
-"""The tables and the figure of README.md and docs/speed.md, from what `compare.py` kept.
+"""Make the tables and the figure of README.md and docs/speed.md from results of `compare.py`.
 
     python asv_bench/tables.py            # write them
     python asv_bench/tables.py --check    # exit with 1 if a table differs from its results
@@ -113,7 +113,7 @@ def comparison_table(results):
 
 
 def origin(run):
-    """Return when, where and how a run was made."""
+    """Return when, where and how the results of a run were measured."""
     machine, versions = run["machine"], run["versions"]
     packages = ", ".join(f"{name} {versions[name]}" for name in sorted(versions))
     packages = packages.replace("sparsenmf " + versions["sparsenmf"], f"commit {run['commit']}")

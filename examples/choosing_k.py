@@ -17,8 +17,8 @@ draws two pictures, choosing_k.png and choosing_k_corpora.png.
 # %%
 # A matrix of tf-idf weights
 # --------------------------
-# Of docstrings, or of the counts in a file (anything that `read_matrix` reads). Terms of one or two
-# documents are dropped: they say nothing about any other document.
+# It is made of docstrings, or of the counts in a file (anything that `read_matrix` reads). Terms of
+# one or two documents are dropped: they say nothing about any other document.
 
 import sys
 
@@ -57,15 +57,15 @@ print(selection)
 print(f"Recommended: {selection.n_components} topics")
 
 # %%
-# Documentation is made of many small families of functions, so that more topics go on being
-# better: the table says how little each of them adds.
+# Documentation consists of many small families of functions, so more topics keep getting better:
+# the table says how little each of them adds.
 
 # %%
 # Stability
 # ---------
 # Another question: do two halves of the documents, drawn at random, have the same topics? Topics of
-# both are paired, and the cosines of pairs averaged, over three such pairs of halves. This is no
-# measure of fit: few topics can be as similar. What counts is how many come back.
+# both are paired, and the cosines of the pairs averaged, over three such splits. This does not
+# measure fit: a few topics can be just as similar. What counts is how many come back.
 
 stability = select_n_components(
     X, candidates[1:3] or candidates, method="stability", n_repeats=3, **options
@@ -77,7 +77,7 @@ for k, mean in zip(stability.table["n_components"], stability.table["mean"], str
 # %%
 # What the two said about corpora with known classes
 # --------------------------------------------------
-# BBC News has 2,225 articles of five sections about equal in size; TDT2 (its thirty largest
+# BBC News has 2,225 articles in five sections of about equal size; TDT2 (its thirty largest
 # topics) has 9,394 stories of thirty events, of 52 to 1,844 stories each. Terms of at least three
 # documents, tf-idf, ``random_state=0``, default options: the matrix is weighed as above. The last
 # line is how well the strongest topic of a document agrees with its class (`label_agreement`:
@@ -117,8 +117,8 @@ TDT2 = {
 # %%
 # **The held-out loss goes on falling** well beyond the number of classes, in both corpora and by
 # more than its standard errors (0.003 to 0.008, and 0.001 to 0.003) from one end to the other.
-# It is right to: each section has stories of its own, and who knows them predicts more words.
-# But to predict words is not to name classes. There is no elbow at five or thirty either,
+# Rightly so: each section has stories of its own, and a model that knows them predicts more words.
+# But predicting words is not naming classes. There is no elbow at five or thirty either,
 # only a slow bend. The recommendation is the largest number that was tried.
 #
 # **Stability found the five sections**: both halves have the same five topics (0.941; six 0.891,
@@ -131,9 +131,9 @@ TDT2 = {
 # their own: of thirty topics, eleven to thirteen are about the three largest events, and eight to
 # ten events have none. Their parts are in both halves all the same.
 #
-# So: take the held-out loss for what a model is to predict or to fill in, and to see how little
+# So use the held-out loss if a model is to predict or fill in entries, and to see how little
 # further topics add. To name themes, look at where halves agree, and then at the topics.
-# Neither says how many classes somebody would have seen in the texts.
+# Neither says how many classes a person would see in the texts.
 
 
 def draw_corpora():
@@ -169,7 +169,7 @@ def draw_corpora():
 # %%
 # Two pictures
 # ------------
-# Of the selection above, and of the two corpora.
+# They show the selection above, and the two corpora.
 
 try:
     selection.plot().figure.savefig("choosing_k.png", dpi=150)

@@ -37,14 +37,14 @@ print(f"{X.shape[0]:,} documents x {X.shape[1]:,} words, {X.sum():,} counts, {X.
 # %%
 # Why not the Frobenius norm?
 # ---------------------------
-# It takes all errors for equally likely, whatever the count. But a count that is 400 on
-# average is off by 20 and one that is 1 by 1 (Poisson): so it looks most at the frequent words of
-# the long documents. tf-idf is the usual way out. The Kullback-Leibler
-# divergence needs none: it is, up to a constant, the negative log likelihood of Poisson counts.
+# It treats errors of a given size as equally likely, whatever the count. But a Poisson count with
+# mean 400 is typically off by 20, and one with mean 1 by 1. So the frequent words of long documents
+# dominate. tf-idf is the usual way out. The Kullback-Leibler divergence needs none: up to a
+# constant, it is the negative log likelihood of Poisson counts.
 
 
 def cosines(model):
-    """Return how much each topic that was put in looks like the nearest one that was found."""
+    """Return the cosine of each planted topic and the nearest topic that was found."""
     found = model.normalize("H").H
     norms = np.outer(np.linalg.norm(found, axis=1), np.linalg.norm(topics, axis=1))
     return (found @ topics.T / norms).max(axis=0)
@@ -57,8 +57,8 @@ for loss in ("frobenius", "kullback-leibler"):
     print(f"{loss:>18}  " + "  ".join(f"{cosine:.3f}" for cosine in cosines(models[loss])))
 
 # %%
-# Twice the divergence is the deviance. Where the model is right, it is about that of the truth,
-# or a little below: the fit follows the noise, too.
+# Twice the divergence is the deviance. For a good model it is about that of the truth, or a little
+# lower, because the fit also follows the noise.
 
 model = models["kullback-leibler"]
 rows, columns = X.nonzero()
@@ -71,9 +71,9 @@ print(f"\nDivergence: {model.objective_history[-1]:,.0f}, of the truth {truth:,.
 # %%
 # Topics as distributions
 # -----------------------
-# For this loss row sums of W H are those of X in the end, so that a normalised model reads like
-# one of probabilities: how much of each topic is in a document, how likely each word in a topic,
-# and how long the document is.
+# For this loss, a converged W H has the row sums of X. So a normalised model reads as
+# probabilities: how much of each topic is in a document, how likely each word is in a topic, and
+# how long the document is.
 
 in_documents, in_topics, found_lengths = model.normalize("both")
 print(f"Lengths: correlation {np.corrcoef(found_lengths, X.sum(axis=1))[0, 1]:.4f} with the sums")
@@ -99,7 +99,7 @@ for solver, run in runs.items():
 # %%
 # A picture
 # ---------
-# How alike the topics that were found (rows) and those that were put in (columns) are.
+# It shows how similar the topics that were found (rows) are to the planted ones (columns).
 
 try:
     ax = plots.plot_comparison(model, Components(H=topics))

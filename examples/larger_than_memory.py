@@ -62,8 +62,8 @@ print(store)
 # Factorize, with a break
 # -----------------------
 # The folder is read block by block, one pass for each iteration. W, which has a row for each
-# document, is kept on disk too. A checkpoint lets a run go on that was stopped or killed: it
-# ends with the bits that it would have ended with.
+# document, is kept on disk too. A checkpoint lets a run go on after it was stopped or killed: it
+# ends with the same bits as a run without a break.
 
 options = {
     "solver": CoordinateDescent(W_path=folder / "W.npy"),
@@ -80,7 +80,7 @@ print(f"\nW is on disk: {type(model.W).__name__} of {model.W.shape[0]:,} rows")
 # %%
 # More documents, later
 # ---------------------
-# Nothing that is there is written again. The topics of the new ones are found with H as it is.
+# No existing file is written again. The topics of the new documents are found with H as it is.
 
 more = sparsenmf.write_csr(folder / "X", stream(seed=1), append=True)
 print(f"\nAppended: {more.shape[0]:,} documents")
@@ -88,7 +88,7 @@ W = model.transform(more.rows(store.shape[0], more.shape[0]))
 print(f"The new ones' topics: {np.bincount(W.argmax(axis=1), minlength=N_TOPICS)}")
 
 # %%
-# The maps of W go first, so that the temporary folder can go, on Windows too.
+# W is unmapped first, because Windows does not remove a folder with mapped files.
 
 del first, model
 temporary.cleanup()

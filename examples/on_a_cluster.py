@@ -53,8 +53,8 @@ def take_roots(counts):
 # %%
 # The same factorization twice
 # ----------------------------
-# The first time in peace; the second time a worker is killed after six iterations. Its blocks are
-# made again on another one, and its part of W from the beginning: the result is the same.
+# The first run is undisturbed. In the second, a worker is killed after six iterations. Another one
+# makes its blocks again, and computes its part of W from the beginning: the result is the same.
 
 
 def main():
@@ -89,8 +89,8 @@ def main():
 # %%
 # Counts
 # ------
-# Kullback-Leibler takes the counts as they are. The start is found here, from a twentieth of the
-# documents, which the workers send.
+# Kullback-Leibler takes the counts as they are. This process computes the start from a twentieth of
+# the documents, which the workers send.
 
 
 def factorize_counts(counts):

@@ -51,8 +51,8 @@ for entry in log[:3] + log[-1:]:
 # %%
 # The result
 # ----------
-# It is that of ``factorize``, as far as the loop has come. A second loop over the run would have
-# gone on instead.
+# It is what ``factorize`` returns after as many iterations as the loop has made. A second loop over
+# the run would go on from there.
 
 model = run.result()
 print(f"\n{model}")

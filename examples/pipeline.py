@@ -15,8 +15,8 @@ Needs scikit-learn: pip install "sparsenmf[text]"
 # %%
 # Texts and labels
 # ----------------
-# The label of a docstring is its package. A package must not be told by its name, which is
-# therefore left out of the words.
+# The label of a docstring is its package. The names of packages are left out of the words, because
+# they would give the answer away.
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer

@@ -17,7 +17,7 @@ to the same ratings beside it; with matplotlib a picture is drawn, recommender.p
 # %%
 # Ratings
 # -------
-# Made up: tastes are non-negative, ratings go from 0.5 to 5 in halves, with noise.
+# They are simulated: tastes are non-negative, and ratings go from 0.5 to 5 in halves, with noise.
 
 import sys
 import time
@@ -73,7 +73,7 @@ print(f"the mean rating for all: RMSE {np.std(held[2]):.4f}")
 # %%
 # Only what is stored counts
 # --------------------------
-# `predict` gives the entries of W H that one asks for; the whole of it is never made.
+# `predict` computes the entries of W H that you ask for, and never all of it.
 
 options = {
     "missing": "unknown",
@@ -129,8 +129,8 @@ print(f"user {user} has rated {n_items - len(unseen)} items, and might like {bes
 # %%
 # A picture
 # ---------
-# The predictions for held-out ratings, by what the ratings are. Predictions shrink towards
-# what is usual: that is the penalty's doing, and right where little is known.
+# It shows the predictions for held-out ratings, by the true rating. The penalty shrinks predictions
+# towards the usual, which is right where little is known.
 
 
 def draw():

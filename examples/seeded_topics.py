@@ -17,7 +17,7 @@ seeded_topics.png.
 # %%
 # An older and a newer collection
 # -------------------------------
-# Two halves of the documentation of Python and its packages.
+# They are two halves of the documentation of Python and its packages.
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from topics import DOCSTRING_WORDS, read_documentation
@@ -77,8 +77,8 @@ print_topics(only)
 # %%
 # Known topics, kept
 # ------------------
-# Rows of H that are frozen stay as they are, to the last bit, so that their shares can be compared
-# between collections; seven new topics are found beside them.
+# Frozen rows of H stay as they are, to the last bit, so their shares can be compared between
+# collections. Seven new topics are found beside them.
 
 known = seeded.H[: len(SEEDS)]
 later = sparsenmf.factorize(newer, 10, H=known, frozen_H=range(len(SEEDS)), random_state=0)

@@ -8,8 +8,8 @@ In a shell::
     python single_cell.py cells.h5ad      # or any other matrix of cells x genes (.mtx.gz, .npz)
 
 Counts have Poisson errors, for which the Kullback-Leibler divergence is the right loss: no
-logarithm, no scaling. Cells differ in depth; W takes that up, and normalised it says how much
-of each program is in a cell.
+logarithm, no scaling. Cells differ in depth, which ends up in W; after normalisation W says how
+much of each program is in a cell.
 
 With anndata installed the result is written to single_cell.h5ad, with matplotlib a picture to
 single_cell.png.
@@ -82,7 +82,8 @@ if programs is not None:
 # %%
 # A picture
 # ---------
-# The programs found beside those put in; of cells of your own, how they lie among the programs.
+# For simulated cells it shows the programs found beside the planted ones; for your own cells, how
+# they lie among the programs.
 
 try:
     if programs is None:

@@ -6,8 +6,8 @@ In a shell::
 
     python spectrogram.py
 
-A sound is taken apart into its notes: a piece of three loud notes and a fourth one that is
-played 26 dB more quietly is made up, and its spectrogram factorized. H gets the spectrum of
+A sound is taken apart into its notes. The sound is simulated: three loud notes, and a fourth one
+that is played 26 dB more quietly. Its spectrogram is factorized. H gets the spectrum of
 each note, W says when it sounds, and nobody has told the model what a note is.
 
 What matters is the loss. Needs nothing but sparsenmf; with matplotlib it also draws a picture,
@@ -45,9 +45,9 @@ for note, pitch in NOTES.items():
 # %%
 # Its power, by time and frequency
 # --------------------------------
-# Rows are moments, columns are frequencies. The powers of sounds add up (nearly), and they are
-# not negative: what NMF is for. Nearly all of them are not zero, though, so this is a dense
-# matrix, and a small one.
+# Rows are moments, columns are frequencies. The powers of sounds nearly add up and are never
+# negative, which is what NMF is for. Hardly any of them is zero, though, so this is a small dense
+# matrix.
 
 frequencies, moments, power = spectrogram(sound, RATE, "hann", nperseg=512, noverlap=256)
 X = power.T
@@ -57,9 +57,9 @@ print(f"{X.shape[0]} moments x {X.shape[1]} frequencies, over {-decibels.min():.
 # %%
 # Three losses
 # ------------
-# The Itakura-Saito divergence looks at ratios: to be wrong by a factor of two costs the same in a
-# quiet place as in a loud one. That is how one hears, and it is the likelihood of a spectrogram
-# whose phases are random (Févotte, Bertin & Durrieu 2009, "Nonnegative matrix factorization with
+# The Itakura-Saito divergence looks at ratios: an error by a factor of two costs the same in a
+# quiet place as in a loud one. That is how we hear, and it is the likelihood of a spectrogram whose
+# phases are random (Févotte, Bertin & Durrieu 2009, "Nonnegative matrix factorization with
 # the Itakura-Saito divergence", Neural Computation 21). The Frobenius norm looks at differences
 # of powers, and to it a note at -26 dB, a power of 1/400, is hardly there; Kullback-Leibler is
 # between the two. A fifth component is for the noise.
@@ -95,9 +95,9 @@ for note, r in component.items():
 # %%
 # A picture
 # ---------
-# The spectrogram in the middle; on its left the spectra of the components, below it when they
-# sound, both as amplitudes (roots of powers). Each curve is scaled to its own maximum: else one
-# would not see A4.
+# The spectrogram is in the middle, with the spectra of the components on its left, and their
+# activations below it, both as amplitudes (roots of powers). Each curve is scaled to its own
+# maximum, because A4 would be invisible otherwise.
 
 COLOURS = dict(zip(NOTES, ("#2b6ca3", "#e0812b", "#3f9b52", "#c8453d"), strict=True))
 

@@ -18,8 +18,8 @@ streaming.png.
 # %%
 # Before the first batch
 # ----------------------
-# What the columns are, and how rare words are, must be known at the beginning: from a first
-# part of the documents.
+# The columns, and how rare each word is, must be known from the beginning. They are learned from a
+# first part of the documents.
 
 import random
 
@@ -65,8 +65,8 @@ for weights in model.components_:
 # %%
 # What was lost?
 # --------------
-# The same with everything in memory, to compare \|X - W H\|. Each document was seen once and in
-# passing, so this is the better one, by little.
+# A fit with everything in memory, to compare \|X - W H\|. The stream has seen each document only
+# once, so the fit in memory is a little better.
 
 X = weigh.transform(count.transform(texts))
 whole = sparsenmf.NMF(N_TOPICS, random_state=0).fit(X)
@@ -76,7 +76,7 @@ print(f"with all {X.shape[0]:,} documents in memory: {whole.reconstruction_err_:
 # %%
 # Are they the same topics?
 # -------------------------
-# Topics of both are paired so that they are as much alike as can be. Not all are: two random
+# The topics of both are paired so that pairs are as similar as possible. Not all are: two random
 # starts with everything in memory differ as well (see ``choosing_k.py`` for how stable they are).
 
 try:

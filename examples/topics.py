@@ -49,7 +49,7 @@ _vendor _vendored externals ensurepip encodings idlelib lib2to3 pydoc_data turtl
 
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
-# What docstrings say whatever they are about: these words, with and without an s.
+# Words that docstrings use whatever they are about, with and without an s.
 DOCSTRING_WORDS = """addition allow api appended arg argument array assumed attribute available
 based bool boolean call called calling case check class classes compute considered contain
 containing converted corresponding create created current data default defined deprecated described
@@ -93,9 +93,9 @@ def read_documentation(min_words=15):
         for path in source_files(folder):
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of their invalid escapes
+                    warnings.simplefilter("ignore")  # warnings about their invalid escapes
                     tree = ast.parse(path.read_bytes())
-            except (OSError, SyntaxError, ValueError):  # of another Python, null bytes
+            except (OSError, SyntaxError, ValueError):  # for another Python, null bytes
                 continue
             parts = [package, *path.relative_to(folder).with_suffix("").parts]
             module = ".".join(part for part in parts if part not in ("", "__init__"))

@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def make_matrix():
-    """Large enough for a parallel region in each kernel call, and quick all the same."""
+    """Return a matrix large enough for parallel regions in every kernel, yet quick to factorize."""
     return sp.random_array((600, 400), density=0.1, rng=0, dtype=np.float32, format="csr")
 
 
@@ -47,7 +47,7 @@ def _digest(*factors):
 
 
 def solve_in_parallel():
-    """Solve on two threads in the main thread, and make sure that they were started."""
+    """Solve on two threads from the main thread, and check that both threads were started."""
     from numba.np.ufunc import parallel
 
     digest = solve(2)

@@ -1,11 +1,11 @@
-"""The code of a page in Markdown, run from the first block to the last, as a reader would.
+"""Run the code blocks of a Markdown page from first to last, as a reader would.
 
-What a block may be, by the word after its fence:
+The word after the fence says what a block is:
 
-- ``python``: run in the page's one namespace, in an empty folder. With ``>>>`` it is a doctest.
-- ``bash``: each line run in the same folder; what installs something is looked at only.
-- ``text``: what the block before it prints, if there is none but blank lines between them: seconds
-  and counts of iterations may differ, ``...`` stands for anything. Else it is just text.
+- ``python``: run in one namespace for the whole page, in an empty folder. With ``>>>``, a doctest.
+- ``bash``: each line is run in the same folder; lines that install something are checked only.
+- ``text``: what the block directly above it prints. Seconds and counts of iterations may differ,
+  and ``...`` stands for anything. Where no block stands directly above it, it is just text.
 
 A comment ``<!-- prepare ... -->`` holds Python that a reader does not see: files and data that
 the page is about. ``<!-- not run: why -->`` before a block leaves it out.
@@ -41,7 +41,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Page:
-    """Runs a page's blocks; an AssertionError or the error of a block says where."""
+    """Runs the blocks of a page. An error, its own or that of a block, names page and line."""
 
     def __init__(self, text, name):
         self.text, self.name = text, name
@@ -116,12 +116,12 @@ class Page:
 
 
 def without_indent(match):
-    """Return the body of a block, which lies in a list perhaps."""
+    """Return the body of a block without the indent that it has inside a list."""
     return re.sub(f"^{match['indent']}", "", match["body"], flags=re.MULTILINE)
 
 
 def without_times(text):
-    """Return what is the same on all machines: no seconds, last digits, counts of iterations."""
+    """Return a text without what differs by machine: seconds, last digits, counts of iterations."""
     text = re.sub(r"in \d+\.\d+ s", "in _ s", text)
     text = re.sub(r"optimality \S+", "optimality _", text)
     return re.sub(r"\d+ iterations", "_ iterations", text).strip() + "\n"
@@ -148,7 +148,7 @@ def run_command(arguments, where):
 
 
 def run_shell(line, where):
-    """Run a line in which the command is one of several, and return its stdout."""
+    """Run a line that uses our command among others, and return its stdout."""
     if shutil.which("bash") is None:
         pytest.skip(f"{where}: there is no bash to run it")
     folder = os.path.abspath(".command")

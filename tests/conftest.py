@@ -12,14 +12,14 @@ DATA = Path(os.environ.get("SPARSENMF_DATA", Path(__file__).parents[2] / "shared
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Start no other processes for a single file, which would only wait for their imports."""
+    """Start no workers for a single file: their imports would take longer than they save."""
     files = {argument.partition("::")[0] for argument in config.args}
     return 0 if len(files) == 1 and files.pop().endswith(".py") else None
 
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible():
-    """Shells start jobs in the background deaf to Ctrl-C: here it is tested."""
+    """Let Ctrl-C through, which tests send: shells start background jobs that ignore it."""
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         yield

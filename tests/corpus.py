@@ -33,7 +33,7 @@ TERMS = SEA + KITCHEN
 
 
 def make_texts():
-    """80 documents, of the sea and of the kitchen in turn."""
+    """Return 80 documents, in turn about the sea and about the kitchen."""
     rng = np.random.default_rng(0)
     return [" ".join(rng.choice((SEA, KITCHEN)[i % 2], 6, replace=False)) for i in range(80)]
 
@@ -45,9 +45,9 @@ def make_counts():
 
 
 def check_separated(topics):
-    """Check that there are two topics of the corpus's own; return sea and kitchen.
+    """Check that the two topics are those of the corpus; return the sea's and the kitchen's.
 
-    A topic is a share, one or two lists of terms, and one of documents.
+    A topic is its share, one or two lists of its terms, and a list of its documents.
     """
     assert len(topics) == 2
     sea, kitchen = sorted(topics, key=lambda topic: not set(topic[1]) & set(SEA))
@@ -60,7 +60,7 @@ def check_separated(topics):
 
 
 def read_printed(text):
-    """Return each topic of printed ones: its share, both lists of its terms, and its documents."""
+    """Return the topics that a text shows: share, both lists of terms, and documents of each."""
     block = r"^ *\d+\. +([\d.]+)%  (.*)\n +distinctive: (.*(?:\n {13}[^-\s].*)*)\n((?: +- .*\n)*)"
     return [
         (float(share), *(re.split(r",\s+", listed) for listed in lists), titles_in(documents))

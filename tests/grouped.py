@@ -1,4 +1,4 @@
-"""Settings by their single names, as parametrized tests and drawn problems have them."""
+"""Options of `factorize` as flat settings, for parametrized tests and random problems."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,10 +8,10 @@ from sparsenmf.models.algorithms import SOLVERS
 
 
 def grouped(options):
-    """Return the arguments of `factorize` for settings that may be given by their own names.
+    """Return the arguments of `factorize` for flat settings, such as ``max_sweeps=1``.
 
-    Without a solver, settings of one are those of the default for the loss; without a transpose
-    that is "mu" for Kullback-Leibler.
+    Settings of a solver that is not named are those of the default solver for the loss. Without a
+    transpose, the default for Kullback-Leibler is "mu".
     """
     options = dict(options)
 

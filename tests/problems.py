@@ -1,4 +1,4 @@
-"""Planted problems: matrices of which the factorization is known."""
+"""Planted problems: matrices whose factorization is known."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -39,7 +39,7 @@ def planted_counts(n_components, n_samples=400, n_features=300, *, mean=0.3, see
 
 
 def planted_topics(n_components, n_samples=3000, n_features=800, *, length=80, seed=0):
-    """Counts of documents of so many words from a few topics each, and the topics."""
+    """Return word counts of documents on a few topics each, and the topics."""
     rng = np.random.default_rng(seed)
     H = rng.dirichlet(np.full(n_features, 0.02), size=n_components)
     W = rng.dirichlet(np.full(n_components, 0.1), size=n_samples)
@@ -82,7 +82,7 @@ def documents(n_samples=2000, n_features=1500, mean_length=40, *, dtype=np.float
 
 
 def odd_matrices():
-    """Legal matrices at the edge, by name."""
+    """Return valid edge cases of matrices, by name."""
     rng = np.random.default_rng(1)
     holes = sp.random_array((40, 30), density=0.2, rng=rng).toarray()
     holes[[0, 7, 39]] = 0
@@ -104,7 +104,7 @@ def small_integers():
 
 
 def dense_of(X):
-    """A dense matrix, read entry by entry; IndexError where that cannot be done."""
+    """Return a dense matrix, read entry by entry; IndexError if that is impossible."""
     dense = np.zeros(X.shape, X.dtype)
     if X.format == "coo":
         if not len(X.row) == len(X.col) == len(X.data):

@@ -39,7 +39,7 @@ def update_rows(X, other, gram, l1, factor, max_sweeps, tolerance, free=None, me
 
 
 def sweep_tile(tile, cross, gram, active, move=True):
-    """One sweep over rows that stand in the columns of `tile`; see kernels.vector.tiles.
+    """One sweep over a lane tile, whose columns are rows of the factor; see kernels.vector.tiles.
 
     Returns the moved tile, and for each row the squared steps and the objective.
     """
@@ -63,7 +63,8 @@ def sweep_tile(tile, cross, gram, active, move=True):
 def step_length(row, gradient, gram):
     """Squared length, in the fit, of the steps that single coordinates would take.
 
-    Where there is no curvature, twice what the step to zero would gain, as it is elsewhere.
+    The squared length is twice the gain of a step. So a coordinate without curvature counts twice
+    the gain of its step to zero.
     """
     total = 0.0
     for r, g in enumerate(gradient):
@@ -180,7 +181,7 @@ def newton_step(w, g, h, target, l2):
 def beta_divergence(x, y, beta):
     """The beta divergence of single numbers x > 0 from y > 0, by its definition.
 
-    Where that divides by nearly zero, by (t^e - 1) / e, which has log(t) as its limit.
+    Where that nearly divides by zero, it is written with (t^e - 1) / e, whose limit is log(t).
     """
     if beta == 2:
         return (x - y) ** 2 / 2

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: sparse matrices as users bring them, not as we would like them."""
+"""Hypothesis strategies: sparse matrices as users bring them, tidy or not."""
 
 import numpy as np
 import scipy.sparse as sp

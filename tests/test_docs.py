@@ -86,7 +86,7 @@ def own_files(text):
     return re.findall(f'(?:{repository}/blob|{raw})/main/([^)"#]+)', text)
 
 
-def test_readme_links_work_on_a_package_index_too():
+def test_readme_links_also_work_on_a_package_index():
     """Where the page stands alone, so that every address is a full one."""
     text = README.read_text(encoding="utf-8")
     addresses = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)

@@ -1,6 +1,6 @@
-"""Peers beside us, doing the same: iterations, sparse products, the NNDSVD start.
+"""Peers that do the same work: iterations, sparse products, the NNDSVD start.
 
-For the ratio within one run: peers are no part of our history.
+Only the ratio within one run counts: times of peers are not part of our history.
 """
 
 import os
@@ -24,7 +24,7 @@ N_COMPONENTS, N_ITER = 20, 10
 
 
 class EqualIterations(Benchmark):
-    """Ten iterations of coordinate descent: scikit-learn's, ours with its iterates, ours."""
+    """Ten iterations of coordinate descent: scikit-learn's, ours with its iterates, our default."""
 
     params = ([SCIKIT_LEARN, SAME_ITERATES, DEFAULTS], ["medium", "20newsgroups"])
     param_names = ("solver", "data")

@@ -1,7 +1,7 @@
 """What the benchmarks share.
 
-No benchmark module imports sparsenmf at its top: where a commit lacks something, only
-the benchmarks of that thing fail.
+No benchmark module imports sparsenmf at its top. So if a commit lacks something, only the
+benchmarks of that thing fail.
 """
 
 import os
@@ -20,7 +20,7 @@ class Benchmark:
     timeout = 300
 
     def __init_subclass__(cls):
-        """Keep the first value of each parameter, if that is all that is wanted."""
+        """Keep only the first value of each parameter if SPARSENMF_BENCH_ONCE asks for that."""
         if ONCE and hasattr(cls, "params"):
             cls.params = tuple(values[:1] for values in cls.params)
 

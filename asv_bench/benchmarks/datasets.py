@@ -26,7 +26,7 @@ TEXTS = "texts"
 REAL = ("20newsgroups", "tdt2_top30")
 
 ZIPF_EXPONENT = 1.07
-LENGTH_SPREAD = 0.6  # of the logarithm of document lengths
+LENGTH_SPREAD = 0.6  # standard deviation of the logarithm of document lengths
 N_TOPICS = 50
 TOPICS_PER_DOCUMENT = 2
 TOPICAL = 0.5  # share of the words that come from a topic
@@ -91,8 +91,8 @@ def count_words():
 def zipf_documents(n_documents, n_terms, mean_length, seed):
     """Return word counts of documents: log-normal lengths, Zipf terms, planted topics.
 
-    Half of the words come from the whole language, half from one of the document's
-    topics, which is the same Zipf law over the vocabulary in an order of its own.
+    Half of the words come from the whole language, half from one of the document's topics. A topic
+    has the same Zipf law, over the vocabulary in an order of its own.
     """
     rng = np.random.default_rng(seed)
     center = np.log(mean_length) - LENGTH_SPREAD**2 / 2

@@ -1,4 +1,4 @@
-"""Whole factorizations: seconds for fixed iterations, and the way to a fixed objective."""
+"""Whole factorizations: seconds of a fixed number of iterations, and to a fixed objective."""
 
 import functools
 import math
@@ -13,7 +13,7 @@ DATA = ["medium", "tall", *datasets.REAL]
 
 
 class FixedIterations(Benchmark):
-    """Ten iterations from a random start, whatever they reach."""
+    """Ten iterations from a random start, whatever objective they reach."""
 
     params = (DATA, [20, 50], THREADS)
     param_names = ("data", "n_components", "n_threads")
@@ -63,7 +63,7 @@ class DoublePrecision(Benchmark):
 
 
 class Arrangement(Benchmark):
-    """Ten iterations with a transpose and without, on documents in memory."""
+    """Ten iterations on documents in memory, with a transpose and without."""
 
     params = (["medium", "tall"], [False, True], THREADS)
     param_names = ("data", "low_memory", "n_threads")
@@ -147,7 +147,7 @@ class Losses(Benchmark):
 
 
 class Observed(Benchmark):
-    """Ten iterations where what is not stored is unknown, or the entries have weights."""
+    """Ten iterations where absent entries are unknown, or where entries have weights."""
 
     params = ([("cd", 2), ("mu", 2), ("cd", 1)], ["unknown", "weights"])
     param_names = ("solver_and_beta", "entries")
@@ -166,7 +166,7 @@ class Observed(Benchmark):
 
 
 class Growth(Benchmark):
-    """Ten iterations on more and more of the same documents: time should grow as they do."""
+    """Ten iterations on more and more of the documents: time should grow in proportion."""
 
     params = ([12_500, 25_000, 50_000, 100_000], THREADS)
     param_names = ("documents", "n_threads")
@@ -204,7 +204,7 @@ class Accuracy(Benchmark):
 
 
 class FixedObjective(Benchmark):
-    """The way to 99.5 % of what 100 plain iterations explain of ||X||^2, from the same start."""
+    """Time and iterations to 99.5 % of the explained norm of 100 plain iterations, same start."""
 
     params = (["medium", *datasets.REAL],)
     param_names = ("data",)
@@ -213,8 +213,8 @@ class FixedObjective(Benchmark):
     def setup_cache(self):
         """Return the target objectives of the data sets that are here.
 
-        Plain coordinate descent (one sweep, no momentum) sets them, so that they stay where
-        they are when the solver gets better.
+        Plain coordinate descent (one sweep, no momentum) sets them, so they do not change when the
+        solver gets better.
         """
         from sparsenmf import factorize
 

@@ -1,7 +1,7 @@
 """One call of each kernel, on the factors of a run that has found its topics.
 
-Outputs are separate from inputs or equal to them (`ExtrapolateRows`), so that every
-call does the same work.
+Outputs never change the inputs (those of `ExtrapolateRows` are equal to them), so every call does
+the same work.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ DTYPES = ["float32", "float64"]
 
 
 class KernelBenchmark(Benchmark):
-    """What kernels take: rows of both sides, padded factors, gram matrices."""
+    """The arguments of kernels: rows of both sides, padded factors, gram matrices."""
 
     params = (COMPONENTS, THREADS)
     param_names = ("n_components", "n_threads")
@@ -147,13 +147,13 @@ class ExtrapolateRows(KernelBenchmark):
         self.time_rows_of_H()
 
     def time_rows_of_H(self, *_):
-        beta = self.dtype.type(0.5)  # of no step, since new_Ht equals Ht, however often
+        beta = self.dtype.type(0.5)  # a step of zero, since new_Ht equals Ht
         blocks, none = self.columns.blocks, self.dtype.type(0)
         self.kernel(self.n_threads, self.Ht, self.new_Ht, beta, none, blocks, self.grams)
 
 
 class MultiplyRows(KernelBenchmark):
-    """multiply_rows: the sparse product X H', which the NNDSVD start is made of."""
+    """multiply_rows: the sparse product X H', of which the NNDSVD start consists."""
 
     def setup(self, n_components, n_threads):
         from sparsenmf.kernels.products import multiply_rows

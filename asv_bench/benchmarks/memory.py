@@ -1,4 +1,4 @@
-"""Peak memory of a factorization, and of an empty twin that holds all but it."""
+"""Peak memory of a factorization, and of an empty twin that does everything else."""
 
 import scipy.sparse as sp
 

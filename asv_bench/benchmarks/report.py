@@ -9,7 +9,7 @@ from .common import Benchmark
 
 
 class Report(Benchmark):
-    """500 topics of 100,000 documents; the factors are drawn, not fitted. And its size."""
+    """Time and size of a report on 500 topics of 100,000 documents, with drawn factors."""
 
     n_samples, n_features, n_components = 100_000, 20_000, 500
 

@@ -7,11 +7,11 @@ import numpy as np
 from . import datasets
 from .common import Benchmark
 
-STARTS = 3  # random ones, whose median sets the goal
+STARTS = 3  # random starts, the median of which sets the goal
 
 
 class Starts(Benchmark):
-    """From a start to 99.5% of what random starts explain after 40 iterations, start included."""
+    """Iterations and seconds, start included, to 99.5% of what 40 from random starts explain."""
 
     params = (["tall"], [20, 50], ["random", "auto"])
     param_names = ("data", "n_components", "init")

@@ -26,7 +26,7 @@ os.environ["SPARSENMF_CACHE_DIR"] = os.path.abspath("kernels")
 
 
 class Import(Benchmark):
-    """Importing the package, which loads no numba, and its main function, which does."""
+    """Importing the package, which does not load numba, and `factorize`, which does."""
 
     def timeraw_import_sparsenmf(self):
         return "import sparsenmf"

@@ -34,7 +34,7 @@ WIDTH = 80  # of a command on one line
 
 
 class ExamplesFirst(click.Command):
-    """A command whose help begins with its commonest uses, for who wants no more than to copy."""
+    """A command whose help begins with its commonest uses, for those who only want to copy one."""
 
     def format_help_text(self, ctx, formatter):
         """Write the examples, and then the other paragraphs of the docstring."""
@@ -104,7 +104,7 @@ def tell_reading(progress, *paths):
 
 
 def list_names(paths):
-    """Return the names of files for display, of many the first ones."""
+    """Return the names of files for display; if they are many, only the first ones."""
     return ", ".join([*map(name_of, paths[:MOST_NAMED]), *["..."][: len(paths) - MOST_NAMED > 0]])
 
 
@@ -179,7 +179,7 @@ def _beside_options(path):
 
 
 def printed_to():
-    """Return the name and number of the output streams; of two into one file, one."""
+    """Return the names and numbers of the output streams; two into one file count once."""
     streams = {file_key(number): (name, number) for number, name in STREAMS.items()}
     return list(streams.values())
 

@@ -137,7 +137,7 @@ def _there(X, adata, layer, raw):
 
 
 class Annotated:
-    """An .h5ad file that is open as HDF5: what of an AnnData is looked at without reading it.
+    """An .h5ad file that is open as HDF5, to look at an AnnData without reading it.
 
     Parameters
     ----------

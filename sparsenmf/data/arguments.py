@@ -87,7 +87,7 @@ def check_flag(value, name):
 
 
 def check_random_state(random_state):
-    """Return a random generator; NumPy's global one is never used, but to seed the estimators.
+    """Return a random generator; NumPy's global one is used for seeds of the estimators only.
 
     An integer or None makes a new `numpy.random.Generator`. A Generator or a RandomState is
     returned as it is, and the caller's draws advance it.

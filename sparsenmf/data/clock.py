@@ -8,7 +8,7 @@ _mine = threading.local()  # a run and the compiling of its kernels are in one t
 
 
 def seconds():
-    """Return the time in seconds, but for what this thread has spent on compiling."""
+    """Return the time in seconds, without what this thread has spent on compiling."""
     return perf_counter() - left_out()
 
 

@@ -79,7 +79,7 @@ def read_delimited(lines, name, fields, delimiter=None, *, quotes=True, default=
 
 
 def guess_delimiter(header, fields, default=",", *, quotes=True):
-    """Return the delimiter of a header: with it the fields are columns, of as many as can be."""
+    """Return the delimiter that makes all fields columns of a header, of the most columns."""
 
     def fits(delimiter):
         try:

@@ -1,4 +1,4 @@
-"""Columns of new samples in the order of a model's features, which their names tell."""
+"""Columns of new samples are put in the order of a model's features by their names."""
 
 from __future__ import annotations
 

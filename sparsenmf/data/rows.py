@@ -125,7 +125,7 @@ def make_blocks(indptr, n_components):
     shares = (each * n_rows + indptr[-1]) * np.arange(n_blocks + 1) // max(n_blocks, 1)
     bounds = np.searchsorted(work, shares) * step
     bounds[0], bounds[-1] = 0, n_rows
-    # Blocks end with whole tiles, but for the last one and those of a few heavy rows.
+    # Blocks end at row tiles, except for the last block and those of a few heavy rows.
     small = np.diff(bounds) < BLOCK_ROWS
     fixed = np.append(True, small) | np.append(small, True)
     tiles = (bounds + TILE_ROWS // 2) // TILE_ROWS * TILE_ROWS

@@ -63,7 +63,7 @@ Callback: TypeAlias = Callable[[IterationState], object]
 
 
 class FitOptions(TypedDict, total=False):
-    """What all that pass options on to `factorize` can pass on."""
+    """The options that all functions which call `factorize` can pass on to it."""
 
     init: Any
     solver: Any

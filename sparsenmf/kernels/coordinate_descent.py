@@ -8,7 +8,7 @@ one coordinate at a time (Cichocki & Phan 2009, "Fast local algorithms for large
 scale nonnegative matrix and tensor factorizations", algorithm 2), with several
 sweeps over a row while it is in cache (Gillis & Glineur 2012, "Accelerated
 multiplicative updates and hierarchical ALS algorithms for NMF", section 4). Rows are
-updated a tile at a time (see `kernels.vector.tiles`); each stops on its own.
+updated in lane tiles (see `kernels.vector.tiles`); each stops on its own.
 
 Arrays shared by the kernels
 ----------------------------
@@ -84,7 +84,7 @@ def update_rows(rows, side, penalty, earlier, factor, out, sweeps, gram_partials
     for block in prange(rows.blocks.shape[0]):
         n_tile, width = TILE_BYTES // other.itemsize, other.shape[1]
         room, inverse = aligned((n_tile + GRAM_CHUNK, width), other), np.zeros_like(gram[0])
-        buffer, held = room[:n_tile], room[n_tile:]  # a tile, and a chunk on its way out
+        buffer, held = room[:n_tile], room[n_tile:]  # a lane tile, and a chunk to be written
         scratch = aligned((2 * width + 4, n_tile), other)
         tile, cross, sums = scratch[:width], scratch[width : 2 * width], scratch[2 * width :]
         found, left = sums[:2], sums[:2] if max_sweeps == 0 else sums[2:]  # rounded otherwise

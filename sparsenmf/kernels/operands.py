@@ -104,7 +104,7 @@ class Strips(NamedTuple):
 
 
 class LaneTile(NamedTuple):
-    """Short rows side by side, one in each of n_lanes lanes.
+    """A lane tile of short rows, one in each of n_lanes lanes.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Coordinate descent on many short rows at once, where entries have weights of their own.
 
 The costs of a row beyond its entries (divisions, sums across a vector, calls) are more than those
-of the entries of a short one. So short rows are updated a tile at a time, one row in each lane of
-a vector (`kernels.vector.short_rows`). Rows never mix, and which rows are short depends on their
+of the entries of a short one. So short rows are updated in lane tiles, one row in each lane of a
+vector (`kernels.vector.short_rows`). Rows never mix, and which rows are short depends on their
 length alone: what a row becomes does not depend on those beside it.
 """
 
@@ -15,7 +15,7 @@ from .vector.short_rows import fit_columns, gather_columns
 from .vector.tiles import TILE_BYTES
 
 SHORT_ITEMS = 2**15
-"""The most entries of the strips of a tile, which must fit in the cache. Rows of more than 24
+"""The most entries of the strips of a lane tile, which must fit in the cache. Rows of more than 24
 nonzeros at 50 components, and of more than 128 at 10, were faster one by one (measured)."""
 
 
@@ -29,7 +29,7 @@ def short_limit(n_components, like):
 def short_rows_first(indptr, first, last, limit):
     """Return the number of short rows from first to last, then these by length, then the others.
 
-    This is a counting sort: rows of a tile should be of about equal length.
+    This is a counting sort: rows of a lane tile should be of about equal length.
     """
     counts = np.zeros(limit + 2, np.int64)
     order = np.empty(last - first + 1, np.int64)
@@ -86,7 +86,7 @@ def update_short_rows(order, rows, side, penalty, n_components, factor, out, swe
 
 @inner
 def make_tile(n_components, n_tile, longest, like):
-    """Return scratch for a tile of rows of at most `longest` entries."""
+    """Return scratch for a lane tile of rows of at most `longest` entries."""
     shape, dtype = (n_components, n_tile), like.dtype
     return LaneTile(
         np.zeros(shape, dtype),
@@ -148,7 +148,7 @@ def multiply_tile(tile, strips, gram):
 
 @inner
 def descend_tile(tile, strips, gram, n, sweeps):
-    """Sweep over the n rows of a tile until none is active, or only measure them."""
+    """Sweep over the n rows of a lane tile until none is active, or only measure them."""
     active, change, limit = tile.state[0], tile.state[1], tile.state[2]
     max_sweeps, tolerance = sweeps.max_sweeps, sweeps.tolerance
     for t in range(active.shape[0]):

@@ -33,8 +33,8 @@ def open_stream(
 ):  # fmt: skip
     """Return a `Stream` that has not seen its first batch, X.
 
-    Parameters are those of `sparsenmf.MiniBatchNMF`, checked here; X has been. With keeps_W, X is
-    all there will be, and `Stream.begin` draws the start of its W, too, where W is not given.
+    The parameters are those of `sparsenmf.MiniBatchNMF`, and are checked here; X has been already.
+    With keeps_W, X is all the data, and `Stream.begin` draws W, too, unless it is given.
     """
     beta = check_loss(beta_loss, X)
     n_components = check_integer(n_components, "n_components", least=1)

@@ -1,4 +1,4 @@
-"""Batches whose features have names, and may be others than those before."""
+"""Batches whose features have names, which may differ from those of earlier batches."""
 
 from typing import NamedTuple
 

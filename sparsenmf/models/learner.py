@@ -58,7 +58,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             self._learn(X, names, begin)
 
     def _fit(self, X, W, H):
-        """Learn from a matrix or an iterable; return W if it is known, of the last H."""
+        """Learn from a matrix or an iterable; return W if it is known for the last H."""
         with self._learning(), compiling_is_told(bool(self.verbose)):
             self._forget()
             rng = check_random_state(global_seed(self.random_state))
@@ -80,7 +80,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
     def _run_with_rows(self, passes, names, stream, is_drawn):
         """Learn from the batches of a matrix; drawn components are ordered in the end.
 
-        Return its W if all of it was found at once, not for an H that has learned since.
+        Return its W if it was a single batch; otherwise H has changed since parts of W were found.
         """
         W = stream.begin(passes.X)
         self._run(passes, names, lambda _: stream, W)

@@ -83,8 +83,8 @@ def estimate_memory(
 ) -> MemoryEstimate:
     """Forecast the peak memory of ``factorize(X, n_components)`` beyond X itself.
 
-    Of a call in this process, with compiled kernels in the cache: compiling them takes 20 to
-    100 MiB more, once.
+    The forecast is for a call in this process, with compiled kernels in the cache. Compiling them
+    takes 20 to 100 MiB more, once.
 
     Parameters
     ----------

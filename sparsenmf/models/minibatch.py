@@ -15,9 +15,8 @@ from .learner import BatchLearner
 class MiniBatchNMF(BatchLearner):
     """Non-negative matrix factorization of a stream: `sklearn.decomposition.MiniBatchNMF`'s place.
 
-    H is learned from one batch of samples after the other; of a batch nothing is kept but what
-    it adds to two sums. So the data may be larger than memory, and the first pass over them
-    is often enough.
+    H is learned from one batch of samples after the other. Only what a batch adds to two sums is
+    kept of it. So the data may be larger than memory, and the first pass over them is often enough.
 
     Parameters
     ----------

@@ -17,9 +17,9 @@ class Run(Loop):
     """A factorization on its way: iterate over it, then take its result.
 
     A solver makes it: ``CoordinateDescent().start(problem, start)``. Each turn of a loop over a
-    run is one iteration; the loop ends when the run has converged, or at a limit. It may also be
-    left, and another loop goes on where it was. Between two turns, ``state()`` has numbers and
-    arrays from which ``restore()`` goes on.
+    run is one iteration; the loop ends when the run has converged, or at a limit. A loop may
+    also be left; another loop over the run then goes on from there. Between two turns, ``state()``
+    has numbers and arrays from which ``restore()`` goes on.
 
     Attributes
     ----------

@@ -46,7 +46,7 @@ def entry_losses(x, y, beta, floor):
 
 
 def block_loss(block, W, H, beta, floor, top=np.inf):
-    """Return the loss of all entries of a block, given W H, in float64; of unknown ones, none.
+    """Return the loss of all known entries of a block, given W H, in float64.
 
     Parameters
     ----------

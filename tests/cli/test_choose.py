@@ -47,7 +47,7 @@ def succeed(*arguments):
 
 
 def without_time(text):
-    """A printed selection without the seconds it took."""
+    """Return a printed selection without the seconds that it took."""
     return [line.partition(" s")[0].rpartition(" in ")[0] or line for line in text.splitlines()]
 
 
@@ -83,7 +83,7 @@ def test_numbers_and_ranges_are_candidates(here, text, expected):
 @pytest.mark.parametrize(
     "text", ["", "0-3", "5-2", "2-", "-3", "a", "2-9:0", "1-99999", "2:5", "²"]
 )
-def test_other_candidates_are_refused_with_what_to_write(here, text):
+def test_malformed_candidates_are_refused_with_an_example(here, text):
     result = run("choose", "counts.npz", f"-k={text}")
     assert result.exit_code == 2
     if text != "2-9:0":
@@ -113,13 +113,13 @@ def test_a_store_is_sampled_and_says_so(here):
     assert (found["sample_rows"], found["n_rows"]) == (45, 90)
 
 
-def test_ratings_are_known_entries(here):
+def test_entries_that_ratings_lack_are_unknown(here):
     result = succeed("choose", "ratings.csv", "-k", "1,2", *QUICK)
     assert result.stdout.startswith("Selection by entries (frobenius)")
     assert "what is not in it is unknown" in result.stderr
 
 
-def test_weighed_counts_are_no_counts(here):
+def test_weighed_counts_do_not_pass_for_counts(here):
     result = succeed("choose", "counts.npz", "-k", "2", "--tfidf", *QUICK)
     assert result.stdout.startswith("Selection by blocks (frobenius)")
 
@@ -145,14 +145,14 @@ def test_pictures_are_written(here, suffix):
         (("--time-limit", 1e-9), "time_limit before the first candidate was finished"),
     ],
 )
-def test_what_cannot_be_is_one_line(here, words, message):
+def test_impossible_requests_are_refused_in_one_line(here, words, message):
     result = run("choose", "counts.npz", *(() if "-k" in words else ("-k", "2,3")), *words)
     assert result.exit_code in (1, 2)
     assert message in result.stderr.splitlines()[-1]
     assert result.stdout == ""
 
 
-def test_stores_are_not_weighed(here):
+def test_weighing_a_store_is_refused(here):
     result = run("choose", "counts", "-k", "2", "--tfidf")
     assert "--tfidf is for matrices in memory" in result.stderr
 

@@ -99,7 +99,7 @@ def test_topics_of_texts(source, here):
         assert all(title.split()[0] in KITCHEN or "kitchen" in title for title in kitchen[-1])
 
 
-def test_report_is_the_one_of_the_interface(here):
+def test_report_equals_that_of_the_python_interface(here):
     options = ("-k", 2, "--seed", 3)
     succeed("topics", "notes.csv", "--field", "body", *options, "--report", "page.html")
     page = parse(Path("page.html"))
@@ -162,7 +162,7 @@ def read_csv(text):
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_topics_writes_what_the_interface_gives(here):
+def test_topics_writes_the_results_of_the_python_interface(here):
     stdout = succeed(
         *("topics", "notes.csv", "--field", "body", "--title-field", "id", "-k", 3),
         *("--counts", "--loss", "kullback-leibler", "--seed", 5, "--tol", 0, "--max-iter", 9),
@@ -229,7 +229,7 @@ def test_terms_are_shown_by_weight_or_as_distinctive_ones(by, here):
         *((by, f"{float(by)} is not a number from 0 to 1") for by in ("2", "-1", "nan")),
     ],
 )
-def test_other_orders_are_found_before_the_work(by, message, here):
+def test_invalid_orders_are_refused_before_the_fit(by, message, here):
     result = run("factorize", "nowhere.npz", "-k", 2, "--by", by)
     assert result.exit_code == 2
     assert f"'--by': {message}" in result.output
@@ -292,7 +292,7 @@ def test_a_vocabulary_is_kept_in_the_model(here):
     assert "1. other" in succeed("info", "m", "--vocabulary", "others.txt")
 
 
-def test_tables_are_for_excel(here):
+def test_tables_can_be_written_for_excel(here):
     openpyxl = pytest.importorskip("openpyxl")
     arguments = ("topics", "notes.txt", "-k", 2, "--format", "csv")
     tables = {"topic": "topics.csv", "term": "terms.tsv", "document": "documents.xlsx"}
@@ -517,7 +517,7 @@ def test_wrong_usage_is_exit_code_2(arguments, here):
     assert "Error: " in result.stderr
 
 
-def test_outputs_that_cannot_be_written_are_found_before_the_work(here, monkeypatch):
+def test_outputs_that_cannot_be_written_are_refused_before_the_fit(here, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr(
         "sparsenmf.data.texts.read_texts", lambda *_, **__: pytest.fail("the work began")

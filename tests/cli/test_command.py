@@ -24,7 +24,7 @@ PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subproce
 
 
 def start(*arguments, **environment):
-    # A reader's run is a compiled one, even where the tests are run without compiling.
+    # Users run compiled code, so this does too, even if the tests run without compiling.
     env = {**os.environ, "NUMBA_DISABLE_JIT": "0", "COLUMNS": "100", **environment}
     command = [sys.executable, "-m", "sparsenmf", *map(str, arguments)]
     return subprocess.Popen(command, env=env, **PIPES)
@@ -140,7 +140,7 @@ def wait_for_iterations(process):
 
 @pytest.fixture(scope="module")
 def long_job(tmp_path_factory):
-    """The beginning of a command that runs for very long: multiplicative updates do not stall."""
+    """Return the start of a command that runs for long: multiplicative updates do not stall."""
     path = tmp_path_factory.mktemp("long") / "X.npz"
     X = sp.random_array((3000, 2000), density=0.05, rng=0, format="csr", dtype=np.float32)
     sp.save_npz(path, X, compressed=False)
@@ -178,7 +178,7 @@ def test_interrupt_saves_and_prints_what_has_been_reached(long_job, tmp_path):
 
 
 @posix
-def test_interrupt_before_there_is_a_result_leaves_nothing(tmp_path):
+def test_an_interrupt_before_the_first_result_leaves_no_files(tmp_path):
     process = start("topics", "-", "--save", tmp_path / "model.npz")
     process.stdin.write(b"a line, and then nothing more\n" * 10_000)  # more than a pipe holds:
     process.stdin.flush()  # so it has begun to read
@@ -199,7 +199,7 @@ def test_the_standard_input_may_be_closed():
 
 
 def child_uses(n_threads):
-    """Use all that warmup should have compiled; print what was compiled nevertheless."""
+    """Use everything that warmup should have compiled; print what still had to be compiled."""
     code = f"""
 import importlib, json, pkgutil
 import numpy as np, scipy.sparse as sp
@@ -272,7 +272,7 @@ def test_after_a_warmup_of_one_loss_its_fits_compile_nothing(tmp_path):
 
 @pytest.mark.long
 def test_after_a_warmup_nothing_is_compiled(tmp_path):
-    """Of either twin, in either precision, for any solver."""
+    """This holds for both twins, both precisions and every solver."""
     folder = tmp_path / "cache"
     environment = {"SPARSENMF_CACHE_DIR": str(folder), "NUMBA_NUM_THREADS": "2"}
     process = start("warmup", **environment)

@@ -85,7 +85,7 @@ def test_compressed_files(kind, here):
 
 
 def turned_files():
-    """Genes x cells in forms without a rule that turns them."""
+    """Write genes x cells in formats without a rule for that; return options and hints by path."""
     frame = FILES["csv.csv"][0]
     frame(Path("straight.csv"))
     rows = [line.split(",") for line in Path("straight.csv").read_text().splitlines()]
@@ -105,7 +105,7 @@ def turned_files():
     }
 
 
-def test_info_guesses_that_a_matrix_is_turned(here):
+def test_info_recognises_a_transposed_matrix(here):
     for name, (options, reason) in turned_files().items():
         if reason is None:
             message = fail("info", name, *options)
@@ -123,7 +123,7 @@ def test_info_guesses_that_a_matrix_is_turned(here):
         assert "looks turned" not in stdout
 
 
-def test_transpose_gives_the_factors_of_the_turned_matrix(here):
+def test_transpose_gives_the_factors_of_the_transposed_matrix(here):
     turned_files()
     expected = factorize(read_matrix("straight.csv"), 2, random_state=0)
     succeed("factorize", "turned.csv", "-k", 2, "--transpose", "--save", "model.npz")
@@ -142,7 +142,7 @@ def test_transpose_gives_the_factors_of_the_turned_matrix(here):
     assert "type the command without --transpose" in message
 
 
-def test_factorize_says_that_a_matrix_looks_turned(here):
+def test_factorize_says_that_a_matrix_looks_transposed(here):
     turned_files()
     result = run("factorize", "turned.csv", "-k", 2)
     assert result.exit_code == 0
@@ -152,7 +152,7 @@ def test_factorize_says_that_a_matrix_looks_turned(here):
         assert "Remark" not in run("factorize", *arguments, "-k", 2).stderr
 
 
-def test_transpose_is_not_for_stores(here):
+def test_transpose_of_a_store_is_refused(here):
     FILES["csv.csv"][0](Path("X.csv"))
     succeed("store", "X.csv", "folder")
     for command in (
@@ -171,7 +171,7 @@ RATINGS = "userId,movieId,rating,timestamp\n" + "".join(
 )
 
 
-def test_ratings_are_taken_as_unknown_where_they_are_not(here):
+def test_absent_ratings_count_as_unknown(here):
     Path("ratings.csv").write_text(RATINGS)
     result = run("factorize", "ratings.csv", "-k", 2, "--save", "model.npz")
     assert result.exit_code == 0, result.output
@@ -224,7 +224,7 @@ def test_vocabulary_beside_a_matrix_is_named(here):
     assert "terms.txt beside it has as many names: --vocabulary terms.txt" in stdout
 
 
-def test_store_may_be_the_folder_one_is_in(here, monkeypatch):
+def test_store_may_be_the_current_folder(here, monkeypatch):
     np.save("X.npy", X)
     succeed("store", "X.npy", "folder")
     monkeypatch.chdir("folder")
@@ -261,7 +261,7 @@ def test_a_store_of_one_side_says_what_coordinate_descent_needs(here):
     assert "60 x 12" in succeed(*fit, "--solver", "cd")
 
 
-def test_input_format_says_what_the_name_does_not(here):
+def test_input_format_names_the_format_if_the_suffix_does_not(here):
     Path("X.csv").write_text("1,1,4\n2,1,3\n2,2,1\n")
     message = fail("factorize", "X.csv", "-k", 1)
     assert "--input-format table" in message

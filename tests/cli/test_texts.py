@@ -61,7 +61,7 @@ READ = {
 
 @pytest.fixture
 def more(here):
-    """Files that need an option to be read."""
+    """Write files that can be read only with an option."""
     Path("latin.txt").write_bytes("\n".join(GERMAN).encode("latin-1"))
     Path("colon.csv").write_text("id:text\n" + "".join(f"{i}:{x}\n" for i, x in enumerate(GERMAN)))
     rows = "".join(f'{i},"{x}\n' for i, x in enumerate(GERMAN))
@@ -165,7 +165,7 @@ def test_a_list_of_files_in_a_file(here):
     assert "Missing argument 'PATH...'" in result.stderr
 
 
-def test_results_may_be_kept_among_the_texts(here):
+def test_results_may_be_written_into_the_folder_of_texts(here):
     for _ in range(2):
         options = ["-k", 2, "--glob", "*.md", "--save", "letters/model.npz"]
         succeed("topics", "letters", *options, "--report", "letters/page.html")

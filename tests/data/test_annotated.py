@@ -24,7 +24,7 @@ def counts(seed=0, n_genes=M):
 
 
 def annotated(X=None, *, layers=(), raw=False, form=sp.csr_matrix):
-    """An AnnData: its layers are counts of other seeds, its raw has one gene more."""
+    """Return an AnnData: its layers hold counts of other seeds, its raw has one more gene."""
     adata = anndata.AnnData(form(counts() if X is None else X))
     adata.var_names, adata.obs_names = GENES, CELLS
     for seed, name in enumerate(layers, 1):
@@ -118,7 +118,7 @@ def test_parts_of_a_file_are_read_with_names_whole_and_in_portions(
         (lambda: scaled(), {}, "pass counts, or values from before scaling"),
     ],
 )
-def test_what_a_file_has_not_or_cannot_be_used_is_named(make, options, message, read, tmp_path):
+def test_missing_and_unusable_parts_of_a_file_are_named(make, options, message, read, tmp_path):
     path = save(make(), tmp_path)
     end = "$" if message.endswith("$") else ""
     pattern = r"X\.h5ad is not a matrix that can be used: .*" + re.escape(message.rstrip("$")) + end
@@ -139,7 +139,7 @@ def test_a_file_without_X_says_what_there_is(read, tmp_path):
     check(write_csr(tmp_path / "store", read_chunks(path, tmp_path, layer="counts")), counts(1))
 
 
-def test_parts_are_for_such_files_only(tmp_path):
+def test_layers_of_other_files_are_refused(tmp_path):
     sp.save_npz(tmp_path / "X.npz", counts())
     write_csr(tmp_path / "store", counts())
     for path in (tmp_path / "X.npz", tmp_path / "store"):
@@ -157,7 +157,7 @@ def test_parts_are_for_such_files_only(tmp_path):
         read_matrix(path, raw="counts")
 
 
-def test_names_that_anndata_made_up_are_none(tmp_path):
+def test_default_names_of_anndata_do_not_count_as_names(tmp_path):
     anndata.AnnData(sp.csr_matrix(counts())).write_h5ad(tmp_path / "X.h5ad")
     X = read_matrix(tmp_path / "X.h5ad")
     assert names_of(X) == (None, None)
@@ -189,7 +189,7 @@ def test_what_is_backed_by_a_file_is_taken(form, part, tmp_path):
 
 @pytest.mark.parametrize("use", [factorize, lambda X, k: NMF(k).fit(X)])
 @pytest.mark.parametrize("form", [dense, sp.csr_matrix])
-def test_scaled_objects_get_the_advice_what_to_take(use, form, tmp_path):
+def test_scaled_objects_are_refused_with_what_to_use_instead(use, form, tmp_path):
     adata = scaled(layers=["counts", "logcounts"], raw=True)
     adata.X = form(adata.X)
     message = 'take adata.layers["counts"] or adata.layers["logcounts"] or adata.raw'

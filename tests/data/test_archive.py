@@ -67,7 +67,7 @@ def test_saved_file_is_plain_arrays_and_json(model, tmp_path):
 
 
 def test_saved_file_is_as_documented_for_other_languages(model, tmp_path):
-    """Read by its description alone: zip, JSON, and .npy headers."""
+    """This reads it from its description alone: zip, JSON, and .npy headers."""
     model.save(tmp_path / "model.npz")
     with zipfile.ZipFile(tmp_path / "model.npz") as archive:
         assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())

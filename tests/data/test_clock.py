@@ -58,7 +58,7 @@ def test_time_stands_still_for_one_thread_only(time):
 
 
 def compile_slowly():
-    """Let all compiling in this process take `SLOW` seconds more, by the clock."""
+    """Add `SLOW` seconds by the clock to each compilation in this process."""
     from sparsenmf.kernels.compile import jit
 
     late, real = [0.0], clock.perf_counter

@@ -1,4 +1,4 @@
-"""AnnData, PyData sparse, pyarrow and pandas: with the real packages, there and back."""
+"""AnnData, PyData sparse, pyarrow and pandas: from and to the objects of the real packages."""
 
 import subprocess
 import sys
@@ -100,7 +100,7 @@ def test_containers_that_are_no_matrix_are_refused():
         check_matrix(anndata.AnnData(np.array([[1.0, 2], [-3, 4]])))
 
 
-def test_frame_with_columns_of_such_names_is_a_frame():
+def test_frame_with_columns_named_like_attributes_is_a_frame():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(np.eye(4), columns=["obsm", "varm", "to_scipy", "X"])
     np.testing.assert_array_equal(check_matrix(frame).toarray(), np.eye(4))
@@ -243,7 +243,7 @@ NO_MATRIX = {
 
 
 @pytest.mark.parametrize("name", NO_MATRIX)
-def test_what_users_take_for_a_matrix_is_named(name, X, tmp_path, model):
+def test_objects_that_only_resemble_a_matrix_are_refused_by_name(name, X, tmp_path, model):
     make, message = NO_MATRIX[name]
     X = make(X, tmp_path)
     calls = {}

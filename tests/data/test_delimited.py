@@ -129,7 +129,7 @@ def test_long_fields_are_read_and_the_limit_stays_what_it_was(tmp_path):
 
 
 def test_cases_of_users(tmp_path):
-    """Shapes of files that people have, made again."""
+    """Files of the kinds that people have, made again here."""
     quoted = io.StringIO()
     writer = csv.writer(quoted)
     writer.writerow(("label", "text"))

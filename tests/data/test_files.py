@@ -49,7 +49,7 @@ def test_matrix_is_read_as_it_was_written(suffix, kind, tmp_path):
     save(path, X)
     found = read_matrix(str(path))
     assert isinstance(found, sp.csr_array)
-    # Of a float, MatrixMarket has the digits but not the type.
+    # MatrixMarket keeps the digits of a float, but not its type.
     text = suffix.startswith(".mtx") and kind[0] == "f"
     assert found.dtype == (np.float64 if text or kind == "f8" else np.float32)
     np.testing.assert_allclose(found.toarray(), X.toarray(), rtol=1e-7 if text else 0)
@@ -61,7 +61,7 @@ def test_cut_matrix_is_refused_by_name(suffix, tmp_path):
     save(path, sp.random_array((40, 30), density=0.2, rng=0))
     whole = path.read_bytes()
     assert read_matrix(path).shape == (40, 30)
-    # A text that is cut within its last digits is whole to all appearances.
+    # A text that is cut within its last digits looks complete.
     end = len(whole) - (40 if suffix == ".mtx" else 1)
     for length in range(0, end, 61):
         path.write_bytes(whole[:length])
@@ -72,7 +72,7 @@ def test_cut_matrix_is_refused_by_name(suffix, tmp_path):
 @posix
 @pytest.mark.parametrize("damage", [b"2 2 1.5E", b"2 2 1-", b"2 2 1\x002\n", b"2 2 \x00", b"2 2 "])
 def test_damaged_text_does_not_crash_the_process(damage, tmp_path):
-    """scipy's reader dies of the first three."""
+    """The first three end the process in scipy's own reader."""
     path = tmp_path / "X.mtx"
     path.write_bytes(b"%%MatrixMarket matrix coordinate real general\n2 2 2\n1 1 1.0\n" + damage)
     code = "import sys, sparsenmf; sparsenmf.read_matrix(sys.argv[1])"
@@ -106,7 +106,7 @@ def write_object_array(path):
 
 
 def write_corrupt(path):
-    """Indices far outside of the matrix, which would crash a kernel."""
+    """Write indices far outside of the matrix, which would crash a kernel."""
     indices = np.array([0, 10**6], np.int32)
     arrays = {"data": np.ones(2), "indices": indices, "indptr": np.array([0, 1, 2], np.int32)}
     np.savez(path, format=b"csc", shape=(3, 2), _is_array=True, **arrays)
@@ -146,7 +146,7 @@ BAD_MATRICES = {
 
 
 @pytest.mark.parametrize("case", BAD_MATRICES)
-def test_what_is_no_matrix_is_refused_by_name(case, tmp_path):
+def test_files_without_a_matrix_are_refused_by_name(case, tmp_path):
     name, write, message = BAD_MATRICES[case]
     write(tmp_path / name)
     with pytest.raises(ValueError, match=message) as caught:

@@ -13,7 +13,7 @@ NUMBERS = np.array([[1, 0, 2, 0], [0, 3, 0, 1], [4, 0, 0, 1], [0, 5, 1, 0], [2, 
 
 
 def frame(**changes):
-    """The numbers with columns of other types."""
+    """Return the numbers in a frame whose columns have other types."""
     X = pd.DataFrame(NUMBERS, columns=list("abcd"))
     for label, column in changes.items():
         X[label] = column
@@ -72,7 +72,7 @@ def test_large_integers_keep_their_value():
 
 
 def missing(kind):
-    """A frame whose zeros are missing, but for one, which is a zero."""
+    """Return a frame in which all zeros but one are missing values."""
     values = np.where(NUMBERS == 0, np.nan, NUMBERS)
     values[0, 1] = 0
     X = pd.DataFrame(values, columns=list("abcd"))

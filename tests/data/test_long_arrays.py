@@ -1,7 +1,7 @@
-"""More than 2**31 entries: the arithmetic of places, on arrays that are mostly holes on disk.
+"""More than 2**31 entries: offsets do not overflow. The arrays are mostly holes on disk.
 
-Rows beyond the first, which has 2**31 entries that nobody looks at, must come out as from
-arrays of their own, to the bit.
+The first row has 2**31 entries that no kernel looks at. The rows after it must give the same bits
+as they give in arrays of their own.
 """
 
 import sys
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs files wit
 
 
 def behind_a_hole(values, path):
-    """A read-only array of HOLE zeros, never written, and then these values."""
+    """Return a read-only array of HOLE zeros, which take no room on disk, and then these values."""
     with open(path, "wb") as file:
         file.seek(HOLE * values.itemsize)
         file.write(values.tobytes())
@@ -37,7 +37,7 @@ def behind_a_hole(values, path):
 
 @pytest.fixture(scope="module")
 def problem(tmp_path_factory):
-    """The same rows in arrays of their own, and behind 2**31 entries of another row."""
+    """Return rows in arrays of their own, and the same rows behind a row of 2**31 entries."""
     folder = tmp_path_factory.mktemp("holes")
     rng = np.random.default_rng(0)
     X = sp.random_array((70, 50), density=0.2, rng=rng, dtype=np.float32, format="csr")
@@ -58,7 +58,7 @@ def problem(tmp_path_factory):
 
 
 def both(problem, run):
-    """What a kernel makes of the rows, in both arrangements."""
+    """Return the results of a kernel on the rows in both arrangements."""
     own, far, W, Ht = problem
     shifted = empty_factor((71, K), np.float32)
     shifted[1:] = W

@@ -36,8 +36,8 @@ NUMBERS = {"1.5": 1.5, "  2  ": 2, ".5": 0.5, "3.": 3, "1e2": 100, "1.5E-01": 0.
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("field", ["real", "integer"])
 @pytest.mark.parametrize("case", NO_NUMBERS)
-def test_no_other_number_is_read_for_what_is_none(case, field, compressed, tmp_path):
-    """scipy's reader takes the beginning of such a word for the number."""
+def test_malformed_numbers_are_refused(case, field, compressed, tmp_path):
+    """scipy's reader takes the first digits of such a word as the number."""
     path = tmp_path / ("X.mtx.gz" if compressed else "X.mtx")
     for body in (f"1 1 {NO_NUMBERS[case]}\n2 2 2\n", f"2 2 2\n1 1 {NO_NUMBERS[case]}"):
         content = (HEAD.format(field) + body).encode()

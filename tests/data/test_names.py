@@ -67,7 +67,7 @@ def test_a_dict_is_read_by_its_columns():
 
 
 def say(model, terms, titles, tmp_path):
-    """All results that have names in them."""
+    """Return all results in which names are printed."""
     X, page = make_counts(), tmp_path / "page.html"
     seeds = {"a": TERMS[4:6], "b": TERMS[17:18]}
     seeded = factorize(X, 3, seeds=Seeds(seeds, vocabulary=terms), random_state=0, max_iter=5)
@@ -89,7 +89,7 @@ def say(model, terms, titles, tmp_path):
 
 
 def draw(model, terms):
-    """The letters of pictures."""
+    """Return the texts in the pictures."""
     pytest.importorskip("matplotlib")
     pictures = [
         plots.plot_top_terms(model, terms),
@@ -182,7 +182,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("names", "error", "message"), REFUSED)
-def test_what_is_no_sequence_of_texts_is_refused(names, error, message, model):
+def test_objects_that_are_not_sequences_of_texts_are_refused(names, error, message, model):
     with pytest.raises(error, match=f"vocabulary.*{message}"):
         model.top_terms(names)
     names = [*names, *TITLES[20:]] if isinstance(names, list) and len(names) == 20 else names

@@ -113,7 +113,7 @@ CASES = [
 
 @pytest.mark.parametrize(("case", "place", "option", "name"), CASES)
 def test_no_command_writes_to_what_it_reads(case, place, option, name, here):
-    """For each input and output, by each name that a file can have."""
+    """Each input is tried as each output, under every name that a file can have."""
     arguments, _ = RUNS[case]
     suffix = NAMED[arguments[0]].get(option, "")
     written = NAMES[name](Path(place), Path(f"alias{suffix}"))
@@ -125,8 +125,8 @@ def test_no_command_writes_to_what_it_reads(case, place, option, name, here):
     assert contents() == before
 
 
-def test_every_path_of_a_command_is_known_as_read_or_written():
-    """So that no new one is forgotten."""
+def test_every_path_of_a_command_is_declared_as_read_or_written():
+    """This fails when a command gets a new path that the tests above do not know."""
     from sparsenmf.cli import group
     from sparsenmf.cli.command import Command, Input, Output
 
@@ -162,8 +162,8 @@ def test_two_outputs_are_two_files(second, there, here):
     assert contents() == before
 
 
-def test_a_checkpoint_may_be_gone_on_from_and_an_output_be_replaced(here):
-    """A file that is replaced by itself is not an input."""
+def test_checkpoints_can_be_resumed_and_outputs_replaced(here):
+    """A file that a command replaces is not its input: a checkpoint, or a model among the texts."""
     for resume in ([], ["--resume"]):
         arguments = ["factorize", "X.npz", "-k", 2, "--max-iter", 3, "--checkpoint", "state"]
         result = run(*arguments, *resume, "--save", "model.npz")
@@ -184,7 +184,7 @@ def mapped(path, values):
 
 @pytest.fixture
 def factors(here):
-    """A matrix, a start of W and weights, each mapped from a file, by name."""
+    """Return a matrix, a start of W, and weights by name, each mapped from a file."""
     X = make_counts()
     parts = (mapped(f"{name}.npy", getattr(X, name)) for name in ("data", "indices", "indptr"))
     arrays = dict(zip(("data", "indices", "indptr"), parts, strict=True))
@@ -251,7 +251,7 @@ def test_a_result_is_not_written_over_the_w_that_it_is_kept_in(here):
 
 
 def test_streams_count_as_files(here):
-    """Standard input from a file, and standard output into one, by their numbers."""
+    """Standard input and output that are redirected to files count as these files."""
     with open("notes", "r+") as file, open("other", "w") as other:
         with pytest.raises(ValueError, match="is also read, as PATH"):
             check_outputs([("--save", "notes")], [("PATH", file.fileno())])
@@ -263,7 +263,7 @@ def test_streams_count_as_files(here):
 
 
 @pytest.mark.parametrize("option", ["--save", "--report", "--vocabulary-out"])
-def test_a_folder_or_a_name_that_cannot_be_is_found_before_the_work(option, here, monkeypatch):
+def test_impossible_folders_and_names_are_refused_before_the_fit(option, here, monkeypatch):
     monkeypatch.setattr("sparsenmf.data.texts.read_texts", lambda *_: pytest.fail("the work began"))
     for path, message in (("letters", "it is a folder"), ("n" * 300, "File name too long")):
         result = run("topics", "notes", option, path)

@@ -100,7 +100,7 @@ def test_missing_packages_are_named(suffix, package, extra, tmp_path, monkeypatc
         read_texts(path, "text")
 
 
-def test_values_that_are_no_texts_are_refused(tmp_path):
+def test_values_that_are_not_texts_are_refused(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

@@ -53,7 +53,7 @@ def test_corrupt_index_arrays_are_refused_or_harmless(data, form):
 @pytest.mark.parametrize("edge", ["first", "last"])
 @pytest.mark.parametrize("row", [1, 2, 4, 5])
 def test_one_index_out_of_range_at_the_edge_of_a_row(form, edge, row):
-    """Where indices ascend, nothing but the edges of rows is looked at."""
+    """Where indices ascend, only the first and last index of each row are checked."""
     lengths = [0, 3, 1, 0, 2, 3, 0]
     indptr = np.cumsum([0, *lengths])
     indices = np.concatenate([np.arange(length) + 1 for length in lengths])
@@ -324,8 +324,8 @@ def test_masked_values_are_refused():
         check_matrix(X)
 
 
-def test_masked_places_are_read_as_they_are():
-    """The smallest value of a masked array does not count masked ones."""
+def test_masked_index_arrays_are_checked_without_their_mask():
+    """`min` of a masked array leaves out the masked values, here the negative indices."""
     X = sp.coo_array(np.eye(6))
     X.coords = (X.row, np.ma.masked_array(X.col - 3, [True] * 3 + [False] * 3))
     with pytest.raises(ValueError, match="X is corrupt"):
@@ -342,7 +342,7 @@ def test_values_that_a_cast_makes_zero_are_dropped():
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler", 1.5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_new_samples_out_of_range_are_refused(loss, dtype, rng, tmp_path):
-    """Their products would overflow or vanish: W was NaN, or the loss zero."""
+    """Their products would overflow or vanish; W was once NaN, or the loss zero."""
     X = rng.random((6, 5))
     model = factorize(X.astype(dtype), 2, loss=loss, random_state=0, max_iter=3)
     for scale in (1e-200, 1e-120, 1e-30, 1e30, 1e120, 1e200):
@@ -364,7 +364,7 @@ def test_new_samples_out_of_range_are_refused(loss, dtype, rng, tmp_path):
 
 
 def test_the_loss_of_nothing_is_finite():
-    """The smallest product whose powers are summed was zero: 0 * inf."""
+    """The smallest product whose powers are summed was once zero, which gave 0 * inf."""
     X = np.random.default_rng(0).random((6, 5))
     model = factorize(X, 2, loss=0.5, random_state=0, max_iter=3)
     assert model.loss(sp.csr_array((3, 5))) == 0
@@ -379,7 +379,7 @@ def test_components_whose_products_overflow_are_refused():
 
 
 def test_estimators_have_the_matrix_checked_first():
-    """scikit-learn converts what it has not checked: this ended the process."""
+    """scikit-learn converts a matrix before it checks it, which once ended the process."""
     estimators = pytest.importorskip("sparsenmf.models.estimators")
     from sparsenmf import MiniBatchNMF
 

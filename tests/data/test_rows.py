@@ -34,7 +34,7 @@ def test_blocks_cover_all_rows_once_and_share_the_work(rng, n_components):
     assert (np.abs(np.diff(blocks[:, 0])) > 500).all()
 
 
-def test_blocks_are_whole_tiles_where_rows_are_many():
+def test_blocks_of_many_rows_consist_of_whole_row_tiles():
     blocks = rows_module.make_blocks(np.arange(20_001) * 50, 20)
     starts = np.sort(blocks[:, 0])
     assert len(blocks) == 64
@@ -70,7 +70,7 @@ def test_even_blocks_cover_all_rows_in_order(n_rows):
     assert sizes.max() - sizes.min() <= 1
 
 
-def test_sums_are_a_power_of_two_that_their_columns_are_worth():
+def test_the_number_of_partial_sums_is_a_power_of_two_and_bounded():
     assert rows_module.count_parts(0, 50) == 2
     assert rows_module.count_parts(5_000_000, 20_000) == 4
     assert rows_module.count_parts(10**9, 20_000) == 8

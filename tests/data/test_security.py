@@ -56,7 +56,7 @@ def test_no_call_allows_pickles():
 
 
 class Payload:
-    """Pickled, it makes a file when it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -65,7 +65,7 @@ class Payload:
         return open, (self.path, "w")
 
 
-def test_payload_works(tmp_path):
+def test_the_payload_would_create_a_file(tmp_path):
     pickle.loads(pickle.dumps(Payload(tmp_path / "mark"))).close()
     assert (tmp_path / "mark").exists()
 
@@ -123,7 +123,7 @@ SHAPES = [(10**15, 3), (2**62, 2**62), (10**9, 2), (-1, 3)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_a_header_announces_is_not_allocated(shape, tmp_path, monkeypatch):
+def test_sizes_in_a_header_are_not_allocated_unchecked(shape, tmp_path, monkeypatch):
     content = npy_header(shape) + bytes(48)
     small_model().save(tmp_path / "model.npz")
     replace(tmp_path / "model.npz", "W.npy", content)
@@ -174,7 +174,7 @@ def test_a_line_without_an_end_is_not_gathered(tmp_path, monkeypatch):
         write_csr(tmp_path / "store", tmp_path / "X.mtx")
 
 
-def test_models_are_not_unpacked(tmp_path):
+def test_compressed_models_are_refused(tmp_path):
     """A small file cannot become a large one in memory."""
     path = tmp_path / "model.npz"
     small_model().save(path)
@@ -189,7 +189,7 @@ def test_models_are_not_unpacked(tmp_path):
 
 
 def test_a_member_that_lies_about_its_size_is_refused(tmp_path, monkeypatch):
-    """In the directory of the archive and in its own header alike."""
+    """It lies both in the directory of the archive and in its own header."""
     path, size = tmp_path / "model.npz", 2**31
     small_model().save(path)
     header = npy_header(((size - 128) // 16, 2))

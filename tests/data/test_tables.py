@@ -69,7 +69,7 @@ def test_a_factor_is_a_sheet(tmp_path, rng):
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_excel_has_no_room_for_is_refused(tmp_path, monkeypatch):
+def test_tables_too_large_for_excel_are_refused(tmp_path, monkeypatch):
     pytest.importorskip("openpyxl")
     with pytest.raises(ValueError, match=r"column 'a' has a text of 32,768 .* write .csv"):
         write_table(tmp_path / "t.xlsx", {"a": ["x", "y" * 32768]})

@@ -1,4 +1,4 @@
-"""A model of tf-idf weights weighs counts as its own were, and refuses what is neither."""
+"""A model of tf-idf weights weighs new counts like its own, and refuses anything else."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_counts_are_weighed_as_those_of_the_fit(loss, form, tmp_path):
     np.testing.assert_array_equal(loaded.idf, model.idf)
 
 
-def test_what_is_neither_is_refused(tmp_path):
+def test_matrices_that_are_neither_counts_nor_weights_are_refused(tmp_path):
     model, counts, X = make_model()
     for wrong in (counts * 0.5, X * 2, counts / counts.sum(axis=1)[:, None]):
         with pytest.raises(ValueError, match=r"tf-idf weights.* pass the counts"):

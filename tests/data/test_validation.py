@@ -25,7 +25,7 @@ def factors(X):
 
 
 def assert_same_factors(X, dense):
-    """X gives, without a warning, the bits of the canonical CSR form of `dense`."""
+    """Assert that X gives the same bits as `dense` in canonical CSR form, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = factors(X)
@@ -40,7 +40,7 @@ def content_arrays(X):
 
 
 def content(X):
-    """All that a matrix consists of, as comparable bytes and names."""
+    """Return everything that a matrix consists of, as bytes and names that can be compared."""
     if isinstance(X, np.ndarray):
         return X.dtype, X.shape, X.tobytes()
     if not sp.issparse(X):  # a DataFrame
@@ -164,7 +164,7 @@ def test_unused_room_behind_the_entries_is_ignored(form):
 
 
 def untidy(form):
-    """A matrix with unsorted indices, duplicates and a stored zero, and its dense form."""
+    """Return a matrix with unsorted indices, duplicates and a stored zero, and its dense form."""
     arrays = ([2.0, 1.0, 3.0, 0.0, 5.0, 1.0, 4.0], [3, 0, 3, 1, 2, 2, 0], [0, 3, 4, 7])
     if form == "csr":
         return sp.csr_array(arrays, shape=(3, 4))

@@ -40,7 +40,7 @@ def lazy(X, cuts=CUTS):
 
 
 class Store:
-    """What a store on disk looks like."""
+    """An object with the interface of a store on disk."""
 
     def __init__(self, folder, X):
         self.folder, self.shape, self.nnz, self.dtype = str(folder), X.shape, X.nnz, X.dtype
@@ -55,7 +55,7 @@ class Store:
 
 
 def same_start(X, n_components=K, cuts=CUTS, seed=0, *, fit_sum=False, H=None):
-    """The random start of a distributed run, as arrays; its sum is that of X with `fit_sum`."""
+    """Return the random start of a distributed run as arrays; `fit_sum` gives it the sum of X."""
     rng = np.random.default_rng(seed)
     entropy = int.from_bytes(rng.bytes(16), "little")
     seeds = np.random.SeedSequence(entropy).spawn(len(cuts) - 1)
@@ -73,7 +73,7 @@ def same_start(X, n_components=K, cuts=CUTS, seed=0, *, fit_sum=False, H=None):
 
 
 def assert_same(there, here):
-    """Two results are the same up to rounding; the one on a cluster has started at random."""
+    """Assert that two results are the same up to rounding; that of a cluster started at random."""
     np.testing.assert_allclose(there.objective_history, here.objective_history, rtol=1e-10)
     gathered = there.to_factorization()
     np.testing.assert_allclose(gathered.W, here.W, rtol=1e-6, atol=1e-9)

@@ -1,4 +1,4 @@
-"""Losses and algorithms on a cluster: the results of one machine, whatever becomes of a worker."""
+"""Losses and algorithms on a cluster give the results of one machine, even if a worker dies."""
 
 import threading
 from functools import partial

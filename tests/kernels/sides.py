@@ -22,7 +22,7 @@ def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
 
 
 def tall_rows(X, n_components):
-    """`Rows` in two blocks only, of several tiles and chunks if there are some hundred rows."""
+    """Return `Rows` in two blocks; with some hundred rows, each has several tiles and chunks."""
     middle = len(X) // 3
     blocks = np.array([[middle, len(X)], [0, middle]])
     return make_rows(sp.csr_array(X), n_components)._replace(blocks=blocks)

@@ -50,7 +50,7 @@ def run_update(
 @DTYPES
 @pytest.mark.parametrize("max_sweeps", [0, 2])
 def test_coordinates_without_curvature_feel_the_penalty(dtype, max_sweeps, rng):
-    """A component that is zero in the other factor: zero is best with L1, else all is alike."""
+    """The other factor's component is zero: zero is best with L1; without, any value is as good."""
     X, other, factor = make_problem(rng, 6, dtype)
     other[:, 2] = 0
     for l1 in (0.0, 0.05):
@@ -67,14 +67,14 @@ def test_coordinates_without_curvature_feel_the_penalty(dtype, max_sweeps, rng):
 @DTYPES
 @pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("n_parts", [1, 3])
-def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
+def test_update_rows_adds_products_with_other_columns(dtype, fade, n_parts, rng):
     X, other, factor = make_problem(rng, 6, dtype)
     earlier = rng.random((n_parts, 70, 6)).astype(dtype)
     sums = np.stack([pad_factor(part, dtype) for part in earlier])
     out, _, _ = run_update(X, other, factor, earlier=sums, fade=fade, l1=0.05)
     total = fade * earlier.astype(float).sum(axis=0) + X.astype(float) @ other.astype(float)
     wide = other.astype(float)
-    # Data that the unit matrix leaves as they are.
+    # With the unit matrix as the other factor, the totals are both the data and the products.
     expected, _, _ = reference.update_rows(total, np.eye(6), wide.T @ wide, 0.05, factor, 2, 0.1)
     tolerance = TOLERANCE[dtype] * 10
     np.testing.assert_allclose(sums[0, :, :6], total, rtol=tolerance, atol=tolerance)
@@ -85,7 +85,7 @@ def test_update_rows_adds_what_other_columns_came_to(dtype, fade, n_parts, rng):
 @WIDTHS
 @pytest.mark.parametrize(("max_sweeps", "measure"), [(0, False), (1, False), (2, True), (4, False)])
 def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps, measure):
-    # With many rows a block has several tiles, whole ones and the rest; with few, a rest only.
+    # With many rows a block has whole lane tiles and a last, partial one; with few, only that.
     n_rows = 700 if n_components == 3 else 70
     X, other, factor = make_problem(rng, n_components, dtype, n_rows=n_rows)
     l1, l2 = 0.05, 0.3
@@ -98,7 +98,7 @@ def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps, meas
         X.astype(float), wide, gram, l1, factor, max_sweeps, 0.1, measure=measure
     )
     scale = max(1.0, np.abs(expected).max())
-    # Rounding may decide whether a row gets one more sweep: compare where both agree.
+    # Rounding may decide whether a row gets one more sweep, so compare rows where both agree.
     close = np.isclose(out[:, :n_components], expected, atol=50 * TOLERANCE[dtype] * scale)
     assert close.all(axis=1).mean() >= (0.95 if max_sweeps == 4 and dtype == np.float32 else 1)
     rtol = 5e-3 if dtype == np.float32 else 1e-9
@@ -108,7 +108,7 @@ def test_update_rows_equals_reference(rng, dtype, n_components, max_sweeps, meas
 
 
 @DTYPES
-def test_to_measure_changes_nothing_else(rng, dtype):
+def test_measuring_changes_nothing_else(rng, dtype):
     X, other, factor = make_problem(rng, 20, dtype)
     (out, (value, none), _), (same, (again, residual), _) = (
         run_update(X, other, factor, measure=measure) for measure in (False, True)
@@ -159,8 +159,8 @@ def test_update_rows_gives_the_same_bits_in_every_compilation(rng, dtype, n_comp
 
 
 @DTYPES
-def test_a_row_does_not_depend_on_its_tile(rng, dtype):
-    """Bit for bit: rows that need more sweeps never move their neighbours."""
+def test_a_row_does_not_depend_on_its_neighbours_in_a_lane_tile(rng, dtype):
+    """Neighbours in a lane tile that need more sweeps do not change a bit of it."""
     X, other, factor = make_problem(rng, 7, dtype, n_rows=40)
     together, _, _ = run_update(X, other, factor, max_sweeps=50, tolerance=1e-3)
     for i in range(len(X)):
@@ -191,7 +191,7 @@ def test_extrapolate_rows_equals_definition(rng, dtype, beta):
 
 
 def test_a_block_that_ends_early_is_an_error():
-    """As one does for whose scratch arrays there is no memory, if its thread loses the error."""
+    """That happens when there is no memory for scratch arrays and the thread loses the error."""
     from sparsenmf.kernels.compile.interrupts import call_interruptibly
 
     rows = make_rows(sp.random_array((600, 40), density=0.1, rng=0, format="csr"), 3)

@@ -66,8 +66,8 @@ def test_single_precision_ends_where_double_does(rng, n_components):
 
 @DTYPES
 @pytest.mark.parametrize("start", [1e-12, 1.0, 1e6])
-def test_what_only_one_component_explains_is_never_given_up(dtype, start):
-    """The first column has a share of 1e-13 in its only component; the optimum is x / S."""
+def test_an_entry_that_only_one_component_explains_is_kept(dtype, start):
+    """Only one component has the first column, with a share of 1e-13; the optimum is x / S."""
     other = np.array([[1, 0, 0], [1e13, 1, 1], [1e13, 1, 2]], dtype)
     X = np.array([[1, 0, 0], [3, 0, 0], [1, 5, 6], [0, 0, 4]], dtype)
     factor = np.full((4, 3), start, dtype)
@@ -77,7 +77,7 @@ def test_what_only_one_component_explains_is_never_given_up(dtype, start):
     np.testing.assert_allclose(W[:2, 0], X[:2, 0] / sums[0], rtol=1e-4)
     assert not W[:2, 1:].any()
     assert ((W @ other.T)[X > 0] > 0).all()
-    # Each row's W H sums to what the row does: at a minimum it must.
+    # At a minimum, each row of W H has the sum of the row of X.
     np.testing.assert_allclose(W @ sums, X.sum(axis=1, dtype=float), rtol=1e-4)
 
 

@@ -62,7 +62,7 @@ def run_multiplicative(X, other, factor, earlier, beta, mode=multiplicative.UPDA
 @DTYPES
 @WIDTHS
 @pytest.mark.parametrize("beta", [1.0, 2.0])
-def test_multiplicative_updates_add_what_other_columns_came_to(dtype, n_components, beta, rng):
+def test_multiplicative_updates_add_products_with_other_columns(dtype, n_components, beta, rng):
     X, other, factor = make_problem(rng, n_components, dtype, n_rows=500)
     expected = reference.update_rows_mu(X, other, beta, 0.05, 0.3, factor)
     if beta == 2:

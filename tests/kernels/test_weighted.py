@@ -36,7 +36,7 @@ def descend_kl(max_sweeps, tolerance):
 @pytest.mark.parametrize("max_sweeps", [0, 1, 2, 5])
 @pytest.mark.parametrize("penalty", [(0.0, 0.0), (0.3, 0.2)])
 def test_update_rows_weighted_equals_reference(rng, absent, n_components, max_sweeps, penalty):
-    # With many rows a block has several tiles, whole ones and the rest; with few, a rest only.
+    # With many rows a block has whole lane tiles and a last, partial one; with few, only that.
     n_rows = 700 if n_components == 3 else 30
     X, weights, V, other, factor = make_problem(rng, n_components, absent, n_rows=n_rows)
     kernel, args = descend(absent, max_sweeps, 0.1)

@@ -1,4 +1,4 @@
-"""Signs of life: what is said on stderr before a bar moves, in which order, and to whom."""
+"""Messages on stderr before a progress bar moves: which, in which order, and when."""
 
 import importlib
 import json
@@ -27,8 +27,8 @@ COMPILING = re.compile("^compiling", re.MULTILINE)
 
 
 def run(arguments, folder, **environment):
-    """Run Python; return stdout and stderr, in which a line that is rewritten is several."""
-    # A reader's run is a compiled one, even where the tests are run without compiling.
+    """Run Python; return stdout and stderr, where each rewriting of a line is a line of its own."""
+    # Users run compiled code, so this does too, even if the tests run without compiling.
     env = {**os.environ, "NUMBA_DISABLE_JIT": "0", "PYTHONPATH": str(ROOT), **environment}
     process = subprocess.run(
         [sys.executable, *map(str, arguments)], cwd=folder, env=env, capture_output=True,
@@ -70,7 +70,7 @@ def here(tmp_path):
 
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory):
-    """A folder with a cache in it, and what a fit has printed while it filled the cache."""
+    """Return a folder with a cache, and what a fit printed while it filled the cache."""
     folder = tmp_path_factory.mktemp("cold")
     make_folder(folder)
     printed = script(folder, f"{FIT}, progress=True)", SPARSENMF_CACHE_DIR=str(folder / "cache"))
@@ -79,7 +79,7 @@ def cold(tmp_path_factory):
 
 @pytest.fixture
 def warm(here, cold, monkeypatch):
-    """A folder whose cache has what a fit to a small matrix needs."""
+    """Return a folder whose cache holds all that a fit to a small matrix needs."""
     shutil.copytree(cold[0] / "cache", here / "cache")
     monkeypatch.setenv("SPARSENMF_CACHE_DIR", str(here / "cache"))
     return here
@@ -104,7 +104,7 @@ def test_scripts_are_silent_unless_they_ask(warm):
     assert "compiling" in script(warm, f"{FIT}, solver='mu', progress=True)")[1]
 
 
-def test_without_a_cache_the_process_alone_gains(here):
+def test_without_a_cache_the_message_says_that_nothing_is_stored(here):
     plain = "import sys; sys.modules['tqdm'] = sys.modules['tqdm.auto'] = None\n"
     out, err = script(here, f"{plain}{FIT}, max_iter=2, progress=True)", SPARSENMF_CACHE="0")
     assert out == ""
@@ -172,7 +172,7 @@ def test_estimators_and_topics_say_the_same(warm):
     assert script(warm, f"{find})") == ("", "")
 
 
-def test_what_others_compile_is_not_announced(warm):
+def test_compilations_of_other_packages_are_not_announced(warm):
     code = (
         "import numba\n"
         "def look(state): return bool(numba.njit(lambda x: x + 1)(state.n_iter) > 3)\n"
@@ -245,7 +245,7 @@ def test_a_name_cannot_tell_the_terminal_what_to_do(monkeypatch):
     assert said == ["reading a\ufffd[2J\ufffd\ufffd.txt, standard input"]
 
 
-def test_a_remark_begins_a_line_of_its_own(capsys, monkeypatch):
+def test_a_remark_begins_on_its_own_line(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "tqdm", raising=False)
     display = progress.Plain(9)
     display.update(1, 0.5)

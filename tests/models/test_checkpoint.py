@@ -1,4 +1,4 @@
-"""Runs that are ended, in any way, and go on."""
+"""Runs that end in any way can be resumed."""
 
 import os
 import random
@@ -70,7 +70,7 @@ def test_goes_on_to_the_same_bits(X, tmp_path, options):
 
 
 def test_goes_on_after_any_iteration(X, tmp_path):
-    """Also after one that was rolled back, or that has balanced the factors."""
+    """That includes iterations that were rolled back or that balanced the factors."""
     options = {"random_state": 1, "tol": 0, "max_iter": 120}
     expected = factorize(X, 6, **options)
 
@@ -174,12 +174,12 @@ def test_ctrl_c_leaves_a_state_that_goes_on(X, tmp_path):
 
 
 def shuffled(X):
-    """The same entries in other rows: nnz, norm and all counts of columns stay."""
+    """Return the same entries in other rows: nnz, norm and counts of the columns stay."""
     return X[np.random.default_rng(0).permutation(X.shape[0])]
 
 
 def exchanged(X):
-    """Two values, at the same places, exchanged."""
+    """Return the matrix with two values exchanged, in the same places."""
     p, q = 0, int(np.argmax(X.data != X.data[0]))
     X = X.copy()
     X.data[[p, q]] = X.data[[q, p]]

@@ -1,4 +1,4 @@
-"""Components that were not learned here, and what code for scikit-learn does with an estimator."""
+"""Components that users set, and estimators in code that was written for scikit-learn."""
 
 import pickle
 
@@ -113,7 +113,7 @@ def test_a_number_of_components_that_is_set_must_be_that_of_the_dictionary(Estim
 
 
 @ESTIMATORS
-def test_what_is_no_dictionary_is_refused(Estimator, X, H):
+def test_invalid_dictionaries_are_refused(Estimator, X, H):
     def use(H):  # it is refused when it is set, or used
         model = Estimator()
         model.components_ = H
@@ -142,7 +142,7 @@ def test_a_stream_goes_on_from_a_dictionary(X, H):
 
 
 @ESTIMATORS
-def test_who_is_not_fitted_says_who(Estimator, X):
+def test_the_error_of_an_unfitted_estimator_names_it(Estimator, X):
     class Topics(Estimator):
         def __init__(self, n_components=3):
             super().__init__(n_components)
@@ -328,7 +328,7 @@ def test_more_components_than_the_smaller_side(shape, loss):
 
 @pytest.mark.parametrize("init", ["nndsvd", "nndsvda", "nndsvdar"])
 @pytest.mark.parametrize("shape", [(30, 6), (6, 30)])
-def test_an_svd_has_no_more_components_than_that(init, shape):
+def test_a_start_from_the_svd_has_at_most_that_many_components(init, shape):
     X = np.random.default_rng(1).random(shape)
     message = "can only be used when n_components <= min.*take init=.random., or fewer components"
     for fit in (

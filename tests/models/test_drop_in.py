@@ -48,7 +48,7 @@ TABLE = re.compile(r"(?<=^\| test \| reason \|\n\| --- \| --- \|\n)(?:\|.*\n)*",
 
 
 def table():
-    """The rows of the page's table, as it should be."""
+    """Return the rows that the page's table should have."""
     reasons = {**DIFFERENT, **ROUNDING}
     return "".join(f"| `{test}` | {reason} |\n" for test, reason in reasons.items())
 
@@ -100,7 +100,7 @@ def test_those_that_fail_are_the_known_ones(failures):
 
 
 def test_the_page_has_this_table():
-    """If not: ``python -m tests.models.test_drop_in`` writes it."""
+    """If it has not, ``python -m tests.models.test_drop_in`` writes it."""
     assert TABLE.findall(PAGE.read_text(encoding="utf-8")) == [table()]
 
 

@@ -1,4 +1,4 @@
-"""What the report of a fault says, and what it must not say."""
+"""The report for bug reports: what it says, and what it must not say."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ command.main()
 
 
 def report(tmp_path, *, without=(), **env):
-    """What the command prints, for a user whose name is in all that could tell it."""
+    """Return what the command prints if the user's name is in everything that could reveal it."""
     home = tmp_path / USER
     home.mkdir(exist_ok=True)
     named = {name: USER for name in ("USER", "LOGNAME", "USERNAME", "HOSTNAME", "COMPUTERNAME")}

@@ -26,7 +26,7 @@ from sparsenmf import NMF, factorize
 
 from .. import problems
 
-# They compare fits of different numbers of rows from random starts, which are therefore
+# They compare fits of different numbers of rows from random starts, which therefore are
 # different: `test_constraints.py` compares them from the same start.
 OTHER_STARTS = {
     f"check_sample_weight_equivalence_on_{kind}_data": "a random start depends on the shape of X"
@@ -39,7 +39,7 @@ OTHER_STARTS = {
     expected_failed_checks=lambda estimator: OTHER_STARTS,
 )
 def test_scikit_learns_checks(estimator, check):
-    """All but those; the only skip is that of the array API, which numba cannot take."""
+    """Run all checks but those above; only the array API's is skipped, as numba cannot take it."""
     check(estimator)
 
 
@@ -243,7 +243,7 @@ def test_what_is_masked_is_unknown(shape_as, dtype):
     X, masked = masked_problem()
     model = NMF(2, missing="unknown", tol=1e-12, max_iter=2000, random_state=0)
     W = model.fit_transform(shape_as(masked.astype(dtype)))
-    # What is under the mask is completed: nothing else can tell it.
+    # The masked entries are predicted, and only a fit that ignored them can do that.
     np.testing.assert_allclose(W @ model.components_, X, atol=1e-3)
     assert model.factorization_.error < 1e-3
     np.testing.assert_allclose(model.transform(shape_as(masked)) @ model.components_, X, atol=1e-3)

@@ -37,7 +37,7 @@ def test_relative_error_of_an_exact_factorization_is_that_of_the_dense_definitio
     residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
     expected = np.linalg.norm(residual) / np.linalg.norm(X.toarray().astype(float))
     assert expected < 1e-6
-    # Its square is near the rounding of ||X||^2 in float64.
+    # Its square is about the rounding error of ||X||^2 in float64.
     assert model.relative_error == pytest.approx(expected, rel=0.1)
 
 

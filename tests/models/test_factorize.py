@@ -213,7 +213,7 @@ def test_progress_is_shown_without_tqdm(X, capfd, monkeypatch):
     "options", [{}, {"solver": "mu"}, {"solver": CoordinateDescent(low_memory=True)}]
 )
 def test_a_large_W_is_put_in_order_by_a_kernel(X, n_components, options, monkeypatch):
-    """To the bits of NumPy; with little padding in the memory of what is of no more use."""
+    """The bits are NumPy's; W takes the run's own memory if there is little padding in it."""
     options = {**options, "random_state": 0, "max_iter": 4, "tol": 0}
     expected = factorize(X, n_components, **options)
     monkeypatch.setattr(scale, "LARGE", 1)
@@ -239,7 +239,7 @@ def test_a_large_W_is_put_in_order_by_a_kernel(X, n_components, options, monkeyp
     ],
 )
 def test_lengths_of_components_are_those_of_the_current_W(X, options, monkeypatch):
-    """Whether or not they have come with the gram matrix of its update."""
+    """Whether or not the gram matrix of the update has provided them."""
     runs, allocate = [], Alternation.__init__
 
     def remember(run, *arguments, **keywords):

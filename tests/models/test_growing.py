@@ -60,7 +60,7 @@ def test_new_names_add_columns_in_the_order_in_which_they_come(counts, kind, los
 
 @LOSSES
 def test_the_prior_is_that_samples_before_had_zeros(counts, loss):
-    """As if all names had been known from the beginning, with zeros where they were not."""
+    """The result is that of knowing all names from the beginning, with zeros for unseen ones."""
     order = [0, 1, 2, 3, 5, 4, 11, 10, 9, 8, 7, 6]
     H = np.random.default_rng(1).random((3, 4))
     grown = MiniBatchNMF(3, new_features="grow", beta_loss=loss, random_state=0)

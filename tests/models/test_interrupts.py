@@ -74,7 +74,7 @@ def test_interrupt_returns_the_factors_reached_and_the_process_goes_on():
 
 
 def interrupt_at_line(X, n, after, **options):
-    """Factorize; Ctrl-C comes at the n-th line run between a callback and the next."""
+    """Factorize; send Ctrl-C at the n-th line that runs between two callbacks."""
     lines, tracer = 0, sys.gettrace()
 
     def count(frame, event, _):
@@ -154,7 +154,7 @@ def test_interrupt_at_any_line_of_any_solver_leaves_a_consistent_result(options)
 
 
 def learn_interrupted(estimator, X, n):
-    """Learn from a batch; Ctrl-C comes at the n-th line run in the package. Tell whether it did."""
+    """Learn from a batch; send Ctrl-C at the n-th line run in the package, and tell if it came."""
     lines, tracer = 0, sys.gettrace()
 
     def count(frame, event, _):
@@ -178,7 +178,7 @@ def learn_interrupted(estimator, X, n):
 
 
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
-def test_interrupt_at_any_line_of_a_batch_leaves_a_stream_that_goes_on(loss):
+def test_interrupt_at_any_line_of_a_batch_leaves_a_usable_stream(loss):
     pytest.importorskip("sklearn")
     X = sp.random_array((40, 30), density=0.2, rng=0, format="csr")
     begun = sparsenmf.MiniBatchNMF(3, beta_loss=loss, random_state=0).partial_fit(X)
@@ -207,7 +207,7 @@ def test_interrupt_in_the_first_batch_leaves_the_estimator_without_a_fit():
 
 
 def child_interrupted_while_compiling():
-    """Ctrl-C again and again in the first call of a kernel, which has to be compiled."""
+    """Send Ctrl-C repeatedly during the first call of a kernel, which has to be compiled."""
     import numpy as np
 
     from sparsenmf.kernels.gram import sum_columns
@@ -238,7 +238,7 @@ def test_interrupt_while_compiling_does_no_harm():
 
 
 def child_interrupted_while_importing(delay):
-    """Ctrl-C in the first call, which imports numba."""
+    """Send Ctrl-C during the first call, which imports numba."""
     X, interrupted = sp.eye_array(9).tocsr(), False
     signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))

@@ -248,7 +248,7 @@ def test_w_path_is_refused_where_w_cannot_stay_on_disk(X, store, tmp_path):
     assert not path.exists()
 
 
-def test_low_memory_may_have_its_w_on_disk(X, tmp_path):
+def test_low_memory_can_keep_w_on_disk(X, tmp_path):
     options = {"random_state": 0, "max_iter": 5, "solver": CoordinateDescent(low_memory=True)}
     model = factorize(X, 5, **grouped({**options, "W_path": tmp_path / "W.npy"}))
     np.testing.assert_array_equal(model.W, factorize(X, 5, **options).W)
@@ -308,7 +308,7 @@ for name in ("indptr", "indices", "data"):
 
 
 def test_files_that_change_during_a_run_are_named(X, tmp_path):
-    """Pages that a mapped file has lost would end the process."""
+    """Reading pages that a mapped file no longer has would end the process."""
     X = sp.csr_array(sp.vstack([X] * 20))
     store = write_csr(tmp_path / "store", X, shard_nnz=X.nnz // 3)
     assert all(path.stat().st_size > 4 * 4096 for path in store.folder.glob("shard-00001/*"))

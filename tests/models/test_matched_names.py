@@ -1,4 +1,4 @@
-"""New samples whose features have names: put in order, filled up, and each difference said."""
+"""Features of new samples are matched by name, and each difference is reported."""
 
 import re
 import warnings

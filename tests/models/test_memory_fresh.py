@@ -147,7 +147,7 @@ BAD_SIZES = {
 
 
 @pytest.mark.parametrize("case", BAD_SIZES)
-def test_sizes_that_cannot_be_are_refused(case):
+def test_impossible_sizes_are_refused(case):
     options, error, message = BAD_SIZES[case]
     with pytest.raises(error, match=message):
         estimate_memory(**{**PLAIN, **options})

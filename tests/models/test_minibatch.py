@@ -44,7 +44,7 @@ def X():
 
 
 def loss_of(H, X, loss):
-    """The full loss at the best W, by an independent way to it."""
+    """Return the full loss at the best W, which `factorize` finds with H frozen."""
     model = factorize(X, len(H), H=H, frozen_H=range(len(H)), loss=loss, tol=1e-9, max_iter=500)
     W, H = model.W.astype(float), model.H.astype(float)
     if loss == "frobenius":
@@ -56,7 +56,7 @@ def loss_of(H, X, loss):
 
 
 def expected_steps(batches, H, beta, forget_factor, window, alpha_W, alpha_H, l1_ratio):
-    """The module's docstring of `streaming`, dense and in float64."""
+    """Yield the steps that the docstring of `streaming` describes, dense and in float64."""
     H, (k, m) = H.astype(float), H.shape
     A, B, C, s = np.zeros((k, k)), np.zeros((m, k)), None, None
     weight = seen = 0
@@ -75,7 +75,7 @@ def expected_steps(batches, H, beta, forget_factor, window, alpha_W, alpha_H, l1
             value = 0.5 * np.sum(X**2) + objective
             A, B = fade * A + W.T @ W, fade * B + X.T @ W
             gram = A + l2_H * np.eye(k)
-            # Rows of B are "data" that the unit matrix leaves as they are.
+            # Rows of B serve as "data" whose products with the unit matrix are themselves.
             H = reference.update_rows(B, np.eye(k), gram, l1_H, H.T, 2, 0.1)[0].T
         else:
             start = np.repeat(X.sum(axis=1, keepdims=True) / H.sum(), k, axis=1)
@@ -123,7 +123,7 @@ def test_steps_are_those_of_the_reference(beta, penalties, window, rng):
     ("loss", "after_one", "at_last"),
     [
         ("frobenius", 1.1, 1.01),
-        # Like all multiplicative steps these dwell at saddle points.
+        # Like all multiplicative steps, these stay near saddle points for long.
         ("kullback-leibler", 1.2, 1.1),
     ],
 )
@@ -220,7 +220,7 @@ def test_fit_without_shuffling_is_a_stream_of_the_rows(X):
     blocks = (X[start : start + 500] for start in range(0, 3000, 500))
     options = {"random_state": 0, "max_iter": 1, "batch_size": 500}
     inside = MiniBatchNMF(5, shuffle=False, **options).fit(X)
-    # A window that is known or not is no difference in the first pass.
+    # In the first pass it makes no difference whether the window is known.
     np.testing.assert_array_equal(
         MiniBatchNMF(5, **options).fit(blocks).components_, inside.components_
     )
@@ -362,7 +362,7 @@ def test_progress_is_shown(X, capfd):
         ({"tol": -1}, {}, ValueError, "tol must be >= 0"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(X, options, call, error, message):
+def test_impossible_options_are_refused_by_name(X, options, call, error, message):
     with pytest.raises(error, match=message):
         MiniBatchNMF(**{"n_components": 5, **options}).fit(X, **call)
 

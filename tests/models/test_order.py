@@ -24,7 +24,7 @@ from ..corpus import TERMS, make_counts
 
 @pytest.fixture(scope="module")
 def X():
-    """Groups of columns of very different widths: long rows of H are not those of most weight."""
+    """Return column groups of very different widths: the longest rows of H are not the heaviest."""
     rng = np.random.default_rng(3)
     widths = [2, 40, 5, 25, 10]
     blocks = [rng.poisson(60 / width, (30, width)) for width in widths]
@@ -77,7 +77,7 @@ def test_the_largest_share_comes_first(X, dtype, options):
 
 
 def test_the_order_is_not_that_of_lengths(X):
-    """Else the test above could not fail."""
+    """If it were, the test above could not fail."""
     model = factorize(X, 7, random_state=0)
     lengths = np.linalg.norm(model.W, axis=0) * np.linalg.norm(model.H, axis=1)
     assert (np.diff(lengths) > 0.01 * lengths[0]).any()

@@ -1,4 +1,4 @@
-"""Threads, forks, pools and signals: no way of calling us may kill or hang a process.
+"""Threads, forks, pools and signals: however it is called, no process dies or hangs.
 
 Each test runs one function of this file, `child_*`, in a fresh interpreter with a
 timeout. Whatever the child computes must have the bits of the same call made here, in
@@ -36,7 +36,7 @@ from ..children import (
 
 
 def child_threads(n_workers, repetitions):
-    """The main thread and some others, released together for each factorization."""
+    """Factorize in the main thread and some others, which start each factorization together."""
     barrier = threading.Barrier(n_workers + 1, timeout=TIMEOUT)
     digests = []
 
@@ -110,7 +110,7 @@ def solve_in_grandchild():
 
 
 def solve_in_orphan():
-    """As a daemon does: the child ends first, the grandchild goes on."""
+    """Solve like a daemon: the child ends first, and the grandchild goes on."""
     read, write = os.pipe()
 
     def leave():
@@ -143,7 +143,7 @@ def test_fork_after_a_parallel_run(run):
 
 
 def child_forks_after_another_library(run):
-    """Our kernels are loaded in the child, numba's threads were started in the parent."""
+    """Load our kernels in the child after another library started numba's threads in the parent."""
     import numba
 
     numba.njit(parallel=True)(lambda x: x + 1)(np.zeros(1000))

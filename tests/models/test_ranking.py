@@ -18,7 +18,7 @@ TERMS = [*COMMON, *(term for terms in OWN for term in terms)]
 
 
 def planted(sizes=(1, 1, 1, 1), seed=0):
-    """Counts of documents of one of four topics, most of whose words are those of all topics."""
+    """Return counts of documents on one of four topics; most of their words are common to all."""
     rng = np.random.default_rng(seed)
     common = np.r_[[300.0, 260, 240], rng.uniform(60, 160, 9)]
     common *= 0.7 / common.sum()

@@ -1,4 +1,4 @@
-"""Runs in the hands of a user: the same as `factorize`, and left, gone on with, saved, ended."""
+"""Loops over runs: they equal `factorize`, and can be left, resumed, saved and ended."""
 
 import weakref
 
@@ -50,7 +50,7 @@ def assert_same(model, expected):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_loop_is_a_call_of_factorize(X, options, solver):
+def test_a_loop_gives_the_result_of_factorize(X, options, solver):
     run = start(Problem(X, 4, **options), solver, tol=1e-3, max_iter=15)
     objectives = [state.objective for state in run]
     model = run.result()
@@ -67,7 +67,7 @@ def test_a_store_is_a_problem_as_well(X, tmp_path):
     assert_same(run.result(), factorize(store, 4, max_iter=5, random_state=0))
 
 
-def test_a_loop_may_be_left_and_gone_on_with(X):
+def test_a_loop_can_be_left_and_resumed(X):
     run = start(Problem(X, 4), CoordinateDescent(), max_iter=12, tol=0)
     for state in run:
         if state.n_iter == 5:

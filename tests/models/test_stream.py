@@ -1,4 +1,4 @@
-"""Streams whose first batches know little: judged by scikit-learn's fits and closed forms."""
+"""Streams whose first batches tell little, judged by scikit-learn's fits and closed forms."""
 
 import functools
 
@@ -23,7 +23,7 @@ EMPTY = [np.zeros((1, 6)), sp.csr_array((5, 6)), np.zeros((2, 6))]
 
 
 def new(loss, init=None, **options):
-    """An estimator of three components, and the H that it is to start from."""
+    """Return an estimator of three components, and the H that it starts from."""
     H = np.random.default_rng(1).random((2 if init == "custom in part" else 3, 6))
     options = {"random_state": 0, "beta_loss": loss, **options}
     init = "custom" if init == "custom in part" else init
@@ -32,7 +32,7 @@ def new(loss, init=None, **options):
 
 @functools.cache
 def mark(loss):
-    """The loss that two components have on D, by scikit-learn: less takes three that are alive."""
+    """Return scikit-learn's loss of two components on D; less takes three components in use."""
     options = {"solver": "mu", "max_iter": 2000, "tol": 1e-6, "init": "random"}
     errors = [
         SklearnNMF(2, beta_loss=loss, random_state=seed, **options).fit(D).reconstruction_err_
@@ -52,7 +52,7 @@ def loss_of(model, X, loss):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("penalties", PENALTIES)
-def test_an_empty_first_batch_is_no_end(loss, init, penalties):
+def test_a_stream_may_begin_with_an_empty_batch(loss, init, penalties):
     model, H = new(loss, init, **penalties)
     for X in EMPTY:
         model.partial_fit(X, H=H)
@@ -67,7 +67,7 @@ def test_an_empty_first_batch_is_no_end(loss, init, penalties):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", ["matrix", "batches", "store"])
-def test_fit_begins_after_silence(loss, kind, tmp_path):
+def test_fit_begins_after_empty_batches(loss, kind, tmp_path):
     X = np.vstack([np.zeros((60, 6)), D, D, D])
     options = {"batch_size": 20, "shuffle": False, "max_iter": 30}
     model, _ = new(loss, **options)
@@ -81,7 +81,7 @@ def test_fit_begins_after_silence(loss, kind, tmp_path):
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("forget_factor", [0.0, 0.1, 1.0])
 def test_features_that_no_sample_had_are_learned(loss, init, forget_factor):
-    """Samples that share no feature with those before them: no worse than the best rank one."""
+    """Later samples share no feature with earlier ones; the loss is at most that of rank one."""
     early, late = D * [1, 1, 1, 0, 0, 0], D * [0, 0, 0, 1, 1, 1]
     model, H = new(loss, init, forget_factor=forget_factor)
     model.partial_fit(early, H=H)
@@ -96,8 +96,8 @@ def test_features_that_no_sample_had_are_learned(loss, init, forget_factor):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_start_with_zeros_gives_no_sample_up(loss):
-    """A custom start without a feature, which some samples have beside others."""
+def test_a_start_with_zeros_loses_no_sample(loss):
+    """A custom start lacks a feature that some samples have besides others."""
     H = np.random.default_rng(1).random((3, 6)) * [1, 1, 1, 1, 1, 0]
     model, _ = new(loss, "custom")
     for _ in range(40):
@@ -109,7 +109,7 @@ def test_a_start_with_zeros_gives_no_sample_up(loss):
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("penalties", PENALTIES)
 def test_a_first_batch_of_low_rank_costs_no_component(loss, init, penalties):
-    """Five times the same sample: one component is enough for them, and the others wait."""
+    """The batch is one sample, five times: one component explains it, the others must survive."""
     model, H = new(loss, init, **penalties)
     model.partial_fit(np.tile([[1.0, 0, 2, 0, 0, 3]], (5, 1)), H=H)
     for _ in range(30):
@@ -130,7 +130,7 @@ def test_a_start_that_cannot_be_drawn_is_refused_when_it_is_needed():
 
 
 def easy_first():
-    """Batches of a sample of one word each, and then documents."""
+    """Yield batches of one sample with a single word, and then batches of documents."""
     X = problems.documents(600, 120, dtype=np.float64)
     easy = sp.csr_array((np.full(300, 0.01), (np.arange(300), np.zeros(300, int))), (300, 120))
     return sp.vstack([sp.csr_array((20, 120)), easy, X]).tocsr()
@@ -167,7 +167,7 @@ def test_an_iterable_that_is_read_to_its_end_has_no_second_pass():
 
 @pytest.mark.parametrize("data_seed", [1, 2])
 def test_topics_of_counts_are_not_merged(data_seed):
-    """From a random start 9 or 10 of 12 were found, and more passes found no other."""
+    """A random start once found 9 or 10 of 12, and more passes found no further one."""
     X, H = problems.planted_topics(12, seed=data_seed)
     for seed in range(3):
         model = MiniBatchNMF(

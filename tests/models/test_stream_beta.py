@@ -33,7 +33,7 @@ def loss_of(model, X, beta):
 @pytest.mark.parametrize("penalties", PENALTIES)
 @pytest.mark.parametrize("forget_factor", [0.0, 0.3, 1.0])
 def test_steps_are_those_of_the_reference(beta, penalties, forget_factor, rng):
-    """W by one update from given rows, H from the sums; dense and literal."""
+    """The reference updates W once from given rows, and H from the sums; dense and literal."""
     H, k = rng.random((3, 12)) + 0.1, 3
     options = {"alpha_W": 0.0, "alpha_H": "same", "l1_ratio": 0.0, **penalties}
     stream = Stream(pad_factor(H.T, float), k, beta, forget_factor=forget_factor, **options)
@@ -174,7 +174,7 @@ def test_a_feature_that_comes_late_is_learned(beta):
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.5])
-def test_an_empty_first_batch_is_no_end(beta):
+def test_a_stream_may_begin_with_an_empty_batch(beta):
     X = positive(np.random.default_rng(10))
     model = MiniBatchNMF(3, beta_loss=beta, random_state=0)
     for block in (np.zeros((2, 12)), X, X, X):

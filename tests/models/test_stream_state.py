@@ -1,4 +1,4 @@
-"""What an estimator of streams holds: with threads, after errors, and after an edit of H."""
+"""The state of a streaming estimator with threads, after errors, and after an edit of H."""
 
 import copy
 import pickle
@@ -49,7 +49,7 @@ def run_together(*calls):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_threads_learn_one_after_the_other(loss):
-    """Batches that are the same: in any order the sums are those of one thread."""
+    """All batches are the same, so the sums are those of one thread in any order."""
     X = problems.documents(400, 100)
     alone = MiniBatchNMF(5, beta_loss=loss, random_state=0, n_threads=1)
     shared = clone(alone)
@@ -112,7 +112,7 @@ def test_a_first_batch_that_fails_is_not_the_end_of_another():
         assert (model.n_samples_seen_, model.n_steps_) == (400, 2)
 
 
-def test_the_lock_is_nobody_elses():
+def test_copies_have_locks_of_their_own():
     X = problems.documents(200, 60)
     model = MiniBatchNMF(4, random_state=0).partial_fit(X)
     for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
@@ -155,7 +155,7 @@ def test_a_fit_that_learns_nothing_leaves_the_model_as_it_was():
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("penalties", [{}, {"alpha_H": 1e-3}, {"alpha_H": 1e-3, "l1_ratio": 1.0}])
 def test_components_that_are_assigned_count(loss, penalties):
-    """In transform, and in the next batch: of samples that they explain they stay as they are."""
+    """Transform uses them, and the next batch leaves them as they are if they explain it."""
     rng = np.random.default_rng(5)
     X, H = rng.random((50, 8)), rng.random((3, 8))
     model = MiniBatchNMF(3, beta_loss=loss, random_state=0, **penalties)
@@ -175,7 +175,7 @@ def test_components_that_are_assigned_count(loss, penalties):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_component_that_was_removed_stays_so(loss):
+def test_a_removed_component_stays_removed(loss):
     X = problems.documents(400, 60, dtype=np.float64)
     model = MiniBatchNMF(4, beta_loss=loss, random_state=0, max_iter=3).fit(X)
     H = model.components_.copy()

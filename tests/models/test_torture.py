@@ -75,7 +75,7 @@ def in_threads(layer, n_workers):
 
 
 def in_threads_without_asking(layer):
-    """The number of threads is left to us, in the main thread and in others."""
+    """Solve with the default number of threads, in the main thread and in others."""
     print(check_layer(layer))
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(solve, None) for _ in range(4)]
@@ -88,7 +88,7 @@ def after_fork(layer, way):
 
 
 def fork_while_compiling(layer):
-    """Another thread is in its first fit, so that it holds the compiler's lock."""
+    """Fork while another thread, in its first fit, holds the compiler's lock."""
     os.environ["SPARSENMF_CACHE"] = "0"
     from sparsenmf.kernels import coordinate_descent as ours
 
@@ -125,7 +125,7 @@ def in_dask(layer, scheduler):
 
 
 def in_preloaded_workers(layer):
-    """As gunicorn does: the master warms up and forks; a worker that dies is replaced."""
+    """Do as gunicorn does: the master warms up and forks; a worker that dies is replaced."""
     check_layer(layer)
     X = make_matrix()
     model = sparsenmf.factorize(X, 20, random_state=0, max_iter=3, tol=0, n_threads=2)
@@ -152,7 +152,7 @@ def in_preloaded_workers(layer):
 
 
 def nested_in_pool(layer):
-    """joblib's threads within a worker of a pool of processes."""
+    """Solve in joblib's threads inside a worker of a process pool."""
     check_layer(layer)
     context = multiprocessing.get_context("fork")
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
@@ -168,7 +168,7 @@ def solve_in_joblib_threads(_):
 
 
 def foreign_kernel():
-    """A prange kernel that is not ours, a check of it, and the loop of a program of its own."""
+    """Return a function that runs a prange kernel that is not ours, and checks its result."""
     import numba
 
     @numba.njit(parallel=True)
@@ -200,10 +200,11 @@ def between_calls_of_a_foreign_kernel(layer):
 
 
 def beside_a_foreign_kernel(layer, ours):
-    """Another library is in parallel regions all the while, in the other thread.
+    """Solve while another library runs parallel regions in the other thread.
 
-    With workqueue numba ends the process when two threads are in regions, whoever they are;
-    we cannot know of it. So there we are in the thread which keeps out, or on one thread.
+    With workqueue, numba ends the process when two threads are in parallel regions, even if only
+    one of them is ours, which we cannot prevent. So we are in the thread that enters no region, or
+    use one thread.
     """
     print(check_layer(layer))
     run, done = foreign_kernel(), threading.Event()
@@ -228,7 +229,7 @@ def beside_a_foreign_kernel(layer, ours):
 
 
 def at_the_end_of_the_program(layer, daemon):
-    """The program ends while a thread factorizes a store, block by block."""
+    """End the program while a thread factorizes a store, block by block."""
     from sparsenmf.solvers import blocks
 
     print(check_layer(layer), flush=True)

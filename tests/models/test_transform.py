@@ -29,7 +29,7 @@ def divergence(x, y, beta):
 
 
 def problem(kind, dtype, rng, k=5, m=50, n=30):
-    """H, whose conditioning is the kind's, and X near its cone."""
+    """Return an H of the kind's conditioning, and an X near its cone."""
     H = rng.random((k, m))
     if "alike" in kind:
         H = H[:1] + 0.04 * H  # cosines of .999
@@ -72,7 +72,7 @@ def test_least_squares_are_those_of_nnls(kind, dtype, entries, rng):
         (V * divergence(X, factor.astype(float) @ wide, 2)).sum(axis=1)
         for factor in (W, best.astype(dtype))
     )
-    # Rounded to single precision, theirs is what can be had.
+    # Theirs, rounded to single precision, is the best that can be expected.
     slack = 1e-9 if dtype == np.float64 else 1e-3 if "gene" in kind else 1e-6
     assert (ours <= theirs * (1 + slack) + 1e-12 * (X[:, 4:].astype(float) ** 2).sum(axis=1)).all()
     assert W[:, 2].max() == 0 or "gap" not in kind
@@ -146,10 +146,10 @@ def test_words_that_no_component_has_count_as_in_scikit_learn(beta, scale):
     X = np.array([[2.0, 1, 4, 3], [0, 0, 0, 5], [1, 1, 1, 0]])
     model = Components(H=H * scale, options={"loss": beta})
     W = model.transform(X * scale)
-    # Theirs has no scale: it takes the same number whatever the data are.
+    # Their epsilon does not depend on the scale of the data.
     expected = _beta_divergence(sp.csr_array(X), W, H, beta) * scale**beta
     assert model.loss(X * scale) == pytest.approx(expected, rel=1e-5 if scale == 1 else 0.6)
-    # Of a document without a known word nothing is explained, and that is finite.
+    # Nothing of a document without known words is explained, and its loss is finite.
     alone = model.loss(X[[1]])
     assert alone == pytest.approx(float(divergence(5.0, EPSILON, beta)), rel=1e-5)
 
@@ -180,7 +180,7 @@ def test_same_bits_at_any_thread_count_and_in_any_company(beta, rng):
 
 
 def test_entries_without_weight_leave_single_precision_as_good_as_double(rng):
-    """A feature 1e5 times the others, of weight zero in half of the samples."""
+    """A feature is 1e5 times the others, and has weight zero in half of the samples."""
     X = 1 + rng.poisson(rng.random((60, 4)) @ rng.random((4, 30)) * 5).astype(float)
     X[:, 0] = 3e5
     V = np.ones(X.shape)

@@ -10,7 +10,7 @@ from sparsenmf.models import warmup as module
 
 @pytest.fixture
 def runs(monkeypatch):
-    """Fits and streams are noted, not run."""
+    """Record fits and streams instead of running them."""
     found = []
 
     def note(X, n_components, **options):

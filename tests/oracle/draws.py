@@ -1,4 +1,4 @@
-"""Random problems for the oracle: structures that people have, and all that goes with a fit."""
+"""Random problems for the oracle: matrices of structures that occur, and options of a fit."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +33,7 @@ def dense(rng, n, m):
 
 
 def blocks(rng, n, m):
-    """Groups of samples and features that have nothing in common, each of rank one."""
+    """Groups of samples and features without anything in common, each group of rank one."""
     row, column = np.sort(rng.integers(0, 3, n)), np.sort(rng.integers(0, 3, m))
     return np.outer(0.5 + rng.random(n), 0.5 + rng.random(m)) * (row[:, None] == column)
 
@@ -91,14 +91,14 @@ def lopsided(rng, n, m):
 
 
 def tiny(rng, n, m):
-    """Some entries are what arithmetic has left of zero."""
+    """Some entries are tiny, like zeros with rounding errors."""
     X = counts(rng, n, m)
     X[rng.random((n, m)) < 0.1] = TINY
     return X
 
 
 def silence(rng, n, m):
-    """Powers, with noise of 1e-12 for a while."""
+    """Powers of a signal that is silent for a while: there they are noise of 1e-12."""
     X = dense(rng, n, m)
     X[: n // 3] = 1e-12 * (0.5 + rng.random((n // 3, m)))
     return X
@@ -111,7 +111,7 @@ STRUCTURES = (
 
 POSITIVE = (dense, silence)
 
-TINY = 1e-30  # in float64, the same as a share of what that can hold: 1e-300
+TINY = 1e-30  # in float64, the same share of its range, which is about 1e-300
 
 SCALES = (1e-12, 1e-6, 1e5, 1e10)
 
@@ -135,7 +135,7 @@ class Case:
     X: Any
     n_components: int
     options: dict[str, Any]
-    problem: Problem = field(init=False)  # known when all else has been drawn
+    problem: Problem = field(init=False)  # set when everything else has been drawn
     arrangement: str = "memory"
     given: dict[str, np.ndarray] = field(default_factory=dict)  # what peers start with
     tags: list[str] = field(default_factory=list)
@@ -150,7 +150,7 @@ class Case:
 
 
 def draw(number, structures=STRUCTURES, *, kinds=KINDS, starts=STARTS, losses=LOSSES):
-    """Return a case; the same one for a number and what to choose from."""
+    """Return a case, which depends only on its number and on what there is to choose from."""
     rng = np.random.default_rng([26, number])
     structure = structures[number % len(structures)]
     beta, loss, solver = draw_loss(rng, structure, losses)
@@ -183,7 +183,7 @@ def draw(number, structures=STRUCTURES, *, kinds=KINDS, starts=STARTS, losses=LO
 
 
 def pick(rng, choices):
-    """Return one of the keys, each so often as its value says."""
+    """Return one of the keys, with probabilities in proportion to the values."""
     share = np.array(list(choices.values()))
     return list(choices)[rng.choice(len(choices), p=share / share.sum())]
 
@@ -198,7 +198,7 @@ def draw_loss(rng, structure, losses):
 
 
 def draw_penalties(rng, case, problem):
-    """Set none, or some that cost about so much as the fit does, whatever its scale."""
+    """Set no penalties, or some that cost about as much as the fit does, at any scale."""
     if rng.random() < 0.55:
         return
     X, beta = problem["X"], problem["beta"]
@@ -215,7 +215,7 @@ def draw_penalties(rng, case, problem):
 
 
 def draw_entries(rng, case, problem, kind):
-    """Set X as it is passed, with weights of a kind."""
+    """Set X in the form in which it is passed, and weights of some kind."""
     X, dtype = problem["X"], problem["dtype"]
     case.X = X.astype(dtype) if rng.random() < 0.3 else sp.csr_array(X.astype(dtype))
     if kind == "samples":
@@ -242,7 +242,7 @@ def draw_entries(rng, case, problem, kind):
 
 
 def draw_start(rng, case, problem, kind):
-    """Choose where a fit starts, and what stays as it is given."""
+    """Choose where a fit starts, and which components are frozen."""
     X, k, dtype = problem["X"], case.n_components, problem["dtype"]
     if kind == "nndsvd":
         case.options["init"] = str(rng.choice(["nndsvd", "nndsvda", "nndsvdar"]))
@@ -271,7 +271,7 @@ def draw_start(rng, case, problem, kind):
 
 
 def draw_settings(rng, case):
-    """Leave them as they are, mostly; or end early, or go without what makes descent fast."""
+    """Mostly keep the defaults; or end early, or switch off what makes descent fast."""
     kind = pick(rng, {"default": 0.7, "short": 0.15, "plain": 0.15})
     if kind == "short":
         case.options["max_iter"] = int(rng.choice([1, 2, 5]))

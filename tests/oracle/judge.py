@@ -1,4 +1,4 @@
-"""A judge of factorizations that shares nothing with the package but the definition.
+"""A judge of factorizations that shares only the definition with the package.
 
 NumPy, SciPy and scikit-learn only, all dense and in float64: the objective as it is defined,
 without floors; what single coordinates could still gain, whatever their curvature; closed
@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 NEGLIGIBLE = {np.dtype(np.float32): 1e-20, np.dtype(np.float64): 1e-200}
 """Entries of X below this share of the largest one count as about zero: W H may be zero there."""
 
-NEAR = 1e-6  # a beta so close to 0 or 1 is that: the divergence is continuous in beta
+NEAR = 1e-6  # a beta this close to 0 or 1 counts as 0 or 1: the divergence is continuous in beta
 
 STEPS = 2.0 ** np.arange(-8, 9, 2)
 
@@ -28,7 +28,7 @@ class Problem:
       + sum_i row_weight_i (l1_W sum(W_i) + l2_W / 2 ||W_i||^2)
       + sum_j column_weight_j (l1_H sum(H_j) + l2_H / 2 ||H_j||^2)
 
-    V has the weights of entries, samples and features; zero where an entry is unknown.
+    V is the product of the weights of entries, samples and features, and zero at unknown entries.
     """
 
     X: np.ndarray
@@ -67,13 +67,13 @@ class Problem:
 
     @cached_property
     def size(self):
-        """What the divergence is measured by: sum of x^beta (half of it for beta = 2)."""
+        """The unit of the divergence: the sum of x^beta (half of it for beta = 2)."""
         powers = (self.weights * self.X)[self.X > 0] * self.X[self.X > 0] ** (self.beta - 1)
         return float(powers.sum()) * (0.5 if self.beta == 2 else 1.0)
 
     @property
     def turned(self):
-        """The same problem of the transpose: its W is our H'."""
+        """The same problem for the transpose, whose W is our H'."""
         return replace(
             self, X=self.X.T, V=None if self.V is None else self.V.T,
             alpha_W=self.alpha_H, alpha_H=self.alpha_W,
@@ -101,19 +101,20 @@ class Problem:
         return float(self.divergences(W.astype(float) @ H.astype(float)).sum())
 
     def objective(self, W, H):
-        """Return what is minimised, infinite where it is."""
+        """Return what is minimised, which may be infinite."""
         W, H = W.astype(float), H.astype(float)
         return self.loss(W, H) + self.penalty(W, H)
 
     def unreachable(self, W, H):
-        """Return where no W H can be positive whatever the free coordinates are."""
+        """Return where W H stays zero whatever the free coordinates are."""
         W, H = np.broadcast_arrays(W, self.free_W), np.broadcast_arrays(H, self.free_H)
         return ((W[0] > 0) | W[1]).astype(int) @ ((H[0] > 0) | H[1]).astype(int) == 0
 
     def gaps(self, W, H):
-        """Return how much lower the objective could be by moving one coordinate alone.
+        """Return by how much moving single coordinates could lower the objective.
 
-        Summed over W, and over H; infinite if a step leads from infinity to a number.
+        The gains are summed over W and over H. They are infinite if a step leads from an infinite
+        objective to a finite one.
         """
         W, H = W.astype(float), H.astype(float)
         # A sample without weight has the best fit of its own.
@@ -138,13 +139,13 @@ def divergence(x, y, beta, negligible=0.0):
 
 
 def _gap(problem, W, H):
-    """Return what the coordinates of W could gain, each alone, in all."""
+    """Return the sum of what each coordinate of W alone could gain."""
     l1, l2 = problem.penalties[0]
     Y, total = W @ H, 0.0
     now = problem.divergences(Y).sum(axis=1)
     for r in range(W.shape[1]):
         free = np.broadcast_to(problem.free_W, W.shape)[:, r]
-        # Not Y - W_r H_r, which is rounding where nothing is left.
+        # Not Y - W_r H_r: where the difference is zero, that leaves rounding errors.
         others = np.delete(W, r, axis=1) @ np.delete(H, r, axis=0)
         w, best = W[:, r], np.zeros(len(W))
         penalty = l1 * w + 0.5 * l2 * w**2
@@ -159,7 +160,7 @@ def _gap(problem, W, H):
 
 
 def _candidates(problem, w, h, Y, others, l1, l2):
-    """Yield values for one column of W: zero, the steps of Newton and of the ratio, and a net."""
+    """Yield values for a column of W: zero, Newton's step, the multiplicative step, and a grid."""
     V, X, beta = problem.weights, problem.X, problem.beta
     with np.errstate(all="ignore"):
         down = V * X * Y ** (beta - 2)
@@ -240,7 +241,7 @@ def _multiply(problem, W, H, gamma):
 
 
 def random_start(problem, n_components, seed, W=None, H=None):
-    """Return factors at random, of about the scale of X; beginning with those that are given."""
+    """Return random factors of about the scale of X, which begin with the given components."""
     rng = np.random.default_rng(seed)
     n, m = problem.X.shape
     scale = np.sqrt(problem.X.mean() / n_components) or 1.0
@@ -263,9 +264,9 @@ def scikit_learn(problem, n_components, seeds=(0, 1), n_iter=200, init="random")
     for solver in ("cd", "mu") if problem.beta == 2 else ("mu",):
         for seed in seeds:
             start, custom = {}, init == "random"
-            if custom:  # its own is much larger than X for some losses
+            if custom:  # scikit-learn's own random start is much larger than X for some losses
                 start["W"], start["H"] = random_start(problem, n_components, seed)
-            if solver == "mu" and init == "nndsvd":  # it cannot leave zero
+            if solver == "mu" and init == "nndsvd":  # multiplicative updates cannot leave zero
                 init = "nndsvda"
             model = NMF(
                 n_components, init="custom" if custom else init, solver=solver, max_iter=n_iter,
@@ -280,10 +281,10 @@ def scikit_learn(problem, n_components, seeds=(0, 1), n_iter=200, init="random")
 
 
 def peers(problem, n_components, *, W=None, H=None, init="random", seeds=(0, 1, 2), n_iter=200):
-    """Return the objectives that others reach: scikit-learn, and the literal updates.
+    """Return the objectives that scikit-learn and the literal updates reach.
 
-    W and H are what is given of a start, the first components; init is a start that
-    scikit-learn tries, too.
+    W and H are the components that are given, which come first; init is one more start for
+    scikit-learn.
     """
     starts = [random_start(problem, n_components, seed, W, H) for seed in seeds]
     found = [problem.objective(*multiplicative(problem, *start, n_iter)) for start in starts]

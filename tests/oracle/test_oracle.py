@@ -25,11 +25,11 @@ TIMES = float(os.environ.get("SPARSENMF_ORACLE", "1"))
 
 FIRST = int(os.environ.get("SPARSENMF_ORACLE_FROM", "0"))
 
-GAP = 2e-2  # of the objective, which single coordinates could still gain at the end
+GAP = 2e-2  # share of the objective that single coordinates may still gain at the end
 
 GAP_OF_SIZE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-7}
 
-LOST = 0.15  # of what the peers gain over a constant fit
+LOST = 0.15  # share of what the peers gain over a constant fit
 
 
 def numbers(count):
@@ -62,7 +62,7 @@ def fit(case, folder=None, **options):
 def tolerance(problem, model, objective, *, single):
     """How far a reported objective may be from the literal one, by rounding."""
     Y = model.W.astype(float) @ model.H.astype(float)
-    # What is summed over all entries of W H, those of weight zero too.
+    # The sum over all entries of W H, which includes those of weight zero.
     allowed = 1e-14 * float((Y**2).sum() if problem.beta == 2 else Y.sum())
     allowed += (1e-4 if single else 1e-8) * objective
     return allowed + (2e-5 if single else 1e-10) * problem.size
@@ -70,7 +70,7 @@ def tolerance(problem, model, objective, *, single):
 
 def faults(case, model, folder):
     """Yield all that is wrong with a result."""
-    # A run that ends before its double precision has begun has seven digits.
+    # A run that ends before it has reached double precision has seven digits.
     single = case.arrangement == "mixed" and "max_iter" in case.options
     yield from faults_of_factors(case.problem, model, single=single)
     yield from faults_of_dead(case.problem, model)
@@ -80,7 +80,7 @@ def faults(case, model, folder):
 
 
 def faults_of_factors(problem, model, *, single=False):
-    """What must hold of any result, converged or not."""
+    """Yield what is wrong with any result, converged or not."""
     for factor in (model.W, model.H):
         if factor.dtype != problem.dtype or not np.isfinite(factor).all() or (factor < 0).any():
             yield "a factor is not finite, non-negative and of its type"
@@ -99,9 +99,9 @@ def faults_of_factors(problem, model, *, single=False):
 
 
 def faults_of_dead(problem, model):
-    """A component of which one side is zero is zero on the other side, too, unless frozen.
+    """Yield components that are zero on one side only, unless they are frozen.
 
-    W comes first in an iteration: before the end it may be an iteration behind.
+    An iteration updates W first, so in a run that has not ended W may be one iteration behind.
     """
     if np.isinf(problem.objective(model.W, model.H)):
         return  # nothing is better than anything else
@@ -114,7 +114,7 @@ def faults_of_dead(problem, model):
 
 
 def faults_at_the_end(problem, model, *, mu):
-    """After convergence no coordinate, however flat, could gain much."""
+    """Yield coordinates, however flat, that could still gain much after convergence."""
     objective = problem.objective(model.W, model.H)
     if model.converged and np.isfinite(objective):
         gap = sum(problem.gaps(model.W, model.H))
@@ -124,18 +124,18 @@ def faults_at_the_end(problem, model, *, mu):
 
 
 def faults_of_quality(case, model, folder):
-    """The best of several starts is not much worse than the best of the peers.
+    """Yield fits whose best start is much worse than the best of the peers.
 
-    Where there is one start, it is not much worse than the worst of the peers.
+    A single start may not be much worse than the worst of the peers.
     """
     problem, options = case.problem, case.options
     init = options.get("init", "random")
     custom = "W" in options and "H" in options
     random = init == "random" and not custom
     if (problem.alpha_W > 0) != (problem.alpha_H > 0):
-        return  # the scale moves to the other factor for ever: how far is no matter of right
+        return  # the scale moves to the other factor for ever, so that no scale is right
     if init == "nndsvd" and "unknown" in case.tags:
-        return  # what is zero on both sides at the start may stay so
+        return  # a component that starts at zero on both sides may stay zero
     if "max_iter" in options or (custom and "extrapolate" in options):
         return
     found = oracle.peers(problem, case.n_components, init=init, **case.given)
@@ -147,7 +147,7 @@ def faults_of_quality(case, model, folder):
     sparse = problem.alpha_W * problem.l1_ratio > 0
     most = peer + (2 if sparse else 1) * LOST * max(zero - peer, 0)
     most += 0.02 * peer + 1e-4 * problem.size
-    if sparse and problem.beta == 2:  # which coordinate descent meets soon, scikit-learn's too
+    if sparse and problem.beta == 2:  # coordinate descent soon gets there, scikit-learn's too
         most = max(most, zero * (1 + 1e-4))
     best = problem.objective(model.W, model.H)
     for seed in (1, 2, 3):
@@ -160,7 +160,7 @@ def faults_of_quality(case, model, folder):
 
 
 def faults_of_transform(case, model):
-    """Given H, each row of W is the best there is: the problem is convex."""
+    """Yield rows of W that are not the best for H: given H, the problem is convex."""
     problem = replace(case.problem, sample_weight=None, free_W=True)
     if not 1 <= problem.beta <= 2 or case.options["solver"] == "mu":
         return
@@ -190,7 +190,7 @@ def test_fit(number, tmp_path):
 
 @pytest.mark.parametrize("number", numbers(60))
 def test_fit_beside_what_is_known(number, tmp_path):
-    """Components that are given, and new ones beside them."""
+    """Some components are given, and new ones are found beside them."""
     structures = (draws.empty, draws.counts, draws.empty, draws.blocks, draws.isolated)
     starts = {"known": 0.6, "frozen": 0.4}
     losses = {"frobenius": 0.4, "kullback-leibler": 0.6}

@@ -1,4 +1,4 @@
-"""Problems that had silently wrong results, with the right ones: nothing is taken from the package.
+"""Problems that once had silently wrong results; the right ones do not come from the package.
 
 Each is a kind; `tests.oracle.test_oracle` draws from the kinds at random.
 """
@@ -19,7 +19,7 @@ KL = "kullback-leibler"
 
 
 def objective(X, model, beta=1.0, **options):
-    """The literal objective of a result that must be without a fault."""
+    """Return the literal objective of a result, which must be without fault."""
     X = X.toarray() if sp.issparse(X) else np.asarray(X)
     problem = Problem(X.astype(float), beta, dtype=X.dtype, **options)
     mu = model.options["solver"] == "mu"
@@ -32,7 +32,7 @@ def objective(X, model, beta=1.0, **options):
     return problem.objective(model.W, model.H)
 
 
-# A sample that shares no feature with others is kept, by momentum, too.
+# A sample that shares no feature with others is not lost, even with momentum.
 
 
 def foreign(dtype=float):
@@ -79,7 +79,7 @@ def test_a_foreign_sample_with_weights():
 
 
 def test_a_foreign_sample_is_transformed():
-    """From an H that knows it; beside components that do not."""
+    """H has one component that knows the sample, and others that do not."""
     H = np.array([[1.0, 1, 1, 0], [0, 0, 1e-6, 1e-6]])
     X = np.array([[0.0, 0, 0, 1], [30, 30, 30, 0]])
     model = sparsenmf.Factorization(
@@ -102,7 +102,7 @@ def empty_columns():
 
 
 def first_component(X):
-    """The mean sample: the best single component."""
+    """Return the mean sample, which is the best single component."""
     return X.sum(axis=0, keepdims=True) / np.sqrt(X.sum())
 
 
@@ -121,7 +121,7 @@ def test_new_components_beside_a_given_one(solver, dtype):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_components_are_not_too_few_where_many_columns_are_empty(seed):
-    """Warm starts find 1 where new components die beside those of the fit before."""
+    """If new components die beside those of the fit before, warm starts recommend 1."""
     choose = sparsenmf.select_n_components
     choice = strictly(choose, empty_columns(), range(1, 4), loss=KL, random_state=seed)
     assert choice.n_components == 3
@@ -141,7 +141,7 @@ def test_a_component_that_does_not_pay_is_zero(alpha, dtype):
 
 @pytest.mark.parametrize("loss", ["frobenius", KL])
 @pytest.mark.parametrize("side", ["W", "H"])
-def test_nothing_goes_with_a_frozen_component_that_is_zero(side, loss):
+def test_the_other_side_of_a_frozen_zero_component_is_zero(side, loss):
     X = sp.random_array((40, 30), density=0.3, rng=1)
     known = np.zeros((40, 1)) if side == "W" else np.zeros((1, 30))
     frozen = {side: known, f"frozen_{side}": [0]}

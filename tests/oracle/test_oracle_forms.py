@@ -1,4 +1,4 @@
-"""What is known in closed form or by another solver: ranks, exact fits, half-problems, scale.
+"""Fits whose answer is known in closed form or by another solver: ranks, exact fits, scale.
 
 See `tests.oracle.test_oracle` for how many problems there are.
 """
@@ -50,9 +50,9 @@ def test_one_component(number):
 
 @pytest.mark.parametrize("number", numbers(60))
 def test_exact_fits_are_found(number):
-    """Blocks of rank one that share nothing: from an SVD, nothing is left.
+    """X has blocks of rank one that share nothing, so fits that start from an SVD are exact.
 
-    Not from "nndsvda", which scikit-learn does not always leave either.
+    "nndsvda" is left out: its fits are not always exact, nor are scikit-learn's.
     """
     rng = np.random.default_rng([2, number])
     sizes = rng.integers(2, 6, (3, 2))
@@ -137,7 +137,7 @@ def test_the_fit_of_a_multiple_is_the_fit_scaled(number):
 
 @pytest.mark.parametrize("number", numbers(30))
 def test_streams_are_not_much_worse_than_peers(number):
-    """MiniBatchNMF: its own loss is the literal one, and near what a full fit reaches."""
+    """The loss that MiniBatchNMF reports is the literal one, and near that of a full fit."""
     rng = np.random.default_rng([5, number])
     structures = (draws.counts, draws.isolated, draws.empty, draws.duplicates, draws.one_hot)
     X = structures[number % len(structures)](rng, 24, 12)

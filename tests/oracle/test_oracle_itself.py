@@ -53,7 +53,7 @@ def test_the_objective_is_that_of_copies(X, rng):
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_gaps_vanish_at_the_optimum_only(X, beta, rng):
-    """Of factors after so many literal updates that next to nothing is left."""
+    """The factors have had so many literal updates that hardly any gap is left."""
     problem = Problem(X, beta, alpha_W=1e-3, alpha_H=2e-3, l1_ratio=0.5)
     W, H = oracle.multiplicative(problem, rng.random((9, 2)), rng.random((2, 7)), 2000)
     objective = problem.objective(W, H)

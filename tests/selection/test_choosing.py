@@ -72,7 +72,7 @@ def test_block_score_is_that_of_the_dense_definition(beta, loss):
     assert D.shape == (len(C), B.shape[1])
     k = model.n_components
     penalties = {"alpha_W": 5e-3, "alpha_H": 2e-2, "l1_ratio": 0.5, "loss": loss, "tol": 0}
-    # The same two problems, solved by whole factorizations in which one side is frozen.
+    # Whole factorizations with one frozen side solve the same two problems.
     W = factorize(B, k, H=model.H, frozen_H=range(k), max_iter=3000, **penalties).W
     H = factorize(C, k, W=model.W, frozen_W=range(k), max_iter=3000, **penalties).H
     expected = dense_losses(A, W @ H, beta, blocks.floor).sum() / norm_of(blocks.split(1)[0], beta)

@@ -249,7 +249,7 @@ def test_a_report_of_a_consensus_says_how_many_rows_the_restarts_had(store, tmp_
     assert re.search(rf"restart_rows</th><td[^>]*>{len(result.sample.rows)}<", page)
 
 
-def test_what_the_last_fit_could_not_do_is_refused_before_the_first(store):
+def test_options_that_the_last_fit_cannot_take_are_refused_at_once(store):
     pytest.importorskip("sklearn")
     seen = []
     solver = CoordinateDescent()

@@ -71,15 +71,15 @@ def test_rule_needs_what_is_before_a_peak():
     candidates = np.arange(2, 9)
     means = np.array([0.95, 0.97, 0.94, 0.85, 0.72, 0.70, 0.82])  # a peak at 8
     assert most_stable(candidates, np.column_stack([means, means])) == 2
-    # Another component that comes back lowers the mean, and is still one more.
+    # One more component that comes back counts, even if it lowers the mean.
     assert most_stable(np.array([3, 4]), np.array([[0.99], [0.95]])) == 1
     assert most_stable(np.array([3, 4]), np.array([[0.99], [0.90]])) == 0
-    # Where there is nothing to be found, one is the least wrong.
+    # Where there is nothing to find, one component is the least wrong.
     assert most_stable(np.array([1, 2, 3]), np.array([[0.97], [0.6], [0.5]])) == 0
 
 
 def hits(draws, **options):
-    """Return how many draws find the number up to one, and all numbers found."""
+    """Return how many draws find the number to within one, and all numbers found."""
     found = []
     for planted, X in draws:
         candidates = range(2, planted + 4)
@@ -89,7 +89,7 @@ def hits(draws, **options):
 
 
 def test_uneven_counts_have_their_number():
-    """The similarity of mere restarts has chance peaks: it found 11, 15, 4 and 15 for four."""
+    """The similarity of restarts on the same data has chance peaks: 11, 15, 4 and 15 for four."""
     draws = [(planted, uneven_counts(planted, 20 + planted)) for planted in (3, 4, 5, 6)]
     n_hits, found = hits(draws, n_repeats=3, random_state=0, n_threads=1)
     assert n_hits >= 3, found

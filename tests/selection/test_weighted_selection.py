@@ -45,7 +45,7 @@ def planted_ratings(n_components, shape=(150, 120), share=0.4, noise=0.1, seed=0
 
 
 def weighted(kind, seed=0):
-    """A small matrix with weights of this kind, and the dense weights of all its entries."""
+    """Return a small matrix with weights of a kind, and the dense weights of all its entries."""
     rng = np.random.default_rng(seed)
     X = sp.csr_array(planted_counts(3, *SHAPE, mean=1.0)[0].astype(float))
     entries, samples, features = (
@@ -129,7 +129,7 @@ def fitter(n_components, loss="frobenius", **options):
 @pytest.mark.parametrize("loss", ["frobenius", KL])
 @pytest.mark.parametrize("kind", KINDS)
 def test_block_score_is_that_of_the_definition(kind, loss):
-    """The W and the H of A are those of whole factorizations in which one side is frozen."""
+    """The W and H of A equal those of whole factorizations in which one side is frozen."""
     matrix, _ = weighted(kind)
     beta = 2 if loss == "frobenius" else 1
     blocks = Blocks(matrix, 3, beta, Generators(0))
@@ -137,7 +137,7 @@ def test_block_score_is_that_of_the_definition(kind, loss):
     score, model = blocks.score(1, fitter(2, **penalties))
     A, B, C, D = blocks.split(1)
     whole = {**penalties, "tol": 0, "max_iter": 2000}
-    # The penalty of a row of W counts as often as its sample: so do those of B.
+    # The penalty of a row of W is multiplied by its sample's weight, also in B.
     W = factorize(B.X, 2, H=model.H, frozen_H=[0, 1], **B.options, **whole).W
     turned = WeightedMatrix(C.X, C.entries, D.samples, C.features, C.missing)
     H = factorize(C.X, 2, W=model.W, frozen_W=[0, 1], **turned.options, **whole).H
@@ -177,7 +177,7 @@ def test_score_of_known_entries_is_that_of_the_definition(kind, beta):
 
 
 def test_predictions_are_at_most_the_largest_known_entry():
-    """Where a row has few known entries, nothing else limits what is predicted of others."""
+    """In a row with few known entries, nothing else limits the predictions."""
     X = planted_ratings(2, (40, 30), share=0.2)
     matrix = WeightedMatrix(X, missing="unknown")
     entries = KnownEntries(matrix, 2, 2, Generators(0))
@@ -264,7 +264,7 @@ def test_rows_and_columns_of_weight_zero_are_as_if_they_were_not_there(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_all_entries_known_is_the_same_by_either_name(method):
-    """Where X stores all its entries, none is missing, whatever absent ones would mean."""
+    """If X stores all its entries, the meaning of absent ones does not matter."""
     X = sp.csr_array(np.random.default_rng(0).random((30, 25)) + 0.1)
     options = {"method": method, "loss": "frobenius", "warm_start": False, **QUICK}
     options |= {"max_iter": 200, "tol": 1e-8}

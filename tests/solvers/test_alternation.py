@@ -34,7 +34,7 @@ def random_start(X, n_components, seed):
 
 def sklearn_nmf(X, W, H, n_iter, **penalties):
     decomposition = pytest.importorskip("sklearn.decomposition")
-    # Started from the result of the iteration before, it ends with the next one.
+    # Started from the result of an iteration, scikit-learn goes on with the next one.
     W, H, _ = decomposition.non_negative_factorization(
         X,
         W=W.copy(),
@@ -105,7 +105,7 @@ def test_plain_iterates_are_those_of_the_reference(penalties):
     total_W, total_H = l1_W + l2_W, l1_H + l2_H
     alphas = {}
     if total_W:
-        # One l1_ratio serves both factors, so the reference's L1 share must be equal.
+        # One l1_ratio serves both factors, so the reference must have equal L1 shares.
         l1_H, l2_H = total_H * l1_W / total_W, total_H * l2_W / total_W
         alphas = {
             "alpha_W": total_W / X.shape[1],
@@ -207,7 +207,7 @@ def test_laurbergs_unique_factorization_is_recovered():
 
 
 def test_an_exact_fit_has_an_exact_small_objective():
-    """Below the resolution of the fast formula the residuals themselves are summed."""
+    """Below the resolution of the fast formula, the residuals themselves are summed."""
     X, _, _ = problems.planted(noise=0.0, dtype=np.float32)
     model = factorize(X, 5, tol=0, max_iter=1500, random_state=0)
     expected = reference.objective(X.toarray(), model.W, model.H)
@@ -321,7 +321,7 @@ def test_odd_matrices_are_factorized(name, init):
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 @pytest.mark.parametrize("max_iter", [30, 300])
 def test_momentum_does_not_make_one_factor_grow(loss, max_iter):
-    """Its steps do, by 10 in 50 iterations: what follows in a pipeline wants one scale."""
+    """Its steps alone do, tenfold in 50 iterations; later steps of a pipeline need one scale."""
     X = problems.documents(400, 250, dtype=np.float32)
     sizes, scale = [], np.sqrt(X.mean() / 6)
     factorize(

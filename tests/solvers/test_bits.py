@@ -1,4 +1,4 @@
-"""Same bits: any number of threads, any layer, either twin, whole or in pieces, after a trip."""
+"""Same bits for any number of threads, layer and twin, in pieces, and after pickling or storing."""
 
 import functools
 import hashlib
@@ -94,7 +94,7 @@ def test_same_bits_with_any_number_of_threads_of_any_layer(layer, n_threads, dty
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_same_bits_in_pieces(n_threads, monkeypatch):
-    """Long calls are cut; here all of them are, into as many pieces as there can be."""
+    """Long calls are cut into pieces; here all calls are, into as many as possible."""
     from sparsenmf.kernels.compile import interrupts as pieces
     from sparsenmf.kernels.compile import jit
 
@@ -181,7 +181,7 @@ def test_a_pickled_estimator_gives_the_same_bits():
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_a_store_gives_the_same_bits_wherever_it_was_cut(n_threads, tmp_path):
-    """In one shard or many, on any number of threads, pickled or not: blocks are the matrix's."""
+    """Blocks depend on the matrix alone, not on shards, threads or pickling."""
     X = make_matrix()
     stores = [
         sparsenmf.write_csr(tmp_path / name, [X[:250], X[250:]], shard_nnz=size)

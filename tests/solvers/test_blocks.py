@@ -167,7 +167,7 @@ def test_a_nearly_exact_fit_is_measured_from_its_residuals(in_pieces):
     model = factorize(X, 5, W=W, H=H, max_iter=2, solver=CoordinateDescent(low_memory=True))
     residual = X.toarray().astype(float) - model.W.astype(float) @ model.H.astype(float)
     expected = np.linalg.norm(residual) / np.linalg.norm(X.toarray().astype(float))
-    # The square is the difference of two sums of float64, some 1e14 times as large.
+    # The square is the difference of two float64 sums that are some 1e14 times as large.
     assert model.relative_error == pytest.approx(expected, rel=0.2)
 
 
@@ -278,7 +278,7 @@ def test_rounding_never_makes_a_loss_negative(seed, in_pieces):
 
 
 def test_a_pair_that_was_not_taken_is_proposed_again(in_pieces):
-    """And not the one after it: what a pass is ahead of is the pair that is kept."""
+    """The pair after it is not proposed: a pass looks ahead from the pair that is kept."""
     X, W, H = problems.planted(60, 40, 3)
     proposed = []
 

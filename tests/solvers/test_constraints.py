@@ -310,7 +310,7 @@ def test_seeds_by_number_and_dict_vocabulary_are_the_same():
         ({"seeds": Seeds({0: [1]}, strength="soft")}, ValueError, "seeds.strength must be one of"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(options, error, message):
+def test_impossible_options_are_refused_by_name(options, error, message):
     X, _, _ = make_problem()
     with pytest.raises(error, match=message):
         factorize(X, 4, **options)

@@ -1,4 +1,4 @@
-"""The end of a run that is seen coming: H is measured on the way, to the same bits."""
+"""The last iteration is foreseen: H is measured during it, with the same bits."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SWEEPS = 5  # its place among the arguments of update_rows, from `side` on
 
 @pytest.fixture
 def measures(monkeypatch):
-    """The sides of X (300 x 220) that were looked at without moving a factor."""
+    """Record the sides of X (300 x 220) that were measured without moving a factor."""
     seen, update = [], frobenius.update_rows
 
     def look(n_threads, rows, *arguments):
@@ -33,7 +33,7 @@ def measures(monkeypatch):
 
 
 def foreseen_or_not(X, n_iter, **options):
-    """Two runs of as many iterations: to max_iter, and until the callback stops it."""
+    """Return two runs of equally many iterations: to max_iter, and until the callback stops it."""
     options = {"random_state": 0, "tol": 0, **options}
     yield factorize(X, K, max_iter=n_iter, **options)
     yield factorize(X, K, progress=lambda state: state.n_iter == n_iter, **options)
@@ -131,7 +131,7 @@ def test_what_was_measured_before_more_iterations_is_forgotten():
 
 @pytest.mark.parametrize("alpha", [0, 1e-3])
 def test_double_precision_after_an_overflow_in_the_last_iteration(monkeypatch, alpha):
-    """What single precision came to has an objective that is corrected at the end."""
+    """The objective that single precision reached is corrected at the end."""
     monkeypatch.setattr(rows, "SINGLE_WORK", 0)
     X, propose, count = (
         problems.documents(300, 220, dtype=np.float64),

@@ -18,7 +18,7 @@ def sides(X, n_components):
 
 @pytest.fixture
 def X():
-    """A matrix with separated singular values, so that singular vectors are well defined."""
+    """Return a matrix whose singular values lie apart, so that its vectors are well defined."""
     X, _, _ = problems.planted(200, 150, 8, noise=0.5)
     return X
 
@@ -170,11 +170,7 @@ def test_a_fit_of_a_multiple_of_X_is_as_good(init, dtype, options):
 
 
 def structures():
-    """Matrices of which singular vectors have zeros that rounding hides, and what is best.
-
-    The Kullback-Leibler loss of one component is the outer product of the sums; of blocks, each
-    with a component, the sum of theirs.
-    """
+    """Yield X and n_components, where singular vectors of X have zeros that rounding hides."""
     rng = np.random.default_rng(0)
     yield np.array([[3.0, 1, 0, 0], [0, 0, 2, 5]]), 1
     yield np.diag([3.0, 1, 2, 5]), 1
@@ -184,7 +180,7 @@ def structures():
 
 
 def rank_one(X):
-    """The Kullback-Leibler loss of the best single component."""
+    """Return the Kullback-Leibler loss of the best component, the outer product of the sums."""
     Y = np.outer(X.sum(axis=1), X.sum(axis=0)) / X.sum()
     return np.sum(X[X > 0] * np.log(X[X > 0] / Y[X > 0]))
 

@@ -29,7 +29,7 @@ def test_momentum_leaves_something_of_each_entry(dtype):
 
 
 def test_columns_that_a_start_does_not_reach_are_reached():
-    """Zeros in both factors of a given start, and in what NNDSVD finds, are left."""
+    """Zeros for them, in both factors of a given start or in NNDSVD's, do not lock them out."""
     X = np.array(sp.block_diag([np.ones((4, 5)), 2 * np.ones((3, 3)), [[1.0]]]).toarray())
     W, H = np.ones((8, 2)), np.ones((2, 9))
     W[7], H[:, 8] = 0, 0
@@ -126,7 +126,7 @@ def test_transform_is_the_same_problem_as_in_the_fit():
 
 
 def one_entry():
-    """The only entry of the last word."""
+    """Return a matrix whose last word has a single entry."""
     return np.eye(6)[:, [2]] * np.eye(5)[4]
 
 

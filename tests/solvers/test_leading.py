@@ -1,4 +1,4 @@
-"""A start whose W knows X: H is fitted to it before the first iteration."""
+"""If the W of a start is informative, H is fitted to it before the first iteration."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Runs in double precision that begin in single: where they end, and how they are ended."""
+"""Runs in double precision that begin in single: their results, and the ways they can end."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def X():
 
 @pytest.fixture(params=["transposed", "tall"], autouse=True)
 def tall(request, monkeypatch):
-    """Whether X counts as much taller than wide, and so has no transpose."""
+    """Return whether X counts as much taller than wide, in which case it has no transpose."""
     if request.param == "tall":
         monkeypatch.setattr(rows, "TALL", 1)
         monkeypatch.setattr(rows, "TALL_NNZ", 0)
@@ -31,12 +31,12 @@ def tall(request, monkeypatch):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Begin in single precision however small the problem is."""
+    """Let runs begin in single precision however small the problem is."""
     monkeypatch.setattr(rows, "SINGLE_WORK", 0)
 
 
 def precisions(X, **options):
-    """The types in which the iterates of a run were."""
+    """Record the types of the iterates of a run."""
     seen = []
 
     def look(state):
@@ -59,7 +59,7 @@ def precisions(X, **options):
     ids=lambda options: next(iter(options), "plain"),
 )
 def test_single_precision_is_only_the_beginning(X, options, tall, monkeypatch):
-    # Without a transpose the start is rounded, which nothing may be that has its place.
+    # Without a transpose the start is rounded, which seeds and frozen components forbid.
     begins = not tall or not {"seeds", "frozen_H"} & set(options)
     models = []
     for work in (0, 2**60):
@@ -124,7 +124,7 @@ def test_what_single_precision_may_not_hold_begins_in_double(X, small, factor):
     assert model.objective == pytest.approx(plain.objective, rel=1e-3)
 
 
-def test_what_is_frozen_stays_to_the_bit_in_between(X, small, monkeypatch):
+def test_frozen_components_keep_their_bits_in_double_precision(X, small, monkeypatch):
     given_W, given_H = (np.random.default_rng(0).random(shape) for shape in ((300, 2), (2, 220)))
     seen = []
 
@@ -257,7 +257,7 @@ def test_W_of_single_precision_is_put_in_order_in_double(X, small, monkeypatch):
 
 @pytest.mark.parametrize("size", [1e-9, 1e9])
 def test_given_factors_may_be_far_larger_or_smaller_than_single_precision(X, small, size):
-    """Where that shows, they are neither rounded nor lost."""
+    """Values that single precision cannot hold are neither rounded nor lost."""
     W, H = np.full((300, K), 1.0), np.full((K, 220), 1.0)
     H[:, 0] = np.arange(K)
     usual = factorize(
@@ -302,7 +302,7 @@ def test_what_explains_nearly_all_has_its_objective_in_double_precision(small):
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 def test_no_kernel_is_compiled_for_a_mixture_of_precisions(X, small):
-    """It would be one more, and the largest takes seconds."""
+    """That would be one more kernel to compile, and the largest takes seconds."""
     precisions(X, tol=0, max_iter=60)
     for dispatcher in (update_rows._serial, update_rows._parallel):
         for given_rows, side, _, earlier, factor, out, *_ in dispatcher.signatures:

@@ -139,7 +139,7 @@ def test_nndsvd_zeros_are_filled_since_they_would_be_locked():
         ({"solver": "als"}, "solver must be one of 'cd', 'mu'"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_can(options, message):
+def test_impossible_combinations_are_refused_with_those_that_work(options, message):
     X = problems.documents(30, 20)
     with pytest.raises(ValueError, match=message):
         factorize(X, 2, **options)
@@ -164,7 +164,7 @@ ROUNDED = {
 
 
 def cases_near(centre):
-    """Betas around one, and a matrix for which it has a divergence."""
+    """Return betas around a named one, and a matrix for which they have a divergence."""
     X, W, H = make_problem(-1 if centre == 0 else 1)
     betas = [centre + sign * step for step in NEAR for sign in (-1, 1)]
     return X, W, H, [*betas, centre + 0.499, centre + 0.501]
@@ -173,7 +173,7 @@ def cases_near(centre):
 @pytest.mark.parametrize("centre", [0, 1, 2])
 @pytest.mark.parametrize("unequal", [None, "weights", "unknown", "both"])
 def test_objectives_and_updates_near_a_named_beta(centre, unequal):
-    """Of the usual form x^beta / beta / (beta - 1) nothing is left near zero and one."""
+    """The usual form x^beta / beta / (beta - 1) loses all digits near zero and one."""
     X, W, H, betas = cases_near(centre)
     options, V = {}, np.ones(X.shape)
     if unequal in ("weights", "both"):
@@ -217,7 +217,7 @@ def test_a_fit_is_continuous_in_beta(centre, dtype):
 
 
 @pytest.mark.parametrize("name", ROUNDED)
-def test_a_beta_that_only_rounding_keeps_from_a_name_is_that_one(name):
+def test_a_beta_within_rounding_of_a_named_loss_is_that_loss(name):
     X, _, _ = make_problem(-1)
     expected = factorize(X, 4, loss=name, random_state=0, max_iter=20)
     for beta in ROUNDED[name]:
@@ -228,8 +228,8 @@ def test_a_beta_that_only_rounding_keeps_from_a_name_is_that_one(name):
 
 
 @pytest.mark.parametrize("beta", [1e-9, 1e-3, 0.3, 0.7])
-def test_zeros_of_X_cost_what_they_do(beta):
-    """Which near beta = 0 is about 1 / beta each: no rounding is left of the rest."""
+def test_zeros_of_X_have_their_exact_cost(beta):
+    """Near beta = 0 that is about 1 / beta each, and must not swamp the other entries."""
     X, W, H = make_problem(1)
     model = run(X, W, H, beta)
     expected = reference.divergence(X.toarray(), model.W, model.H, beta)

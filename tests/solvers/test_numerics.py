@@ -61,7 +61,7 @@ def denormals(factor):
     return int(((factor > 0) & (factor < np.finfo(factor.dtype).tiny)).sum())
 
 
-# Any scale: the same, to the bit but for what is flushed to zero; or refused.
+# Any scale gives the same bits, except for what is flushed to zero, or is refused.
 
 EXPONENTS = {np.float32: (-48, -24, 24, 46), np.float64: (-330, -200, -48, 48, 200, 330)}
 
@@ -245,7 +245,7 @@ def test_no_denormal_numbers_after_many_iterations(solver, loss, dtype):
 @dtypes
 @pytest.mark.parametrize("each", ["l1", "l2", "both", "none"])
 def test_a_penalty_is_its_definition(rng, dtype, each):
-    """With a weight for all rows, or one for each; also of factors whose squares overflow."""
+    """There is one weight for all rows or one for each, and squares of factors may overflow."""
     weights = rng.random((2, 700))
     l1 = weights[0] if each in ("l1", "both") else weights[0, :1]
     l2 = weights[1] if each in ("l2", "both") else weights[1, :1]

@@ -153,7 +153,7 @@ def test_components_beyond_the_rank_begin_at_random(solver, rank):
     np.testing.assert_allclose(model.W @ model.H, X, rtol=1e-2)
 
 
-def test_what_it_is_not_for_begins_at_random(planted, tmp_path):
+def test_other_problems_begin_at_random(planted, tmp_path):
     X, _ = planted
     X = X[:300]
     ones = sp.csr_array((np.ones(X.nnz), X.indices, X.indptr), shape=X.shape)
@@ -179,7 +179,7 @@ def test_what_it_is_not_for_begins_at_random(planted, tmp_path):
         ({"n_components": 31}, "nndsvd"),
     ],
 )
-def test_a_start_by_hand_that_cannot_be_is_refused(options, message):
+def test_an_explicit_start_that_is_impossible_is_refused(options, message):
     X = sp.random_array((30, 40), density=0.3, rng=0, format="csr")
     call = {"n_components": 3, **COUNTS, **options}
     with pytest.raises(ValueError, match=message):

@@ -39,7 +39,7 @@ def test_one_sweep_where_X_has_few_entries_for_its_size(case):
     assert not same(model, factorize(X, K, **grouped({**OPTIONS, "max_sweeps": 3 - sweeps})))
 
 
-def test_a_number_that_is_given_stands(case):
+def test_an_explicit_number_of_sweeps_is_kept(case):
     X, sweeps = case
     model = factorize(X, K, **grouped({**OPTIONS, "max_sweeps": 3 - sweeps}))
     assert model.options["max_sweeps"] == 3 - sweeps

@@ -49,7 +49,7 @@ def test_weights_of_one_are_no_weights(rng, loss, solver):
 
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
 def test_integer_weights_are_repetitions(rng, loss):
-    """A row whose entries all count twice is the row, twice: W is that of both."""
+    """A row whose entries count twice equals two copies of it, which have the same W."""
     X, *_ = make_problem(rng, 3, 0.0)
     counts = 1 + np.arange(X.shape[0]) % 3
     V = sp.csr_array((np.repeat(counts, np.diff(X.indptr)), X.indices, X.indptr), shape=X.shape)
@@ -206,7 +206,7 @@ def test_errors_name_the_argument(rng, change, message):
 
 
 def test_weights_at_other_places_are_refused():
-    """As many in each row, but in other columns."""
+    """Each row has as many weights as entries, but in other columns."""
     X, weights = sp.csr_array(np.eye(5)), sp.csr_array(np.eye(5)[:, ::-1])
     with pytest.raises(ValueError, match="not all at the same places"):
         factorize(X, 2, weights=weights)

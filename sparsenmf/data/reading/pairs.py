@@ -70,7 +70,7 @@ def read_lda_c(path):
 
 
 def count_pairs(line):
-    """Return how many pairs a line of text has after what it begins with; -1 if it is other."""
+    """Return how many pairs a line of text has after its beginning; -1 if it is malformed."""
     words = line.partition("#")[0].split()
     words = words[":" not in words[0] :] if words else words
     words = words[1:] if words and words[0].startswith("qid:") else words

@@ -1,7 +1,7 @@
-"""Tiles: a few rows of a factor side by side, one in each lane of a vector.
+"""Lane tiles: a few rows of a factor side by side, one in each lane of a vector.
 
 Coordinate descent on one row is a chain of dependent steps, each too short for the
-machine: latency and mispredicted branches cost far more than the arithmetic. A tile
+machine: latency and mispredicted branches cost far more than the arithmetic. A lane tile
 holds `tile_rows` rows, transposed: tile[r, t] is coordinate r of row t. Every
 operation serves all rows of a tile, and no branch depends on the data.
 Rows never mix: the result of a lane does not depend on its neighbours.
@@ -16,22 +16,22 @@ from numba.core import cgutils
 from .vector_code import REGISTER_BYTES, VectorBuilder, vector_code
 
 TILE_VECTORS = 2
-"""Vectors side by side in a tile: an entry of the gram matrix is loaded once for all of them."""
+"""Vectors side by side in a lane tile: each gram entry is loaded once for all of them."""
 
 BLOCK = 4
-"""Coordinates whose gradients are summed together. With two vectors they make eight independent
-chains of fused multiply-adds, as many as two units with a latency of four keep busy."""
+"""Coordinates of a group, whose gradients are summed together. With two vectors they make eight
+independent chains of fused multiply-adds, as many as two units with a latency of four keep busy."""
 
 TILE_BYTES = REGISTER_BYTES * TILE_VECTORS
 
 
 def tile_rows(dtype):
-    """Return the number of rows in a tile."""
+    """Return the number of rows in a lane tile."""
     return TILE_BYTES // np.dtype(dtype).itemsize
 
 
 def sweep_depth(n_components):
-    """Return the size of the gram matrix that a sweep takes: whole blocks of coordinates."""
+    """Return the size of the gram matrix that a sweep takes: a multiple of `BLOCK`."""
     return -(-n_components // BLOCK) * BLOCK
 
 
@@ -117,7 +117,7 @@ def _measure_tile(tile, cross, gram, inverse, n, sums):
 
 @vector_code(reference=_descend_tile)
 def descend_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, sums):
-    """Sweep over the first n rows of a tile, until each is done or has had max_sweeps.
+    """Sweep over the first n rows of a lane tile, until each is done or has had max_sweeps.
 
     A sweep moves every coordinate of every row once, in order (Gauss-Seidel). A row is done
     when a sweep moved it by less than `tolerance` of its first sweep.
@@ -135,8 +135,8 @@ def descend_tile(narrow, tile, cross, gram, inverse, n, max_sweeps, tolerance, s
 
     Notes
     -----
-    The gradients of a block of coordinates are summed from the whole row first, then corrected
-    as coordinates of the block move. The part of a sum before the block belongs to the new row
+    The gradients of a group of coordinates are summed from the whole row first, then corrected
+    as coordinates of the group move. The part of a sum before the group belongs to the new row
     already: these lower triangles give the quadratic form of the new row without another pass.
     """
     code = _tile_code(narrow)
@@ -178,7 +178,7 @@ def _tile_code(narrow):
 
 
 def _first_lanes(code, n):
-    """Return the vectors of a tile that are 1 in its first n lanes, and 0 beyond."""
+    """Return the vectors of a lane tile that are 1 in its first n lanes, and 0 beyond."""
     end, numbers = code.splat(code.b.sitofp(n, code.scalar)), np.arange(TILE_VECTORS * code.lanes)
     vectors = [
         ir.Constant(code.vector, [float(t) for t in part])

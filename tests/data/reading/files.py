@@ -1,4 +1,4 @@
-"""Files of each format that hold one and the same matrix."""
+"""Files of every format, all of which hold the same matrix."""
 
 import bz2
 import gzip
@@ -37,7 +37,7 @@ def table(delimiter=",", rows=None, columns=None, values=X, corner="", end="\n")
 
 
 def pairs(head, first):
-    """Lines of what `head` says of a row, and place:value."""
+    """Return a line for each row: what `head` makes of its places, then place:value pairs."""
     lines = []
     for row in X:
         places = np.flatnonzero(row)
@@ -55,7 +55,7 @@ def bag(path):
 
 
 def triplets(path, header, delimiter=",", end=""):
-    """The first row comes last, and names are texts."""
+    """Write triplets whose names are texts, ordered by column, so that rows come out of order."""
     rows, columns = np.nonzero(X)
     lines = [delimiter.join(header)] if header else []
     lines += [
@@ -159,7 +159,7 @@ FILES = {
 
 
 def compress(path, kind):
-    """Compress a file in place of it, and return the path of what is then there."""
+    """Replace a file by its compressed form, and return the path of that."""
     if kind == ".zst":
         packed = pytest.importorskip("zstandard").compress(path.read_bytes())
     else:

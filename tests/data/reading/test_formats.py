@@ -56,7 +56,7 @@ def test_suffixes_count_in_any_case(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_turned_file_has_names_turned(name, tmp_path):
+def test_transposing_a_file_transposes_its_names(name, tmp_path):
     FILES[name][0](tmp_path / name)
     straight, turned = read_matrix(tmp_path / name), read_matrix(tmp_path / name, transpose=True)
     np.testing.assert_array_equal(turned.toarray(), straight.toarray().T)
@@ -66,7 +66,7 @@ def test_turned_file_has_names_turned(name, tmp_path):
 
 @pytest.mark.parametrize("transpose", [False, True])
 @pytest.mark.parametrize("name", FILES)
-def test_store_has_what_is_read(name, transpose, tmp_path):
+def test_store_equals_what_read_matrix_reads(name, transpose, tmp_path):
     from sparsenmf.data.store.chunks import read_chunks
 
     FILES[name][0](tmp_path / name)
@@ -100,7 +100,7 @@ RARE = {
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_what_is_not_read_says_what_to_type(name, tmp_path):
+def test_refused_formats_name_the_command_that_converts_them(name, tmp_path):
     (tmp_path / name).write_bytes(b"whatever")
     with pytest.raises(ValueError, match=RARE[name]) as caught:
         read_matrix(tmp_path / name)
@@ -109,7 +109,7 @@ def test_what_is_not_read_says_what_to_type(name, tmp_path):
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_cut_file_is_refused_or_shorter(name, tmp_path):
-    """A text that is cut at the end of a line is whole to all appearances."""
+    """A text that is cut at the end of a line looks complete, so it may be read as shorter."""
     path = tmp_path / name
     FILES[name][0](path)
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Names tell which side is samples, where they are those of the other one."""
+"""A matrix that lies the wrong way round is recognised by the names of its rows and columns."""
 
 import pytest
 
@@ -24,7 +24,7 @@ SIDES = {
 
 
 @pytest.mark.parametrize("case", SIDES)
-def test_turned_matrix_is_noticed_and_a_straight_one_not(case):
+def test_only_transposed_matrices_are_recognised_as_such(case):
     features, samples = SIDES[case]
     assert looks_turned(samples, features)
     assert looks_turned(features, samples) is None
@@ -44,7 +44,7 @@ def test_turned_matrix_is_noticed_and_a_straight_one_not(case):
         ([f"w{i}" for i in range(9)], ["Germany", "France"] * 20),
     ],
 )
-def test_nothing_is_said_where_names_do_not_tell(columns, rows):
+def test_names_that_do_not_tell_cause_no_message(columns, rows):
     assert looks_turned(columns, rows) is None
 
 

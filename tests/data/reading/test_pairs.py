@@ -51,7 +51,7 @@ WRONG = ["1 1:a", "1 1", "1 a:1", "1 1:2,5", "1 1:0x10", "1 1:1e5e5", "1 -1:2", 
 
 
 @pytest.mark.parametrize("line", WRONG)
-def test_what_is_no_pair_is_refused_with_its_line(line, tmp_path):
+def test_malformed_pairs_are_refused_with_their_line(line, tmp_path):
     with pytest.raises(ValueError, match=r"line 3, .* is not a label and pairs such as 3:1.5"):
         read(tmp_path, "X.svmlight", f"1 1:2\n\n{line}\n1 2:3\n")
 

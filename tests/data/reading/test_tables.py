@@ -75,7 +75,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_table_is_refused_with_its_line(case, tmp_path):
+def test_malformed_tables_are_refused_with_the_line(case, tmp_path):
     text, message = REFUSED[case]
     path = tmp_path / "X.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())

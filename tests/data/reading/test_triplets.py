@@ -55,7 +55,7 @@ def test_two_ratings_of_a_pair_are_refused(tmp_path):
     assert read_matrix(path, missing="zero").toarray().tolist() == [[9], [1]]
 
 
-def test_without_a_header_it_must_be_said_what_is_not_there(tmp_path):
+def test_without_a_header_missing_must_be_given(tmp_path):
     path = tmp_path / "X.csv"
     path.write_text("b,7,5\na,7,1\nb,8,2\n")
     with pytest.raises(ValueError, match=r"say whether .* zero .*--missing zero.* unknown"):
@@ -83,13 +83,13 @@ def test_pairs_without_values_count_one(tmp_path):
         ("user,item,rating\n1,7,-5\n", "negative value"),
     ],
 )
-def test_what_is_no_rating_is_refused_with_its_line(text, message, tmp_path):
+def test_malformed_ratings_are_refused_with_their_line(text, message, tmp_path):
     (tmp_path / "X.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_matrix(tmp_path / "X.csv", missing="unknown")
 
 
-def test_table_whose_columns_are_such_words_is_a_table(tmp_path):
+def test_table_with_columns_named_like_those_of_ratings_is_a_table(tmp_path):
     words = ["user", "item", "rating", *(f"w{i}" for i in range(20))]
     lines = [",".join(["", *words]), *(",".join([f"d{i}", *["1"] * 23]) for i in range(3))]
     (tmp_path / "X.csv").write_text("\n".join(lines) + "\n")

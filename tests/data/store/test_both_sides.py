@@ -171,7 +171,7 @@ def test_a_damaged_side_is_named(tmp_path):
         open_csr(store.folder)
 
 
-def test_sides_that_do_not_fit_are_refused(tmp_path):
+def test_sides_that_do_not_match_are_refused(tmp_path):
     one = write_csr(tmp_path / "one", make(), both_sides=True)
     record = read_record(one.folder)
     few = replace(record.columns[0], nnz=record.nnz - 1)

@@ -52,7 +52,7 @@ def save(path, X, compressed=True):
 
 
 def assert_stored_as_read(path, folder, **options):
-    """Whole, and with nothing but the store left."""
+    """Assert that a file is stored whole, and that no temporary file is left."""
     store = write_csr(folder, path, **options)
     expected = read_matrix(path)
     found = store.rows(0, store.shape[0])
@@ -101,7 +101,7 @@ def test_foreign_byte_orders_and_half_precision(form, kind, tmp_path):
 
 
 def test_entries_in_any_order_more_than_once_and_zero(tmp_path, rng):
-    """And rows that are not sorted, in a file of csr."""
+    """That includes a file of csr whose rows are not sorted."""
     X = sp.coo_array(matrix("i8"))
     order = rng.permutation(np.repeat(np.arange(X.nnz), 2))
     zero = rng.random(len(order)) < 0.1
@@ -179,7 +179,7 @@ def arrays(**changes):
 
 
 def write_longer(path):
-    """One array has more in it than its header says."""
+    """Write an archive in which one array is longer than its header says."""
     sp.save_npz(path, matrix("f4"))
     with zipfile.ZipFile(path) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -190,7 +190,7 @@ def write_longer(path):
 
 
 def write_outside(path):
-    """An entry in the third of two columns."""
+    """Write an entry in the third column of a matrix that has two."""
     np.savez(path, format=b"coo", shape=(2, 2), row=[0], col=[2], data=[1.0])
 
 
@@ -247,7 +247,7 @@ NOT_IN_PORTIONS = {
 
 
 @pytest.mark.parametrize("case", NOT_IN_PORTIONS)
-def test_what_cannot_be_read_in_portions_is_read_whole(case, tmp_path):
+def test_files_that_cannot_be_read_in_portions_are_read_whole(case, tmp_path):
     name, write = NOT_IN_PORTIONS[case]
     write(tmp_path / name)
     X = read_matrix(tmp_path / name)
@@ -256,7 +256,7 @@ def test_what_cannot_be_read_in_portions_is_read_whole(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
-def test_what_is_no_matrix_is_refused(case, tmp_path):
+def test_files_without_a_matrix_are_refused(case, tmp_path):
     name, write, message = BAD_FILES[case]
     write(tmp_path / name)
     with pytest.raises((ValueError, TypeError), match=message):
@@ -290,7 +290,7 @@ def peak():
 
 
 def child_measure(path, small, folder):
-    """Print by how many MiB the peak of memory grew, with everything imported before."""
+    """Print by how many MiB the peak of memory grew, after everything has been imported."""
     portions.CHUNK_NNZ, market.PORTION, triplets.PIECE = 2**15, 2**17, 2**13
     triplets.N_BUCKETS = 4  # so that these are too large, and have to be split again
     write_csr(f"{folder}-small", small)

@@ -1,4 +1,4 @@
-"""One writer at a time, and what others have put into the folder: nothing of theirs is removed."""
+"""Stores have one writer at a time, who removes nothing that others have put into the folder."""
 
 import contextlib
 import os
@@ -34,8 +34,8 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_what_only_looks_like_a_leftover_is_not_removed(other, folder, tmp_path):
-    """Beside a store it stays; a folder without one is not made a store."""
+def test_files_that_resemble_leftovers_are_not_removed(other, folder, tmp_path):
+    """Beside a store it stays; a folder that holds only such files is not made a store."""
     for place in (folder, tmp_path / "new"):
         (place / other).parent.mkdir(parents=True, exist_ok=True)
         (place / other).write_text(OTHERS[other])
@@ -95,7 +95,7 @@ CONTENTS = {
 @posix
 @pytest.mark.parametrize("content", CONTENTS)
 def test_a_lock_that_nobody_holds_is_taken_over(content, folder):
-    """Whatever is in it: a number of a process may be that of a later one, which is alive."""
+    """Its content does not matter: the number in it may by now belong to another live process."""
     (folder / LOCK).write_bytes(CONTENTS[content])
     write_csr(folder, rows(5, 3), append=True)
     assert values(folder) == [1, 3]
@@ -125,7 +125,7 @@ def test_the_holder_of_a_lock_is_named_if_it_says_who_it_is(content, folder):
 
 @posix
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_what_is_no_file_in_the_place_of_a_lock_is_named(kind, folder):
+def test_a_folder_or_pipe_in_the_place_of_a_lock_is_named(kind, folder):
     os.mkdir(folder / LOCK) if kind == "folder" else os.mkfifo(folder / LOCK)
     with pytest.raises(FileExistsError, match=r"\.sparsenmf-lock should be a lock file"):
         write_csr(folder, rows(5, 3), append=True)
@@ -142,7 +142,7 @@ def test_lock_of_another_machine_is_not_taken_over(folder):
 
 @posix
 def test_a_lock_file_that_is_removed_before_it_is_locked_is_nobodys(tmp_path, monkeypatch):
-    """It is no longer at the path: others make a new one there, and lock that."""
+    """The path no longer leads to it: others create a new file there, and lock that."""
     path, really = tmp_path / LOCK, lock._lock
     path.write_text("")
     opened = []
@@ -179,7 +179,7 @@ def die_with(path):
 
 
 def child_take_turns(path):
-    """Take a lock as often as possible; every other time let a process die with it."""
+    """Take a lock as often as possible; every other time, let the process that holds it die."""
     from pathlib import Path
 
     path, taken = Path(path), 0

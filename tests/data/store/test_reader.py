@@ -23,7 +23,7 @@ from ...children import posix
 
 @pytest.fixture(scope="module")
 def X():
-    """Rows of very different lengths, empty ones among them and at both ends."""
+    """Return rows of very different lengths; some are empty, as are the first and the last."""
     rng = np.random.default_rng(0)
     X = sp.random_array((500, 80), density=0.2, rng=rng, format="lil", dtype=np.float32)
     X[rng.random(500) < 0.3] = 0
@@ -130,7 +130,7 @@ def test_many_shards_do_not_stay_open(X, tmp_path, monkeypatch):
 
 
 def test_files_are_plain_and_as_documented(X, store):
-    """Read by the description alone."""
+    """This reads them from the documentation alone, without the package."""
     content = json.loads((store.folder / "shape.json").read_text())
     checksum = content.pop("crc32")
     assert checksum == zlib.crc32(json.dumps(content, sort_keys=True).encode())
@@ -182,7 +182,7 @@ def test_store_is_used_by_threads_and_after_a_fork(store):
 
 
 def test_two_to_the_31_nonzeros(tmp_path, monkeypatch):
-    """Files of holes: 3e9 nonzeros in each of two shards, of which the last are real."""
+    """Two sparse files of 3e9 nonzeros each, of which only the last ones are written."""
     # What was never written is zero, which a store does not have.
     monkeypatch.setattr(reader, "find_problem", lambda *_: None)
     n_rows, width, n_features = 1000, 3 * 10**6, 4 * 10**6
@@ -392,7 +392,7 @@ def test_pipes_and_devices_are_not_opened(name, store):
     "name", [".sparsenmf-lock", "shard-00099", "shape.json", ".shape.json-x", ".sort-x"]
 )
 def test_links_are_neither_written_through_nor_emptied(name, store, tmp_path):
-    """A folder of someone else's could have us overwrite or remove files of ours."""
+    """Through a link, someone else's folder could make us overwrite or remove our own files."""
     outside = tmp_path / "outside"
     if name in ("shard-00099", ".sort-x"):
         outside.mkdir()
@@ -410,7 +410,7 @@ def test_links_are_neither_written_through_nor_emptied(name, store, tmp_path):
     assert bait.read_bytes() == before
 
 
-def test_what_is_no_store_is_said_to_be_none(store, tmp_path):
+def test_folders_that_are_not_stores_are_refused(store, tmp_path):
     with pytest.raises(FileNotFoundError):
         open_csr(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=f"{re.escape(str(tmp_path))} is not a store"):

@@ -172,7 +172,7 @@ def test_a_record_with_names_of_another_kind_is_refused(kind, tmp_path):
         open_csr(tmp_path / "store")
 
 
-def test_what_a_killed_writer_leaves_is_removed(tmp_path):
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path):
     folder = tmp_path / "store"
     write_csr(folder, named())
     shutil.copytree(folder / "shard-00000", folder / "shard-00007")

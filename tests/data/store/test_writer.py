@@ -1,4 +1,4 @@
-"""Writers of stores: what they refuse, and that a killed or failing one changes nothing."""
+"""Writers of stores refuse what does not fit, and change nothing if they are killed or fail."""
 
 import errno
 import json
@@ -27,14 +27,14 @@ def rows(n_rows, value, n_features=40):
 
 
 def only_its_own(folder):
-    """Whether nothing is in a folder but what its record lists."""
+    """Return whether a folder holds only what its record lists."""
     record = json.loads((folder / "shape.json").read_text())
     listed = [shard["folder"] for shard in [*record["shards"], *record.get("columns", [])]]
     return sorted(os.listdir(folder)) == sorted([*listed, "shape.json"])
 
 
 def values(folder):
-    """The values of all rows that have any, in the order of the rows, each once."""
+    """Return the values in the order of the rows, each run of equal ones once."""
     store = open_csr(folder, verify=True)
     data = store.rows(0, store.shape[0]).data
     return data[np.flatnonzero(np.diff(data, prepend=-1))].tolist()
@@ -107,8 +107,8 @@ def test_later_blocks_must_fit_the_type_exactly(folder):
         write_csr(folder, rows(5, 2), append=True, dtype=float)
 
 
-def test_rows_become_canonical_and_nothing_that_vanishes_is_stored(tmp_path):
-    """Unsorted, duplicated, zero, and too small for float32."""
+def test_rows_become_canonical_and_vanishing_values_are_dropped(tmp_path):
+    """The entries are unsorted, duplicated, zero, or too small for float32."""
     arrays = (np.array([1.0, 2, 3, 0, 1e-60]), np.array([3, 1, 3, 0, 2]), np.array([0, 4, 5]))
     X = sp.csr_array(arrays, shape=(2, 4))
     store = write_csr(tmp_path / "store", [X], dtype=np.float32)

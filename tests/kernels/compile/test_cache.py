@@ -1,7 +1,6 @@
-"""The disk cache of compiled kernels: whatever happens to it, it costs time and nothing else.
+"""The disk cache of compiled kernels: whatever happens to it costs time and nothing else.
 
-Most tests run in fresh interpreters with a cache folder of their own, by the means of
-`children`.
+Most tests run in fresh interpreters with their own cache folder (see `tests.children`).
 """
 
 import contextlib
@@ -90,7 +89,7 @@ def filled(tmp_path_factory):
 
 @pytest.fixture
 def warm(filled, tmp_path):
-    """A copy of it to do harm to."""
+    """Return a copy of `filled` that a test may damage."""
     folder = tmp_path / "warm"
     shutil.copytree(filled[0], folder)
     folder.chmod(0o700)
@@ -155,7 +154,7 @@ def child_of_copy(package, edit):
 
 
 def test_code_of_older_sources_is_ignored(tmp_path):
-    """Also that of a process which had loaded them before they changed."""
+    """Nor is code of a process that loaded the sources before they changed."""
     package = str(shutil.copytree(sparsenmf.__path__[0], tmp_path / "sparsenmf"))
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
     _, old = check(run_child(child_of_copy, package, True, env=env))
@@ -230,7 +229,7 @@ def test_two_processes_fill_a_cold_cache_at_once(tmp_path):
 
 
 def child_on_full_disk():
-    """No file may grow beyond a few bytes, as on a disk that is full."""
+    """Run where no file can grow beyond a few bytes, as on a full disk."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
@@ -289,7 +288,7 @@ def double(x, out):
 
 
 @pytest.mark.parametrize("broken", ["os.replace", "tempfile.mkstemp"])
-def test_failing_disk_operation_is_of_no_consequence(broken, tmp_path, monkeypatch):
+def test_a_failing_disk_operation_does_no_harm(broken, tmp_path, monkeypatch):
     from sparsenmf.kernels.compile import cache, jit
 
     calls = []
@@ -350,7 +349,7 @@ def test_a_file_that_is_damaged_anywhere_is_not_loaded(tmp_path, monkeypatch):
     assert load() is not None
 
 
-def test_a_folder_in_the_place_of_a_file_is_of_no_consequence(tmp_path, monkeypatch):
+def test_a_folder_in_the_place_of_a_file_does_no_harm(tmp_path, monkeypatch):
     load, path = stored_kernel(tmp_path, monkeypatch)
     path.unlink()
     path.mkdir()
@@ -385,7 +384,7 @@ def test_code_for_another_processor_is_not_used(tmp_path):
 
 
 def loaded_and_compiled(out):
-    """As `check`, of a child whose processor may round in another way."""
+    """Do what `check` does, for a child whose processor may round differently."""
     _, count = json.loads(out)
     loaded = {name for name, (hits, _) in count.items() if hits}
     return loaded, set(count) - loaded
@@ -393,7 +392,7 @@ def loaded_and_compiled(out):
 
 @pytest.mark.long
 def test_five_processes_fill_a_cold_cache_while_it_is_damaged(tmp_path):
-    """And a sixth, which cuts files and removes them all the while."""
+    """Meanwhile a sixth process cuts and removes its files."""
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
     children = [start_child(child_run, 2, env=env) for _ in range(5)]
     rng = np.random.default_rng(0)
@@ -462,7 +461,7 @@ def child_nowhere_for_numba():
     child_run(1)
 
 
-def test_read_only_installation_and_home_are_no_matter(tmp_path):
+def test_a_read_only_installation_and_home_do_no_harm(tmp_path):
     env = {"SPARSENMF_CACHE_DIR": str(tmp_path / "cache")}
     assert not check(run_child(child_nowhere_for_numba, env=env))[0]
     assert not check(run_child(child_nowhere_for_numba, env=env))[1]
@@ -471,7 +470,7 @@ def test_read_only_installation_and_home_are_no_matter(tmp_path):
 
 
 def child_of_zip(archive):
-    """The package in a zip file, of which no sources can be read."""
+    """Run the package from a zip file, where its sources cannot be read."""
     sys.path.insert(0, archive)
     sparsenmf.__path__[:] = [f"{archive}/sparsenmf"]
     import sparsenmf.kernels.compile.cache as loaded
@@ -493,7 +492,7 @@ def test_package_in_a_zip_file_works_without_a_cache(tmp_path):
 @posix
 @pytest.mark.parametrize("relative", [".", "cache", "../cache", ""])
 def test_a_relative_cache_folder_of_the_system_is_passed_over(relative, tmp_path, monkeypatch):
-    """The standard says so: it would be another one, or another's, in each working directory."""
+    """The XDG standard asks for that: the folder would change with the working directory."""
     from sparsenmf.kernels.compile import cache
 
     if sys.platform == "darwin":

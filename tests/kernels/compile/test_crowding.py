@@ -12,9 +12,9 @@ from sparsenmf.kernels.compile.crowding import GAIN, LONG, PATIENCE, Crowding
 
 
 class Machine:
-    """A clock, and regions that take what `seconds` says for a number of threads.
+    """A clock, and parallel regions that take `seconds(n_threads)` by it.
 
-    Threads get the share `got` of a region's time.
+    If there are several threads, each gets the share `got` of a region's time.
     """
 
     def __init__(self, seconds, got):
@@ -58,7 +58,7 @@ def test_all_threads_come_back_when_the_machine_is_quiet_again():
 
 
 def test_fewer_threads_that_are_no_faster_are_tried_rarely():
-    # The threads sleep for half of the time, as where one block has most of the work.
+    # The threads sleep half of the time, as they do if one block has most of the work.
     used = Machine({1: 0.002, 2: 0.0015}, got=0.5).run(1000)  # 1.5 seconds
     assert used.count(1) == 1
     assert Machine({1: GAIN * 0.0151, 2: 0.015}, got=0.5).run(300).count(1) <= 3

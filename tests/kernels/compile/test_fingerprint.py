@@ -1,4 +1,4 @@
-"""What a stored kernel is named by: all that its machine code depends on, and nothing else."""
+"""A stored kernel is named by everything that its machine code depends on, and nothing else."""
 
 import functools
 import importlib
@@ -60,7 +60,7 @@ def changed_by(edits, original, folder):
 
 
 def test_names_do_not_depend_on_the_process(original, tmp_path):
-    """Nor on where the package is, on the order of sets, and on who compiled the bytecode."""
+    """Nor on the package's folder, the order of sets, or who compiled the bytecode."""
     package = shutil.copytree(
         sparsenmf.__path__[0], tmp_path / "x", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -69,8 +69,8 @@ def test_names_do_not_depend_on_the_process(original, tmp_path):
     assert len(set(original.values())) == len(original) > 20
 
 
-def test_what_is_no_code_changes_no_name(original, tmp_path):
-    """Comments, lines and docstrings in every file of kernels, and a new function."""
+def test_comments_and_docstrings_change_no_name(original, tmp_path):
+    """Comments, empty lines and docstrings in every kernel file, and a new function."""
     room = Path(sparsenmf.__path__[0], "kernels")
     docstring = (r'"""(\S)', r'"""In other words: \1')
     edits = [
@@ -215,7 +215,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_values_of_now_are_what_counts(change, monkeypatch):
+def test_current_values_count(change, monkeypatch):
     monkeypatch.setattr(MODULE, "scale", 2.0, raising=False)
     before = {case: name_of(thing) for case, thing in CASES.items()}
     assert before == {case: name_of(thing) for case, thing in CASES.items()}
@@ -224,7 +224,7 @@ def test_values_of_now_are_what_counts(change, monkeypatch):
     assert {case for case in CASES if before[case] != after[case]} == CHANGED[change]
 
 
-def test_what_refers_to_itself_ends():
+def test_self_references_do_not_loop():
     def even(n):
         return n == 0 or odd(n - 1)
 
@@ -254,8 +254,8 @@ def scale(x, out):
 """
 
 
-def test_a_constant_that_was_tuned_is_what_runs(tmp_path, monkeypatch):
-    """And with its old value, the code that had been stored."""
+def test_a_changed_constant_takes_effect(tmp_path, monkeypatch):
+    """With the old value, the stored code runs again."""
     from sparsenmf.kernels.compile import cache
 
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
@@ -269,7 +269,7 @@ def test_a_constant_that_was_tuned_is_what_runs(tmp_path, monkeypatch):
 
 
 def test_fields_of_named_tuples_are_told_apart(tmp_path, monkeypatch):
-    """Which numba's name of such a type does not: it has the types of the fields only."""
+    """numba's name of such a type has the types of its fields only, not their names."""
     from collections import namedtuple
 
     from sparsenmf.kernels.compile import cache
@@ -282,7 +282,7 @@ def test_fields_of_named_tuples_are_told_apart(tmp_path, monkeypatch):
         assert out[0] == expected
 
 
-def test_what_cannot_be_told_is_named_by_all_sources(tmp_path, monkeypatch):
+def test_unknown_dependencies_are_named_by_all_sources(tmp_path, monkeypatch):
     from sparsenmf.kernels.compile import cache
     from sparsenmf.kernels.compile.fingerprint import UnknownError
 

@@ -43,8 +43,8 @@ def test_panels_cover_rows_of_every_width(rng, dtype):
 
 @DTYPES
 @pytest.mark.parametrize("n_components", [5, 10, 20, 30])
-def test_a_last_turn_that_is_not_whole_reads_no_further(rng, dtype, n_components):
-    """Behind the row there is what must not be read: values that show, and rows there are none."""
+def test_the_last_partial_step_does_not_read_beyond_the_row(rng, dtype, n_components):
+    """Reading beyond the row would show: there are NaN, and indices that are out of range."""
     other = pad_factor(rng.random((30, n_components)), dtype)
     total = np.empty(other.shape[1], dtype)
     gathers = compiled(gather.gather_rows)
@@ -64,7 +64,7 @@ def sparse_rows(rng, dtype):
 
 @DTYPES
 @WIDTHS
-def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
+def test_a_batch_is_gathered_like_single_rows(rng, dtype, n_components):
     other = pad_factor(rng.random((30, n_components)), dtype)
     data, indices, indptr = sparse_rows(rng, dtype)
     of_row = compiled(gather.gather_rows)
@@ -81,7 +81,7 @@ def test_a_tile_is_gathered_as_its_rows_are(rng, dtype, n_components):
 
 @DTYPES
 @WIDTHS
-def test_a_tile_is_scattered_as_its_rows_are(rng, dtype, n_components):
+def test_a_batch_is_scattered_like_single_rows(rng, dtype, n_components):
     factor = pad_factor(rng.random((40, n_components)), dtype)
     data, indices, indptr = sparse_rows(rng, dtype)
     of_row = compiled(gather.scatter_row)

@@ -16,7 +16,7 @@ from .compiling import compiled
 def test_loops_are_not_unrolled(rng):
     copy_rows, gather_rows = simd.copy_rows, gather.gather_rows
 
-    # Compiled here, so that each has one signature, whatever other tests have compiled.
+    # Compile them here, so that each has one signature whatever other tests have compiled.
     @numba.njit
     def add(total, data, indices, other):
         gather_rows(total, data, indices, 0, 5, other)
@@ -63,8 +63,8 @@ def test_add_gram_equals_its_reference(rng, dtype, n_components):
 @DTYPES
 @pytest.mark.parametrize("far", [1, 2**40])
 @pytest.mark.parametrize("shift", [0, 1])
-def test_stream_rows_writes_just_these(rng, dtype, far, shift, monkeypatch):
-    """Near or far, and to what does not lie on a vector's boundary."""
+def test_stream_rows_writes_only_the_given_rows(rng, dtype, far, shift, monkeypatch):
+    """Try plain and non-temporal stores, to addresses that are aligned and that are not."""
     monkeypatch.setattr(simd, "FAR", far)
     width = 3 * vector_code.lanes(np.dtype(dtype).itemsize)
     room = np.zeros(12 * width + 16, dtype)
@@ -94,7 +94,7 @@ def test_prefetch_and_fence_change_nothing(rng, far, monkeypatch):
 
 
 @DTYPES
-def test_copy_rows_copies_just_these(rng, dtype):
+def test_copy_rows_copies_only_the_given_rows(rng, dtype):
     source = pad_factor(rng.random((9, 20)), dtype)
     target, again = np.zeros((2, 12, source.shape[1]), dtype)
     compiled(simd.copy_rows)(target, 4, source, 2, 5)
@@ -123,7 +123,7 @@ def test_rows_are_loaded_and_copied_whole(rng, dtype, n):
 
 @DTYPES
 @pytest.mark.parametrize("least", [0.0, 0.1])
-def test_extrapolate_moves_just_these_rows(rng, dtype, least):
+def test_extrapolate_moves_only_the_given_rows(rng, dtype, least):
     current, previous = (pad_factor(rng.random((9, 20)), dtype) for _ in range(2))
     expected, again = previous.copy(), previous.copy()
     simd._extrapolate(expected, current, 2, 7, dtype(0.8), dtype(least))

@@ -84,7 +84,7 @@ def test_logarithms_are_exact_over_the_whole_range(dtype):
 @DTYPES
 @pytest.mark.parametrize("height", [1, 3, 4, 5, 7, 8, 9, 13])
 def test_gathered_columns_of_short_rows(rng, dtype, height):
-    """Any number of components: the last vector of them is seldom a whole one."""
+    """Try many numbers of components: the last vector is usually a partial one."""
     n_lanes = tiles.tile_rows(dtype)
     other = pad_factor(rng.random((30, height)), dtype)
     lengths = rng.integers(0, 6, 40)

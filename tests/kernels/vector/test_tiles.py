@@ -1,4 +1,4 @@
-"""Sweeps over tiles of rows, compiled, against their Python reference."""
+"""Sweeps over lane tiles, compiled, against their Python reference."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_transpose_equals_its_reference(rng, dtype, n_components):
 
 
 def make_tile(rng, dtype, depth):
-    """A tile with its products, a gram matrix of which one component is zero, and inverses."""
+    """Return a lane tile, its products, a gram matrix with one zero component, and inverses."""
     n_tile, width = tiles.tile_rows(dtype), padded_width(depth, dtype)
     other = rng.random((90, depth)) * (rng.random((90, depth)) < 0.5)
     other[:, 2] = 0  # the diagonal vanishes: this coordinate stays
@@ -38,7 +38,7 @@ def make_tile(rng, dtype, depth):
 @DTYPES
 @pytest.mark.parametrize("depth", [4, 20, 52])
 @pytest.mark.parametrize("max_sweeps", [1, 2, 30])
-def test_sweeps_over_a_tile_equal_reference(rng, dtype, depth, max_sweeps):
+def test_sweeps_over_a_lane_tile_equal_reference(rng, dtype, depth, max_sweeps):
     tile, cross, gram, inverse = make_tile(rng, dtype, depth)
     n_tile, tolerance = tile.shape[1], 0.03
     n = n_tile - 3
@@ -65,7 +65,7 @@ def test_sweeps_over_a_tile_equal_reference(rng, dtype, depth, max_sweeps):
 
 @DTYPES
 @pytest.mark.parametrize("depth", [4, 20, 52])
-def test_measuring_a_tile_equals_reference(rng, dtype, depth):
+def test_measuring_a_lane_tile_equals_reference(rng, dtype, depth):
     tile, cross, gram, inverse = make_tile(rng, dtype, depth)
     n_tile = tile.shape[1]
     n, there = n_tile - 3, tile[:depth]
@@ -86,7 +86,7 @@ def compare_sums(found, expected, dtype):
 
 
 @DTYPES
-def test_the_diagonal_is_inverted_where_it_may(rng, dtype):
+def test_the_diagonal_is_inverted_where_it_is_free_and_large_enough(rng, dtype):
     gram = rng.random((12, 12)).astype(dtype) + dtype(0.5)
     gram[3, 3], gram[5, 5] = 0, np.finfo(dtype).smallest_subnormal
     free = np.append(np.arange(12) % 4 > 0, np.ones(4, bool))
