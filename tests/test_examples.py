@@ -1,8 +1,10 @@
 """The examples, run as a reader would run them."""
 
 import ast
+import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -100,8 +102,10 @@ def test_topics_of_texts_of_your_own(tmp_path):
     check_separated(read_topics(process))
 
 
-def test_wrong_input_is_one_line_and_exit_code_2():
-    process = run("--n-topics", "0")
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):
+    texts = tmp_path / "notes.txt"
+    texts.write_text("\n".join(make_texts()), encoding="utf-8")
+    process = run(texts, "--n-topics", "0")
     assert process.returncode == 2
     assert process.stderr.splitlines()[-1].endswith("n_components must be at least 1, not 0")
     assert "Traceback" not in process.stderr
@@ -121,6 +125,36 @@ def test_missing_scikit_learn_is_named():
 def output_of(name, tmp_path, *arguments):
     """Run an example in an empty folder and return what it prints."""
     process = run(*arguments, example=TOPICS.with_name(name), cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+WITH_CORPUS = """
+import json, runpy, sys
+from pathlib import Path
+
+corpus = Path(sys.argv[1])
+sys.argv = sys.argv[2:]
+sys.path.insert(0, str(Path(sys.argv[0]).parent))
+import topics
+
+topics.read_documentation = lambda: json.loads(corpus.read_text("utf-8"))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A file of what `read_documentation` returns: it parses for 16 seconds, so does so once."""
+    path = tmp_path_factory.mktemp("corpus") / "documentation.json"
+    read = runpy.run_path(str(TOPICS))["read_documentation"]
+    path.write_text(json.dumps(read()), encoding="utf-8")
+    return path
+
+
+def output_with_corpus(name, tmp_path, corpus):
+    """Run an example in an empty folder as `output_of` does, with texts that have been read."""
+    process = run(WITH_CORPUS, corpus, TOPICS.with_name(name), example="-c", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     return process.stdout
 
@@ -145,8 +179,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")"""
     assert not list(tmp_path.iterdir())
 
 
-def test_pipeline_tells_packages_by_their_topics(tmp_path):
-    text = output_of("pipeline.py", tmp_path)
+def test_pipeline_tells_packages_by_their_topics(tmp_path, corpus):
+    text = output_with_corpus("pipeline.py", tmp_path, corpus)
     reached, guessed = (
         float(x) for x in re.findall(r"(0\.\d+)\)?\n", text.split("others:")[1])[:2]
     )
@@ -156,8 +190,8 @@ def test_pipeline_tells_packages_by_their_topics(tmp_path):
     assert scores[0] < scores[2]
 
 
-def test_stream_is_nearly_as_good_as_all_in_memory(tmp_path):
-    text = output_of("streaming.py", tmp_path)
+def test_stream_is_nearly_as_good_as_all_in_memory(tmp_path, corpus):
+    text = output_with_corpus("streaming.py", tmp_path, corpus)
     stream, whole = (float(x) for x in re.findall(r": (\d+\.\d+)$", text, re.MULTILINE))
     assert whole * 0.999 < stream < whole * 1.02
     topics = re.findall(r"^  (\w+(?:, \w+){7})$", text, re.MULTILINE)
@@ -165,8 +199,8 @@ def test_stream_is_nearly_as_good_as_all_in_memory(tmp_path):
     check_picture(tmp_path / "streaming.png", text)
 
 
-def test_seeded_topics_keep_their_places(tmp_path):
-    text = output_of("seeded_topics.py", tmp_path)
+def test_seeded_topics_keep_their_places(tmp_path, corpus):
+    text = output_with_corpus("seeded_topics.py", tmp_path, corpus)
     begun, only, frozen = text.split(":\n")[1:4]
     for part in (begun, frozen):
         for name, word in (
@@ -213,8 +247,8 @@ def test_a_loop_of_ones_own_stops_by_its_rule(tmp_path):
     assert ends[0] == pytest.approx(ends[1], rel=1e-3)
 
 
-def test_choosing_k_prints_a_table_and_recommends(tmp_path):
-    text = output_of("choosing_k.py", tmp_path)
+def test_choosing_k_prints_a_table_and_recommends(tmp_path, corpus):
+    text = output_with_corpus("choosing_k.py", tmp_path, corpus)
     losses = [float(x) for x in re.findall(r"^ +\d+ +(0\.\d{5}) ", text, re.MULTILINE)]
     assert losses
     chosen = int(re.search(r"Recommended: (\d+) topics", text)[1])

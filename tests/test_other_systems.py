@@ -187,6 +187,7 @@ COMMANDS = {
     "topics of words": "topics größe.txt -k 2 --format csv",
     "factorize": "factorize X.npz -k 2 --vocabulary terms.txt --save f.npz --report r.html",
     "transform": "transform 模型.npz größe.txt --output W.CSV --progress",
+    "choose": "choose X.npz -k 1,2 --repeats 2 --plot 选.png --progress",
     "store": "store X.npz 店 --progress",
     "info of a store": "info 店 --verify",
     "info of a model": "info f.npz --vocabulary terms.txt",
