@@ -144,7 +144,6 @@ def info(file, bug_report, n_components, vocabulary, n_terms, by, verify, progre
     Examples:
       sparsenmf info X.npz -k 100
       sparsenmf info model.npz --by distinctive
-      sparsenmf info counts/ --verify
       sparsenmf info --bug-report
 
     Of a matrix it says which side is samples, whether it looks turned, and how much memory it

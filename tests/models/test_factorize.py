@@ -250,8 +250,8 @@ def test_lengths_of_components_are_those_of_the_current_W(X, options, monkeypatc
     seen = []
 
     def look(state):
-        exact = (runs[0].current.W.astype(float) ** 2).sum(axis=0)
-        seen.append(np.allclose(runs[0].squares_W(), exact, rtol=1e-5))
+        exact = (runs[-1].current.W.astype(float) ** 2).sum(axis=0)
+        seen.append(np.allclose(runs[-1].squares_W(), exact, rtol=1e-5))
 
     factorize(X, 5, random_state=0, max_iter=60, tol=0, progress=look, **options)
     assert len(seen) > 10
