@@ -11,8 +11,8 @@ For every solver, this script finds the first number of iterations whose *return
 the mark, judged by one float64 function that belongs to no solver. Then it times all solvers in
 turn, with just that many iterations from the same start, and reports the median of the
 repetitions. Peers that take no start use their own. With --init default, whole default calls are
-compared: each solver makes its own start (ours by --starts seeds, scikit-learn's is nndsvda), and
-the start's time counts.
+compared: each solver makes its own start (scikit-learn's is nndsvda) by --starts seeds, and the
+start's time counts.
 
 The 200 iterations take most of the time. --references keeps their results in a file. --quick
 replaces them by our own plain iterates, which are the same up to rounding, and confirms that what
@@ -114,8 +114,8 @@ def compare(X, name, k, init, seed, peers, threads, limit, repeats, references, 
     """Return one record for each peer, with its time to the common objective."""
     start = make_start(X, k, init, seed)
     whole = init == "default"
-    key = (name, k, init, 0 if whole else seed, X.dtype, *([] if loss == "frobenius" else [loss]))
-    reference_start = make_start(X, k, "nndsvda", 0) if whole else start  # its default
+    key = (name, k, init, seed, X.dtype, *([] if loss == "frobenius" else [loss]))
+    reference_start = make_start(X, k, "nndsvda", seed) if whole else start  # its default
     reference = references.find(key, X, k, reference_start, limit, loss)
     half, final, target = (reference[word] for word in ("half", "final", "target"))
     ours_final = objective(X, *run_sparsenmf(X, k, start, limit, threads, loss), loss)
