@@ -82,7 +82,8 @@ class Crowding:
         start, cpu_start = self._wall(), self._cpu()
         result = region(n_threads)
         seconds, cpu = self._wall() - start, self._cpu() - cpu_start
-        if seconds > LONG or cpu >= (n_threads - MISSING) * seconds:
+        # On Windows the CPU time has steps of 16 ms: without one, nothing is known.
+        if not cpu or seconds > LONG or cpu >= (n_threads - MISSING) * seconds:
             self._kinds.pop(kind, None)
         else:
             self._note(kind, n_threads, seconds, cpu)

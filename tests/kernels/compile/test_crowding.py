@@ -64,6 +64,10 @@ def test_fewer_threads_that_are_no_faster_are_tried_rarely():
     assert Machine({1: GAIN * 0.0151, 2: 0.015}, got=0.5).run(300).count(1) <= 3
 
 
+def test_nothing_is_tried_where_the_cpu_time_does_not_tell():
+    assert set(Machine(CROWDED, got=0.0).run(100)) == {2}
+
+
 def test_a_long_region_shares_the_cores():
     assert set(Machine({1: LONG, 2: 2 * LONG}, got=0.6).run(20)) == {2}
 
@@ -124,7 +128,7 @@ def test_a_fit_on_a_crowded_machine_has_the_same_bits(monkeypatch):
 
             return super().run(kind, n_threads, noted)
 
-    monkeypatch.setattr(jit, "crowding", Slow(lambda: next(ticks) * 1e-4, lambda: 0.0))
+    monkeypatch.setattr(jit, "crowding", Slow(lambda: next(ticks) * 1e-4, lambda: next(ticks) * 1e-9))
     found = sparsenmf.factorize(X, **fit, n_threads=2)
     assert used == {1, 2}
     assert np.array_equal(found.W, expected.W)
