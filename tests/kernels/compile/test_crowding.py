@@ -128,7 +128,9 @@ def test_a_fit_on_a_crowded_machine_has_the_same_bits(monkeypatch):
 
             return super().run(kind, n_threads, noted)
 
-    monkeypatch.setattr(jit, "crowding", Slow(lambda: next(ticks) * 1e-4, lambda: next(ticks) * 1e-9))
+    monkeypatch.setattr(
+        jit, "crowding", Slow(lambda: next(ticks) * 1e-4, lambda: next(ticks) * 1e-9)
+    )
     found = sparsenmf.factorize(X, **fit, n_threads=2)
     assert used == {1, 2}
     assert np.array_equal(found.W, expected.W)
