@@ -149,7 +149,7 @@ class LooksAhead(Layout):
         summary : object
             Of the next W.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: blocks in memory and workers each have their own way
 
     def empty_W(self, W, folder):
         """Return memory for another W, and keep memory for the next one."""
