@@ -45,7 +45,7 @@ def warmup(
 ) -> Path | None:
     """Compile kernels ahead of time, so that later processes need not.
 
-    It takes a minute or two for all kernels, a quarter of that for one loss in one precision, and
+    It takes about four minutes for all kernels, a good minute for one loss in one precision, and
     a second once they are compiled. Compiled code is for this kind of processor and these
     versions of Python, numba and sparsenmf. On a single core only the serial kernels are
     compiled, which are all that runs there. Matrices with more than 2**31 rows, columns or

@@ -26,10 +26,11 @@ import dask  # noqa: E402 - after the check that it is there
 import dask.bag  # noqa: E402
 from dask import delayed  # noqa: E402
 
-from sparsenmf.distributed import factorize  # noqa: E402
-from sparsenmf.distributed.placement import Crew  # noqa: E402
+# Without Dask these would fail to import, so they come after the checks above, too.
+from sparsenmf.distributed import factorize  # noqa: E402 - after the check
+from sparsenmf.distributed.placement import Crew  # noqa: E402 - after the check
 
-from .local import (  # noqa: E402
+from .local import (  # noqa: E402 - after the check
     CUTS,
     OPTIONS,
     K,
