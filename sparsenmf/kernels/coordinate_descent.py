@@ -33,21 +33,15 @@ from .compile.interrupts import side_work
 from .compile.jit import inner, kernel
 from .gram import GRAM_CHUNK
 from .vector.gather import gather_batch
-from .vector.rows import (
-    add_earlier,
-    add_gram,
-    clear_gram,
-    copy_rows,
-    extrapolate,
-    fence,
-    prefetch_rows,
-    restrict_rows,
-    stream_rows,
-)
+from .vector.rows import add_gram, clear_gram, copy_rows, fence, prefetch_rows, stream_rows
 from .vector.tiles import TILE_BYTES, descend_tile, invert_diagonal, measure_tile, transpose
 
 FAR = 1e18
 """Step, for each unit of slope, of a coordinate without curvature."""
+
+OUT_OF_REACH = -0.125
+"""The product x_i B of an entry that must stay zero, as a share of the largest number: no sum of
+the gradient outweighs it."""
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=side_work)
@@ -138,10 +132,41 @@ def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
         for chunk in range(first, last, GRAM_CHUNK):
             chunk_end = min(chunk + GRAM_CHUNK, last)
             prefetch_rows(current, chunk_end, GRAM_CHUNK)
-            if not one:
-                extrapolate(previous, current, chunk, chunk_end, beta, least)
+            for i in range(chunk, chunk if one else chunk_end):
+                for r in range(current.shape[1]):
+                    now = current[i, r]
+                    previous[i, r] = max(now + beta * (now - previous[i, r]), least * now)
             if gram_partials.shape[0] > 0:
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
+
+
+@inner
+def add_earlier(cross, products, fade, i, n):
+    """Add rows i to i + n of each part of the earlier products, and keep the total in the first.
+
+    `cross` is (at least n, width); `products` (n_parts, n_rows, width) count `fade` times.
+    """
+    n_parts = products.shape[0]
+    for t in range(n if n_parts > 0 else 0):
+        for r in range(cross.shape[1]):
+            for part in range(n_parts):
+                cross[t, r] += fade * products[part, i + t, r]
+            products[0, i + t, r] = cross[t, r]
+
+
+@inner
+def restrict_rows(cross, l1, support, i, n):
+    """Subtract each row's L1 weight from its products, and hold entries at zero.
+
+    `l1` has one weight for all rows or one for each; `support` (0 or n_rows, width) says whether
+    an entry may be positive.
+    """
+    never = cross.dtype.type(OUT_OF_REACH * np.finfo(cross.dtype).max)
+    for t in range(n):
+        weight = cross.dtype.type(l1[i + t] if l1.shape[0] > 1 else l1[0])
+        for r in range(cross.shape[1]):
+            held = support.shape[0] > 0 and not support[i + t, r]
+            cross[t, r] = never if held else cross[t, r] - weight
 
 
 @inner

@@ -15,6 +15,7 @@ from sparsenmf.solvers.penalties import make_penalty
 
 from .. import reference
 from .sides import DTYPES, TOLERANCE, WIDTHS, make_problem
+from .vector.compiling import compiled
 
 
 def run_update(
@@ -166,6 +167,39 @@ def test_a_row_does_not_depend_on_its_neighbours_in_a_lane_tile(rng, dtype):
     for i in range(len(X)):
         alone, _, _ = run_update(X[[i]], other, factor[[i]], max_sweeps=50, tolerance=1e-3)
         np.testing.assert_array_equal(alone[0], together[i])
+
+
+@DTYPES
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_earlier_products_are_added(rng, dtype, n_parts):
+    crosses = rng.random((8, 24)).astype(dtype)
+    sums = rng.random((n_parts, 30, 24)).astype(dtype)
+    total = crosses.copy()
+    total[:5] += 0.3 * sums[:, 11:16].sum(axis=0)
+    for run in (compiled(coordinate_descent.add_earlier), coordinate_descent.add_earlier):
+        found, left = crosses.copy(), sums.copy()
+        run(found, left, dtype(0.3), 11, 5)
+        np.testing.assert_allclose(found, total, rtol=TOLERANCE[dtype])
+        np.testing.assert_array_equal(left[0, 11:16], found[:5])
+        left[0, 11:16] = sums[0, 11:16]
+        np.testing.assert_array_equal(left, sums)
+
+
+@DTYPES
+@pytest.mark.parametrize("by_row", [False, True])
+@pytest.mark.parametrize("supported", [False, True])
+def test_rows_are_restricted(rng, dtype, by_row, supported):
+    crosses, support = rng.random((8, 24)).astype(dtype), rng.random((30, 24)) < 0.7
+    l1, out = rng.random(30 if by_row else 1), -0.1 * np.finfo(dtype).max
+    expected = crosses.copy()
+    expected[:5] -= (l1[11:16, None] if by_row else l1[0]).astype(dtype)
+    for run in (compiled(coordinate_descent.restrict_rows), coordinate_descent.restrict_rows):
+        found = crosses.copy()
+        run(found, l1, support if supported else support[:0], 11, 5)
+        kept = support[11:16] | (not supported)
+        np.testing.assert_allclose(found[:5][kept], expected[:5][kept], rtol=TOLERANCE[dtype])
+        assert (found[:5][~kept] < out).all()
+        np.testing.assert_array_equal(found[5:], crosses[5:])
 
 
 @DTYPES

@@ -1,15 +1,11 @@
-"""Vector primitives on whole rows of a factor: copy, correct, extrapolate, gram matrix.
+"""Vector primitives on whole rows of a factor: copy, prefetch, stream, gram matrix.
 
 Rows are padded, and the order of sums is fixed, as in `kernels.vector.gather`.
 """
 
-import numpy as np
 from llvmlite import ir
 
 from .vector_code import CACHE_LINE, I64, REGISTER_BYTES, VectorBuilder, vector_code
-
-OUT_OF_REACH = -0.125
-"""The product x_i B of an entry that must stay zero, as a share of the largest number."""
 
 GRAM_SUMS = 8
 """Registers that hold sums of a gram matrix: two units with a latency of four keep eight chains of
@@ -121,23 +117,6 @@ def load_row(code, x, data, start, stop):
         b.store(b.load(code.at(source, p)), code.at(x.data, p))
 
 
-def _extrapolate(previous, current, start, stop, beta, least):
-    now, before = current[start:stop], previous[start:stop]
-    before[:] = np.maximum(now + beta * (now - before), least * now)
-
-
-@vector_code(reference=_extrapolate)
-def extrapolate(code, previous, current, start, stop, beta, least):
-    """Set rows of previous to max(least * now, now + beta * (now - previous)), now = current."""
-    b, width = code.b, code.length(current, 1)
-    factor, share = code.splat(beta), code.splat(least)
-    with code.offsets(b.mul(start, width), b.mul(stop, width)) as offset:
-        now, place = code.load(code.at(current.data, offset)), code.at(previous.data, offset)
-        value = code.add_product(factor, b.fsub(now, code.load(place)), now)
-        bound = b.fmul(share, now)
-        code.store(b.select(b.fcmp_ordered("<", value, bound), bound, value), place)
-
-
 def _clear_gram(total):
     total[:] = 0
 
@@ -206,69 +185,3 @@ def _add_gram_block(code, rows, start, stop, total, r0, s0, n):
         old = b.load(pointer)
         old.align = 8
         b.store(b.fadd(old, b.fpext(sums, wide) if code.itemsize < 8 else sums), pointer).align = 8
-
-
-def _add_earlier(crosses, sums, fade, i, n):
-    for part in sums:
-        crosses[:n] += fade * part[i : i + n]
-    if len(sums):
-        sums[0, i : i + n] = crosses[:n]
-
-
-@vector_code(reference=_add_earlier)
-def add_earlier(code, crosses, sums, fade, i, n):
-    """Add rows i to i + n of each part of `sums`, times `fade`, and store the total in the first.
-
-    `crosses` is (at least n, width), `sums` (n_parts, n_rows, width).
-    """
-    b, width = code.b, code.length(crosses, 1)
-
-    def part_row(part):
-        return code.at(sums.data, b.mul(b.add(b.mul(part, code.length(sums, 1)), i), width))
-
-    nothing, size = code.index(0), b.mul(n, width)
-    with code.steps(nothing, code.length(sums)) as p:
-        source = part_row(p)
-        with code.offsets(nothing, size) as offset:
-            place = code.at(crosses.data, offset)
-            earlier = code.load(code.at(source, offset))
-            code.store(code.add_product(code.splat(fade), earlier, code.load(place)), place)
-    there = b.icmp_signed(">", code.length(sums), nothing)
-    with b.if_then(there), code.offsets(nothing, size) as offset:
-        total = code.load(code.at(crosses.data, offset))
-        code.store(total, code.at(part_row(nothing), offset))
-
-
-def _restrict_rows(crosses, l1, support, i, n):
-    crosses[:n] -= l1[i : i + n, None].astype(crosses.dtype) if len(l1) > 1 else l1[0]
-    if len(support):
-        crosses[:n][~support[i : i + n]] = OUT_OF_REACH * np.finfo(crosses.dtype).max
-
-
-@vector_code(reference=_restrict_rows)
-def restrict_rows(code, crosses, l1, support, i, n):
-    """Subtract each row's L1 weight from its products, and hold entries at zero.
-
-    `l1` has one weight for all rows or one for each; `support` (0 or n_rows, width) says whether
-    an entry may be positive. The products of others become so small that no sum of the gradient
-    outweighs them.
-    """
-    b, width, byte = code.b, code.length(crosses, 1), ir.IntType(8)
-    one = b.icmp_signed("==", code.length(l1), code.index(1))
-    supported = b.icmp_signed(">", code.length(support), code.index(0))
-    limit = OUT_OF_REACH * float(np.finfo(f"f{code.itemsize}").max)
-    never = ir.Constant(code.vector, [limit] * code.lanes)
-    bytes_type = ir.VectorType(byte, code.lanes)
-    with code.steps(code.index(0), n) as t:
-        row = b.add(i, t)
-        weight = b.load(code.at(l1.data, b.select(one, code.index(0), row)))
-        weight = code.splat(b.fptrunc(weight, code.scalar) if code.itemsize < 8 else weight)
-        with code.offsets(code.index(0), width) as c:
-            place = code.at(code.row(crosses, t), c)
-            code.store(b.fsub(code.load(place), weight), place)
-        with b.if_then(supported), code.offsets(code.index(0), width) as c:
-            flags = b.bitcast(code.at(code.row(support, row), c), bytes_type.as_pointer())
-            flags = b.load(flags, align=1)
-            place = code.at(code.row(crosses, t), c)
-            free = b.icmp_unsigned("!=", flags, ir.Constant(bytes_type, None))
-            code.store(b.select(free, code.load(place), never), place)
