@@ -8,8 +8,6 @@ Kernels are compiled for read-only rows and writeable factors. An array that com
 worker may be either, so the tasks set the flag.
 """
 
-import os
-import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +16,7 @@ import scipy.sparse as sp
 
 from ..data import clock
 from ..data.factors import column_totals, empty_factor, sum_squares
+from ..data.outputs import open_whole
 from ..data.rows import Rows, make_rows
 from ..data.validation import check_matrix
 from ..kernels.transpose import transpose_rows
@@ -254,11 +253,9 @@ def sum_squares_of_block(block):
 
 
 def save_block(block, path):
-    """Write a block of W to a path by an atomic rename, and return the path."""
-    temporary = f"{path}.{uuid.uuid4().hex}"
-    with open(temporary, "xb") as file:
+    """Write a block of W to a path, whole or not at all, and return the path."""
+    with open_whole(path) as file:
         np.save(file, block.W)
-    os.replace(temporary, path)
     return path
 
 
