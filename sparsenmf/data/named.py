@@ -23,12 +23,49 @@ LONG_NAME, LONG_NAMES = 200, 2**24
 takes the room of the longest one, and a text among them would take gigabytes."""
 
 
-class NamedMatrix(sp.csr_array):
+class Named(sp.sparray):
+    """What `NamedMatrix` and its transpose share: names that follow rows and columns."""
+
+    feature_names: NDArray[Any] | None
+    sample_names: NDArray[Any] | None
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return what scipy does; a matrix of some rows and columns has their names."""
+        found, indices = super().__getitem__(key), _split(key)
+        if not sp.issparse(found) or found.ndim != 2 or indices is None:
+            return found
+        (features, samples), (rows, columns) = names_of(self), indices
+        n_rows, n_columns = found.shape
+        return _name(found, _pick(features, columns, n_columns), _pick(samples, rows, n_rows))
+
+    def transpose(self, axes: Any = None, copy: bool = False) -> Any:
+        """Return the transpose, in which the names of samples are those of features."""
+        features, samples = names_of(self)
+        return _name(super().transpose(axes, copy), samples, features)
+
+    def copy(self) -> Any:
+        """Return a copy with the names."""
+        return _name(super().copy(), *names_of(self))
+
+    def astype(self, *args: Any, **options: Any) -> Any:
+        """Return the matrix in another dtype, with its names."""
+        return _name(super().astype(*args, **options), *names_of(self))
+
+    def tocsr(self, copy: bool = False) -> Any:
+        """Return the matrix in CSR format, with its names."""
+        return _name(super().tocsr(copy), *names_of(self))
+
+    def tocsc(self, copy: bool = False) -> Any:
+        """Return the matrix in CSC format, with its names."""
+        return _name(super().tocsc(copy), *names_of(self))
+
+
+class NamedMatrix(Named, sp.csr_array):
     """A `scipy.sparse.csr_array` that knows the names of its samples and features.
 
     `factorize` takes it as any other matrix, and its result keeps the names. `read_matrix`
-    returns one for files that carry names. What is computed from it, a slice or a product, is a
-    matrix without names.
+    returns one for files that carry names. Some of its rows or columns, its transpose and copies
+    have their names. What is computed from it, a sum or a product, is a matrix without names.
 
     Parameters
     ----------
@@ -57,6 +94,8 @@ class NamedMatrix(sp.csr_array):
     >>> X = NamedMatrix([[4.0, 1, 2], [8.0, 2, 4]], feature_names=["cat", "stock", "mouse"])
     >>> factorize(X, 1).top_terms()
     [['cat', 'mouse', 'stock']]
+    >>> X[:, X.sum(axis=0) > 5].feature_names.tolist()
+    ['cat', 'mouse']
     """
 
     def __init__(
@@ -74,6 +113,54 @@ class NamedMatrix(sp.csr_array):
         super().__init__(X, shape=shape, dtype=dtype, copy=copy, **options)
         self.feature_names = feature_array(feature_names, self.shape[-1])
         self.sample_names = sample_array(sample_names, self.shape[0])
+
+
+class NamedColumns(Named, sp.csc_array):
+    """The transpose of a `NamedMatrix`: a `scipy.sparse.csc_array` with names."""
+
+    feature_names = sample_names = None  # until `_name` sets them
+
+
+def _name(found, features, samples):
+    """Return a matrix in CSR or CSC format with names, or as it is if there are none."""
+    if features is None and samples is None:
+        return found
+    if not isinstance(found, Named):
+        found = (NamedMatrix if found.format == "csr" else NamedColumns)(found)
+    found.feature_names = feature_array(features, found.shape[1])
+    found.sample_names = sample_array(samples, found.shape[0])
+    return found
+
+
+def _split(key):
+    """Return the indices of rows and of columns, or None if they do not come apart."""
+    key = key if isinstance(key, tuple) else (key,)
+    n_given = sum(part is not Ellipsis for part in key)
+    filled: list[Any] = []
+    for part in (*key, Ellipsis):
+        if part is Ellipsis:  # scipy takes one; the rest of the matrix is taken as a whole
+            filled += [slice(None)] * (2 - n_given)
+            n_given = 2
+        else:
+            filled.append(part if isinstance(part, slice) else np.asarray(part))
+    if len(filled) != 2:  # None adds an axis
+        return None
+    rows, columns = filled
+    arrays = [part for part in filled if not isinstance(part, slice)]
+    if len(arrays) == 2:  # only those of np.ix_ take whole rows and columns
+        if (rows.ndim, columns.ndim) != (2, 2) or rows.shape[1] != 1 or columns.shape[0] != 1:
+            return None
+        rows, columns = rows[:, 0], columns[0]
+    elif arrays and arrays[0].ndim != 1:
+        return None
+    return rows, columns
+
+
+def _pick(names, index, n):
+    """Return the n names at an index, or None if there are no names."""
+    if names is None:
+        return None
+    return names[index] if n else names[:0]  # an empty list is no index of NumPy
 
 
 def feature_array(names, n_features) -> NDArray[Any] | None:
@@ -142,7 +229,8 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
         index = getattr(X, "index", None)  # polars has none
         numbered = index is None or type(index).__name__ in ("RangeIndex", "MultiIndex")
         return features, None if numbered else sample_array([*_labels(index)], X.shape[0])
-    if not isinstance(X, NamedMatrix) and not (hasattr(kind, "blocks") and hasattr(kind, "rows")):
+    is_named = isinstance(X, Named) and X.ndim == 2  # one without columns is scipy's
+    if not is_named and not (hasattr(kind, "blocks") and hasattr(kind, "rows")):
         return None, None
     # A user may have assigned a list.
     features, samples = (getattr(X, name, None) for name in ("feature_names", "sample_names"))
