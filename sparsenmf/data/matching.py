@@ -49,15 +49,16 @@ class Match(NamedTuple):
         )
 
 
-def match_columns(X, model, *, strict=False, stacklevel=1):
+def match_columns(X, model, *, strict=None, stacklevel=1):
     """Return how the columns of X become those of a model.
 
     Parameters
     ----------
     X : matrix, store, frame or AnnData
     model : Components
-    strict : bool
-        Whether names that differ are an error.
+    strict : bool, optional
+        Whether names that differ are an error, as the caller's `strict_names` says; None where it
+        has no such parameter.
     stacklevel : int
         Of the remark that says what was done: 1 is the caller.
 
@@ -89,9 +90,10 @@ def match_columns(X, model, *, strict=False, stacklevel=1):
             f"X has other features than the model: {'; '.join(remarks)}. strict_names=False "
             f"matches them by name"
         )
+    how = "" if strict is None else "strict_names=True makes this an error; "
     warnings.warn(
         f"the columns of X are matched to the model's features by name: {'; '.join(remarks)}. "
-        f"strict_names=True makes this an error; {PLAIN_MATRIX}",
+        f"{how}{PLAIN_MATRIX}",
         stacklevel=stacklevel + 1,
     )
     return Match(places, len(ours))

@@ -2,12 +2,22 @@
 
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import NMF, Factorization, NamedMatrix, Weights, factorize, open_csr, write_csr
+from sparsenmf import (
+    NMF,
+    Factorization,
+    MiniBatchNMF,
+    NamedMatrix,
+    Weights,
+    factorize,
+    open_csr,
+    write_csr,
+)
 
 pd = pytest.importorskip("pandas")
 
@@ -248,6 +258,18 @@ def test_the_estimator_matches_what_scikit_learn_does_not_know(make):
         W = estimator.transform(make(wide, [*GENES[ORDER], "x"]))
     assert said[0].filename == __file__
     np.testing.assert_array_equal(W, estimator.transform(new))
+
+
+@pytest.mark.parametrize("make", [NMF, partial(MiniBatchNMF, new_features="grow")])
+@pytest.mark.parametrize("method", ["transform", "reconstruction_error"])
+def test_the_remark_offers_only_what_the_method_has(make, method):
+    X = named(counts(), GENES)
+    estimator, other = make(3, random_state=0, max_iter=5, tol=0).fit(X), X[:, ORDER]
+    with pytest.warns(UserWarning, match=r"another order, and put in the model's\. the col"):
+        getattr(estimator, method)(other)  # an estimator has no strict_names
+    model = factorize(X, 3, random_state=0, max_iter=5)
+    with pytest.warns(UserWarning, match="model's\\. strict_names=True makes this an error; the c"):
+        model.transform(other)
 
 
 def test_the_estimator_leaves_frames_to_scikit_learn():
