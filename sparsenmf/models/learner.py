@@ -98,7 +98,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         passes = StreamPasses(X, self.batch_size, self._check)
         self._run(passes, names_of(X)[0], begin)
         if not hasattr(self, "_stream"):
-            raise ValueError("X is an iterable without a batch: it must have one at least")
+            raise ValueError("X is an iterable without a sample: it must have one at least")
 
     def _check(self, X):
         """Return a batch as CSR, in the precision of those before it, and all features' names."""

@@ -183,7 +183,7 @@ class MiniBatchNMF(BatchLearner):
         X : matrix of shape (n_samples, n_features), or iterable of such
             Such as what `open_csr` opened. A generator is read once, another iterable that is
             not a list or an array once in every pass. Batches are taken as they come, or cut
-            to the batch size.
+            to the batch size; those without rows are passed over.
         y : ignored
         W : ndarray of shape (n_samples, n_components), optional
             The start, where `fit` keeps W: see `fresh_restarts`.
@@ -210,7 +210,8 @@ class MiniBatchNMF(BatchLearner):
         Parameters
         ----------
         X : matrix of shape (any, n_features)
-            With ``new_features="grow"`` it may have other columns than those before.
+            One row at least, as for scikit-learn: ValueError without any. With
+            ``new_features="grow"`` it may have other columns than those before.
         y, W : ignored
         H : ndarray of shape (n_components, n_features), optional
             The start, for the first batch.

@@ -59,6 +59,8 @@ class MatrixPasses:
 class StreamPasses:
     """Passes over an iterable of batches, which are cut where they are larger than a batch.
 
+    Batches without rows, as a filter leaves them, are passed over.
+
     Parameters
     ----------
     blocks : iterable
@@ -77,6 +79,8 @@ class StreamPasses:
     def __iter__(self):
         """Yield None, as rows have no number, a batch, and its names."""
         for block in self.blocks:
+            if getattr(block, "shape", (1,))[:1] == (0,):
+                continue
             block, names = self._check(block)
             for start in range(0, block.shape[0], self._size):
                 yield None, block[start : start + self._size], names

@@ -216,6 +216,30 @@ def test_batches_of_a_generator_a_list_like_and_partial_fit_are_the_same(X, loss
     assert small.n_steps_ == 30
 
 
+def test_batches_without_rows_are_passed_over_in_iterables(X):
+    blocks = [X[:400], X[400:700]]
+    wanted = MiniBatchNMF(5, random_state=0).fit(iter(blocks))
+    for places in ([0], [1], [2], [0, 0, 1, 2]):
+        more = blocks.copy()
+        for place in sorted(places, reverse=True):
+            more.insert(place, X[:0])
+        found = MiniBatchNMF(5, random_state=0).fit(iter(more))
+        np.testing.assert_array_equal(found.components_, wanted.components_)
+        assert (found.n_steps_, found.n_samples_seen_) == (2, 700)
+    with pytest.raises(ValueError, match="without a sample"):
+        MiniBatchNMF(5).fit(iter([X[:0], X[:0]]))
+
+
+def test_a_batch_without_rows_is_refused_by_partial_fit_as_by_scikit_learn(X):
+    model = MiniBatchNMF(5, random_state=0).partial_fit(X[:400])
+    before = model.components_.copy()
+    for estimator in (model, SklearnMiniBatchNMF(5)):
+        with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+            estimator.partial_fit(X[:0])
+    np.testing.assert_array_equal(model.components_, before)
+    assert (model.n_steps_, model.n_samples_seen_) == (1, 400)
+
+
 def test_fit_without_shuffling_is_a_stream_of_the_rows(X):
     blocks = (X[start : start + 500] for start in range(0, 3000, 500))
     options = {"random_state": 0, "max_iter": 1, "batch_size": 500}
@@ -368,7 +392,7 @@ def test_impossible_options_are_refused_by_name(X, options, call, error, message
 
 
 def test_other_refusals(X):
-    with pytest.raises(ValueError, match="without a batch"):
+    with pytest.raises(ValueError, match="without a sample"):
         MiniBatchNMF(5).fit(iter([]))
     with pytest.raises(ValueError, match="nndsvd' needs a first batch of at least"):
         MiniBatchNMF(5, init="nndsvd").partial_fit(X[:3])

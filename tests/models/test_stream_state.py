@@ -139,7 +139,7 @@ def test_a_fit_that_learns_nothing_leaves_the_model_as_it_was():
     bad = D.copy()
     bad[3, 3] = np.nan
     for data in (bad, iter([]), iter([bad]), np.ones((3, 2, 2))):
-        with pytest.raises(ValueError, match=r"NaN|without a batch|dim"):
+        with pytest.raises(ValueError, match=r"NaN|without a sample|dim"):
             model.fit(data)
     with pytest.raises(RuntimeError, match="no line"):
         model.fit(broken())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from functools import partial
 from pathlib import Path
 
 import scipy.sparse as sp
@@ -30,6 +31,7 @@ READERS = {
     "10x": read_10x,
     "bag-of-words": read_bag,
     "svmlight": read_svmlight,
+    "svmlight-0": partial(read_svmlight, from_zero=True),
     "lda-c": read_lda_c,
 }
 
@@ -76,8 +78,10 @@ def read_matrix(
         with a sample, a feature and a value on each line (``user,item,rating``); ``.parquet``,
         ``.feather`` and ``.xlsx`` with such (extras `parquet`, `excel`). Any of them may be
         compressed (.gz, .bz2, .xz, .zst), and suffixes count in any case.
-    format : {"mtx", "svmlight", "lda-c", "bag-of-words", "table", "triplets"}, optional
-        By default it is told by the name and the first lines of the file.
+    format : {"mtx", "svmlight", "svmlight-0", "lda-c", "bag-of-words", "table", "triplets"}
+        Optional: by default it is told by the name and the first lines of the file. "svmlight-0"
+        is svmlight whose features are numbered from 0. Otherwise that is known if there is a
+        feature 0, or if scikit-learn's remark says so, and else they are numbered from 1.
     transpose : bool, default False
         Whether the rows of the file are features, and its columns samples.
     missing : {"zero", "unknown"}, optional

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from ..compressed import open_plain
 from ..market import DIGITS
-from .content import Content, as_counts, find_beside
+from .content import HEAD, Content, as_counts, find_beside
 from .vocabulary import read_vocabulary
 
 PORTION = 2**22  # bytes that are read at once
@@ -18,6 +18,9 @@ PORTION = 2**22  # bytes that are read at once
 LONGEST_LINE = 2**28
 
 LARGEST = 2**53  # whole numbers from here on are not exact
+
+FROM_ZERO = b"# Column indices are zero-based"
+"""What scikit-learn's `dump_svmlight_file` writes above the lines, if it has a comment to write."""
 
 PAIR = re.compile(rb"0:[+-]?(?:(?:0\.?0?|\.0)(?:e[+-]?0)?|nan|inf(?:inity)?)", re.IGNORECASE)
 """A pair with a zero in place of each run of digits."""
@@ -32,14 +35,20 @@ class Pairs(NamedTuple):
     values: np.ndarray
 
 
-def read_svmlight(path):
+def read_svmlight(path, from_zero=False):
     """Read a matrix in svmlight format: label, then place:value of each feature.
 
-    Places begin with 1, or with 0 if one of them is 0. Labels, ``qid:`` and remarks are left out.
+    Places begin with 0 if it is said here or in scikit-learn's remark, or if one of them is 0; else
+    with 1. Labels, ``qid:`` and other remarks are left out.
     """
     pairs = _read_pairs(path)
-    least = pairs.places.min(initial=1)
-    return Content(_as_csr(pairs, pairs.places - min(least, 1)))
+    from_zero = from_zero or _says_from_zero(path) or (pairs.places == 0).any()
+    return Content(_as_csr(pairs, pairs.places if from_zero else pairs.places - 1))
+
+
+def _says_from_zero(path):
+    with open_plain(path) as file:
+        return FROM_ZERO in map(bytes.strip, file.read(HEAD).splitlines())
 
 
 def read_lda_c(path):

@@ -35,7 +35,7 @@ BY_SUFFIX = {
 OPEN = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".ratings")
 """Suffixes of files that are told by their first lines."""
 
-CHOICES = ("mtx", "svmlight", "lda-c", "bag-of-words", "table", "triplets")
+CHOICES = ("mtx", "svmlight", "svmlight-0", "lda-c", "bag-of-words", "table", "triplets")
 """Formats that may be named, for files whose names or lines leave it open."""
 
 MATRIX_SUFFIXES = tuple(suffix for suffix, form in BY_SUFFIX.items() if form != "frame")

@@ -1,5 +1,7 @@
 """svmlight and lda-c: each line is read as it is written, or refused with its number."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,36 @@ def test_svmlight_of_each_kind(case, portion, tmp_path, monkeypatch):
     monkeypatch.setattr(pairs, "PORTION", portion)
     found = read(tmp_path, "X.svmlight", SAME[case])
     np.testing.assert_array_equal(found.toarray(), [[2, 0, 1.5], [0, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "columns"),
+    [
+        ("1 1:2 2:1\n", None, [2, 1]),
+        ("1 1:2 2:1\n", "svmlight", [2, 1]),
+        ("1 1:2 2:1\n", "svmlight-0", [0, 2, 1]),
+        ("1 0:2 2:1\n", "svmlight-0", [2, 0, 1]),
+        ("1 0:2 2:1\n", "svmlight", [2, 0, 1]),
+        ("# Column indices are zero-based\n1 1:2 2:1\n", None, [0, 2, 1]),
+        ("# Column indices are zero-based\r\n1 1:2 2:1\r\n", None, [0, 2, 1]),
+        ("# Column indices are one-based\n1 1:2 2:1\n", None, [2, 1]),
+        ("# Column indices are one-based\n1 1:2 2:1\n", "svmlight-0", [0, 2, 1]),
+    ],
+)
+def test_the_first_feature_is_0_where_that_is_said_or_seen(text, form, columns, tmp_path):
+    found = read(tmp_path, "X.svmlight", text, format=form)
+    np.testing.assert_array_equal(found.toarray(), [columns])
+
+
+@pytest.mark.parametrize("zero_based", [True, False])
+def test_remarks_of_scikit_learn_count(zero_based, tmp_path):
+    datasets = pytest.importorskip("sklearn.datasets")
+    X = np.array([[0, 2, 0, 1.5], [0, 1, 0, 0]])
+    path = tmp_path / "X.svmlight"
+    datasets.dump_svmlight_file(X, [1, -1], str(path), zero_based=zero_based, comment="of what")
+    np.testing.assert_array_equal(read_matrix(path).toarray(), X)
+    (tmp_path / "X.svmlight.gz").write_bytes(gzip.compress(path.read_bytes()))
+    np.testing.assert_array_equal(read_matrix(f"{path}.gz").toarray(), X)
 
 
 def test_line_without_pairs_is_a_row(tmp_path):
