@@ -155,9 +155,10 @@ def child_models(folder):
         whole = sparsenmf.Factorization.load(folder / "model.npz")
     solver = sparsenmf.CoordinateDescent(low_memory=True, W_path=folder / "W.npy")
     mapped = sparsenmf.factorize(X, 2, max_iter=3, solver=solver, **options)
-    before, kept = (folder / "W.npy").read_bytes(), mapped.W.copy()
+    before, kept, began = (folder / "W.npy").read_bytes(), mapped.W.copy(), []
     with pytest.raises(PermissionError, match=r"cannot replace .*W\.npy: if it is open"):
-        sparsenmf.factorize(X, 2, max_iter=4, solver=solver, **options)
+        sparsenmf.factorize(X, 2, max_iter=4, solver=solver, progress=began.append, **options)
+    assert not began  # it is refused before the first iteration
     assert (folder / "W.npy").read_bytes() == before
     assert np.array_equal(mapped.W, kept)
     del mapped
@@ -427,6 +428,29 @@ def test_a_file_that_is_open_for_a_moment_is_replaced_when_it_is_closed(tmp_path
     with outputs.open_whole(path) as file:
         file.write(b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_file_that_stays_open_is_refused_before_the_work(tmp_path, monkeypatch):
+    """Of each kind of output, such as a table that a spreadsheet has open on Windows."""
+    from sparsenmf.data import outputs
+
+    path, links = tmp_path / "t.xlsx", []
+    path.write_bytes(b"old")
+    outputs.check_outputs([("--term-table", path)])  # other systems replace open files
+
+    def refuse(*names):
+        links.append(names)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(outputs.os, "replace", refuse)
+    monkeypatch.setattr(outputs.sys, "platform", "win32")
+    monkeypatch.setattr(outputs, "WAITS", (0.0,))
+    outputs.check_outputs([("checkpoint", None), ("W_path", tmp_path / "new.npy"), ("stdout", 1)])
+    assert not links
+    for name in (path, str(path)):
+        with pytest.raises(PermissionError, match=r"cannot replace .*t\.xlsx: if it is open"):
+            outputs.check_outputs([("--term-table", name)])
+    assert path.read_bytes() == b"old"
 
 
 @linux

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from ..data.progress import tell
 from ..data.tables import TABLE_SUFFIXES
-from .command import INTERRUPTED, Command, Input, say, tell_reading
+from .command import INTERRUPTED, Input, given_of, refuse_given, say, tell_reading
 from .matrices import read_given, reading_options, split_reading, tell_turned
 from .options import (
     NumberOr,
@@ -17,6 +18,15 @@ from .options import (
     progress_option,
     threads_option,
     together,
+)
+from .texts import (
+    WORDS,
+    TextCommand,
+    read_documents,
+    read_stop_words,
+    split_text_options,
+    text_options,
+    word_options,
 )
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -61,7 +71,8 @@ candidates_options = together(
 fit_options = together(
     click.option("--loss", type=NumberOr("auto", "frobenius", "kullback-leibler"), default="auto",
                  show_default=True, help="auto: kullback-leibler for counts, else frobenius."),
-    click.option("--tfidf", is_flag=True, help="Weigh a matrix of counts by tf-idf first."),
+    click.option("--tfidf/--counts", "tfidf", default=None,
+                 help="Weights of counts. Default: tf-idf for texts, counts for a matrix."),
     click.option("--solver", type=click.Choice(["cd", "mu"]),
                  help="Default: cd, if the loss has it."),
     click.option("--alpha-W", "alpha_W", type=click.FloatRange(min=0), default=0.0,
@@ -80,44 +91,48 @@ fit_options = together(
 )  # fmt: skip
 
 
-@click.command(cls=Command)
-@click.argument("matrix", type=Input())
+@click.command(cls=TextCommand)
+@click.argument("paths", type=Input(), nargs=-1, metavar="MATRIX|TEXTS...")
 @candidates_options
 @fit_options
 @threads_option
 @progress_option
 @reading_options
+@text_options
+@word_options
 @click.option("--format", "layout", type=click.Choice(["text", "csv", "json"]), default="text",
               show_default=True, help="Format of the comparison on stdout.")  # fmt: skip
 @output_option("--table", TABLE_SUFFIXES, "Write the comparison as a table.")
 @output_option("--plot", PICTURES, "Draw the comparison (.png, .svg or .pdf).")
 @excel_option
-def choose(matrix, candidates, layout, table, plot, excel, tfidf, loss, try_all, **options):
-    """Compare numbers of components for a MATRIX, and recommend one.
+def choose(paths, candidates, layout, table, plot, excel, tfidf, loss, try_all, **options):
+    """Compare numbers of components for a MATRIX, or of topics for TEXTS, and recommend one.
 
     \b
     Examples:
       sparsenmf choose counts.mtx.gz -k 2-30
       sparsenmf choose X.npz -k 10-100:10 --method stability --plot choice.png
-      sparsenmf choose counts/ -k 5,10,20,40 --sample 0.1
+      sparsenmf choose reviews.csv --field text -k 5-50:5
 
-    MATRIX is what factorize takes. By default, blocks of it are held out and predicted; of ratings,
+    MATRIX is what factorize takes, and TEXTS are what topics takes, which are weighed as there. By
+    default, blocks of it are held out and predicted; of ratings,
     single entries. With stability, the components of two halves of the samples are compared. Of
     the folder of a store, a sample of the rows is looked at.
     """
-    tell_reading(options["progress"], matrix)
-    from ..data.store import is_store
+    if not paths and options["files_from"] is None:
+        raise click.UsageError("Missing argument 'MATRIX|TEXTS...'.")
+    tell_reading(options["progress"], *paths)
     from ..selection import choosing
-    from ..topics.weighting import weights_and_idf
 
-    X, options["missing"], _, turned = read_given(matrix, split_reading(options))
-    tell_turned(matrix, turned)
-    if tfidf and is_store(X):
-        raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
-    if tfidf and options["missing"] == "unknown":
-        raise click.UsageError("--tfidf is for counts, whose absent entries are zeros")
+    how, words = split_text_options(options), split_text_options(options, WORDS)
+    reading = split_reading(options)
+    if are_texts(paths, how, reading["input_format"]):
+        refuse_given(reading, "is for a matrix, and here are texts")
+        X = weigh_documents(paths, how, words, tfidf is not False, options["progress"])
+    else:
+        refuse_given({**how, **words}, f"is for texts, and {paths[0]} is a matrix")
+        X, options["missing"] = read_weighed(paths[0], reading, tfidf)
     axes = None if plot is None else open_axes()  # a missing package is reported before the fits
-    X = weights_and_idf(X)[0] if tfidf else X
     found = choosing.select_n_components(
         X,
         candidates,
@@ -137,6 +152,55 @@ def choose(matrix, candidates, layout, table, plot, excel, tfidf, loss, try_all,
     if found.stop_reason == "interrupted":
         click.echo("Interrupted: these are the results so far.", err=True)
         click.get_current_context().exit(INTERRUPTED)
+
+
+def are_texts(paths, how, input_format):
+    """Return whether paths are of texts: of several files, with options of texts, or as they look.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    how : iterable of str
+        Names of options that are for texts.
+    input_format : str or None
+        Of a matrix.
+    """
+    from ..data.reading.sniffing import seems_text
+    from ..data.store.chunks import is_store_folder
+
+    if input_format is not None:
+        if len(paths) != 1:
+            raise click.UsageError("--input-format is of one MATRIX")
+        return False
+    if len(paths) != 1 or paths[0] == "-" or given_of(how):
+        return True
+    path = Path(paths[0])
+    return not is_store_folder(path) and seems_text(path)
+
+
+def weigh_documents(paths, how, words, tfidf, progress):
+    """Return the matrix of texts x terms that `topics` would factorize."""
+    from ..topics.weighting import weigh_texts
+
+    words["stop_words"] = read_stop_words(words["stop_words"], how["encoding"])
+    _, _, texts = read_documents(paths, **how, progress=progress)
+    if progress:
+        tell(f"weighing the words of {len(texts):,} texts")
+    return weigh_texts(texts, weighting="tfidf" if tfidf else "counts", **words)[0]
+
+
+def read_weighed(path, reading, tfidf):
+    """Return a matrix or a store, weighed if asked for, and what its absent entries are."""
+    from ..data.store import is_store
+    from ..topics.weighting import weights_and_idf
+
+    X, missing, _, turned = read_given(path, reading)
+    tell_turned(path, turned)
+    if tfidf and is_store(X):
+        raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
+    if tfidf and missing == "unknown":
+        raise click.UsageError("--tfidf is for counts, whose absent entries are zeros")
+    return (weights_and_idf(X)[0] if tfidf else X), missing
 
 
 def open_axes():

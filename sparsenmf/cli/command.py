@@ -178,6 +178,23 @@ def _beside_options(path):
     return f"./{path}" if path.startswith("-") and path != "-" else path
 
 
+def given_of(options):
+    """Return the parameters among these options that were given on the command line."""
+    context = click.get_current_context()
+    return [
+        param
+        for param in context.command.params
+        if param.name in options
+        and context.get_parameter_source(param.name) is not ParameterSource.DEFAULT
+    ]
+
+
+def refuse_given(options, why):
+    """Raise UsageError if one of the options was given."""
+    for param in given_of(options):
+        raise click.UsageError(f"{max(param.opts, key=len)} {why}")
+
+
 def printed_to():
     """Return the names and numbers of the output streams; two into one file count once."""
     streams = {file_key(number): (name, number) for number, name in STREAMS.items()}

@@ -10,7 +10,6 @@ import click
 from .command import INTERRUPTED, Command, Input, list_names, same_command, say, tell_reading
 from .matrices import read_given, reading_options, split_reading, tell_turned
 from .options import (
-    Frequency,
     NumberOr,
     fit_options,
     output_option,
@@ -20,7 +19,7 @@ from .options import (
 from .texts import (
     TextCommand,
     read_documents,
-    read_words,
+    read_stop_words,
     split_text_options,
     text_options,
     word_options,
@@ -36,15 +35,7 @@ components_help = "Number of topics (components) to find."
 @text_options
 @click.option("-k", "--topics", "n_topics", type=click.IntRange(min=1), default=20,
               show_default=True, help=components_help)  # fmt: skip
-@click.option("--min-df", type=Frequency(), default=5, show_default=True,
-              help="Drop terms in fewer documents (0.01: in less than 1%).")  # fmt: skip
-@click.option("--max-df", type=Frequency(), default=0.5, show_default=True,
-              help="Drop terms in more documents.")  # fmt: skip
-@click.option("--stop-words", type=Input("english", "none"), default="english",
-              show_default=True, metavar="english|none|FILE",
-              help="Words to leave out.")  # fmt: skip
 @word_options
-@click.option("--max-terms", type=click.IntRange(min=1), help="Keep the most frequent terms only.")
 @click.option("--tfidf/--counts", "tfidf", default=True, show_default=True,
               help="Weights of words: tf-idf, or plain counts.")  # fmt: skip
 @fit_options
@@ -70,10 +61,7 @@ def topics(paths, stop_words, tfidf, vocabulary_out, **options):
 
     how = split_text_options(options)
     fit, shown = split_options(options)
-    if stop_words == "none":
-        stop_words = None
-    elif stop_words != "english":
-        stop_words = read_words(stop_words, how["encoding"])
+    stop_words = read_stop_words(stop_words, how["encoding"])
     paths, titles, texts = read_documents(paths, **how, progress=fit["progress"])
     found = find_topics(
         texts,

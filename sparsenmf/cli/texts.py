@@ -1,4 +1,4 @@
-"""Options of how texts are read and of what their words are, for `topics` and `transform`."""
+"""Options of how texts are read and of what their words are, for commands that take texts."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from ..data.decoding import check_encoding, open_text
 from ..data.delimited import check_delimiter
 from ..data.outputs import STORE
 from .command import Command, Input
-from .options import together
+from .options import Frequency, together
 
 
 def checked(check):
@@ -77,6 +77,12 @@ class Ngrams(click.ParamType):
 
 
 word_options = together(
+    click.option("--min-df", type=Frequency(), default=5, show_default=True,
+                 help="Drop terms in fewer documents (0.01: in less than 1%)."),
+    click.option("--max-df", type=Frequency(), default=0.5, show_default=True,
+                 help="Drop terms in more documents."),
+    click.option("--stop-words", type=Input("english", "none"), default="english",
+                 show_default=True, metavar="english|none|FILE", help="Words to leave out."),
     click.option(
         "--ngrams",
         type=Ngrams(),
@@ -105,7 +111,9 @@ word_options = together(
         show_default=True,
         help="Whether upper and lower case are one.",
     ),
-)
+    click.option("--max-terms", type=click.IntRange(min=1),
+                 help="Keep the most frequent terms only."),
+)  # fmt: skip
 
 
 class TextCommand(Command):
@@ -144,6 +152,13 @@ def read_documents(paths, field, title_field, files_from, progress, **how):
     return paths, titles, texts
 
 
+def read_stop_words(stop_words, encoding):
+    """Return the words to leave out as `find_topics` takes them."""
+    if stop_words in ("english", "none"):
+        return None if stop_words == "none" else stop_words
+    return read_words(stop_words, encoding)
+
+
 def read_words(path, encoding=None):
     """Return the lines of a UTF-8 file, or one in another encoding, that are not blank."""
     try:
@@ -162,6 +177,12 @@ HOW = (
 )
 
 
-def split_text_options(options):
-    """Take the options of reading out of all options, and return them."""
-    return {name: options.pop(name) for name in HOW}
+WORDS = (
+    *("min_df", "max_df", "stop_words", "ngrams", "analyzer", "token_pattern", "min_length"),
+    *("lowercase", "max_terms"),
+)
+
+
+def split_text_options(options, names=HOW):
+    """Take the options of reading, or others, out of all options, and return them."""
+    return {name: options.pop(name) for name in names}

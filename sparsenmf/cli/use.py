@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from ..data.progress import tell
-from .command import Command, Input, say, tell_reading
+from .command import Command, Input, refuse_given, say, tell_reading
 from .matrices import describe_matrix, read_given, reading_options, split_reading
 from .options import (
     excel_option,
@@ -70,15 +70,6 @@ def transform(model, paths, output, excel, tol, strict_names, n_threads, progres
             reading["progress"], options["strict_names"] = progress, strict_names
             what = transform_matrix(model, paths, output, excel, reading, options)
     click.echo(f"{what} written to {output}", err=True)
-
-
-def refuse_given(options, why):
-    """Raise UsageError if one of the options was given."""
-    context = click.get_current_context()
-    for param in context.command.params:
-        is_given = context.get_parameter_source(param.name) is not ParameterSource.DEFAULT
-        if param.name in options and is_given:
-            raise click.UsageError(f"{max(param.opts, key=len)} {why}")
 
 
 def transform_texts(model, paths, output, excel, how, options):

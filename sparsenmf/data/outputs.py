@@ -165,7 +165,7 @@ def write_rows(path, shape, dtype, pieces):
 
 
 def check_outputs(outputs, inputs=()):
-    """Raise if a file to be written is also read, or is named twice.
+    """Raise if a file to be written is also read, is named twice, or could not be replaced.
 
     Two names of one file are recognized: links, hard links, relative paths and the files that
     arrays are mapped from.
@@ -181,8 +181,12 @@ def check_outputs(outputs, inputs=()):
     ------
     ValueError
         The message names both.
+    PermissionError
+        If a file is there that is open or mapped, on Windows. That could not be replaced in the
+        end, when all work has been done.
     """
     seen: dict[tuple, str] = {}
+    outputs = list(outputs)
     for name, path in outputs:
         key = None if path is None else file_key(path)
         name = name if isinstance(path, int) else f"{name} {path}"
@@ -200,6 +204,9 @@ def check_outputs(outputs, inputs=()):
                     f"{seen[key]} is also read, as {name}, and would be overwritten: "
                     f"choose another file"
                 )
+    for _, path in outputs if sys.platform == "win32" else ():
+        if not isinstance(path, int | None) and os.path.isfile(path):
+            replace(path, path)  # Windows renames no file that is open, not even to its own name
 
 
 def file_key(path):

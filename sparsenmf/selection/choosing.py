@@ -73,7 +73,8 @@ def select_n_components(
     missing : {"zero", "unknown"}, default "zero"
         As in `factorize`. Only known entries are held out and predicted, by at most the largest
         entry of the fit, as recommenders do: without penalties, predictions for rows and columns
-        of few entries have no limit. So compare a few of `alpha_W`, too.
+        of few entries have no limit. So compare a few of `alpha_W`, too. A single entry does not
+        count if its row or column has no other, which no number of components could predict.
     sample : float between 0 and 1, optional
         Share of the rows that are looked at; the others are never used, and the `Selection` says
         so. Default: all rows of a matrix in memory. A store is not read as a whole: its sample has

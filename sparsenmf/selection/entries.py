@@ -62,15 +62,32 @@ class KnownEntries:
         return replace(self.matrix, X=X, entries=entries)
 
     def score(self, fold, fit):
-        """Return the relative loss of the held-out entries, and the model of the others."""
-        known, places, X = self.training(fold), self.draw(fold), self.matrix.X
-        model, x = fit(known), X.data[places].astype(np.float64)
-        i, j = rows_of(X)[places], X.indices[places]
+        """Return the relative loss of the held-out entries, and the model of the others.
+
+        Entries whose row or column has no other known entry do not count: whatever the number of
+        components, their predictions are zero. Of MovieLens' small set these would be 4% of the
+        held-out ratings, and 37% of their loss.
+        """
+        known, places = self.training(fold), self._told(self.draw(fold))
+        model, X = fit(known), self.matrix.X
+        x, i, j = X.data[places].astype(np.float64), rows_of(X)[places], X.indices[places]
         y = np.minimum(predict(model.W, model.H, i, j), known.X.data.max())
         losses, weights = entry_losses(x, y, self.beta, self.floor), stored_weights(self.matrix)
         if weights is not None:
             losses *= weights[places]
         return X.nnz * float(losses.mean()) / norm_of(self.matrix, self.beta), model
+
+    def _told(self, places):
+        """Return those of some places whose row and column have other known entries, or all."""
+        X = self.matrix.X
+        i, j = rows_of(X), X.indices
+        kept = np.ones(X.nnz, bool)
+        kept[places] = False
+        if self.matrix.entries is not None:
+            kept &= self.matrix.entries.data > 0
+        in_row, in_column = (np.bincount(x[kept], minlength=max(X.shape)) for x in (i, j))
+        told = (in_row[i[places]] > 0) & (in_column[j[places]] > 0)
+        return places[told] if told.any() else places
 
 
 class Entries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from .tables import read_table
 from .tenx import read_10x, read_hdf5
 from .triplets import read_triplets
 
-READERS = {
+READERS: dict[str, Callable[[Path], Content]] = {
     "npz": read_npz,
     "npy": read_npy,
     "mtx": read_mtx,

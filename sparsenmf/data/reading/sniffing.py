@@ -92,6 +92,26 @@ def find_format(path, form=None):
     )
 
 
+class NoNumbersError(ValueError):
+    """A file has no rows of numbers; it may have texts."""
+
+
+def seems_text(path):
+    """Return whether a file or a folder has texts, not a matrix, as its name and lines tell."""
+    if path.is_dir():
+        return find_10x(path) is None
+    suffix = plain_suffix(path)
+    if suffix not in OPEN:
+        return suffix not in (*BY_SUFFIX, *RECIPES)
+    try:
+        sniff(path)
+    except NoNumbersError:
+        return True
+    except ValueError:  # who reads it says more
+        return False
+    return False
+
+
 def sniff(path):
     """Return the format that the first lines of a file have."""
     lines = first_lines(path)
@@ -119,7 +139,7 @@ def _check_table(path, lines):
     if not any(is_number(cell) or is_missing(cell) for cell in values):
         tabular = plain_suffix(path) in (".csv", ".tsv", ".tab")
         how = f" --field {quote(rows[0][-1])}" if tabular and rows else ""
-        raise ValueError(
+        raise NoNumbersError(
             f"it has no rows of numbers; if it has texts, type: sparsenmf topics "
             f"{quote(str(path))}{how}"
         )
