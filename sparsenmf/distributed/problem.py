@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from ..data.arguments import check_alphas, check_integer, check_threads
 from ..data.factors import padded_width
-from ..data.validation import check_scale
+from ..data.validation import EntryWeights, check_scale
 from ..kernels.compile.threads import resolve_threads
 from ..solvers.constraints import check_fixed, constrain
 from ..solvers.losses import add_losses, check_beta, check_loss, loss_name
@@ -44,6 +44,8 @@ class RemoteProblem:
         Of features and samples.
     """
 
+    entries = EntryWeights(None, 1.0)
+    is_stored = True  # its rows are looked at in blocks
     rows: RemoteRows
     total_loss: Any
     mean: float

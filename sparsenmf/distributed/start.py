@@ -96,10 +96,11 @@ def initialize(
 
 def _choose(problem, solver):
     """Return the start of ``init="auto"``: NNDSVD of a sample, or None for a random start."""
-    svd = choose_start(problem, solver) if problem.descends(solver) else None
-    if svd is None or svd.sample is None:
+    svd = choose_start(problem, solver)
+    if svd is None:
         return None
-    return replace(svd, sample=min(svd.sample, SAMPLE_NNZ / max(problem.nnz, 1)))
+    share = 1.0 if svd.sample is None else svd.sample
+    return replace(svd, sample=min(share, SAMPLE_NNZ / max(problem.nnz, 1)))
 
 
 def _factor(problem, blocks):

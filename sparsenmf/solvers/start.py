@@ -181,7 +181,7 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     problem : Problem
     solver : CoordinateDescent or MultiplicativeUpdate
     start : NNDSVD
-        With a sample.
+        Without a sample: of all rows.
     rng : numpy.random.Generator or RandomState
 
     Returns
@@ -191,7 +191,7 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
         nothing of have a little of each component.
     """
     k, n_features = problem.n_components, problem.shape[1]
-    sample = problem.take_rows(sample_rows(problem.X, start.sample, k, rng))
+    sample = problem.take_rows(sample_rows(problem.X, start.sample or 1.0, k, rng))
     solver = replace(solver, low_memory=False, W_path=None)
     began = initialize(sample, solver, replace(start, sample=None), random_state=rng)
     run = solver.start(sample, began, tol=0.0, max_iter=start.n_iter)

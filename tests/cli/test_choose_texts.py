@@ -115,7 +115,7 @@ def test_rows_of_numbers_are_a_matrix_and_stay_counts(here):
         (("notes.csv",), "needs a field (--field)"),
         (("notes.jsonl",), "needs a field (--field)"),
         (("three.txt",), "it has three columns of numbers"),
-        (("notes.txt", "--input-format", "table"), "it has no rows of numbers"),
+        (("notes.txt", "--input-format", "table"), "notes.txt is not a matrix"),
         (("texts.zip",), "type first: unzip texts.zip"),
         (("nothing.txt",), "nothing.txt: No such file or directory"),
         (("notes.txt", "--table", "notes.txt"), "--table"),
