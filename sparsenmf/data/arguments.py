@@ -3,8 +3,37 @@
 import math
 import numbers
 import secrets
+from collections.abc import Iterable
 
 import numpy as np
+
+_NAMES = (
+    "names come with X, as in NamedMatrix(X, feature_names=...); without them, pass a vocabulary "
+    "to what shows terms, such as model.top_terms"
+)
+_SOLVER = "it is a setting of the solver: solver=CoordinateDescent({}=...)"
+
+MEANT = {
+    "vocabulary": _NAMES,
+    "feature_names": _NAMES,
+    "beta_loss": "it is called loss",
+    "beta": "it is called loss",
+    "n_topics": "it is called n_components",
+    "max_time": "it is called time_limit",
+    "verbose": "it is called progress",
+    "sample_weight": "pass weights=Weights(samples=...)",
+    **{
+        name: _SOLVER.format(name) for name in ("low_memory", "W_path", "max_sweeps", "extrapolate")
+    },
+}
+"""What to do in place of arguments that others have, or that one might look for."""
+
+
+def refuse_meant(function: str, unknown: Iterable[str]) -> None:
+    """Raise TypeError if one of some arguments, which a function does not have, is in `MEANT`."""
+    for name in unknown:
+        if name in MEANT:
+            raise TypeError(f"{function}() has no argument {name!r}: {MEANT[name]}")
 
 
 def check_n_components(n_components, shape):

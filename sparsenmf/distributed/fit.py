@@ -9,7 +9,7 @@ from typing import Any
 from distributed import Client, get_client
 
 from ..data import clock
-from ..data.arguments import check_integer, check_random_state
+from ..data.arguments import check_integer, check_random_state, refuse_meant
 from ..data.typing import AlphaH, Callback, Frozen, Init, Matrix, PathLike, RandomState
 from ..data.typing import Loss as LossName
 from ..data.typing import Solver as SolverName
@@ -180,6 +180,7 @@ def _check_folder(scratch):
 
 
 def _refuse(others):
+    refuse_meant("factorize", others)
     for name in others:
         if name in inspect.signature(factorize_here).parameters:
             raise TypeError(

@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import inspect
 import numbers
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from numba.core import event
 
+from ..data.arguments import refuse_meant
 from ..data.progress import tell
 from ..kernels.compile.cache import active_folder
 
@@ -55,11 +57,15 @@ def compiling_is_told(show: bool) -> Iterator[None]:
 def announced(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function with `progress` say what it begins with, and that kernels are compiled.
 
+    It also says what to do in place of arguments that it does not have.
+
     The matrix and the number of components are its first two arguments, and not checked yet.
     """
+    known = inspect.signature(function).parameters
 
     @functools.wraps(function)
     def announce(*args: P.args, **kwargs: P.kwargs) -> R:
+        refuse_meant(function.__name__, kwargs.keys() - known.keys())
         show = kwargs.get("progress", False) is True
         if show:
             tell_sizes(*args, **kwargs)

@@ -305,6 +305,7 @@ def test_cancelled_tasks_end_the_run(client, X, all_there, monkeypatch):
         ({"weights": [1]}, "weights is not available on clusters"),
         ({"W": 1}, "W is not available on clusters"),
         ({"n_component": 1}, "unexpected keyword argument 'n_component'"),
+        ({"vocabulary": ["a"]}, "has no argument 'vocabulary': names come with X"),
         ({"scratch": 3}, "scratch must be a path"),
         ({"progress": 3}, "progress must be True or False"),
     ],
