@@ -19,6 +19,7 @@ from sparsenmf.distributed.placement import Crew
 from sparsenmf.distributed.problem import RemoteProblem
 from sparsenmf.distributed.remote import RemoteRows
 
+from ..problems import planted_counts
 from .local import (
     CUTS,
     OPTIONS,
@@ -89,9 +90,49 @@ def test_auto_takes_a_sample_of_a_large_matrix(client, X, monkeypatch):
     there = factorize(lazy(X), K, **OPTIONS)
     assert (there.options["init"], there.options["sample"]) == ("nndsvd", 0.25)
     assert_same(there, sparsenmf.factorize(X, K, **OPTIONS))
-    for options in ({"loss": 1}, {"solver": "mu"}, {"init": "random"}):
+    for options in ({"loss": 1.5}, {"solver": "mu"}, {"init": "random"}):
         model = factorize(lazy(X), K, **{**OPTIONS, "max_iter": 2}, **options)
         assert model.options["init"] == "random"
+
+
+@pytest.mark.parametrize("sample", [None, 0.5])
+def test_auto_for_counts_is_scaled_and_the_same_on_any_cluster(client, one_worker, sample):
+    """Planted topics are found, of a small X from all rows, else from a sample."""
+    X = sp.csr_array(planted_counts(K, 400, 250, mean=1.5)[0].astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        if sample is not None:
+            patch.setattr(sampled, "WHOLE", 100)
+        models = [
+            factorize(lazy(X), K, loss="kullback-leibler", client=there, **OPTIONS)
+            for there in (client, one_worker)
+        ]
+        again = place(client, lazy(X, (0, 1, 400)), loss=1)
+        begun = start.initialize(again, MultiplicativeUpdate(), None, None, 0)
+        problem, svd = Problem(X, K, loss=1), NNDSVD(scaled=True, sample=sample)
+        expected = learn_from_sample(problem, MultiplicativeUpdate(), svd, np.random.default_rng(0))
+    assert_same_bits(*models)
+    np.testing.assert_array_equal(begun.Ht, expected)  # whatever the blocks are
+    options = models[0].options
+    assert (options["init"], options["scaled"], options.get("sample")) == ("nndsvd", True, sample)
+    plain = factorize(lazy(X), K, loss="kullback-leibler", init="random", **OPTIONS)
+    assert models[0].objective_history[0] < plain.objective_history[0]
+    assert models[0].objective_history[-1] < plain.objective_history[-1]
+
+
+@pytest.mark.parametrize("shape", [(3, 250), (40, 4)])
+def test_auto_for_counts_is_random_where_there_is_no_svd(client, shape):
+    X = sp.csr_array(np.random.default_rng(0).poisson(1.0, shape).astype(np.float32))
+    model = factorize(lazy(X, (0, 1, shape[0])), K, loss=1, **OPTIONS)
+    assert model.options["init"] == "random"
+
+
+def test_auto_for_counts_takes_zeros(client):
+    X = sp.csr_array((60, 30), dtype=np.float32)
+    model = factorize(lazy(X, (0, 20, 60)), 2, loss=1, random_state=0, max_iter=3)
+    assert np.isfinite(model.H).all()
+    X = sp.csr_array(([1.0], ([0], [0])), shape=(60, 30))
+    model = factorize(lazy(X, (0, 20, 60)), 2, loss=1, random_state=0, max_iter=3)
+    assert np.isfinite(model.H).all()
 
 
 def test_the_sample_of_auto_fits_into_this_process(client, X, monkeypatch):
