@@ -69,8 +69,8 @@ def factorize(
         ``NNDSVD(sample=...)`` of 20,000 rows or 5%, but at most 2**26 nonzeros; for the loss
         "kullback-leibler" ``NNDSVD(scaled=True, sample=...)`` of as many, but at most half of the
         rows, or of all rows if X and the factors have no more than 2**22 entries; else random. The
-        rows of a sample are taken on the workers, and a few iterations on them run here; W is then found from their H. The rows
-        do not depend on the blocks, and are those of
+        rows of a sample are taken on the workers, and a few iterations on them run here; W is then
+        found from their H. The rows do not depend on the blocks, and are those of
         `sparsenmf.factorize` with the same `random_state`. A random W is drawn on the workers,
         from a seed for each block.
     H : ndarray of shape (n_components, n_features), optional
