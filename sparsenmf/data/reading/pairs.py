@@ -38,6 +38,8 @@ def read_svmlight(path):
     Places begin with 1, or with 0 if one of them is 0. Labels, ``qid:`` and remarks are left out.
     """
     pairs = _read_pairs(path)
+    if len(pairs.counts) and not pairs.counts.any():
+        raise ValueError("its lines have no pairs such as 3:1.5 after their labels")
     least = pairs.places.min(initial=1)
     return Content(_as_csr(pairs, pairs.places - min(least, 1)))
 
