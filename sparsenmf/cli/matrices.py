@@ -9,6 +9,7 @@ from ..data.reading.sniffing import CHOICES
 from ..data.shell import quote
 from .command import name_of, say
 from .options import together
+from .streams import on_one_line
 
 BESIDE = ("vocab.txt", "vocabulary.txt", "terms.txt", "features.tsv", "genes.tsv", "genes.txt")
 """Files of names that may lie beside a matrix without any."""
@@ -185,7 +186,7 @@ def describe_sides(path, given, transposed=False):
 def _some(names):
     if names is None or not len(names):
         return ", without names"
-    shown = ", ".join(str(name) for name in names[:SHOWN])
+    shown = ", ".join(map(on_one_line, names[:SHOWN]))
     return f": {shown}{', ...' if len(names) > SHOWN else ''}"
 
 

@@ -22,6 +22,11 @@ def sanitize(text, controls=ON_ONE_LINE):
     return controls.sub("\ufffd", text)
 
 
+def on_one_line(name):
+    """Return a name without line breaks and other control characters, as tables of topics do."""
+    return sanitize(" ".join(str(name).split()))
+
+
 class SanitizedStream:
     """A text stream that replaces control characters but for those of plain text.
 

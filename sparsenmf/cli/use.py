@@ -18,7 +18,7 @@ from .options import (
     vocabulary_option,
 )
 from .stores import describe_store
-from .streams import sanitize
+from .streams import on_one_line, sanitize
 from .texts import TextCommand, read_documents, text_options
 
 OF_MATRIX = "{} or its input is of a matrix (sparsenmf topics --save writes models of texts)"
@@ -171,9 +171,9 @@ def info(file, bug_report, n_components, vocabulary, n_terms, by, verify, progre
     if has_terms(model, terms):
         columns = terms_in_columns(model, terms, n_terms, by).values()
         for r, lists in enumerate(zip(*columns, strict=True), 1):
-            say(f"{r:3d}. {', '.join(lists[0])}")
+            say(f"{r:3d}. {', '.join(map(on_one_line, lists[0]))}")
             for distinctive in lists[1:]:
-                say(f"     distinctive: {', '.join(distinctive)}")
+                say(f"     distinctive: {', '.join(map(on_one_line, distinctive))}")
 
 
 def print_environment():

@@ -265,7 +265,9 @@ def to_anndata(model, adata=None):
     if tuple(adata.shape) != (model.n_samples, model.n_features):
         raise ValueError(
             f"adata is {adata.shape[0]} x {adata.shape[1]}, but this factorization is of "
-            f"{model.n_samples} x {model.n_features}"
+            f"{model.n_samples} x {model.n_features}: pass the AnnData of the fit, such as "
+            f"adata[:, model.feature_names].copy() after a fit of some genes, or set "
+            f'adata.obsm["{OBSM}"] = model.W'
         )
     rows = places_of(adata.obs_names, model.sample_names, "obs_names", "sample_names")
     columns = places_of(adata.var_names, model.feature_names, "var_names", "feature_names")

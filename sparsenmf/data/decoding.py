@@ -47,6 +47,7 @@ SIGNATURES = [
     (rb"RIFF.{4}WEBP", "a WebP image", NO_TEXT),
     (rb"BM.{4}\0{4}", "a BMP image", NO_TEXT),
     (rb"SQLite format 3\0", "an SQLite database", "export the table as .csv first"),
+    (rb"version https://git-lfs", "a pointer of Git LFS", "type git lfs pull"),
     (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", A_MATRIX),
     (rb"\x93NUMPY", "a NumPy array", A_MATRIX),
     (rb"%%MatrixMarket", "a matrix (MatrixMarket)", A_MATRIX),
@@ -135,14 +136,15 @@ def _refuse_binary(start, name, path):
         if re.match(signature, start, re.DOTALL):
             raise ValueError(f"{name} is {kind}, not a text: {advice}")
     if start.startswith((b"PK\3\4", b"PK\5\6")):
-        kind = _kind_of_zip(path)
+        kind = kind_of_zip(path)
         advice = UNPACKED if kind == "a zip archive" else TEXT_OF_IT
         if "xlsx" in kind:
             advice = "its name should end in .xlsx"
         raise ValueError(f"{name} is {kind}, not a text: {advice}")
 
 
-def _kind_of_zip(path):
+def kind_of_zip(path):
+    """Return what an archive that begins as a zip file is, by its members."""
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             members = archive.namelist()

@@ -1,4 +1,4 @@
-"""Columns of new samples are put in the order of a model's features by their names."""
+"""Names put in order: columns of new samples as in a model, given factors as in X."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from .containers import is_frame, read_frame
 from .formats import index_type
 from .named import feature_array, names_of
 from .validation import check_weighted
@@ -105,6 +106,59 @@ def align(X, model, *, stacklevel=1):
     if match is None:
         return X
     return match.apply(check_weighted(X, None, model.missing, model.H.dtype)[0])[0]
+
+
+def order_factors(W, H, names):
+    """Return a given W and H in the order of X's samples and features, where all have names.
+
+    Parameters
+    ----------
+    W, H : matrix or None
+        A frame has names: those of samples in the index of W, of features in the columns of H.
+    names : (ndarray or None, ndarray or None)
+        Of the features and of the samples of X.
+
+    Raises
+    ------
+    ValueError
+        If a frame has as many names as X, but others.
+    """
+    features, samples = names
+    theirs = names_of(W)[1] if is_frame(W) else None
+    if theirs is not None and samples is not None:
+        places = order_of(theirs, samples, "W", "samples")
+        W = W if places is None else read_frame(W, "W")[places]
+    return W, order_H(H, features)
+
+
+def order_H(H, features, name="H"):
+    """Return H in the order of these features, where both have names; see `order_factors`."""
+    theirs = names_of(H)[0] if is_frame(H) else None
+    if theirs is None or features is None:
+        return H
+    places = order_of(theirs, features, name)
+    return H if places is None else read_frame(H, name)[:, places]
+
+
+def order_of(theirs, ours, name, side="features"):
+    """Return where each of X's names is among those of a factor; None if they need no order.
+
+    Raises
+    ------
+    ValueError
+        If there are as many names, but others.
+    """
+    theirs, ours = np.asarray(theirs, str), np.asarray(ours, str)
+    if len(theirs) != len(ours) or np.array_equal(theirs, ours):  # its shape will be told
+        return None
+    places, left = find_places(ours.tolist(), theirs.tolist())
+    if left.size:
+        raise ValueError(
+            f"{name} has other {side} than X: {_listed(theirs[left])} in {name}, "
+            f"{_listed(ours[places < 0])} in X; use the same names, or pass {name}.to_numpy(), "
+            f"which is taken as it is"
+        )
+    return places
 
 
 def find_places(theirs, ours):

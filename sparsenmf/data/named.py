@@ -216,7 +216,8 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
 
     Parameters
     ----------
-    X : NamedMatrix, a store with names, an AnnData or its ``.raw``, a frame of pandas or polars
+    X : NamedMatrix, a store with names, an AnnData or its ``.raw``, a frame of pandas or polars, \
+a table of pyarrow
         Names of a frame count where they are texts: numbered columns and a numbered index are no
         names. Anything else has no names.
     """
@@ -229,6 +230,8 @@ def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
         index = getattr(X, "index", None)  # polars has none
         numbered = index is None or type(index).__name__ in ("RangeIndex", "MultiIndex")
         return features, None if numbered else sample_array([*_labels(index)], X.shape[0])
+    if hasattr(kind, "column_names") and hasattr(kind, "to_batches"):
+        return feature_array(list(X.column_names), X.shape[1]), None
     is_named = isinstance(X, Named) and X.ndim == 2  # one without columns is scipy's
     if not is_named and not (hasattr(kind, "blocks") and hasattr(kind, "rows")):
         return None, None

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from .arguments import check_choice
 from .containers import holds_numbers, is_frame, read_frame, unwrap
 from .formats import as_csr, check_dense, check_values, index_type, real_values
+from .named import names_of
 
 MISSING = ("zero", "unknown")
 
@@ -245,9 +246,11 @@ def check_weighted(X, weights, missing, dtype=None):
     unknown = check_missing(missing)
     if weights is None and not unknown:
         return check_matrix(X, dtype=dtype), EntryWeights(None, 1.0)
+    names = None if weights is None else names_of(X)
     X = check_matrix(X, dtype=dtype, keep_zeros=True, allow_nan=unknown)
     keep = ~np.isnan(X.data)
-    if weights is not None:
+    if names is not None:
+        check_same_names(names, names_of(weights))
         weights = check_matrix(weights, "weights", dtype=X.dtype, keep_zeros=True)
         _check_pattern(X, weights)
         weights = weights.data
@@ -257,6 +260,18 @@ def check_weighted(X, weights, missing, dtype=None):
         X = sp.csr_array((X.data[keep], X.indices[keep], indptr), shape=X.shape)
         weights = None if weights is None else weights[keep]
     return X, EntryWeights(weights, 0.0 if unknown else 1.0)
+
+
+def check_same_names(names, theirs):
+    """Raise ValueError if the samples or features of X and of weights have different names."""
+    for side, ours, others in zip(("features", "samples"), names, theirs, strict=True):
+        if ours is None or others is None or len(ours) != len(others):
+            continue  # its shape will be told
+        if not np.array_equal(ours.astype(str), others.astype(str)):
+            raise ValueError(
+                f"weights has other {side} than X, or another order: put them in the order "
+                f"of X's, or pass a plain matrix, which is taken as it is"
+            )
 
 
 def _check_pattern(X, weights):

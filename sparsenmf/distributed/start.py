@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.arguments import check_choice, check_random_state
 from ..data.factors import column_totals, pad_factor, padded_width
+from ..data.matching import order_H
 from ..data.typing import Init, Matrix, RandomState
 from ..solvers.initialization import INITS, check_some, check_start, draw_start
 from ..solvers.sampled import NNDSVD, choose_start
@@ -73,6 +74,7 @@ def initialize(
         As in `factorize`, `init` checked.
     """
     k, rng, svd = problem.n_components, check_random_state(random_state), NNDSVD.of(init)
+    H = order_H(H, problem.names[0])
     name, _, H = check_start(svd.name if svd else init, None, H, problem, k)
     if name == "auto":
         svd = _choose(problem, solver)

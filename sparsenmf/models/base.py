@@ -61,11 +61,16 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._components.transform(self._take(X), n_threads=self.n_threads)
 
     def _take(self, X):
-        """Return new samples, checked; the names of frames are scikit-learn's to compare."""
-        if is_frame(X) and not self._matches_frames:
+        """Return new samples, checked; scikit-learn compares frames with a frame of the fit."""
+        if is_frame(X) and hasattr(self, "feature_names_in_") and not self._matches_frames:
             return self._validate(X, reset=False)
-        aligned = align(X, self._components, stacklevel=4)  # beyond scikit-learn
-        return self._validate(X, reset=False) if aligned is X else aligned
+        components = self._components
+        aligned = align(X, components, stacklevel=4)  # beyond scikit-learn
+        if aligned is not X:
+            return aligned
+        if is_frame(X) and components.feature_names is not None:  # the same names
+            X = read_frame(X, keep_zeros=self._allows_nan, allow_nan=self._allows_nan)
+        return self._validate(X, reset=False)
 
     @property
     def _matches_frames(self):
@@ -114,7 +119,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"n_components_ was set to {told}, but components_ has {len(H)} rows: set both"
             )
 
-    def _own_components(self, H):
+    def _own_components(self, H, names=None):
         """Return components that were set, not learned, for the objective of the estimator."""
         options: dict[str, Any] = {
             "loss": loss_name(check_beta(self.beta_loss)),
@@ -123,7 +128,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "l1_ratio": self.l1_ratio,
             "missing": "unknown" if self._allows_nan else "zero",
         }
-        return Components(H=H, options=options)
+        return Components(H=H, options=options, feature_names=names)
 
     @property
     def _n_components(self):

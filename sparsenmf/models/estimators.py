@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.matching import order_factors, order_H
 from ..data.named import names_of
 from ..data.typing import (
     AlphaH,
@@ -24,7 +25,7 @@ from ..data.typing import (
     Vector,
 )
 from ..data.typing import Solver as SolverName
-from ..data.validation import fill_masked
+from ..data.validation import check_same_names, fill_masked
 from ..solvers.constraints import Seeds
 from ..solvers.sampled import NNDSVD
 from ..solvers.weights import Weights
@@ -229,6 +230,8 @@ or RandomStarts, optional
 
     def _fit(self, X, W, H, sample_weight=None, weights=None, *, stacklevel=3):
         names = names_of(X)
+        W, H = order_factors(W, H, names)
+        check_same_names(names, names_of(Weights.of(weights).entries))
         X = self._validate(X, reset=True)
         if sample_weight is not None:
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
@@ -316,9 +319,12 @@ or RandomStarts, optional
         if model is not None and H is model.H:
             self._check_told(H)
             return model
-        H = given_H(H)
+        names = names_of(H)[0]
+        if model is not None and model.feature_names is not None and H.shape == model.H.shape:
+            names = model.feature_names
+        H = given_H(order_H(H, names, "components_"))
         self._check_told(H)
-        components = self._own_components(H)
+        components = self._own_components(H, names)
         if model is not None:
             components.options, weights = model.options, model.feature_weight
             if weights is not None and len(weights) != H.shape[1]:
@@ -327,6 +333,4 @@ or RandomStarts, optional
                     f"of {len(weights)}"
                 )
             components.feature_weight = weights
-            known = model.feature_names
-            components.feature_names = known if model.n_features == H.shape[1] else None
         return components

@@ -132,7 +132,8 @@ or RandomStarts, optional
     H : ndarray of shape (n_components, n_features), optional
         The start of H for ``init="custom"``. Copied. Either may be left out, or have fewer
         components: what is not given is drawn at random. If W is informative rather than random,
-        H is fitted to it before the first iteration (Frobenius loss, "cd" with momentum).
+        H is fitted to it before the first iteration (Frobenius loss, "cd" with momentum). Where X
+        has names, frames are put in its order by theirs: the columns of H, the index of W.
 
     What is known beforehand:
     frozen_W, frozen_H : sequence of int or mask, optional

@@ -13,6 +13,7 @@ from ..data.arguments import (
     check_threads,
 )
 from ..data.factors import copy_columns, empty_factor
+from ..data.matching import order_H
 from ..data.store import is_store
 from ..data.validation import check_factor
 from ..kernels.compile.threads import resolve_threads
@@ -28,12 +29,13 @@ found, and 18 to 20 from "nndsvda". Of three samples for each component the SVD 
 
 
 def open_stream(
-    X, n_components, *, init, H, beta_loss, alpha_W, alpha_H, l1_ratio, forget_factor, window,
-    n_threads, rng, W=None, keeps_W=False,
+    X, names=None, *, n_components, init, H, beta_loss, alpha_W, alpha_H, l1_ratio, forget_factor,
+    window, n_threads, rng, W=None, keeps_W=False,
 ):  # fmt: skip
     """Return a `Stream` that has not seen its first batch, X.
 
     The parameters are those of `sparsenmf.MiniBatchNMF`, and are checked here; X has been already.
+    `names` are those of its features, by which an H with names is put in order.
     With keeps_W, X is all the data, and `Stream.begin` draws W, too, unless it is given.
     """
     beta = check_loss(beta_loss, X)
@@ -43,6 +45,7 @@ def open_stream(
         check_choice(init, "init", INITS)
     if init == "custom" and H is None:
         raise ValueError('init="custom" needs H, the start: pass H to fit or partial_fit')
+    H = order_H(H, names)
     if H is not None:
         shape = (n_components, X.shape[1])
         H = check_factor(H, "H", shape, "n_components x n_features", X.dtype)

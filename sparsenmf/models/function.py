@@ -6,6 +6,8 @@ import warnings
 from typing import Literal
 
 from ..data.arguments import check_flag
+from ..data.matching import order_H
+from ..data.named import names_of
 from ..data.typing import AlphaH, FloatArray, Init, Loss, Matrix, RandomState
 from ..data.typing import Solver as SolverName
 from .algorithms import Solver
@@ -108,6 +110,7 @@ def non_negative_factorization(
             RuntimeWarning,
             stacklevel=2,
         )
+    H = order_H(H, names_of(X)[0])
     check_precision(estimator._validate(X, reset=True).dtype, H=H)
     H = given_H(H)
     k = len(H) if n_components is None or n_components == "auto" else n_components

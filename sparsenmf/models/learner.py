@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.arguments import check_choice, check_integer, check_random_state
+from ..data.matching import order_factors, order_of
 from ..data.named import names_of
 from ..data.progress import open_progress
 from ..data.validation import check_matrix, check_scale
@@ -50,10 +51,13 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
                 X, names = self._check(X)
                 self._learn(X, names, None)
                 return
-            own = vars(self).get("_own") if H is None else None
+            own, known = vars(self).get("_own") if H is None else None, vars(self).get("_known")
             self._forget()
             rng = check_random_state(global_seed(self.random_state))
             X, names = self._check(X)
+            if own is not None and known is not None and names is not None:
+                places = order_of(known, names, "components_")
+                own = own if places is None else own[:, places]
             begin = self._prepare(X, None, H, rng, own=own, stacklevel=3)[2]
             self._learn(X, names, begin)
 
@@ -65,6 +69,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             return (self._fit_stream if is_stream(X) else self._fit_matrix)(X, W, H, rng)
 
     def _fit_matrix(self, X, W, H, rng):
+        W, H = order_factors(W, H, names_of(X))
         X, names = self._check(X)
         W, H, begin = self._prepare(X, W, H, rng, stacklevel=4, window=X.shape[0])
         passes = MatrixPasses(X, self.batch_size, self.shuffle, rng)
@@ -83,7 +88,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         Return its W if it was a single batch; otherwise H has changed since parts of W were found.
         """
         W = stream.begin(passes.X)
-        self._run(passes, names, lambda _: stream, W)
+        self._run(passes, names, lambda *_: stream, W)
         order = np.arange(W.shape[1])
         if is_drawn:
             totals = self._stream.Ht.sum(axis=0, dtype=np.float64)[: len(order)]
@@ -92,8 +97,8 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         return np.ascontiguousarray(W[:, order]) if passes.n_batches == 1 else None
 
     def _fit_stream(self, X, W, H, rng):
-        def begin(first):
-            return self._prepare(first, W, H, rng, stacklevel=8)[2](first)
+        def begin(first, names):
+            return self._prepare(first, W, H, rng, stacklevel=8)[2](first, names)
 
         passes = StreamPasses(X, self.batch_size, self._check)
         self._run(passes, names_of(X)[0], begin)
@@ -131,7 +136,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
 
     def _learn(self, X, names, begin, W=None):
         """Learn from a batch, checked, and return its loss."""
-        stream = self.__dict__.get("_stream") or begin(X)
+        stream = self.__dict__.get("_stream") or begin(X, names)
         if X.shape[1] > len(stream.Ht):
             stream = stream.widen(X.shape[1])
         loss = stream.add(X, W)
@@ -193,7 +198,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         """H as it is now, with its transform."""
         check_is_fitted(self)
         if not hasattr(self, "_stream"):
-            components = self._own_components(self._own)
+            components = self._own_components(self._own, self._known)
         else:
             stream, cached = self._stream, self.__dict__.get("_cached")
             Ht = stream.Ht  # read once: another thread may replace it

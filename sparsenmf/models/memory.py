@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
 from ..data.arguments import check_integer
+from ..data.containers import unwrap
 from ..data.factors import padded_width
 from ..data.formats import INT32_MAX
 from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
@@ -88,7 +89,7 @@ def estimate_memory(
 
     Parameters
     ----------
-    X : scipy.sparse matrix or array, optional
+    X : scipy.sparse matrix or array, or an AnnData of one, optional
         Only its shape, number of entries, format and types are looked at.
     n_components : int
     shape : (n_samples, n_features), optional
@@ -131,6 +132,7 @@ def estimate_memory(
     beta, unknown = check_beta(loss), check_missing(missing)
     kept, conversion = None, 0
     if X is not None:
+        X = unwrap(X)
         if not sp.issparse(X):
             raise TypeError("X must be a scipy.sparse matrix; for others pass shape and nnz")
         shape, nnz = X.shape, X.nnz

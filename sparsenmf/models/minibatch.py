@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from ..data.matching import order_H
+from ..data.named import names_of
 from ..data.typing import AlphaH, FloatArray, Init, Loss, Matrix, RandomState, Self
 
 # scikit-learn's names come from there, where their absence is explained.
@@ -232,9 +234,9 @@ class MiniBatchNMF(BatchLearner):
     def components_(self, H: Matrix) -> None:
         with self._learning():
             if hasattr(self, "_stream"):
-                self._stream.replace(H)
+                self._stream.replace(order_H(H, self._known, "components_"))
             else:
-                self._own = given_H(H).copy()
+                self._own, self._known = given_H(H).copy(), names_of(H)[0]
                 self._own.flags.writeable = False
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 from .. import __version__
 from ..data.arguments import check_random_state
 from ..data.factors import empty_factor, pad_factor
+from ..data.matching import order_factors
 from ..data.named import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
@@ -107,6 +108,7 @@ def initialize(
     """
     k, scaling, names = problem.n_components, problem.scaling, problem.feature_names
     seeds, svd = Seeds.of(seeds, names), NNDSVD.of(init)
+    W, H = order_factors(W, H, (names, problem.sample_names))
     name, W, H = check_start(svd.name if svd else init, W, H, problem, k, problem.n_threads)
     if name == "auto":
         svd = choose_start(problem, solver, seeded=bool(seeds.topics))

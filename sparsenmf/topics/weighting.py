@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.arguments import check_choice, check_flag, check_integer
 from ..data.named import NamedMatrix, names_of
-from ..data.names import by_position
+from ..data.names import by_position, is_missing
 from ..data.tfidf import check_counts, inverse_frequencies, weigh
 from ..data.validation import check_matrix
 from .words import compose, compose_lower, remark_on_spaces, word_pattern
@@ -17,6 +17,8 @@ from .words import compose, compose_lower, remark_on_spaces, word_pattern
 WEIGHTINGS = ("tfidf", "counts")
 
 ANALYZERS = ("word", "char", "char_wb")
+
+SHOWN = 100  # characters of what is no text
 
 STOP_WORDS = 'stop_words must be "english", None or a list of words, not {!r}'
 
@@ -138,8 +140,19 @@ def check_strings(texts) -> list[str]:
     texts = check_texts(texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"texts[{i}] must be a string, not {text!r}")
+            shown = repr(text)
+            shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
+            raise TypeError(f"texts[{i}] must be a string, not {shown}: {_advice(text)}")
     return texts
+
+
+def _advice(text):
+    """Return what to do about a text that is none."""
+    if is_missing(text):
+        return 'leave it out, or put "" in its place'
+    if isinstance(text, bytes | bytearray):
+        return "decode it"
+    return "join its words by spaces" if isinstance(text, list | tuple) else "take str() of it"
 
 
 def check_texts(texts) -> list[str]:

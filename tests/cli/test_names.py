@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Factorization, NamedMatrix, write_csr
+from sparsenmf import Factorization, NamedMatrix, factorize, write_csr
 
 testing = pytest.importorskip("click.testing")
 anndata = pytest.importorskip("anndata")
@@ -103,3 +103,16 @@ def test_the_advice_for_scaled_data_can_be_typed(files, monkeypatch):
         assert run(*command, *advice).exit_code == 0
     assert run("store", "scaled.h5ad", "other").exit_code == 1
     assert run("store", "scaled.h5ad", "other", "--layer", "counts").exit_code == 0
+
+
+def test_names_with_line_breaks_stay_on_their_line(tmp_path):
+    names = ["a\nb", "tab\there", "cr\rlf", "up\x0bdown", "sep\u2028par", "plain"]
+    X = NamedMatrix(counts()[:, :6], feature_names=names)
+    factorize(X, 1, random_state=0).save(tmp_path / "model.npz")
+    write_csr(tmp_path / "store", X)
+    model = run("info", tmp_path / "model.npz", "--terms", 6).output
+    assert len(model.splitlines()) == 5  # what it is, how it ended, and two lists of terms
+    store = run("info", tmp_path / "store").output
+    assert "  6 features (its columns): a b, tab here, cr lf, ...\n" in store
+    for name in ("a b", "tab here", "cr lf", "up down", "sep par", "plain"):
+        assert name in model

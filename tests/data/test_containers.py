@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from sparsenmf import (
     consensus,
+    estimate_memory,
     factorize,
     forecast_selection,
     select_n_components,
@@ -294,3 +295,32 @@ def test_arrays_of_something_else_are_named(X, message):
 def test_objects_that_are_numbers_are_numbers():
     X = np.array([[1, 0.5], [True, np.float32(2)]], object)
     np.testing.assert_array_equal(check_matrix(X).toarray(), [[1, 0.5], [1, 2]])
+
+
+def test_memory_is_estimated_for_what_holds_a_sparse_matrix(X):
+    adata = as_anndata(X)
+    assert estimate_memory(adata, 3) == estimate_memory(adata.X, 3)
+    coo = pytest.importorskip("sparse").COO(X)
+    assert estimate_memory(coo, 3) == estimate_memory(X.tocoo(), 3)
+    with pytest.raises(TypeError, match="for others pass shape and nnz"):
+        estimate_memory(X.toarray(), 3)
+
+
+def test_columns_of_a_pyarrow_table_have_names(X):
+    pyarrow = pytest.importorskip("pyarrow")
+    names = [f"g{j}" for j in range(30)]
+    table = pyarrow.table(dict(zip(names, X.toarray().T, strict=True)))
+    model = factorize(table, 2, random_state=0, max_iter=3)
+    assert model.feature_names.tolist() == names
+    np.testing.assert_array_equal(model.W, factorize(X, 2, random_state=0, max_iter=3).W)
+    with pytest.warns(UserWarning, match="another order"):
+        W = model.transform(table.select(names[::-1]))
+    np.testing.assert_array_equal(W, model.transform(X))
+
+
+def test_an_anndata_of_another_size_is_refused_with_what_to_do(model):
+    adata = as_anndata(sp.csr_matrix((model.n_samples, model.n_features + 1)))
+    with pytest.raises(
+        ValueError, match=r"such as adata\[:, model.feature_names\].copy\(\) .*obsm"
+    ):
+        model.to_anndata(adata)

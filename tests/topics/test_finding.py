@@ -125,7 +125,22 @@ def test_terms_of_characters(ngrams):
     [
         ([], {}, ValueError, "there are no texts"),
         ("one text", {}, TypeError, "sequence of strings"),
-        (["a", None], {}, TypeError, r"texts\[1\] must be a string, not None"),
+        (
+            ["a", None],
+            {},
+            TypeError,
+            r"texts\[1\] must be a string, not None: leave it out, or put",
+        ),
+        (
+            ["a", np.nan],
+            {},
+            TypeError,
+            r"texts\[1\] must be a string, not nan: leave it out, or put",
+        ),
+        ([b"a"], {}, TypeError, r"texts\[0\] must be a string, not b'a': decode it"),
+        ([["a", "b"]], {}, TypeError, r"must be a string, not \['a', 'b'\]: join its words"),
+        ([["a"] * 9999], {}, TypeError, r"not \['a', .{90,99}\.\.\.: join its words by spaces$"),
+        ([1], {}, TypeError, r"texts\[0\] must be a string, not 1: take str\(\) of it"),
         (TEXTS, {}, ValueError, "4 texts with min_df=5 and max_df=0.5 leave no terms"),
         (["4", "_"], {"min_df": 1}, ValueError, "leave no terms"),
         (TEXTS, {"analyzer": "words"}, ValueError, "'word', 'char', 'char_wb'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import numpy as np
 from ..compressed import SUFFIXES, compression_of, open_plain, plain_suffix
 
 HEAD = 2**16  # bytes of a file by which its format is told
+
+BINARY = re.compile("[\1-\x08\x0e-\x1f]")  # beside what is no UTF-8
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -91,7 +94,7 @@ def first_lines(path: Path) -> list[str]:
     with open_plain(path) as file:
         head = file.read(HEAD)
     text = head.decode("utf-16" if head.startswith(UTF16) else "utf-8-sig", errors="replace")
-    if "\0" in text:
+    if "\0" in text or ("\ufffd" in text and BINARY.search(text)):
         raise ValueError("it is a binary file: if it is an archive, unpack it first")
     lines = text.splitlines(keepends=True)
     if len(head) == HEAD and len(lines) > 1:

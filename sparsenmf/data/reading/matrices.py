@@ -19,6 +19,7 @@ from ..validation import MISSING, check_matrix
 from .arrays import read_bag, read_h5ad, read_mtx, read_npy, read_npz
 from .content import Content
 from .frames import read_frame_file
+from .mistaken import find_mistake
 from .pairs import read_lda_c, read_svmlight
 from .sniffing import find_format
 from .tables import read_table
@@ -54,8 +55,11 @@ def naming(path):
             f"{path} is not a matrix that can be used: it is not UTF-8 (byte 0x{bad:02x}); convert "
             f"it first, such as: iconv -f latin1 -t utf-8"
         ) from error
-    except DAMAGE as error:
-        raise ValueError(f"{path} is not a matrix that can be used: {error}") from error
+    except (*DAMAGE, ImportError) as error:
+        mistake = find_mistake(Path(path))
+        if mistake is None and isinstance(error, ImportError):
+            raise
+        raise ValueError(f"{path} is not a matrix that can be used: {mistake or error}") from error
 
 
 def read_matrix(

@@ -42,6 +42,8 @@ def read_svmlight(path, from_zero=False):
     with 1. Labels, ``qid:`` and other remarks are left out.
     """
     pairs = _read_pairs(path)
+    if len(pairs.counts) and not pairs.counts.any():
+        raise ValueError("its lines have no pairs such as 3:1.5 after their labels")
     from_zero = from_zero or _says_from_zero(path) or (pairs.places == 0).any()
     return Content(_as_csr(pairs, pairs.places if from_zero else pairs.places - 1))
 
