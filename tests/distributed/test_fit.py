@@ -97,7 +97,9 @@ def test_w_comes_from_the_client_that_has_it(client, X):
         there = factorize(lazy(X), K, client=other, **OPTIONS)
         gathered = there.to_factorization()
         np.testing.assert_array_equal(gathered.W, other.compute(there.W).result())
-    with pytest.raises(RuntimeError, match=r"client, which is closed.* to_factorization\(\) before"):
+    with pytest.raises(
+        RuntimeError, match=r"client, which is closed.* to_factorization\(\) before"
+    ):
         there.to_factorization()
 
 
