@@ -32,8 +32,8 @@ def unwrap(X, name="X"):
     Raises
     ------
     TypeError
-        If X only looks like a matrix: None, an AnnData without X, a path, a list of texts, or a
-        store.
+        If X only looks like a matrix: None, an AnnData without X, a path, a list of texts or
+        of matrices, or a store.
     ValueError
         If X has no scipy.sparse form: its dimensions are not two, or its fill value is not zero.
     """
@@ -50,6 +50,12 @@ def unwrap(X, name="X"):
         problem = f"{str(X)!r}: read a file with read_matrix, open a store with open_csr"
     elif isinstance(X, list | tuple) and X and isinstance(X[0], str):
         problem = "a list of texts: pass them to find_topics, or count their words first"
+    elif isinstance(X, list | tuple) and X and len(getattr(X[0], "shape", ())) == 2:
+        problem = (
+            f"a list of matrices, such as {type(X[0]).__name__}: stack them with "
+            f"scipy.sparse.vstack, or, beyond memory, write them with write_csr; "
+            f"MiniBatchNMF.fit takes batches from an iterator, iter(...)"
+        )
     elif hasattr(type(X), "blocks") and hasattr(type(X), "rows"):
         problem = (
             "a store: factorize, transform, select_n_components, consensus, topic_coherence and "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from distributed.client import ClosedClientError, futures_of
 from numpy.typing import NDArray
 
 from ..data.typing import FloatArray
@@ -31,7 +33,8 @@ class DistributedFactorization:
     Attributes
     ----------
     W : dask.array.Array of shape (n_samples, n_components)
-        It has a block for each block of X, on the workers.
+        It has a block for each block of X, on the workers. ``client.compute(model.W).result()``
+        where the client that has it is not the active one.
     H : ndarray of shape (n_components, n_features)
         See `Factorization` for this and all other attributes.
     """
@@ -49,8 +52,23 @@ class DistributedFactorization:
     sample_names: NDArray[Any] | None = None
 
     def to_factorization(self) -> Factorization:
-        """Return a `Factorization`, with all of W in the memory of this machine."""
-        return Factorization(**{**vars(self), "W": np.ascontiguousarray(self.W.compute())})
+        """Return a `Factorization`, with all of W in the memory of this machine.
+
+        Raises
+        ------
+        RuntimeError
+            If W is lost, because its client was closed or its tasks were cancelled.
+        """
+        try:
+            # By the client that has W, which need not be the active one.
+            clients = {future.client for future in futures_of(self.W)}
+            W = self.W.compute(scheduler=clients.pop()) if clients else self.W.compute()
+        except (CancelledError, ClosedClientError) as error:
+            raise RuntimeError(
+                "W is lost with its client, which is closed, or with its tasks, which were "
+                "cancelled: call to_factorization() before"
+            ) from error
+        return Factorization(**{**vars(self), "W": np.ascontiguousarray(W)})
 
 
 class RemoteRun(Loop):

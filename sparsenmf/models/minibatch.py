@@ -38,7 +38,8 @@ class MiniBatchNMF(BatchLearner):
         transform with it; the array itself is read-only.
     n_components_ : int
     reconstruction_err_ : float
-        Of the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
+        Of the data of `fit` or `fit_transform`, at the W that `transform` finds; not for streams
+        and `partial_fit`.
     n_iter_ : int
         Passes over the data that were begun.
     n_steps_ : int

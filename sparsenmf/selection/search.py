@@ -196,7 +196,8 @@ class Search:
 
 def check_candidates(candidates):
     """Return the candidates in ascending order, each once."""
-    if isinstance(candidates, int | np.integer):
+    single = isinstance(candidates, str) or getattr(candidates, "ndim", 1) == 0  # a NumPy scalar
+    if single or not isinstance(candidates, Iterable):
         raise TypeError(f"candidates must be several numbers, such as range(2, 21): {candidates!r}")
     candidates = sorted({check_integer(k, "candidates", least=1) for k in candidates})
     if not candidates:

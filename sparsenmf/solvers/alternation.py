@@ -38,6 +38,12 @@ RESOLUTION = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
 """An objective below this share of ||X||^2 / 2 shows the rounding of the factors' products. It is
 then computed again, from the residuals in float64."""
 
+SUBTRACTED = 1000
+"""Where entries of small weight are subtracted from the sum over all, as many times their sum of
+squares counts as ||X||^2. Nothing keeps W H small there: of a float32 fit with weights of zero, W H
+grew to 3,600 where X was below 40, the objective was 2% too low, and the run ended after 27
+iterations, 60% above what it can reach."""
+
 
 class Momentum:
     """The schedule of beta (Ang & Gillis 2019, section 3.2)."""
@@ -294,11 +300,18 @@ class Alternation:
         """Return memory for the update of a factor."""
         return empty_factor(factor.shape, factor.dtype, None, self.n_threads)
 
+    def _size_of_terms(self, W, Ht):
+        """Return the size, like that of ||X||^2 / 2, of the terms that make the loss of (W, Ht)."""
+        if not self.update.subtracts:
+            return self.loss.scale
+        summaries = self.layout.summarize_W(W), self.update.summarize(Ht, self.layout.columns)
+        return max(self.loss.scale, SUBTRACTED / 2 * float(np.vdot(*summaries)))
+
     def _resolve(self, fit, W, Ht):
         """Return the loss of (W, Ht) and the penalty of H, recomputed where rounding shows."""
         penalty = self.penalty_H.value(Ht)
         if not self.update.exact_errors:
             return max(fit, penalty)
-        if fit - penalty > RESOLUTION[Ht.dtype] * self.loss.scale:
+        if fit - penalty > RESOLUTION[Ht.dtype] * self._size_of_terms(W, Ht):
             return fit
         return max(0.5 * self.layout.squared_error(W, Ht), 0.0) + penalty

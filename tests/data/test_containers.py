@@ -238,6 +238,8 @@ NO_MATRIX = {
         "is an AnnData without X: pass one of its layers",
     ),
     "path": (lambda X, path: path / "X.npz", r"X\.npz': read a file with read_matrix"),
+    "blocks": (lambda X, path: [X, X], "a list of matrices, such as csr_.*: stack them with"),
+    "arrays": (lambda X, path: (X.toarray(), X.toarray()), "ndarray: stack them.* write_csr"),
     "texts": (lambda X, path: ["the cat", "the mat"], "a list of texts: pass them to find_topics"),
     "store": (stored, r"is a store: .* pass store\.rows\(0, store\.shape\[0\]\)"),
 }

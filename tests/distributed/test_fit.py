@@ -42,6 +42,7 @@ from .local import (  # noqa: E402 - after the check
     n_tasks,
     pieces,
     same_start,
+    start_client,
 )
 
 
@@ -89,6 +90,17 @@ def test_same_bits_on_one_worker_and_on_two(client, one_worker, X, options):
     one = factorize(lazy(X), K, client=one_worker, **options)
     np.testing.assert_array_equal(one_worker.compute(one.W).result(), two.W)
     np.testing.assert_array_equal(one.H, two.H)
+
+
+def test_w_comes_from_the_client_that_has_it(client, X):
+    with start_client(1, 1, default=False) as other:
+        there = factorize(lazy(X), K, client=other, **OPTIONS)
+        gathered = there.to_factorization()
+        np.testing.assert_array_equal(gathered.W, other.compute(there.W).result())
+    with pytest.raises(
+        RuntimeError, match=r"client, which is closed.* to_factorization\(\) before"
+    ):
+        there.to_factorization()
 
 
 def test_every_kind_of_x_is_the_same_matrix(client, X, tmp_path):

@@ -260,6 +260,10 @@ def test_progress_begins_with_the_forecast(capsys):
     ("options", "message"),
     [
         ({"candidates": []}, "candidates is empty"),
+        ({"candidates": 2.5}, "candidates must be several numbers.*: 2.5"),
+        ({"candidates": None}, "candidates must be several numbers.*: None"),
+        ({"candidates": "auto"}, "candidates must be several numbers.*: 'auto'"),
+        ({"candidates": np.array(3)}, "candidates must be several numbers.*3"),
         ({"candidates": [0]}, "candidates must be at least 1"),
         ({"candidates": [2, 80]}, "candidates has 80"),
         ({"method": "magic"}, "method must be one of"),

@@ -256,3 +256,25 @@ def test_any_pattern_ends_finite_and_lower(seed, n_components, density, way, unk
     history = model.objective_history
     assert (history >= 0).all()
     assert (np.diff(history) <= 1e-5 * history[0]).all()
+
+
+def test_entries_without_weight_hide_nothing():
+    """Nothing keeps W H small where weights are zero, and what is subtracted there grows."""
+    rng = np.random.default_rng(59)
+    means = 3 * rng.gamma(0.5, size=(60, 3)) @ rng.gamma(0.5, size=(3, 50))
+    X = sp.csr_array(rng.poisson(means).astype(np.float32))
+    counted = (rng.random(X.nnz) < 0.6).astype(np.float32)
+    weights = sp.csr_array((counted, X.indices, X.indptr), shape=X.shape)
+    V = np.ones(X.shape)
+    V[X.nonzero()] = counted
+    ends = []
+    for dtype in (np.float32, np.float64):
+        model = factorize(
+            X.astype(dtype), 20, weights=weights.astype(dtype), random_state=0, max_iter=300, tol=0
+        )
+        W, H = model.W.astype(float), model.H.astype(float)
+        assert (W @ H).max() > 10 * X.max()
+        expected = reference.weighted_divergence(X.toarray().astype(float), V, W, H, 2)
+        assert model.objective == pytest.approx(expected, rel=1e-4)
+        ends.append(expected)
+    assert ends[0] < 1.2 * ends[1]

@@ -76,9 +76,11 @@ class RowUpdate(ABC):
         Whether `update` can measure the rows that it has just updated.
     exact_errors : bool
         Whether a small objective is computed again from the residuals, in float64.
+    subtracts : bool
+        Whether the objective is a sum over all entries, less most of it at those of small weight.
     """
 
-    plain_first = measures_ahead = exact_errors = False
+    plain_first = measures_ahead = exact_errors = subtracts = False
 
     def __init__(self, loss, n_components, n_threads=1):
         self.loss, self.n_components, self.n_threads = loss, n_components, n_threads

@@ -105,7 +105,7 @@ class WeightedDescent(GramUpdate):
     The time of a sweep grows with the number of entries, so a second sweep always pays.
     """
 
-    plain_first = True
+    plain_first = subtracts = True
 
     def summarize(self, factor, rows):
         """Return the gram matrix, if absent entries count."""
