@@ -1,11 +1,13 @@
 """Fewer components from more: those that are most alike become one.
 
-A fit with too few components for its start may have one of them twice, and two others as one, which
-no update can undo. A fit with more components has both, and merging the ones that are alike leaves
-one of each. It is Ward's clustering (1963, "Hierarchical grouping to optimize an objective
-function", JASA 58), with the Hellinger distance of the components' profiles: to give two components
-of masses a and b the same profile costs the Kullback-Leibler loss about 4 a b / (a + b) times their
-squared distance, and one of the factors is enough, because the other one can stay.
+A fit may have one component twice and two others as one, which no update can undo. A fit with more
+components has both of the others, too, and merging those that are most alike leaves one of each.
+
+The components are clustered from the bottom up. To give two components of masses a and b the same
+profile costs the Kullback-Leibler loss at most their masses times the divergence of Jensen and
+Shannon: a log((a + b) / a) + b log((a + b) / b) if the profiles have nothing in common, and less
+the larger the cosine of their roots is (Bhattacharyya's coefficient). One profile, of W or of H, is
+enough: the other factor stays as it is.
 """
 
 import numpy as np
@@ -56,7 +58,7 @@ def group_components(masses, likenesses, n_kept):
     while len(groups) > n_kept:
         both = masses + masses[:, None]
         share = np.divide(masses, both, out=np.zeros_like(both), where=both > 0)
-        cost = share * masses[:, None] * (1 - likeness.max(axis=0))
+        cost = (_entropy(masses, share) + _entropy(masses, share).T) * (1 - likeness.max(axis=0))
         np.fill_diagonal(cost, np.inf)
         r, s = sorted(np.unravel_index(cost.argmin(), cost.shape))
         mixed = share[s, r] * likeness[:, r] + (1 - share[s, r]) * likeness[:, s]
@@ -72,3 +74,8 @@ def _likeness(gram):
     """Return the cosines of a gram matrix; zero for columns of zeros."""
     lengths = np.sqrt(np.multiply.outer(np.diag(gram), np.diag(gram)))
     return np.divide(gram, lengths, out=np.zeros_like(gram), where=lengths > 0)
+
+
+def _entropy(masses, share):
+    """Return masses times the logarithms of one over their shares, by column."""
+    return -masses * np.log(np.where(share > 0, share, 1.0))

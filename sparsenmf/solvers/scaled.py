@@ -1,13 +1,19 @@
-"""Starts for counts: a few iterations for the Frobenius loss on X divided by the roots of its sums.
+"""Starts for counts: iterations for the Frobenius loss on scaled deviances, with more components.
 
-Around independence, y_ij = r_i c_j / N, the Kullback-Leibler loss is the chi-square distance
+Around independence, y_ij = r_i c_j / N, the Kullback-Leibler loss is half the chi-square distance,
+the sum of (x_ij - y_ij)^2 / y_ij: the Frobenius loss of X with its rows divided by sqrt(r) and its
+columns by sqrt(c), as in correspondence analysis. An iteration for it costs a fraction of one for
+Kullback-Leibler, and an SVD finds the components that random starts lose.
 
-    sum over i, j of (x_ij - y_ij)^2 N / (2 r_i c_j),
-
-which is the Frobenius loss of X with its rows divided by sqrt(r) and its columns by sqrt(c), as in
-correspondence analysis. An iteration for it costs a fraction of one for Kullback-Leibler, and an
-SVD finds the components that random starts lose. Sums that are small are uncertain: each gets a
+A word that is frequent in one document alone is far from independence, and its square counts for
+much more than its loss does. So each entry is the signed root of its deviance,
+x log(x / y) - x + y, plus that of a zero, sqrt(y): zeros stay zero, and X stays sparse (deviance
+residuals: Townes et al. 2019, "Feature selection and dimension reduction for single-cell RNA-Seq
+based on a multinomial model", Genome Biology 20). Sums that are small are uncertain: each gets a
 share of the mean sum (Qin & Rohe 2013).
+
+The first iterations have half as many components more, so that none of those that are wanted is
+missing. After a few for Kullback-Leibler, those that are alike are merged.
 """
 
 from __future__ import annotations
@@ -29,14 +35,14 @@ SMOOTH = 0.1  # of the mean sum, added to each sum
 
 BLUR = 0.01  # share of each component that is as all of X: no entry of a start is zero
 
-MORE = 0.5  # share of more components, which are merged after
-AT_MORE = 5  # iterations for the Kullback-Leibler loss
+MORE = 0.5  # share of components that are merged at the end
+AT_MORE = 5  # iterations for the Kullback-Leibler loss before that
 
 CHUNK = 2**18  # entries of X divided together
 
 
 def learn_from_scaled(rows, columns, n_components, n_iter, rng, *, dtype, n_threads=1):
-    """Return the padded W and Ht that a few iterations lead to, most of them on the scaled X.
+    """Return the padded W and Ht that a few iterations on the scaled X and on X lead to.
 
     Parameters
     ----------
@@ -90,7 +96,7 @@ def _roots(sums):
 
 
 def _scale(side, roots, other_roots, total):
-    """Return the rows of one side with the roots of deviances for data.
+    """Return the rows of one side with the roots of scaled deviances for data.
 
     Parameters
     ----------
@@ -106,7 +112,7 @@ def _scale(side, roots, other_roots, total):
         row = np.searchsorted(side.indptr, np.arange(part.start, part.stop), side="right") - 1
         root, other = roots[row], other_roots[side.indices[part]]
         expected = root * (other / total)
-        t = side.data[part] / root / other / expected
+        t = side.data[part] / root / other / expected  # x / y
         deviance = t * np.log(np.where(t > 0, t, 1.0)) - t + 1
         data[part] = expected * (1 + np.sign(t - 1) * np.sqrt(np.maximum(deviance, 0)))
     data.flags.writeable = False
