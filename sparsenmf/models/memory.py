@@ -18,6 +18,7 @@ from ..data.typing import Solver as SolverName
 from ..data.validation import check_missing
 from ..kernels.compile.jit import has_run
 from ..solvers.losses import check_beta
+from ..solvers.scaled import more_components
 from ..solvers.weights import Weights
 from .algorithms import Solver, named_solver
 
@@ -166,6 +167,8 @@ def estimate_memory(
     workspace = count_blocks(n_components) * width**2 * 8 + runtime()
     if beta == 1 and plain and not in_blocks and n_components <= min(shape):
         workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
+        more = padded_width(more_components(n_components, shape), dtype) - width
+        workspace += 2 * more * sum(shape) * dtype.itemsize  # two pairs with more components
     if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
         # X in single precision beside both pairs in it, then the second pair in double, which
         # comes when X has gone; in blocks, first X and both pairs in single alone, then both in

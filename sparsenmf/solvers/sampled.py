@@ -55,9 +55,10 @@ class NNDSVD:
     n_iter : int, default 10
         Iterations on the sample, and on the scaled X.
     scaled : bool, default False
-        Begin with iterations for the Frobenius loss on X whose rows and columns are divided by the
-        roots of their sums, each sum plus a tenth of the mean sum. They are cheap, and close to
-        those for the Kullback-Leibler loss, for which this is. No entry of such a start is zero.
+        Begin with half as many components more, and with iterations for the Frobenius loss on the
+        roots of scaled deviances of X. They are cheap, and close to those for the Kullback-Leibler
+        loss, for which this is. Five iterations for it follow, and then the components that are
+        most alike are merged. No entry of such a start is zero.
 
     Raises
     ------
@@ -69,6 +70,8 @@ class NNDSVD:
     Boutsidis & Gallopoulos 2008, "SVD based initialization: a head start for nonnegative matrix
     factorization", Pattern Recognition 41(4).
     Greenacre 1984, "Theory and applications of correspondence analysis", Academic Press.
+    Townes et al. 2019, "Feature selection and dimension reduction for single-cell RNA-Seq based on
+    a multinomial model", Genome Biology 20.
     Qin & Rohe 2013, "Regularized spectral clustering under the degree-corrected stochastic
     blockmodel", NIPS.
 

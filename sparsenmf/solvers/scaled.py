@@ -1,13 +1,19 @@
-"""Starts for counts: a few iterations for the Frobenius loss on X divided by the roots of its sums.
+"""Starts for counts: iterations for the Frobenius loss on scaled deviances, with more components.
 
-Around independence, y_ij = r_i c_j / N, the Kullback-Leibler loss is the chi-square distance
+Around independence, y_ij = r_i c_j / N, the Kullback-Leibler loss is half the chi-square distance,
+the sum of (x_ij - y_ij)^2 / y_ij: the Frobenius loss of X with its rows divided by sqrt(r) and its
+columns by sqrt(c), as in correspondence analysis. An iteration for it costs a fraction of one for
+Kullback-Leibler, and an SVD finds the components that random starts lose.
 
-    sum over i, j of (x_ij - y_ij)^2 N / (2 r_i c_j),
-
-which is the Frobenius loss of X with its rows divided by sqrt(r) and its columns by sqrt(c), as in
-correspondence analysis. An iteration for it costs a fraction of one for Kullback-Leibler, and an
-SVD finds the components that random starts lose. Sums that are small are uncertain: each gets a
+A word that is frequent in one document alone is far from independence, and its square counts for
+much more than its loss does. So each entry is the signed root of its deviance,
+x log(x / y) - x + y, plus that of a zero, sqrt(y): zeros stay zero, and X stays sparse (deviance
+residuals: Townes et al. 2019, "Feature selection and dimension reduction for single-cell RNA-Seq
+based on a multinomial model", Genome Biology 20). Sums that are small are uncertain: each gets a
 share of the mean sum (Qin & Rohe 2013).
+
+The first iterations have half as many components more, so that none of those that are wanted is
+missing. After a few for Kullback-Leibler, those that are alike are merged.
 """
 
 from __future__ import annotations
@@ -20,7 +26,8 @@ from ..kernels.compile.threads import threads_for
 from .alternation import Alternation
 from .initialization import chunks, initialize_factors
 from .layout import Layout
-from .losses import make_loss
+from .losses import Loss, make_loss
+from .merging import merge_components
 from .penalties import make_penalties
 from .row_update import row_update
 
@@ -28,11 +35,14 @@ SMOOTH = 0.1  # of the mean sum, added to each sum
 
 BLUR = 0.01  # share of each component that is as all of X: no entry of a start is zero
 
+MORE = 0.5  # share of components that are merged at the end
+AT_MORE = 5  # iterations for the Kullback-Leibler loss before that
+
 CHUNK = 2**18  # entries of X divided together
 
 
 def learn_from_scaled(rows, columns, n_components, n_iter, rng, *, dtype, n_threads=1):
-    """Return the padded W and Ht that a few iterations on the scaled X lead to.
+    """Return the padded W and Ht that a few iterations on the scaled X and on X lead to.
 
     Parameters
     ----------
@@ -44,20 +54,33 @@ def learn_from_scaled(rows, columns, n_components, n_iter, rng, *, dtype, n_thre
         Iterations for the Frobenius loss, in single precision, from NNDSVD.
     rng : numpy.random.Generator or RandomState
     dtype : dtype
-        Of the start.
+        Of X and of the start.
     n_threads : int
     """
+    n_more = more_components(n_components, (rows.n_rows, columns.n_rows))
+    n_threads = threads_for(n_threads, rows.nnz * n_more)
     sums = _sums(rows, columns.n_rows), _sums(columns, rows.n_rows)
     roots = _roots(sums[0]), _roots(sums[1])
-    scaled = _divide(rows, *roots), _divide(columns, *roots[::-1])
-    factors = _fit(*scaled, n_components, n_iter, rng, n_threads)
+    total = float(sums[0].sum()) or 1.0
+    scaled = _scale(rows, *roots, total), _scale(columns, *roots[::-1], total)
+    factors = initialize_factors(*scaled, n_more, "nndsvd", rng, n_threads=n_threads)
+    factors = _improve(2.0, scaled, factors, n_more, n_iter, n_threads)
     del scaled
     if dtype != np.float32:
-        factors = tuple(pad_factor(factor[:, :n_components], dtype) for factor in factors)
+        factors = tuple(pad_factor(factor[:, :n_more], dtype) for factor in factors)
     for factor, root in zip(factors, roots, strict=True):
         factor *= root[:, None].astype(dtype)
-    _complete(factors, n_components, sums, rng)
+    _complete(factors, n_more, sums, rng)
+    if n_more > n_components:
+        factors = _improve(1.0, (rows, columns), factors, n_more, AT_MORE, n_threads)
+        factors = _merge((rows, columns), factors, n_more, n_components, n_threads)
+        _complete(factors, n_components, sums, rng)
     return factors
+
+
+def more_components(n_components, shape):
+    """Return how many components the first iterations have."""
+    return min(n_components + int(MORE * n_components), *shape)
 
 
 def _sums(side, n_columns):
@@ -72,30 +95,53 @@ def _roots(sums):
     return np.sqrt(np.where(smoothed > 0, smoothed, 1.0))
 
 
-def _divide(side, roots, other_roots):
-    """Return the rows of one side divided by their roots and those of the columns."""
+def _scale(side, roots, other_roots, total):
+    """Return the rows of one side with the roots of scaled deviances for data.
+
+    Parameters
+    ----------
+    side : Rows
+    roots, other_roots : ndarray
+        Of the sums of these rows, and of the columns.
+    total : float
+        Sum of X.
+    """
     data = np.empty(side.nnz, np.float32)
     for start in range(0, side.nnz, CHUNK):
         part = slice(start, min(start + CHUNK, side.nnz))
         row = np.searchsorted(side.indptr, np.arange(part.start, part.stop), side="right") - 1
-        data[part] = side.data[part] / roots[row] / other_roots[side.indices[part]]
+        root, other = roots[row], other_roots[side.indices[part]]
+        expected = root * (other / total)
+        t = side.data[part] / root / other / expected  # x / y
+        deviance = t * np.log(np.where(t > 0, t, 1.0)) - t + 1
+        data[part] = expected * (1 + np.sign(t - 1) * np.sqrt(np.maximum(deviance, 0)))
     data.flags.writeable = False
     return side._replace(data=data, weights=data[:0])
 
 
-def _fit(rows, columns, n_components, n_iter, rng, n_threads):
-    """Return the factors after some iterations of coordinate descent for the Frobenius loss."""
-    n_threads = threads_for(n_threads, rows.nnz * n_components)
-    W, Ht = initialize_factors(rows, columns, n_components, "nndsvd", rng, n_threads=n_threads)
-    shape = rows.n_rows, columns.n_rows
-    update = row_update(make_loss(2.0, rows.data, shape), "cd", True, n_components, n_threads)
-    penalties = make_penalties(shape, 0.0, 0.0, 0.0, W.shape[1])
-    run = Alternation(Layout(update, rows, columns, *penalties), W, Ht, leads="W")
+def _improve(beta, sides, factors, n_components, n_iter, n_threads):
+    """Return the factors after some iterations of coordinate descent."""
+    shape = tuple(side.n_rows for side in sides)
+    loss = make_loss(beta, sides[0].data, shape)
+    update = row_update(loss, "cd", True, n_components, n_threads)
+    penalties = make_penalties(shape, 0.0, 0.0, 0.0, factors[0].shape[1])
+    leads = "W" if beta == 2 else None
+    run = Alternation(Layout(update, *sides, *penalties), *factors, leads=leads)
     for _ in range(n_iter):
         run.iterate()
         if run.stalled:
             break
     return run.current.W, run.current.Ht
+
+
+def _merge(sides, factors, n_components, n_kept, n_threads):
+    """Return factors of fewer components."""
+    update = row_update(Loss(2.0, 0.0, 0.0, 0.0), "cd", True, n_components, n_threads)
+    grams = [
+        update.summarize(np.sqrt(factor), side)[:n_components, :n_components]
+        for factor, side in zip(factors, sides, strict=True)
+    ]
+    return merge_components(factors, grams, n_kept)
 
 
 def _complete(factors, n_components, sums, rng):

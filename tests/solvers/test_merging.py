@@ -1,0 +1,76 @@
+"""Merging components: those that are alike become one, and nothing of W H gets lost."""
+
+import numpy as np
+import pytest
+
+from sparsenmf.data.factors import pad_factor
+from sparsenmf.solvers.merging import group_components, merge_components
+
+DTYPES = [np.float32, np.float64]
+
+
+def merge(W, Ht, n_kept, dtype=np.float64):
+    factors = [pad_factor(np.asarray(factor, dtype), np.dtype(dtype)) for factor in (W, Ht)]
+    grams = [np.sqrt(factor).T @ np.sqrt(factor) for factor in (W, Ht)]
+    merged = merge_components(factors, grams, n_kept)
+    assert not any(factor[:, n_kept:].any() for factor in merged)
+    return [factor[:, :n_kept] for factor in merged]
+
+
+@pytest.fixture
+def factors():
+    rng = np.random.default_rng(0)
+    return rng.gamma(0.3, size=(60, 5)), rng.gamma(0.3, size=(40, 5))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_component_that_is_there_twice_becomes_one(factors, side, dtype):
+    W, Ht = factors
+    rng = np.random.default_rng(1)
+    more = [np.column_stack([factor, rng.gamma(0.3, size=len(factor))]) for factor in factors]
+    more[side][:, 5] = 7 * more[side][:, 2]  # one profile, whatever the scale
+    W_new, Ht_new = merge(*more, 5, dtype)
+    assert W_new.dtype == Ht_new.dtype == dtype
+    np.testing.assert_allclose(W_new @ Ht_new.T, more[0] @ more[1].T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_kept", [1, 2, 3, 5])
+def test_rows_and_columns_keep_their_sums(factors, n_kept):
+    W, Ht = factors
+    before, (W_new, Ht_new) = W @ Ht.T, merge(*factors, n_kept)
+    assert W_new.shape == (60, n_kept)
+    for axis in (0, 1):
+        sums = (W_new @ Ht_new.T).sum(axis=axis)
+        np.testing.assert_allclose(sums, before.sum(axis=axis))
+
+
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_scale_does_not_matter(factors, scale):
+    W, Ht = factors
+    rates = np.array([1, 2, 4, 8, 16])
+    for one, other in zip(merge(W, Ht, 3), merge(W * scale * rates, Ht / rates, 3), strict=True):
+        np.testing.assert_allclose(other, one * np.sqrt(scale))
+
+
+def test_components_of_zeros_go_first(factors):
+    W, Ht = factors
+    W[:, [1, 3]] = 0
+    W_new, Ht_new = merge(W, Ht, 3)
+    np.testing.assert_allclose(W_new @ Ht_new.T, W @ Ht.T)
+    empty = merge(np.zeros((6, 4)), np.zeros((5, 4)), 2)
+    assert not any(factor.any() for factor in empty)
+
+
+def test_the_smaller_of_equally_different_components_is_merged():
+    likeness = np.full((4, 4), 0.5)
+    np.fill_diagonal(likeness, 1.0)
+    groups = group_components(np.array([9.0, 1.0, 8.0, 2.0]), [likeness, likeness], 3)
+    assert sorted(map(sorted, groups)) == [[0], [1, 3], [2]]
+
+
+def test_likeness_in_one_factor_is_enough():
+    alike = np.eye(3)
+    alike[0, 2] = alike[2, 0] = 0.9
+    for likenesses in ([np.eye(3), alike], [alike, np.eye(3)]):
+        assert group_components(np.ones(3), likenesses, 2) == [[0, 2], [1]]
