@@ -3,7 +3,8 @@
 `kernel` turns a function with a `prange` over blocks into a `Kernel`, which holds
 two numba dispatchers made from the same body: one with ``parallel=True`` and a
 serial twin, for every situation in which a parallel region is unsafe or useless
-(`sparsenmf.kernels.compile.threads` decides). Nothing is compiled until the first call.
+(`sparsenmf.kernels.compile.threads` decides). The parallel twin of a large kernel calls the serial
+one (`sparsenmf.kernels.compile.twins`). Nothing is compiled until the first call.
 """
 
 import functools
@@ -24,6 +25,7 @@ from ...data.worker_threads import call_uninterrupted
 from .cache import attach_cache
 from .crowding import crowding
 from .interrupts import call_interruptibly
+from .twins import link_to_serial, loop_over_blocks
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 """Options of all kernels. There is no fastmath, as it would let the two twins sum in different
@@ -84,7 +86,12 @@ class Kernel:
         self._per_block = [names.index(name) for name in per_block]
         self._work = work
         self._serial = _compile_lazily(body, "serial", parallel=False)
-        self._parallel = _compile_lazily(body, "parallel", parallel=True)
+        if per_block and not config.DISABLE_JIT:
+            loop = loop_over_blocks(body, per_block, self._serial)
+            self._parallel = _compile_lazily(loop, "parallel", parallel=True)
+            link_to_serial(self._parallel, self._serial)
+        else:
+            self._parallel = _compile_lazily(body, "parallel", parallel=True)
         _kernels.append(self)
 
     def __call__(self, n_threads, *args):
