@@ -44,12 +44,12 @@ class OnWorkers(Layout):
 
     def update_H(self, W, summary, Ht, out, how):
         """Update the rows of Ht from the sums, without W."""
-        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), how._replace(sums=self._sums)
+        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), how._replace(earlier=self._sums)
         return super().update_H(nothing, summary, Ht, out, how)
 
     def measure_H(self, W, summary, Ht):
         """Measure the rows of Ht from the sums, without W."""
-        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), Pass(sweeps=0, sums=self._sums)
+        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), Pass(sweeps=0, earlier=self._sums)
         return self.update.measure(self.columns, nothing, summary, self.penalty_H, Ht, how)
 
     def squared_error(self, W, Ht):

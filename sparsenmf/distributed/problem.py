@@ -73,7 +73,7 @@ class RemoteProblem:
     def _penalty_options(self):
         return dict(zip(("alpha_W", "alpha_H", "l1_ratio"), self.alphas, strict=True))
 
-    def descends(self, solver: Any) -> bool:
+    def uses_gram_descent(self, solver: Any) -> bool:
         """Return whether the solver is coordinate descent for the Frobenius loss."""
         return self.beta == 2 and solver.name == "cd"
 

@@ -54,7 +54,7 @@ def solve_rows(rows, given, factor, tolerance, max_steps, measure, statistics):
 
     Parameters
     ----------
-    given : Given
+    given : GivenSide
         absent is zero where all entries are visited.
     factor : ndarray of shape (n_rows, width)
         Overwritten, unless max_steps is 0.

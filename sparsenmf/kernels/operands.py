@@ -129,7 +129,7 @@ class LaneTile(NamedTuple):
     state: np.ndarray
 
 
-class Given(NamedTuple):
+class GivenSide(NamedTuple):
     """The other factor, the loss and the penalty of rows that are solved exactly, in float64.
 
     Attributes

@@ -152,8 +152,8 @@ def estimate_memory(
         conversion += copy + WEIGHT_BYTES * sum(sizes)
     width = padded_width(n_components, dtype)
     plain = weights.entries is None and not unknown
-    descends = beta == 2 and solver.name == "cd" and plain
-    in_blocks = low_memory or (descends and is_tall(shape, nnz))
+    gram_descent = beta == 2 and solver.name == "cd" and plain
+    in_blocks = low_memory or (gram_descent and is_tall(shape, nnz))
     if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
     else:
@@ -164,7 +164,7 @@ def estimate_memory(
     workspace = count_blocks(n_components) * width**2 * 8 + runtime()
     if beta == 1 and plain and not in_blocks and n_components <= min(shape):
         workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
-    if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
+    if gram_descent and not low_memory and begins_in_single(dtype, nnz, n_components):
         # X in single precision beside both pairs in it, then the second pair in double, which
         # comes when X has gone; in blocks, first X and both pairs in single alone, then both in
         # double and one of the others.

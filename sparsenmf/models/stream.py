@@ -285,7 +285,7 @@ class Stream:
         used = self._gram.diagonal() > np.finfo(W.dtype).tiny
         update = self._update_of_H("cd")
         cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
-        how = Pass(sums=cross, fade=fade, summary=True)
+        how = Pass(earlier=cross, fade=fade, summary=True)
         penalty = penalty._replace(free=used)
         step = update.update(columns, W, self._gram, penalty, self.Ht, Ht, how)
         self._cross, self.Ht = cross, Ht

@@ -71,7 +71,7 @@ def draws(W, H, shape, n_components):
     return given < sum(shape) * n_components
 
 
-def leads(init, W, H, n_components):
+def W_is_informative(init, W, H, n_components):
     """Return whether the start of W is informative, and no less so than the start of H.
 
     Parameters

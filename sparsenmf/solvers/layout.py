@@ -10,7 +10,7 @@ from ..kernels.products import measure_rows
 from .numerics import exact_gram
 from .row_update import Pass, Step
 
-LOOK = Pass(sweeps=0, summary=True)
+MEASURE = Pass(sweeps=0, summary=True)
 
 
 class Iterate(NamedTuple):

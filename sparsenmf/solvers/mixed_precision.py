@@ -45,9 +45,10 @@ class MixedPrecision(Alternation):
         self._inexact = False
         update, rows = layout.update, layout.rows
         self._starts_in_single = W.dtype != rows.dtype
-        worth = extrapolate and begins_in_single(W.dtype, rows.nnz, update.n_components)
         if self._starts_in_single or (
-            worth and fits_single(update.loss, W, Ht, n_threads=update.n_threads)
+            extrapolate
+            and begins_in_single(W.dtype, rows.nnz, update.n_components)
+            and fits_single(update.loss, W, Ht, n_threads=update.n_threads)
         ):
             another = type(update)(update.loss, update.n_components, update.n_threads)
             single = layout.convert(_in_single, another)
@@ -68,7 +69,7 @@ class MixedPrecision(Alternation):
             super().iterate()
             return
         before = self.current.objective
-        self._single.ends = self.ends
+        self._single.may_be_last = self.may_be_last
         try:
             self._single.iterate()
         except OverflowError:  # double precision may be able to hold it

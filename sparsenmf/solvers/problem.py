@@ -156,7 +156,7 @@ class Problem:
         """Whether X is a store that has its transpose."""
         return self.is_stored and self.X.transposed is not None
 
-    def descends(self, solver: Any) -> bool:
+    def uses_gram_descent(self, solver: Any) -> bool:
         """Return whether the solver is coordinate descent for the plain Frobenius loss."""
         return self.beta == 2 and solver.name == "cd" and self.entries.plain
 
@@ -165,7 +165,7 @@ class Problem:
 
         It is kept for as long as a start or a run has it.
         """
-        tall = self.descends(solver) and is_tall(self.shape, self.X.nnz)
+        tall = self.uses_gram_descent(solver) and is_tall(self.shape, self.X.nnz)
         in_blocks = self.is_stored or solver.low_memory or tall
         if in_blocks:
             solver.check(self)
@@ -185,7 +185,7 @@ class Problem:
             check_scale(X)
             source = MemorySource(X)
         rows = BlockRows(source, scaling, self.n_components)
-        loss, mean = rows.survey(self.beta)
+        loss, mean = rows.find_loss(self.beta)
         if both_sides:
             turned = scaling._replace(samples=scaling.features, features=scaling.samples)
             columns = StoredColumns(source.transposed, turned, self.n_components)

@@ -90,7 +90,7 @@ def _fit(rows, columns, n_components, n_iter, rng, n_threads):
     shape = rows.n_rows, columns.n_rows
     update = row_update(make_loss(2.0, rows.data, shape), "cd", True, n_components, n_threads)
     penalties = make_penalties(shape, 0.0, 0.0, 0.0, W.shape[1])
-    run = Alternation(Layout(update, rows, columns, *penalties), W, Ht, leads="W")
+    run = Alternation(Layout(update, rows, columns, *penalties), W, Ht, informative="W")
     for _ in range(n_iter):
         run.iterate()
         if run.stalled:
