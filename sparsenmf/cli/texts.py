@@ -156,12 +156,7 @@ def read_words(path, encoding=None):
         return [line.removesuffix("\n") for line in lines if line.strip()]
 
 
-HOW = (
-    *("field", "title_field", "encoding", "delimiter", "quotes", "glob", "whole_files"),
-    "files_from",
-)
-
-
 def split_text_options(options):
     """Take the options of reading out of all options, and return them."""
-    return {name: options.pop(name) for name in HOW}
+    names = ("field", "title_field", "encoding", "delimiter", "quotes", "glob", "whole_files")
+    return {name: options.pop(name) for name in (*names, "files_from")}

@@ -92,13 +92,13 @@ def write_archive(path, record, arrays, texts=None):
             archive.writestr(name, text)
 
 
-def is_archive(path):
-    """Return whether a file is an archive of `write_archive`, though it may be damaged."""
+def is_archive(path, member=METADATA):
+    """Return whether a file is an archive that has a member, though it may be damaged."""
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             return False
         with zipfile.ZipFile(file) as archive:
-            return METADATA in archive.namelist()
+            return member in archive.namelist()
 
 
 def read_archive(path, names, optional, restore):

@@ -8,7 +8,7 @@ from ..solvers.numerics import exact_gram
 from ..solvers.row_update import Pass, Step
 from . import tasks
 
-CUT_EVERY = 10
+WRITE_EVERY = 10
 """Iterations after which W is written to its folder. A lost block is computed again from there."""
 
 
@@ -77,9 +77,9 @@ class OnWorkers(Layout):
         return W.empty()
 
     def finish_iteration(self, current, spare):
-        """Write W every `CUT_EVERY` iterations if there is a folder, and forget earlier blocks."""
+        """Write W every `WRITE_EVERY` iterations if there is a folder; forget earlier blocks."""
         self._n_iterations += 1
-        if self.rows.scratch is None or self._n_iterations % CUT_EVERY:
+        if self.rows.scratch is None or self._n_iterations % WRITE_EVERY:
             return
         crew, paths = self.rows.crew, []
         for number, W in enumerate(self.held(current)):

@@ -277,7 +277,7 @@ or RandomStarts, optional
     def _keep(self, model):
         self.factorization_: Factorization = model
         self.components_: FloatArray = model.H
-        self._told = None
+        self._n_components_set = None
         self.reconstruction_err_: float = model.error
         self.n_iter_: int = model.n_iter
         self.objective_history_: NDArray[np.float64] = model.objective_history
@@ -314,10 +314,10 @@ or RandomStarts, optional
         """The fit, or components that were set, with the penalties of the fit if there was one."""
         model, H = vars(self).get("factorization_"), self.components_
         if model is not None and H is model.H:
-            self._check_told(H)
+            self._check_n_components_set(H)
             return model
         H = given_H(H)
-        self._check_told(H)
+        self._check_n_components_set(H)
         components = self._own_components(H)
         if model is not None:
             components.options, weights = model.options, model.feature_weight

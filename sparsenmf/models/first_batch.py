@@ -53,7 +53,7 @@ def open_stream(
     if W is not None and keeps_W:
         W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
     complete = H is not None and len(H) == n_components and not keeps_W
-    start = partial(draw_start, n_components=n_components, init=init, H=H, beta=beta, rng=rng, W=W)
+    start = partial(draw_first, n_components=n_components, init=init, H=H, beta=beta, rng=rng, W=W)
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     return Stream(
         Ht, n_components, beta, start=None if complete else start, rng=rng,
@@ -63,7 +63,7 @@ def open_stream(
     )  # fmt: skip
 
 
-def draw_start(rows, columns, *, n_components, init, H, beta, rng, W=None):
+def draw_first(rows, columns, *, n_components, init, H, beta, rng, W=None):
     """Return padded W and H for the first batch that is not empty."""
     n_rows = np.count_nonzero(np.diff(rows.indptr))
     if init is None:

@@ -233,8 +233,8 @@ class MiniBatchNMF(BatchLearner):
             if hasattr(self, "_stream"):
                 self._stream.replace(H)
             else:
-                self._own = given_H(H).copy()
-                self._own.flags.writeable = False
+                self._components_set = given_H(H).copy()
+                self._components_set.flags.writeable = False
 
     @property
     def n_samples_seen_(self) -> int:

@@ -92,7 +92,7 @@ class Stream:
         self._cross = np.zeros((1, *Ht.shape), Ht.dtype) if beta == 2 else np.zeros(Ht.shape)
         self._gram = np.zeros((width, width))
         self._sums = np.zeros(width if beta in (1, 2) else Ht.shape)
-        self._other = self._summarize()
+        self._summaries = self._summarize()
 
     def components(self, Ht, feature_names=None):
         """Return an H that it had, read-only, with its `transform`."""
@@ -107,7 +107,7 @@ class Stream:
         rows = make_rows(X, self.n_components)
         threads = threads_for(self.n_threads, X.nnz * self.n_components)
         W, self.Ht = self._start(rows, transpose_rows(rows, X.shape[1], self.n_components, threads))
-        self._start, self._other = None, self._summarize()
+        self._start, self._summaries = None, self._summarize()
         return W[:, : self.n_components]
 
     def widen(self, n_features):
@@ -117,7 +117,7 @@ class Stream:
         after._cross = pad_rows(self._cross, more, axis=self._cross.ndim - 2)
         if self.beta not in (1, 2):
             after._sums = pad_rows(self._sums, more)
-        after._other = after._summarize()
+        after._summaries = after._summarize()
         return after
 
     def reorder(self, order):
@@ -127,7 +127,7 @@ class Stream:
         self.Ht, self._cross, self._sums = (
             np.ascontiguousarray(array[..., places]) for array in (self.Ht, self._cross, self._sums)
         )
-        self._other = self._summarize()
+        self._summaries = self._summarize()
 
     def add(self, X, W=None):
         """Learn from a batch, a checked CSR matrix of Ht's precision.
@@ -160,7 +160,7 @@ class Stream:
                 value, found = after._learn(X, W)
         except OverflowError as error:
             raise too_large from error
-        sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._other[1])
+        sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._summaries[1])
         if not np.isfinite(sums).all():
             raise too_large
         self.__dict__.update(after.__dict__)
@@ -201,7 +201,7 @@ class Stream:
             )
         self.Ht, self._cross, self._start = Ht, cross, None
         self._gram, self._sums = gram, sums
-        self._other = self._summarize()
+        self._summaries = self._summarize()
 
     def _learn(self, X, known):
         n_samples, n_features = X.shape
@@ -218,7 +218,7 @@ class Stream:
         update = row_update(loss, self._solver, True, self.n_components, threads)
         if self._start is not None and X.nnz:
             (_, self.Ht), self._start = self._start(rows, columns), None
-            self._other = self._summarize()
+            self._summaries = self._summarize()
         if known is not None:
             copy_columns(known, W)
             self._draw_features(X, W)
@@ -247,14 +247,14 @@ class Stream:
 
     def _find_rows(self, update, rows, W, penalty):
         """Set W, zero on entry, to the best fit of the rows; return its loss and its summary."""
-        summary = update.summary_from(*self._other, rows.absent)
+        summary = update.summary_from(*self._summaries, rows.absent)
         how = ROWS._replace(summary=self.beta == 2)
         step = update.approach(rows, self.Ht, summary, penalty, W, how)
         return update.loss.constant + step.objective, step.summary
 
     def _improve_rows(self, update, rows, W, penalty):
         """Improve W by one update; return its loss and no summary."""
-        summary = update.summary_from(*self._other, rows.absent)
+        summary = update.summary_from(*self._summaries, rows.absent)
         step = update.update(rows, self.Ht, summary, penalty, W, W, Pass())
         return update.loss.constant + step.objective, None
 
@@ -277,7 +277,7 @@ class Stream:
             scale = self.Ht[~missing, :k].mean(axis=0)
         self.Ht = self.Ht.copy()
         self.Ht[new, :k] = np.abs(self._rng.standard_normal((int(new.sum()), k))) * scale
-        self._other = self._summarize()
+        self._summaries = self._summarize()
         return True
 
     def _learn_frobenius(self, columns, W, gram, penalty, fade):
@@ -289,7 +289,7 @@ class Stream:
         penalty = penalty._replace(free=used)
         step = update.update(columns, W, self._gram, penalty, self.Ht, Ht, how)
         self._cross, self.Ht = cross, Ht
-        self._other = step.summary, self._other[1]
+        self._summaries = step.summary, self._summaries[1]
 
     def _update_of_H(self, solver):
         """Return how H is updated; of the loss, all that depends on one X alone is left out."""
@@ -314,7 +314,7 @@ class Stream:
         Ht, used = self.Ht.copy(), self._sums > 0
         np.divide(2 * self._cross, base + root, out=Ht, where=used, casting="same_kind")
         self.Ht = Ht
-        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+        self._summaries = self._summaries[0], self.Ht.sum(axis=0, dtype=np.float64)
 
     def _learn_beta(self, columns, W, loss, penalty, fade):
         threads = threads_for(self.n_threads, self.Ht.size * len(W))
@@ -323,7 +323,7 @@ class Stream:
         self.Ht, (self._cross, self._sums) = learn_beta(
             parts, self.Ht, sums, PRIOR, penalty, fade, self.beta
         )
-        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+        self._summaries = self._summaries[0], self.Ht.sum(axis=0, dtype=np.float64)
 
     def _summarize(self):
         """Return the gram matrix of Ht and the sums of its columns."""
