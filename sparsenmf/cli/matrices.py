@@ -62,7 +62,7 @@ def split_reading(options):
 
 
 def read_given(path, how, vocabulary=None):
-    """Return the `ReadMatrix` matrix of a file, a 10x folder, or a store.
+    """Return the `ReadMatrix` of a file, a 10x folder, or a store.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def add_losses(parts, mean, dtype):
 
 def near_zero():
     """Return the beta below which `make_loss` adds a constant that the kernels leave out."""
-    from ..kernels.multiplicative import NEAR_ZERO  # here: it loads numba
+    from ..kernels.losses import NEAR_ZERO  # here: it loads numba
 
     return NEAR_ZERO
 
