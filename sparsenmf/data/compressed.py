@@ -90,7 +90,7 @@ def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
 
 
 class Joined(io.RawIOBase):
-    """A file whose beginning has been read, from its beginning again; it need not be seekable."""
+    """A file, seekable or not, whose beginning has been read, as if it had not been."""
 
     def __init__(self, start, file):
         self._start, self._file = start, file
@@ -123,7 +123,7 @@ def decompress(file, kind):
 
 
 class ZstdFile(io.RawIOBase):
-    """What a .zst file holds; zstandard's own reader takes one that ends too early for whole."""
+    """What a .zst file holds. zstandard's own reader does not notice that a file ends too early."""
 
     def __init__(self, file, zstandard):
         self._file, self._zstandard = file, zstandard

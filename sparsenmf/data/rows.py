@@ -8,11 +8,11 @@ import scipy.sparse as sp
 
 MAX_BLOCKS = 64
 MIN_BLOCKS = 32
-MANY_ROWS = 2**16  # from here on, cutting into blocks looks at one row in ROW_GROUP only
+MANY_ROWS = 2**16  # with more rows, cutting into blocks looks at one row in ROW_GROUP only
 FEW_BLOCKS = 8  # also of short matrices, so that several threads have work
 BLOCK_ROWS = 128  # at least, in taller ones: each block has costs, such as its gram matrix
 ROW_GROUP = 32  # rows that are scattered together; blocks begin at multiples of it
-TALL = 8  # samples a feature, from which on no transpose is made (measured)
+TALL = 8  # a matrix with so many samples for each feature needs no transpose (measured)
 TALL_NNZ = 2**20  # smaller matrices fit in the cache with and without a transpose
 SINGLE_WORK = 2**22  # nonzeros times components, below which single precision saves no time
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32

@@ -53,9 +53,9 @@ def compiling_is_told(show: bool) -> Iterator[None]:
 
 
 def announced(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function with `progress` say what it begins with, and that kernels are compiled.
+    """Decorate a function that has `progress`: it then says what it factorizes and compiles.
 
-    The matrix and the number of components are its first two arguments, and not checked yet.
+    Its first two arguments are the matrix and the number of components, not checked yet.
     """
 
     @functools.wraps(function)

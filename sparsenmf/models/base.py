@@ -97,7 +97,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def n_components_(self) -> int:
-        """Rows of `components_`; who sets one may set the other."""
+        """Rows of `components_`; both may be set."""
         check_is_fitted(self)
         known = vars(self).get("_n_components_set")
         return len(self._components.H) if known is None else known

@@ -1,6 +1,7 @@
 """What scikit-learn has to see of an estimator's input, and what it must not convert itself."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,6 +12,7 @@ from ..data.containers import is_frame, read_frame, unwrap
 from ..data.formats import as_csr
 from ..data.validation import check_factor, fill_masked
 from ..solvers.losses import check_beta
+from ..solvers.weights import Weights
 
 DTYPES = [np.float64, np.float32]
 
@@ -146,6 +148,27 @@ def check_given(factor, name, size, n_components, *, zeros=False):
         raise ValueError(f"Negative values in data passed to {whom}.")
     if factor.max() == 0 and not zeros:
         raise ValueError(f"Array passed to {whom} is full of zeros.")
+
+
+def count_components(wanted, X, W, H):
+    """Return the number of components, where it may be "auto" or None."""
+    if wanted not in ("auto", None):
+        return wanted
+    if wanted == "auto" and H is not None:
+        return np.shape(H)[0]
+    if wanted == "auto" and W is not None:
+        return np.shape(W)[-1]
+    return min(X.shape)
+
+
+def join_weights(sample_weight, weights):
+    """Return the `Weights` of samples and of all else, which a user passes apart."""
+    weights = Weights.of(weights)
+    if sample_weight is None:
+        return weights
+    if weights.samples is not None:
+        raise ValueError("pass the weights of samples once: as sample_weight or in weights")
+    return replace(weights, samples=sample_weight)
 
 
 def given_H(H):

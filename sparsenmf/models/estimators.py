@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +32,14 @@ from .algorithms import Solver
 # scikit-learn's names come from there, where their absence is explained.
 from .base import BaseNMF, ConvergenceWarning, check_array
 from .components import Components
-from .estimator_input import check_loss_of_zeros, check_start, given_H, global_seed
+from .estimator_input import (
+    check_loss_of_zeros,
+    check_start,
+    count_components,
+    given_H,
+    global_seed,
+    join_weights,
+)
 from .factorization import Factorization
 from .factorize import factorize
 from .restarts import RandomStarts
@@ -234,7 +240,7 @@ or RandomStarts, optional
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
         check_loss_of_zeros(self.beta_loss, X, unknown=self._allows_nan)
-        n_components = self._count_components(X, W, H)
+        n_components = count_components(self.n_components, X, W, H)
         W, H = check_start(self, W, H, X, n_components, stacklevel=stacklevel)
         model = factorize(
             X,
@@ -245,7 +251,7 @@ or RandomStarts, optional
             alpha_W=self.alpha_W,
             alpha_H=self.alpha_H,
             l1_ratio=self.l1_ratio,
-            weights=self._weights(sample_weight, weights),
+            weights=join_weights(sample_weight, weights),
             missing=self.missing,
             init=self.init,
             W=W,
@@ -283,24 +289,6 @@ or RandomStarts, optional
         self.objective_history_: NDArray[np.float64] = model.objective_history
         self.stop_reason_: str = model.stop_reason
         self.optimality_: float = model.optimality
-
-    @staticmethod
-    def _weights(sample_weight, weights):
-        weights = Weights.of(weights)
-        if sample_weight is None:
-            return weights
-        if weights.samples is not None:
-            raise ValueError("pass the weights of samples once: as sample_weight or in weights")
-        return replace(weights, samples=sample_weight)
-
-    def _count_components(self, X, W, H):
-        if self.n_components not in ("auto", None):
-            return self.n_components
-        if self.n_components == "auto" and H is not None:
-            return np.shape(H)[0]
-        if self.n_components == "auto" and W is not None:
-            return np.shape(W)[-1]
-        return min(X.shape)
 
     @property
     def _allows_nan(self):

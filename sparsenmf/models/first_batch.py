@@ -1,4 +1,4 @@
-"""How a stream begins: from parameters, which are checked here, and its first batch."""
+"""The start of a stream: its parameters, which are checked here, and its first batch."""
 
 from functools import partial
 
@@ -21,10 +21,10 @@ from ..solvers.losses import check_loss
 from .stream import Stream
 
 ENOUGH = 10
-"""Samples for each component from which the start for Kullback-Leibler is "nndsvda" by default.
-From a random one topics are merged that no later batch sets apart: 11 to 20 of 20 planted ones were
-found, and 18 to 20 from "nndsvda". Of three samples for each component the SVD knows too little
-(Associated Press: losses 1% to 2% higher)."""
+"""With so many samples for each component, the default start for Kullback-Leibler is "nndsvda". A
+random start merges topics that no later batch separates: it found 11 to 20 of 20 planted topics,
+and "nndsvda" 18 to 20. Three samples for each component are too few for an SVD (Associated Press:
+losses 1% to 2% higher)."""
 
 
 def open_stream(

@@ -24,7 +24,7 @@ MIB = 2**20
 
 WEIGHT_BYTES = 5 * 8  # of a sample or a feature: its weight, scales and penalties
 
-FEW = 10  # iterations, of which none is in double precision where the first is in single
+FEW = 10  # a run of so many iterations that begins in single precision is taken to end in it
 
 RUNTIME, FIRST_KERNEL = 13 * MIB, 49 * MIB
 """What a process gets beyond the arrays (measured): the kernels that a run needs, from the cache,
@@ -45,11 +45,10 @@ class MemoryEstimate:
         W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
         for the Kullback-Leibler loss without a transpose.
     workspace : int
-        Gram matrices of the blocks of rows, and the compiled code, with what numba loads before
-        the first kernel of a process; X and its transpose in single precision, without their
-        indices, for the start of the Kullback-Leibler loss, and for the first iterations of a run
-        in double precision; and what is left of its factors in single when those in double have
-        come.
+        Gram matrices of the blocks of rows; the compiled code, and what numba loads before the
+        first kernel of a process. For the start of the Kullback-Leibler loss, and for a run in
+        double precision whose first iterations are in single: the values of X and its transpose in
+        single precision, and the factors in single beside those in double.
     """
 
     conversion: int
@@ -165,9 +164,9 @@ def estimate_memory(
     if beta == 1 and plain and not in_blocks and n_components <= min(shape):
         workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
     if gram_descent and not low_memory and begins_in_single(dtype, nnz, n_components):
-        # X in single precision beside both pairs in it, then the second pair in double, which
-        # comes when X has gone; in blocks, first X and both pairs in single alone, then both in
-        # double and one of the others.
+        # First X and both pairs of factors in single precision; then, without X, the second pair in
+        # double. In blocks: first X and both pairs in single alone, then both pairs in double and
+        # one in single.
         pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
         single = [8 * nnz + pairs - factors // 2, factors // 2]
         if in_blocks:

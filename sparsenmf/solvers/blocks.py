@@ -38,7 +38,7 @@ class BlockRows:
         self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
-        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, after `find_loss`
+        self.norms = np.zeros((0, 2))  # sums and lengths of a store's rows, after `find_loss`
         self._notes_norms = False
 
     def __iter__(self):

@@ -35,8 +35,8 @@ RANGE = 1e-10, 1e10
 class MixedPrecision(Alternation):
     """A run in double precision whose first iterations are those of a run in single precision.
 
-    Until double precision takes over, the current iterate is in single precision. The start may
-    be in single precision, too, and so may the result, if no component is fixed.
+    Until double precision takes over, the current iterate is in single precision. The start and, if
+    no component is fixed, the result may be in single precision, too.
     """
 
     def __init__(self, layout, W, Ht, *, extrapolate=True, **options):
@@ -103,7 +103,7 @@ class MixedPrecision(Alternation):
         return super().squares_W() if self._single is None else self._single.squares_W()
 
     def release(self):
-        """Give back the memory of all but the current iterate; nothing follows."""
+        """Release all memory but that of the current iterate, at the end of a run."""
         self._single = None
         return super().release()
 
@@ -185,7 +185,7 @@ def fits_single(loss, *factors, n_threads=1):
     """Return whether the sizes of X (from its loss) and of the factors fit single precision."""
     low, high = RANGE
     sizes = [largest(factor, n_threads) for factor in factors if factor is not None]
-    # A W of zeros is a start from an informative H.
+    # A start from an informative H has a W of zeros.
     return low < np.sqrt(2 * loss.scale) < high and all(not x or low < x < high for x in sizes)
 
 

@@ -120,7 +120,7 @@ class Topics:
         return self.model.transform(X, tol=tol, max_sweeps=max_sweeps, n_threads=n_threads)
 
     def share_table(self, W: FloatArray, titles: Names | None = None) -> dict[str, Any]:
-        """Return the table of new texts that `document_table` with all topics is of the fit's.
+        """Return the table of new texts, as `document_table` with all topics is for the fit's.
 
         Parameters
         ----------

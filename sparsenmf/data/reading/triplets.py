@@ -101,7 +101,7 @@ class Codes:
         self._codes.append(self._numbers.setdefault(name.strip(), len(self._numbers)))
 
     def finish(self):
-        """Return the numbers, and the names: whole numbers in their order, others as they came."""
+        """Return numbers and names: names that are whole numbers are sorted, others are not."""
         names, codes = as_numbers(list(self._numbers)), np.array(self._codes)
         if not isinstance(names[0], int):
             return codes, names
