@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
@@ -169,6 +170,20 @@ def join_weights(sample_weight, weights):
     if weights.samples is not None:
         raise ValueError("pass the weights of samples once: as sample_weight or in weights")
     return replace(weights, samples=sample_weight)
+
+
+def warn_unfinished(stop_reason, estimator, stacklevel):
+    """Warn as scikit-learn does if a fit has reached one of its limits."""
+    limits = {
+        "max_iter": f"Maximum number of iterations {estimator.max_iter}",
+        "time_limit": f"Time limit of {estimator.time_limit} s",
+    }
+    if stop_reason in limits:
+        warnings.warn(
+            f"{limits[stop_reason]} reached. Increase it to improve convergence.",
+            ConvergenceWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def given_H(H):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +29,7 @@ from ..solvers.weights import Weights
 from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
-from .base import BaseNMF, ConvergenceWarning, check_array
+from .base import BaseNMF, check_array
 from .components import Components
 from .estimator_input import (
     check_loss_of_zeros,
@@ -39,6 +38,7 @@ from .estimator_input import (
     given_H,
     global_seed,
     join_weights,
+    warn_unfinished,
 )
 from .factorization import Factorization
 from .factorize import factorize
@@ -265,16 +265,8 @@ or RandomStarts, optional
             n_threads=self.n_threads,
             progress=bool(self.verbose),
         )
-        limits = {
-            "max_iter": f"Maximum number of iterations {self.max_iter}",
-            "time_limit": f"Time limit of {self.time_limit} s",
-        }
-        if model.stop_reason in limits and self.tol > 0:
-            warnings.warn(
-                f"{limits[model.stop_reason]} reached. Increase it to improve convergence.",
-                ConvergenceWarning,
-                stacklevel=stacklevel,
-            )
+        if self.tol > 0:
+            warn_unfinished(model.stop_reason, self, stacklevel)
         if names[0] is not None:  # else the vocabulary of the seeds may have named them
             model.feature_names = names[0]
         model.sample_names = names[1]
