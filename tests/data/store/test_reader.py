@@ -11,7 +11,6 @@ import pytest
 import scipy.sparse as sp
 
 from sparsenmf import open_csr, write_csr
-from sparsenmf.data.store import shards
 from sparsenmf.data.store.layout import Record, Shard, write_record
 from sparsenmf.data.store.shards import GrowingArray
 
@@ -162,7 +161,7 @@ def test_store_is_used_by_threads_and_after_a_fork(store):
 def test_two_to_the_31_nonzeros(tmp_path, monkeypatch):
     """Two sparse files of 3e9 nonzeros each, of which only the last ones are written."""
     # What was never written is zero, which a store does not have.
-    monkeypatch.setattr(shards, "find_problem", lambda *_: None)
+    monkeypatch.setattr("sparsenmf.data.store.shards.find_problem", lambda *_: None)
     n_rows, width, n_features = 1000, 3 * 10**6, 4 * 10**6
     nnz = n_rows * width
     shards = []
