@@ -164,17 +164,31 @@ def estimate_memory(
     if beta == 1 and plain and not in_blocks and n_components <= min(shape):
         workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
     if gram_descent and not low_memory and begins_in_single(dtype, nnz, n_components):
-        # First X and both pairs of factors in single precision; then, without X, the second pair in
-        # double. In blocks: first X and both pairs in single alone, then both pairs in double and
-        # one in single.
         pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
-        single = [8 * nnz + pairs - factors // 2, factors // 2]
-        if in_blocks:
-            single = [4 * nnz + pairs - factors - transpose // 2, factors // 4]
-            if max_iter <= FEW:
-                single.pop()
-        workspace += max(single)
+        sums = transpose if in_blocks else None
+        workspace += bytes_in_single(nnz, factors, pairs, sums, ends_there=max_iter <= FEW)
     return MemoryEstimate(conversion, transpose, factors, workspace)
+
+
+def bytes_in_single(nnz, factors, pairs, sums, *, ends_there):
+    """Return what a run in double precision takes more because it begins in single.
+
+    Parameters
+    ----------
+    nnz : int
+    factors, pairs : int
+        Bytes of both pairs of factors, in double and in single precision.
+    sums : int or None
+        Bytes of the sums of X' W, if X is taken in blocks.
+    ends_there : bool
+        Whether the run may end in single precision.
+    """
+    if sums is None:
+        # First X and both pairs in single, then, without X, the second pair in double.
+        return max(8 * nnz + pairs - factors // 2, factors // 2)
+    # First X and both pairs in single alone, then both pairs in double and one in single.
+    first = 4 * nnz + pairs - factors - sums // 2
+    return first if ends_there else max(first, factors // 4)
 
 
 def runtime():
