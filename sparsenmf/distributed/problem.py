@@ -61,12 +61,12 @@ class RemoteProblem:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a result says of its problem."""
+        """The settings of the problem, as a result records them."""
         return {"loss": loss_name(self.beta), **self._penalty_options}
 
     @property
     def X(self) -> RemoteRows:
-        """The rows, for those who ask for their number."""
+        """The rows, under the name that they have in a `Problem`."""
         return self.rows
 
     @property

@@ -142,7 +142,7 @@ class GivenSide(NamedTuple):
     sums : ndarray of shape (width,)
         Sums of the columns of `other`.
     beta, floor : float
-        Of the loss, and the smallest y whose powers count where x is zero.
+        The beta of the loss, and the smallest y whose powers count where x is zero.
     absent : float
         Weight of the entries that are not visited.
     l1, l2 : float

@@ -41,7 +41,7 @@ class Solver:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a result says of its solver."""
+        """The settings of the solver, as a result records them."""
         return {"solver": self.name}
 
     def may_begin_in_single(self, problem: Problem) -> bool:
@@ -189,7 +189,7 @@ class CoordinateDescent(Solver):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a result says of its solver."""
+        """The settings of the solver, as a result records them."""
         return {"solver": self.name, "extrapolate": self.extrapolate}
 
     def may_begin_in_single(self, problem: Problem) -> bool:

@@ -1,4 +1,4 @@
-"""What a long call says on stderr before its progress bar moves."""
+"""Messages of a long call on stderr, before its progress bar moves."""
 
 import contextlib
 import functools

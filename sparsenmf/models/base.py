@@ -131,7 +131,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _components(self) -> Components:
-        """What transforms new samples; each estimator says where it comes from.
+        """The components that transform new samples; each estimator defines where they come from.
 
         Not an abstract method: scikit-learn's estimators have no metaclass, and both have it.
         """

@@ -76,7 +76,7 @@ class Components(TopTerms):
 
     @property
     def beta(self) -> float:
-        """Of the loss."""
+        """The beta of the loss."""
         return named_beta(self.options.get("loss", "frobenius"))
 
     def transform(
@@ -100,7 +100,7 @@ class Components(TopTerms):
             them: others are put in order, missing ones count as zero, unknown ones are left out,
             and a UserWarning says so. The columns of other matrices are taken as they are.
         weights : scipy.sparse matrix or array, optional
-            Of the stored entries of X, as in `factorize`.
+            Weights of the stored entries of X, as in `factorize`.
         tol : float, default 1e-5
             A row is done when a step promises to lower its loss by less than ``tol**2`` of it. For
             the Frobenius loss each row is solved to rounding, in double precision.

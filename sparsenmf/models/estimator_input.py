@@ -1,4 +1,4 @@
-"""What scikit-learn has to see of an estimator's input, and what it must not convert itself."""
+"""Checks of an estimator's input, by scikit-learn and in its words."""
 
 import warnings
 from dataclasses import replace
@@ -74,7 +74,7 @@ def check_start(estimator, W, H, X, n_components, *, stacklevel):
         Checked.
     n_components : int
     stacklevel : int
-        Of the warning, seen from here.
+        The stack level of the warning, seen from here.
 
     Raises
     ------

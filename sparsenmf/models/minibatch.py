@@ -36,7 +36,7 @@ class MiniBatchNMF(BatchLearner):
         it, or to transform with it.
     n_components_ : int
     reconstruction_err_ : float
-        Of the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
+        The error on the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
     n_iter_ : int
         Passes over the data that were begun.
     n_steps_ : int

@@ -73,7 +73,7 @@ class Stream:
     n_seen : int
         Samples so far.
     relative_error : float
-        Of the last batch, before H learned from it.
+        The relative error of the last batch, before H learned from it.
     """
 
     def __init__(

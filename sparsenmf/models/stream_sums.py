@@ -1,4 +1,4 @@
-"""What a stream adds up over batches, and H as the sums say."""
+"""The sums of a stream over its batches, and the H that follows from them."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def learn_beta(parts, Ht, sums, prior, penalty, fade, beta):
     Parameters
     ----------
     parts : (N, D)
-        Of the batch, ndarrays of shape (n_features, width), float64.
+        The sums of the batch, ndarrays of shape (n_features, width), float64.
     Ht : ndarray of shape (n_features, width)
     sums : (A, B)
         So far.

@@ -37,7 +37,7 @@ class KnownEntries:
     n_folds : int
         Number of independent draws.
     beta : float
-        Of the loss.
+        The beta of the loss.
     seeds : Generators
     """
 
@@ -116,7 +116,7 @@ class Entries:
         Yields
         ------
         inside, there : slice
-            Of the stored entries of X, and of the places.
+            Slices of the stored entries of X, and of the places.
         stored, held : ndarray of int
             Their positions ``i * n_features + j``, sorted.
         """

@@ -118,7 +118,7 @@ class Search:
         early_stop = check_flag(early_stop, "early_stop") and self.is_held_out
         warm_start = check_flag(warm_start, "warm_start") and self.is_held_out
         is_random = self._options.get("init") in (None, "random")
-        # Of few known entries, the components of a fit before are a start into bad minima.
+        # With few known entries, a start from the components of an earlier fit leads to bad minima.
         self._warm_start = warm_start and is_random and not self._scorer.matrix.unknown
         self._cophenetic = check_flag(cophenetic, "cophenetic") and not self.is_held_out
         if self._cophenetic:

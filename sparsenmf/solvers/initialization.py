@@ -122,8 +122,8 @@ def initialize_factors(
     rng : numpy.random.Generator or RandomState
     W, H : ndarray, optional
     beta : float
-        Of the loss. For all but the Frobenius loss, a random start is scaled so that the sum of
-        W H is that of X.
+        The beta of the loss. For all but the Frobenius loss, a random start is scaled so that the
+        sum of W H is that of X.
     solver : str
         "mu" cannot leave zero, so "nndsvd" means "nndsvda" for it.
     mean : float, optional

@@ -60,13 +60,13 @@ class Cut:
 
     @property
     def transpose(self) -> Any:
-        """What multiplies by the transpose of X."""
+        """The transpose of X, for products with it."""
         whole = isinstance(self.columns, StoredColumns) or not self.in_blocks
         return self.columns if whole else BlockColumns(self.rows)
 
 
 class Problem:
-    """X is about W H: the matrix, and what is minimised on it.
+    """A matrix X, and the objective of its approximation by W H.
 
     ``loss(X, W H)
     + alpha_W * n_features * (l1_ratio * sum(W) + (1 - l1_ratio) / 2 * ||W||_F^2)
@@ -86,7 +86,7 @@ class Problem:
         float32 or float64.
     n_components, n_threads : int
     beta : float
-        Of the loss.
+        The beta of the loss.
     feature_names, sample_names : ndarray or None
         Of X, where it has names.
 
@@ -146,7 +146,7 @@ class Problem:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a result says of its problem."""
+        """The settings of the problem, as a result records them."""
         names = ("alpha_W", "alpha_H", "l1_ratio")
         options = {"loss": loss_name(self.beta), **dict(zip(names, self.alphas, strict=True))}
         return options if self.entries.absent else {**options, "missing": self.missing}

@@ -167,7 +167,7 @@ def test_columns_that_do_not_vary_know_nothing(value):
     assert not correlates(np.full((1, 1), value))
 
 
-def test_which_factor_leads(X):
+def test_which_factor_is_informative(X):
     W, H = svd_start(X)
     drawn_W, drawn_H = random_start(X)
     assert W_is_informative("custom", W, H, K)

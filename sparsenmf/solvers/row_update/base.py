@@ -39,16 +39,17 @@ class Pass(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an update of rows returns beside the rows.
+    """The result of an update, apart from the rows.
 
     Attributes
     ----------
     objective : float or None
-        Of the rows, with their penalty, without the loss's constant. None if not computed.
+        The objective of the rows, with their penalty, without the loss's constant. None if not
+        computed.
     residual : float
         How much single coordinates could still gain, if measured.
     summary : object
-        Of the new rows, if asked for.
+        The summary of the new rows, if asked for.
     """
 
     objective: float | None
@@ -120,7 +121,7 @@ class RowUpdate(ABC):
         rows : Rows
         other : ndarray of shape (n_columns, width)
         summary : object
-            Of `other`.
+            The summary of `other`.
         penalty : Penalty
         factor, out : ndarray of shape (n_rows, width)
             May be the same array.

@@ -28,9 +28,9 @@ class Given(NamedTuple):
     Ht : ndarray of shape (n_features, width)
         Padded.
     gram : ndarray of shape (width, width), float64
-        Of Ht.
+        The gram matrix of Ht.
     sums : ndarray of shape (width,), float64
-        Of the columns of Ht.
+        The sums of the columns of Ht.
     penalty : Penalty
         One for all rows that are solved.
     exact : ndarray of shape (n_components, n_components), float64
