@@ -80,7 +80,7 @@ _HOMES = {
     "find_topics": "topics.finding",
     "forecast_selection": "selection.choosing",
     "initialize": "solvers.start",
-    "label_agreement": "topics.quality",
+    "label_agreement": "topics.agreement",
     "non_negative_factorization": "models.function",
     "open_csr": "data.store",
     "quality_table": "topics.quality",
@@ -147,12 +147,12 @@ if TYPE_CHECKING:
     from .solvers.start import initialize
     from .solvers.weights import Weights
     from .topics import plots as plots
+    from .topics.agreement import label_agreement
     from .topics.bridges import show_topics, to_pyldavis
     from .topics.coherence import topic_coherence
     from .topics.finding import find_topics
     from .topics.labels import topic_labels
     from .topics.quality import (
-        label_agreement,
         quality_table,
         topic_diversity,
         topic_exclusivity,

@@ -15,6 +15,9 @@ import sparsenmf
 
 ROOT = Path(__file__).parents[1]
 
+ELSEWHERE = ROOT / "tests" / "tools" / "elsewhere"
+"""In `PYTHONPATH`, it makes an interpreter find itself on Windows."""
+
 TIMEOUT = 60  # seconds for a child: about ten times what it needs with a cold cache
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

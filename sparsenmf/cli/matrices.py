@@ -37,7 +37,7 @@ reading_options = together(
 )
 
 
-class Given(NamedTuple):
+class ReadMatrix(NamedTuple):
     """A matrix that was read for a subcommand, and what was found out about it.
 
     Attributes
@@ -63,7 +63,7 @@ def split_reading(options):
 
 
 def read_given(path, how, vocabulary=None):
-    """Return the `Given` matrix of a file, a 10x folder, or a store.
+    """Return the `ReadMatrix` of a file, a 10x folder, or a store.
 
     Parameters
     ----------
@@ -88,14 +88,14 @@ def read_given(path, how, vocabulary=None):
     if vocabulary is not None:
         X, terms = _name(X, path, vocabulary, how["transpose"])
     turned = None if how["transpose"] else looks_turned(terms, samples, given.turned or "")
-    return Given(X, given.missing, terms, turned)
+    return ReadMatrix(X, given.missing, terms, turned)
 
 
 def _open_store(path, options):
     from ..data.store import open_matrix
 
     missing = options.pop("missing")
-    return Given(open_matrix(path, **options), missing or "zero", None, None)
+    return ReadMatrix(open_matrix(path, **options), missing or "zero", None, None)
 
 
 def _read(path, options):
@@ -114,7 +114,7 @@ def _read(path, options):
         )
     X = checked_matrix(path, content, missing, transpose)
     X = X if isinstance(X, NamedMatrix) else NamedMatrix(X)
-    return Given(X, missing or "zero", None, content.row_title)
+    return ReadMatrix(X, missing or "zero", None, content.row_title)
 
 
 def _name(X, path, vocabulary, transposed):

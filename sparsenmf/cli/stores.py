@@ -4,7 +4,7 @@ import click
 
 from ..data.progress import counted
 from .command import Command, Input, Output, say, tell_reading
-from .matrices import Given, describe_sides, reading_options
+from .matrices import ReadMatrix, describe_sides, reading_options
 from .options import progress_option
 
 
@@ -59,7 +59,9 @@ def describe_store(folder, verify):
     density = opened.nnz / (n_samples * n_features)
     say(f"Store of {n_samples:,} x {n_features:,}, {opened.nnz:,} nonzeros ({density:.3%})")
     terms = None if opened.feature_names is None else list(opened.feature_names)
-    describe_sides(folder, Given(opened, "zero", terms, looks_turned(terms, opened.sample_names)))
+    describe_sides(
+        folder, ReadMatrix(opened, "zero", terms, looks_turned(terms, opened.sample_names))
+    )
     sides = "" if opened.transposed is None else ", with its transpose"
     size = f"{opened.nbytes / 2**20:,.1f} MiB on disk{sides}"
     say(f"  {opened.dtype}, {shards:,} shard{'s'[: shards != 1]}, {size}")

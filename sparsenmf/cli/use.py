@@ -72,6 +72,14 @@ def transform(model, paths, output, excel, tol, strict_names, n_threads, progres
     click.echo(f"{what} written to {output}", err=True)
 
 
+def given_params():
+    """Yield the options and arguments that the user has given."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        if context.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
+            yield param
+
+
 def transform_texts(model, paths, output, excel, how, options):
     """Write the shares or weights of new texts, and say how many."""
     from ..data.tables import TABLE_SUFFIXES, write_factor, write_table
@@ -180,10 +188,8 @@ def print_environment():
     """Print what the report of a fault needs; raise UsageError beside other arguments."""
     from ..models.environment import describe_environment
 
-    context = click.get_current_context()
-    for param in context.command.params:
-        is_given = context.get_parameter_source(param.name) is not ParameterSource.DEFAULT
-        if param.name != "bug_report" and is_given:
+    for param in given_params():
+        if param.name != "bug_report":
             name = max(param.opts, key=len) if param.param_type_name == "option" else "a FILE"
             raise click.UsageError(f"--bug-report is of this machine: leave {name} out")
     for line in describe_environment():

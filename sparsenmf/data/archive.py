@@ -17,9 +17,9 @@ archives, too, so ``numpy.load(path)["W"]`` works. Its members:
 ``objective_history.npy``, ``time_history.npy``
     float64, one number for each iteration; the times are in seconds.
 ``idf.npy``
-    Of a model of tf-idf weights: the inverse document frequency of each column, float64.
+    The inverse document frequency of each column, float64, for a model of tf-idf weights.
 ``texts.json``
-    Of a model of texts: the terms, the titles, and the settings of the vectorizer.
+    The terms, the titles, and the settings of the vectorizer, for a model of texts.
 ``sample_norms.npy``
     The sum and the Euclidean length of each row of X, of shape (n_samples, 2) and the type of
     W. The member is absent if they are not known.
@@ -92,13 +92,13 @@ def write_archive(path, record, arrays, texts=None):
             archive.writestr(name, text)
 
 
-def is_archive(path):
-    """Return whether a file is an archive of `write_archive`, though it may be damaged."""
+def is_archive(path, member=METADATA):
+    """Return whether a file is an archive that has a member, though it may be damaged."""
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             return False
         with zipfile.ZipFile(file) as archive:
-            return METADATA in archive.namelist()
+            return member in archive.namelist()
 
 
 def read_archive(path, names, optional, restore):

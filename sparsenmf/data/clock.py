@@ -18,7 +18,7 @@ def left_out():
 
 
 def leave_out(more):
-    """Let the clock go back by some seconds that have passed."""
+    """Leave some seconds that have passed out of what the clock has counted."""
     _mine.seconds = left_out() + more
 
 

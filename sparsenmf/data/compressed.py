@@ -20,20 +20,30 @@ SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 """What compressed files begin with."""
 
+MAGIC_BYTES = max(map(len, MAGIC))
+
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
 """What reading a damaged compressed file raises."""
 
 
 def plain_suffix(path: PathLike) -> str:
     """Return the suffix of what a file holds, in lower case: ".mtx" of "X.MTX.gz"."""
+    return Path(plain_name(path)).suffix
+
+
+def plain_name(path: PathLike) -> str:
+    """Return the name of a file in lower case, without the suffix of a compression."""
     name = Path(path).name.lower()
-    return Path(next((name.removesuffix(x) for x in SUFFIXES if name.endswith(x)), name)).suffix
+    return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
 
 def compression_of(path: PathLike) -> str | None:
     """Return the suffix in `SUFFIXES` of how a file is compressed, seen by its first bytes."""
     with open(path, "rb") as file:
-        start = file.read(6)
+        return _compression(file.read(MAGIC_BYTES))
+
+
+def _compression(start):
     return next((suffix for magic, suffix in MAGIC.items() if start.startswith(magic)), None)
 
 
@@ -63,12 +73,12 @@ def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
     ImportError, ValueError
         As `open_plain`; the name is for the messages.
     """
-    start = file.read(max(map(len, MAGIC)))
+    start = file.read(MAGIC_BYTES)
     if file.seekable():
         file.seek(-len(start), os.SEEK_CUR)
     else:
         file = io.BufferedReader(Joined(start, file))
-    kind = next((suffix for magic, suffix in MAGIC.items() if start.startswith(magic)), None)
+    kind = _compression(start)
     if kind is None:
         yield file
         return
@@ -80,7 +90,7 @@ def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
 
 
 class Joined(io.RawIOBase):
-    """A file whose beginning has been read, from its beginning again; it need not be seekable."""
+    """A file, seekable or not, whose beginning has been read, as if it had not been."""
 
     def __init__(self, start, file):
         self._start, self._file = start, file
@@ -113,7 +123,7 @@ def decompress(file, kind):
 
 
 class ZstdFile(io.RawIOBase):
-    """What a .zst file holds; zstandard's own reader takes one that ends too early for whole."""
+    """What a .zst file holds. zstandard's own reader does not notice that a file ends too early."""
 
     def __init__(self, file, zstandard):
         self._file, self._zstandard = file, zstandard

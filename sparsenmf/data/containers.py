@@ -98,7 +98,7 @@ def read_frame(frame, name="X", *, keep_zeros=False, allow_nan=False):
     Returns
     -------
     ndarray or scipy.sparse.coo_array
-        Of the smallest dtype that holds those of the columns. Missing values are NaN.
+        Its dtype is the smallest that holds those of the columns. Missing values are NaN.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def read_delimited(lines, name, fields, delimiter=None, *, quotes=True, default=
     ----------
     lines : iterator of str
     name : str
-        Of the file, for errors.
+        The name of the file, for errors.
     fields : list of str or None
         Columns that are needed. None is one that has not been said, an error that lists them all.
     delimiter : str, optional

@@ -145,6 +145,12 @@ def _outermost(indices, indptr):
     return True, np.concatenate([indices[:1], indices[starts - 1], indices[starts], indices[-1:]])
 
 
+def keep_entries(X, keep):
+    """Return a CSR matrix with those of its stored entries that a mask keeps."""
+    indptr = np.concatenate([[0], np.cumsum(keep)])[X.indptr].astype(X.indptr.dtype)
+    return sp.csr_array((X.data[keep], X.indices[keep], indptr), shape=X.shape)
+
+
 def index_type(size):
     """Return the dtype of indices below `size`: int32, or int64 if they need it."""
     return np.dtype(np.int32 if size <= INT32_MAX else np.int64)

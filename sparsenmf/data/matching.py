@@ -27,7 +27,7 @@ class Match(NamedTuple):
     places : ndarray of shape (n_columns,), int
         The feature of each column; -1 for a column that is left out.
     n_features : int
-        Of the model.
+        Features of the model.
     """
 
     places: np.ndarray
@@ -61,7 +61,7 @@ def match_columns(X, model, *, strict=None, stacklevel=1):
         Whether names that differ are an error, as the caller's `strict_names` says; None where it
         has no such parameter.
     stacklevel : int
-        Of the remark that says what was done: 1 is the caller.
+        The stack level of the warning that says what was done: 1 is the caller.
 
     Returns
     -------

@@ -133,7 +133,7 @@ class Sink(io.RawIOBase):
 
 
 def map_scratch(folder, n_bytes):
-    """Return an array of zero bytes in a file without a name, which goes when the array goes.
+    """Return an array of zero bytes in an unnamed file, which is removed with the array.
 
     The space is reserved at once: a full disk raises OSError now and does not crash later.
     """

@@ -8,11 +8,11 @@ import scipy.sparse as sp
 
 MAX_BLOCKS = 64
 MIN_BLOCKS = 32
-MANY_ROWS = 2**16  # from here on, cutting into blocks looks at one row in TILE_ROWS only
+MANY_ROWS = 2**16  # with more rows, cutting into blocks looks at one row in ROW_GROUP only
 FEW_BLOCKS = 8  # also of short matrices, so that several threads have work
 BLOCK_ROWS = 128  # at least, in taller ones: each block has costs, such as its gram matrix
-TILE_ROWS = 32  # rows of a row tile; blocks begin at multiples of it
-TALL = 8  # samples a feature, from which on no transpose is made (measured)
+ROW_GROUP = 32  # rows that are scattered together; blocks begin at multiples of it
+TALL = 8  # a matrix with so many samples for each feature needs no transpose (measured)
 TALL_NNZ = 2**20  # smaller matrices fit in the cache with and without a transpose
 SINGLE_WORK = 2**22  # nonzeros times components, below which single precision saves no time
 MIN_PARTS, MAX_PARTS, ENTRIES_PER_PART = 2, 8, 32
@@ -119,17 +119,17 @@ def make_blocks(indptr, n_components):
     wanted = max(-(-n_rows // BLOCK_ROWS), FEW_BLOCKS)
     n_blocks = min(n_rows, wanted, count_blocks(n_components))
     each = row_work(n_components)
-    step = 1 if n_rows < MANY_ROWS else TILE_ROWS
+    step = 1 if n_rows < MANY_ROWS else ROW_GROUP
     work = np.arange(0, (n_rows + 1) * each, step * each)
     work += indptr[::step]
     shares = (each * n_rows + indptr[-1]) * np.arange(n_blocks + 1) // max(n_blocks, 1)
     bounds = np.searchsorted(work, shares) * step
     bounds[0], bounds[-1] = 0, n_rows
-    # Blocks end at row tiles, except for the last block and those of a few heavy rows.
+    # Blocks end at whole groups of rows, except for the last block and those of a few heavy rows.
     small = np.diff(bounds) < BLOCK_ROWS
     fixed = np.append(True, small) | np.append(small, True)
-    tiles = (bounds + TILE_ROWS // 2) // TILE_ROWS * TILE_ROWS
-    bounds = np.where(fixed, bounds, tiles)
+    groups = (bounds + ROW_GROUP // 2) // ROW_GROUP * ROW_GROUP
+    bounds = np.where(fixed, bounds, groups)
     stride = next(s for s in range(round(0.618 * n_blocks) or 1, 0, -1) if gcd(s, n_blocks) == 1)
     order = np.arange(n_blocks) * stride % n_blocks
     return np.column_stack([bounds[:-1], bounds[1:]])[order]

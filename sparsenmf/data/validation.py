@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from .arguments import check_choice
 from .containers import holds_numbers, is_frame, read_frame, unwrap
-from .formats import as_csr, check_dense, check_values, index_type, real_values
+from .formats import as_csr, check_dense, check_values, index_type, keep_entries, real_values
 from .named import names_of
 
 MISSING = ("zero", "unknown")
@@ -256,8 +256,7 @@ def check_weighted(X, weights, missing, dtype=None):
         weights = weights.data
         keep &= (weights > 0) | (not unknown)
     if not keep.all():
-        indptr = np.concatenate([[0], np.cumsum(keep)])[X.indptr].astype(X.indptr.dtype)
-        X = sp.csr_array((X.data[keep], X.indices[keep], indptr), shape=X.shape)
+        X = keep_entries(X, keep)
         weights = None if weights is None else weights[keep]
     return X, EntryWeights(weights, 0.0 if unknown else 1.0)
 

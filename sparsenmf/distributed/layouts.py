@@ -8,7 +8,7 @@ from ..solvers.numerics import exact_gram
 from ..solvers.row_update import Pass, Step
 from . import tasks
 
-CUT_EVERY = 10
+WRITE_EVERY = 10
 """Iterations after which W is written to its folder. A lost block is computed again from there."""
 
 
@@ -44,12 +44,12 @@ class OnWorkers(Layout):
 
     def update_H(self, W, summary, Ht, out, how):
         """Update the rows of Ht from the sums, without W."""
-        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), how._replace(sums=self._sums)
+        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), how._replace(earlier=self._sums)
         return super().update_H(nothing, summary, Ht, out, how)
 
     def measure_H(self, W, summary, Ht):
         """Measure the rows of Ht from the sums, without W."""
-        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), Pass(sweeps=0, sums=self._sums)
+        nothing, how = np.zeros((1, Ht.shape[1]), Ht.dtype), Pass(sweeps=0, earlier=self._sums)
         return self.update.measure(self.columns, nothing, summary, self.penalty_H, Ht, how)
 
     def squared_error(self, W, Ht):
@@ -77,9 +77,9 @@ class OnWorkers(Layout):
         return W.empty()
 
     def finish_iteration(self, current, spare):
-        """Write W every `CUT_EVERY` iterations if there is a folder, and forget earlier blocks."""
+        """Write W every `WRITE_EVERY` iterations if there is a folder; forget earlier blocks."""
         self._n_iterations += 1
-        if self.rows.scratch is None or self._n_iterations % CUT_EVERY:
+        if self.rows.scratch is None or self._n_iterations % WRITE_EVERY:
             return
         crew, paths = self.rows.crew, []
         for number, W in enumerate(self.held(current)):

@@ -63,19 +63,19 @@ class RemoteProblem:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a result says of its problem."""
+        """The settings of the problem, as a result records them."""
         return {"loss": loss_name(self.beta), **self._penalty_options}
 
     @property
     def X(self) -> RemoteRows:
-        """The rows, for those who ask for their number."""
+        """The rows, under the name that they have in a `Problem`."""
         return self.rows
 
     @property
     def _penalty_options(self):
         return dict(zip(("alpha_W", "alpha_H", "l1_ratio"), self.alphas, strict=True))
 
-    def descends(self, solver: Any) -> bool:
+    def uses_gram_descent(self, solver: Any) -> bool:
         """Return whether the solver is coordinate descent for the Frobenius loss."""
         return self.beta == 2 and solver.name == "cd"
 

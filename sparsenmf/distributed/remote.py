@@ -1,4 +1,4 @@
-"""What stays on the workers of a cluster, as this process holds it: X, W and its penalty."""
+"""Handles of what stays on the workers of a cluster: X, W and the penalty of W."""
 
 import numpy as np
 

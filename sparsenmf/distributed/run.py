@@ -92,7 +92,9 @@ class RemoteRun(Loop):
         layout = choose_layout(problem.beta)(
             update, rows, columns, *problem.penalties(start.fixed_H)
         )
-        run = Alternation(layout, start.W, start.Ht, leads=start.leads, **solver.momentum)
+        run = Alternation(
+            layout, start.W, start.Ht, informative=start.informative, **solver.momentum
+        )
         super().__init__(run, stopping, Scaling(None, None, problem.beta))
         self.names, self.crew = problem.names, rows.crew
         limits = {"tol": stopping.tol, "max_iter": stopping.max_iter}

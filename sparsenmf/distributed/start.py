@@ -30,7 +30,7 @@ class RemoteStart(NamedTuple):
     W : RemoteFactor
     Ht : ndarray of shape (n_features, width)
     fixed_H : ndarray of shape (n_components,), bool
-    leads : "H" or None
+    informative : "H" or None
         "H" if W is fitted to it first.
     options : dict
         What a result records about its start.
@@ -39,7 +39,7 @@ class RemoteStart(NamedTuple):
     W: RemoteFactor
     Ht: np.ndarray
     fixed_H: np.ndarray
-    leads: str | None
+    informative: str | None
     options: dict[str, Any]
 
 
@@ -86,7 +86,7 @@ def initialize(
         of_sample: Any = problem  # it can `take_rows`, and that is all that is asked of it
         H = learn_from_sample(of_sample, solver, svd, rng).T[:k]
         options |= svd.options
-    if svd is not None and problem.descends(solver):  # its sweeps can leave a W of zeros
+    if svd is not None and problem.uses_gram_descent(solver):  # its sweeps can leave a W of zeros
         W, Ht = _zeros(problem), pad_factor(H.T, problem.dtype)
     else:
         W, Ht = _draw(problem, rng, H)

@@ -41,7 +41,7 @@ class Facts(NamedTuple):
     top: float
 
 
-class Given(NamedTuple):
+class Sent(NamedTuple):
     """All that is sent to the workers for a pass over X.
 
     Attributes
@@ -160,8 +160,8 @@ def empty_block(n_rows, n_components, dtype):
 
 
 def hold(Ht, summary, penalty, max_sweeps, method):
-    """Return the arguments as `Given`: as the result of a task, it can be computed again."""
-    return Given(Ht, summary, Penalty(*penalty), max_sweeps, tuple(method))
+    """Return the arguments as `Sent`: as the result of a task, it can be computed again."""
+    return Sent(Ht, summary, Penalty(*penalty), max_sweeps, tuple(method))
 
 
 def update_block(rows, block, given):

@@ -116,12 +116,12 @@ def update_rows(rows, side, penalty, earlier, factor, out, sweeps, gram_partials
 
 
 @kernel
-def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
+def extrapolate_rows(current, previous, momentum, least, blocks, gram_partials):
     """Extrapolate a factor into `previous`, and sum the gram matrix of the result.
 
-    previous <- max(least * current, current + beta * (current - previous)): the momentum step
-    of Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization algorithms using
-    extrapolation", equation 7), projected. With beta = 0 it copies. If both are one array, that
+    previous <- max(least * current, current + momentum * (current - previous)): the step of
+    Ang & Gillis 2019 ("Accelerating nonnegative matrix factorization algorithms using
+    extrapolation", equation 7), projected. Without momentum it copies. If both are one array, that
     stays as it is. With least > 0, no positive entry becomes zero.
     """
     one = current.ctypes.data == previous.ctypes.data
@@ -135,7 +135,7 @@ def extrapolate_rows(current, previous, beta, least, blocks, gram_partials):
             for i in range(chunk, chunk if one else chunk_end):
                 for r in range(current.shape[1]):
                     now = current[i, r]
-                    previous[i, r] = max(now + beta * (now - previous[i, r]), least * now)
+                    previous[i, r] = max(now + momentum * (now - previous[i, r]), least * now)
             if gram_partials.shape[0] > 0:
                 add_gram(previous, chunk, chunk_end, gram_partials[block])
 

@@ -35,7 +35,7 @@ from .operands import Newton
 
 LIFT = 1e-3  # share of x that y gets at the start where it was zero and need not be
 
-FEW, MANY = 3, 100  # steps that promise no more than the objective's rounding
+FEW, MANY = 3, 100  # so many steps may promise no more than the objective's rounding
 
 DESCENT, HALVINGS = 1e-4, 30  # share of what a step promises that it must keep
 
@@ -54,7 +54,7 @@ def solve_rows(rows, given, factor, tolerance, max_steps, measure, statistics):
 
     Parameters
     ----------
-    given : Given
+    given : GivenSide
         absent is zero where all entries are visited.
     factor : ndarray of shape (n_rows, width)
         Overwritten, unless max_steps is 0.
@@ -248,7 +248,7 @@ def drop_flat(newton, m):
 
 @inner
 def load_model(newton, m):
-    """Set where the quadratic starts, and its slopes; return w A w', light columns' and all."""
+    """Set start and slopes of the quadratic; return w A w', without heavy columns and whole."""
     light = whole = 0.0
     for a in range(m):
         newton.z[a], newton.rest[a] = newton.w[newton.chosen[a]], newton.slope[newton.chosen[a]]

@@ -8,12 +8,17 @@ import numpy as np
 
 from .compile.jit import inner
 from .operands import Entries
+from .vector.strips import FLOOR
 
 UNREACHED = float(np.finfo(np.float32).eps)
 """The y that a loss counts where y is zero and would make it infinite; for an x below one, this
 fraction of x. scikit-learn takes the same number."""
 
 LARGE = 1e100  # ratio of y to x above which x is as good as zero
+
+NEAR_ZERO = 0.5
+"""Below this beta the kernels sum (y^beta - 1) / beta instead of y^beta / beta. The rest, 1 / beta
+where X is zero, is a constant: both are large near beta = 0, and would not cancel."""
 
 
 @inner
@@ -144,11 +149,11 @@ def divergence(x, y, beta):
     # With a = beta - 1, (ratio^a - 1) / a is nearly log(ratio) where a is small, and so on.
     if beta > 0.5:
         a = beta - 1
-        power = np.expm1(a * logarithm) / a
-        return x**beta * (ratio - 1 - power + a * power * (ratio - 1)) / beta
-    power = np.expm1(beta * logarithm) / beta if beta != 0 else logarithm
+        grown = np.expm1(a * logarithm) / a
+        return x**beta * (ratio - 1 - grown + a * grown * (ratio - 1)) / beta
+    grown = np.expm1(beta * logarithm) / beta if beta != 0 else logarithm
     inverse = 1 / ratio
-    return x**beta * (1 - inverse + power * (beta - 1 - beta * inverse)) / (beta - 1)
+    return x**beta * (1 - inverse + grown * (beta - 1 - beta * inverse)) / (beta - 1)
 
 
 @inner
@@ -181,3 +186,44 @@ def entry_curvature(x, v, summed, y, given):
     y = y if x > 0 else max(y, given.floor)
     curvature = v * (beta - 1) * y ** (beta - 2) if beta > 1 else 0.0
     return curvature + (v * (2 - beta) * x * y ** (beta - 3) if beta < 2 and x > 0 else 0.0)
+
+
+@inner
+def power(y, exponent):
+    """Return y**exponent, quickly where that is a division."""
+    if exponent == -1:
+        return 1 / y
+    if exponent == -2:
+        return 1 / (y * y)
+    return y**exponent
+
+
+@inner
+def quotient(y, exponent):
+    """Return (y^exponent - 1) / exponent, to rounding near an exponent of zero: there log(y)."""
+    return np.log(y) if exponent == 0 else np.expm1(exponent * np.log(y)) / exponent
+
+
+@inner
+def divergence_at(x, y, beta):
+    """Return the divergence of a nonzero x from y, less `everywhere`; beta is not 1.
+
+    Each form is continuous in beta where it is used. The usual one, divided by beta and by
+    beta - 1, would have differences of large numbers near 0 and 1.
+    """
+    y = max(y, FLOOR * x)
+    if beta >= NEAR_ZERO:
+        return x * power(y, beta - 1) * (quotient(x / y, beta - 1) - 1) / beta
+    rest = (quotient(x, beta) + 1 - x * power(y, beta - 1)) / (beta - 1)
+    return rest if beta > 0 else rest + quotient(y, beta)
+
+
+@inner
+def everywhere(y, beta):
+    """Return the part of the divergence that any x has at y, but for 1 / beta at zeros of X.
+
+    It is zero for beta <= 0: there are no zeros in X, and `divergence_at` is all of it.
+    """
+    if beta >= NEAR_ZERO:
+        return y**beta / beta
+    return quotient(y, beta) if beta > 0 else 0.0

@@ -22,6 +22,7 @@ from .compile.jit import inner, kernel
 from .entries import allow, whole_vectors
 from .gram import GRAM_CHUNK
 from .kullback_leibler import sum_divergence
+from .losses import divergence_at, everywhere, power
 from .vector.gather import dot_rows, gather_rows, scatter_row
 from .vector.rows import add_gram, clear_gram, copy_values, load_row
 from .vector.strips import FLOOR
@@ -35,10 +36,6 @@ POWER_FLOOR = 1e-10
 POWER = 100  # multiply-adds that take as long as raising a number to a power
 
 UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
-
-NEAR_ZERO = 0.5
-"""Below this beta the kernels sum (y^beta - 1) / beta instead of y^beta / beta. The rest, 1 / beta
-where X is zero, is a constant: both are large near beta = 0, and would not cancel."""
 
 
 @kernel(per_block=("gram_partials", "statistics"), work=side_work)
@@ -213,16 +210,6 @@ def smallest(factor):
 
 
 @inner
-def power(y, exponent):
-    """Return y**exponent, quickly where that is a division."""
-    if exponent == -1:
-        return 1 / y
-    if exponent == -2:
-        return 1 / (y * y)
-    return y**exponent
-
-
-@inner
 def sum_nonzeros(numerators, rows, i, factor, other, divergence, mode, lines, part):
     """Sum a row's numerators over its nonzeros, and return its divergence there (by mode)."""
     x, y, beta, objective = lines[0], lines[1], divergence.beta, 0.0
@@ -256,37 +243,6 @@ def sum_nonzeros(numerators, rows, i, factor, other, divergence, mode, lines, pa
 def floor_share(beta):
     """Return the smallest y that is told from zero in an update, as a share of its x."""
     return FLOOR if beta == 1 else POWER_FLOOR
-
-
-@inner
-def quotient(y, exponent):
-    """Return (y^exponent - 1) / exponent, to rounding near an exponent of zero: there log(y)."""
-    return np.log(y) if exponent == 0 else np.expm1(exponent * np.log(y)) / exponent
-
-
-@inner
-def divergence_at(x, y, beta):
-    """Return the divergence of a nonzero x from y, less `everywhere`; beta is not 1.
-
-    Each form is continuous in beta where it is used. The usual one, divided by beta and by
-    beta - 1, would have differences of large numbers near 0 and 1.
-    """
-    y = max(y, FLOOR * x)
-    if beta >= NEAR_ZERO:
-        return x * power(y, beta - 1) * (quotient(x / y, beta - 1) - 1) / beta
-    rest = (quotient(x, beta) + 1 - x * power(y, beta - 1)) / (beta - 1)
-    return rest if beta > 0 else rest + quotient(y, beta)
-
-
-@inner
-def everywhere(y, beta):
-    """Return the part of the divergence that any x has at y, but for 1 / beta at zeros of X.
-
-    It is zero for beta <= 0: there are no zeros in X, and `divergence_at` is all of it.
-    """
-    if beta >= NEAR_ZERO:
-        return y**beta / beta
-    return quotient(y, beta) if beta > 0 else 0.0
 
 
 @inner

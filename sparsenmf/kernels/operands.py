@@ -45,7 +45,7 @@ class Sweeps(NamedTuple):
         metric of the second derivatives.
     objective, residual : bool
         Whether to measure the objective, and the distance from the optimum, after the sweeps. A
-        kernel that gets one of them for nothing does not ask.
+        kernel that finds one of them at no cost ignores its flag.
     """
 
     max_sweeps: int
@@ -129,7 +129,7 @@ class LaneTile(NamedTuple):
     state: np.ndarray
 
 
-class Given(NamedTuple):
+class GivenSide(NamedTuple):
     """The other factor, the loss and the penalty of rows that are solved exactly, in float64.
 
     Attributes
@@ -142,7 +142,7 @@ class Given(NamedTuple):
     sums : ndarray of shape (width,)
         Sums of the columns of `other`.
     beta, floor : float
-        Of the loss, and the smallest y whose powers count where x is zero.
+        The beta of the loss, and the smallest y whose powers count where x is zero.
     absent : float
         Weight of the entries that are not visited.
     l1, l2 : float
@@ -163,8 +163,15 @@ class Given(NamedTuple):
 class Entries(NamedTuple):
     """The entries of a row that are visited.
 
-    x, their weights v, how much of v is in sums over whole columns already, the products y and
-    those of a trial step, and columns.
+    Attributes
+    ----------
+    x, v, y : ndarray
+        Entries, their weights, and the products w B'.
+    summed : ndarray
+        The part of v that sums over whole columns of B contain already.
+    trial : ndarray
+        The products of a trial step.
+    columns : ndarray of int
     """
 
     x: np.ndarray
@@ -176,7 +183,19 @@ class Entries(NamedTuple):
 
 
 class Newton(NamedTuple):
-    """A row w of n_components, its slopes, and scratch; A and L are square."""
+    """A row, its quadratic model, and scratch.
+
+    Attributes
+    ----------
+    w, slope, base, trial : ndarray of shape (n_components,)
+        The row, the derivatives at it, their part that does not depend on w, and a trial step.
+    chosen : ndarray of int
+        Coordinates that may move; all that follows is of these.
+    z, rest, terms, step, status, places : ndarray
+        See `kernels.active_set.solve_quadratic`, whose slope is `rest`.
+    A, L : ndarray of shape (n_components, n_components)
+        Second derivatives, and scratch for their Cholesky factor.
+    """
 
     w: np.ndarray
     slope: np.ndarray

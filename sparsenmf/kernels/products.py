@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from ..data.factors import zeros
-from ..data.rows import TILE_ROWS
+from ..data.rows import ROW_GROUP
 from .compile.interrupts import sparse_work
 from .compile.jit import kernel
 from .gram import GRAM_CHUNK, add_grams
@@ -50,9 +50,9 @@ def scatter_rows(rows, parts, factor, sums):
     would not. Each turn of the parallel loop writes to its own sums.
     """
     for part in prange(sums.shape[0]):
-        for i in range(parts[part], parts[part + 1], TILE_ROWS):
-            n = min(TILE_ROWS, parts[part + 1] - i)
-            prefetch_rows(factor, i + TILE_ROWS, TILE_ROWS)
+        for i in range(parts[part], parts[part + 1], ROW_GROUP):
+            n = min(ROW_GROUP, parts[part + 1] - i)
+            prefetch_rows(factor, i + ROW_GROUP, ROW_GROUP)
             scatter_batch(sums[part], rows.data, rows.indices, rows.indptr, i, n, factor)
 
 

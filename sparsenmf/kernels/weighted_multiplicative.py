@@ -9,16 +9,14 @@ from numba import prange
 from .compile.interrupts import side_work
 from .compile.jit import inner, kernel
 from .entries import allow, weigh_row, whole_vectors
+from .losses import divergence_at, everywhere, power
 from .multiplicative import (
     CHUNK,
     OBJECTIVE,
     UPDATE,
     beta_work,
-    divergence_at,
-    everywhere,
     floor_share,
     multiplied,
-    power,
     smallest,
     sum_everywhere,
 )

@@ -16,7 +16,7 @@ from ..solvers.block_layouts import BLOCK_LAYOUTS, needs_both_sides, takes_block
 from ..solvers.layout import Layout
 from ..solvers.mixed_precision import MixedPrecision
 from ..solvers.problem import Problem
-from ..solvers.row_update import best_algorithm, descends, row_update
+from ..solvers.row_update import best_algorithm, has_descent, row_update
 from ..solvers.start import Start
 from ..solvers.stopping import check_stopping
 from .run import Run
@@ -41,7 +41,7 @@ class Solver:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a result says of its solver."""
+        """The settings of the solver, as a result records them."""
         return {"solver": self.name}
 
     def may_begin_in_single(self, problem: Problem) -> bool:
@@ -118,9 +118,10 @@ class Solver:
         kind = BLOCK_LAYOUTS[self.name, problem.beta] if cut.in_blocks else Layout
         penalties = problem.penalties(start.fixed_W, start.fixed_H, start.support)
         layout = kind(update, cut.rows, cut.columns, *penalties)
-        single = problem.descends(self) and (not cut.in_blocks or start.W.dtype != cut.rows.dtype)
+        begun_in_single = start.W.dtype != cut.rows.dtype
+        single = problem.uses_gram_descent(self) and (begun_in_single or not cut.in_blocks)
         run = MixedPrecision if single else Alternation
-        options = {"W_folder": self.W_folder, "leads": start.leads, **self.momentum}
+        options = {"W_folder": self.W_folder, "informative": start.informative, **self.momentum}
         return run(layout, start.W, start.Ht, **options)
 
     @property
@@ -188,17 +189,17 @@ class CoordinateDescent(Solver):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a result says of its solver."""
+        """The settings of the solver, as a result records them."""
         return {"solver": self.name, "extrapolate": self.extrapolate}
 
     def may_begin_in_single(self, problem: Problem) -> bool:
         """Return whether a start in double precision may be rounded to single."""
         whole = not (problem.is_stored or self.low_memory)
-        return self.extrapolate and whole and problem.descends(self)
+        return self.extrapolate and whole and problem.uses_gram_descent(self)
 
     def check(self, problem: Problem) -> None:
         """Raise ValueError if this solver cannot minimise the problem."""
-        if not descends(problem.beta):
+        if not has_descent(problem.beta):
             raise ValueError(
                 f'solver="cd" minimises loss="frobenius" (beta = 2) and "kullback-leibler" (1), '
                 f'not {problem.options["loss"]!r}: take solver="mu", which minimises any'

@@ -1,4 +1,4 @@
-"""What a long call says on stderr before its progress bar moves."""
+"""Messages of a long call on stderr, before its progress bar moves."""
 
 import contextlib
 import functools
@@ -55,11 +55,11 @@ def compiling_is_told(show: bool) -> Iterator[None]:
 
 
 def announced(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function with `progress` say what it begins with, and that kernels are compiled.
+    """Decorate a function that has `progress`: it then says what it factorizes and compiles.
 
     It also says what to do in place of arguments that it does not have.
 
-    The matrix and the number of components are its first two arguments, and not checked yet.
+    Its first two arguments are the matrix and the number of components, not checked yet.
     """
     known = inspect.signature(function).parameters
 

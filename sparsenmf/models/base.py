@@ -102,21 +102,21 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def n_components_(self) -> int:
-        """Rows of `components_`; who sets one may set the other."""
+        """Rows of `components_`; both may be set."""
         check_is_fitted(self)
-        told = vars(self).get("_told")
-        return len(self._components.H) if told is None else told
+        known = vars(self).get("_n_components_set")
+        return len(self._components.H) if known is None else known
 
     @n_components_.setter
     def n_components_(self, n_components: int) -> None:
-        self._told: int | None = check_integer(n_components, "n_components_", least=1)
+        self._n_components_set: int | None = check_integer(n_components, "n_components_", least=1)
 
-    def _check_told(self, H):
+    def _check_n_components_set(self, H):
         """Raise ValueError if n_components_ was set, and to something else than H has."""
-        told = vars(self).get("_told")
-        if told not in (None, len(H)):
+        known = vars(self).get("_n_components_set")
+        if known not in (None, len(H)):
             raise ValueError(
-                f"n_components_ was set to {told}, but components_ has {len(H)} rows: set both"
+                f"n_components_ was set to {known}, but components_ has {len(H)} rows: set both"
             )
 
     def _own_components(self, H, names=None):
@@ -136,7 +136,7 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _components(self) -> Components:
-        """What transforms new samples; each estimator says where it comes from.
+        """The components that transform new samples; each estimator defines where they come from.
 
         Not an abstract method: scikit-learn's estimators have no metaclass, and both have it.
         """

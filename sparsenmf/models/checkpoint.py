@@ -1,4 +1,4 @@
-"""The state of a run in a file, so that it can go on after whatever has ended it."""
+"""The state of a run in a file, from which another process can continue it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..data.typing import PathLike
 STATE = ("W", "Ht", "next_Ht", "history")
 
 MAY_CHANGE = ("max_iter", "tol", "sparsenmf")
-"""Options that a run may go on with another value of."""
+"""Options whose value may differ when a run is continued."""
 
 CHUNK = 2**20  # entries of a factor whose checksum is taken at once
 
 CHECKSUM = "crc32 "
-"""What a checksum begins with, in place of what is too long to be written down or shown."""
+"""What a checksum begins with. It stands for an argument that is too long to be recorded."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Checkpoint:
     every : int, default 10
         Iterations.
     resume : bool, default False
-        Go on from the file, if there is one, with the same X and arguments (but for max_iter,
-        tol and time_limit, which is for this call): to the same result, to the bit, as without
-        a break.
+        Continue from the file, if there is one. X and the arguments must be the same, but for
+        max_iter, tol and time_limit (which is for this call). The result has the same bits as that
+        of a run without a break.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class CheckpointFile:
         self._checkpoint, self._problem = checkpoint, {}
 
     def open(self, run, problem, start, low_memory):
-        """Take up the state that is in the file, if that is wanted and there is one.
+        """Restore the state in the file, if there is one and the run is to resume.
 
         Parameters
         ----------

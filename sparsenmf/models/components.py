@@ -13,27 +13,22 @@ from numpy.typing import NDArray
 
 from ..data.archive import is_sound
 from ..data.arguments import check_alphas, check_flag, check_integer, check_number, check_threads
-from ..data.factors import empty_factor, padded_width
+from ..data.factors import padded_width
 from ..data.matching import match_columns
-from ..data.rows import make_rows
 from ..data.store import is_store
 from ..data.tfidf import weigh_alike
 from ..data.typing import FloatArray, Matrix, Missing
 from ..data.validation import (
     NO_WEIGHTS,
     EntryWeights,
-    check_matrix,
     check_missing,
     check_scale,
     check_weighted,
 )
-from ..solvers.losses import check_loss, make_loss, named_beta
+from ..solvers.losses import check_loss, named_beta
 from ..solvers.penalties import make_penalties
 from ..solvers.weights import Scaling
 from .ranking import TopTerms
-
-PART_ROWS, PART_WORK = 2**14, 10**8
-"""Samples, and multiply-adds of a sweep over them, that are solved together."""
 
 MAX_SWEEPS = 1000
 
@@ -67,7 +62,7 @@ class Components(TopTerms):
         self._given = None
 
     def __getstate__(self):
-        return {**self.__dict__, "_given": None}  # made anew where it is needed
+        return {**self.__dict__, "_given": None}  # it is made again where it is needed
 
     @property
     def n_features(self) -> int:
@@ -81,7 +76,7 @@ class Components(TopTerms):
 
     @property
     def beta(self) -> float:
-        """Of the loss."""
+        """The beta of the loss."""
         return named_beta(self.options.get("loss", "frobenius"))
 
     def transform(
@@ -105,7 +100,7 @@ class Components(TopTerms):
             them: others are put in order, missing ones count as zero, unknown ones are left out,
             and a UserWarning says so. The columns of other matrices are taken as they are.
         weights : scipy.sparse matrix or array, optional
-            Of the stored entries of X, as in `factorize`.
+            Weights of the stored entries of X, as in `factorize`.
         tol : float, default 1e-5
             A row is done when a step promises to lower its loss by less than ``tol**2`` of it. For
             the Frobenius loss each row is solved to rounding, in double precision.
@@ -221,15 +216,17 @@ class Components(TopTerms):
 
     def _solve(self, X, entries, match, tol, max_sweeps, n_threads, *, want_loss=False):
         """Yield the first row, the one after the last, W and loss of some rows at a time."""
+        from .projection import cut_parts, solve_part  # here: they load numba
+
         given, unfinished = self._give(), 0
-        for start, stop, part in self._parts(X, match):
+        for start, stop, part in cut_parts(X, match, self):
             values = entries.weights
             if values is not None:
                 values = values[X.indptr[start] : X.indptr[stop]]
-            entries_of_part = entries._replace(weights=values)
-            W, value, n_rows = self._project(
-                part, entries_of_part, given, tol, max_sweeps, n_threads, want_loss=want_loss
-            )
+            W, value, n_rows = solve_part(
+                part, entries._replace(weights=values), given, self.beta,
+                tol, max_sweeps, n_threads, want_loss=want_loss,
+            )  # fmt: skip
             unfinished += n_rows
             yield start, stop, W, value
         if unfinished:
@@ -239,48 +236,8 @@ class Components(TopTerms):
                 stacklevel=3,
             )
 
-    def _parts(self, X, match):
-        """Yield the first row, the one after the last, and rows of X that are solved together.
-
-        They are few enough that Ctrl-C, which is seen between them, is heeded within a second.
-        """
-        weights = Scaling(None, self.feature_weight, self.beta)
-        everywhere = self.n_features if self.beta not in (1, 2) else 0
-        blocks = X.blocks() if is_store(X) else [(0, X.shape[0])]
-        for first, last in blocks:
-            block = X.rows(first, last) if is_store(X) else X
-            block = block if match is None else match.apply(block)[0]
-            if block.dtype != self.H.dtype:
-                block = check_matrix(block, dtype=self.H.dtype)
-            entries = block.nnz // block.shape[0] + self.n_components + 100 * everywhere
-            n_rows = int(np.clip(PART_WORK // (entries * self.n_components), 1, PART_ROWS))
-            for start in range(0, block.shape[0], n_rows):
-                stop = min(start + n_rows, block.shape[0])
-                part = block if n_rows >= block.shape[0] else block[start:stop]
-                yield first + start, first + stop, weights.scale_matrix(part)
-
-    def _project(self, X, entries, given, tol, max_sweeps, n_threads, *, want_loss):
-        """Return W, padded, its loss if it is wanted, and how many rows have not converged."""
-        from ..kernels.compile.threads import resolve_threads, threads_for
-        from ..solvers.row_update import best_algorithm, row_update, solve
-
-        n_threads = threads_for(resolve_threads(n_threads), X.nnz * self.n_components)
-        rows = make_rows(X, self.n_components, *entries)
-        W = empty_factor((X.shape[0], self.n_components), self.H.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below
-            loss = make_loss(self.beta, X.data, X.shape, *entries)
-            algorithm = best_algorithm(self.beta)
-            update = row_update(loss, algorithm, rows.plain, self.n_components, n_threads)
-            value, unfinished = solve(update, rows, given, W, tol, max_sweeps, want_loss=want_loss)
-        if not np.isfinite([W.max(), value]).all():
-            raise ValueError(
-                f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
-                f"of {W.dtype}: multiply X by a constant, or fit in float64"
-            )
-        return W, value, unfinished
-
     def _give(self):
-        """Return what the rows of W are found from; made anew when anything of it has changed."""
+        """Return what the rows of W are found from: the last one, unless anything has changed."""
         from ..solvers.row_update import give
 
         alphas = (

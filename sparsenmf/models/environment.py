@@ -19,7 +19,7 @@ OPTIONAL = (
     *("anndata", "click", "dask", "distributed", "h5py", "matplotlib", "openpyxl", "pandas"),
     *("pyarrow", "pyLDAvis", "scikit-learn", "tqdm", "zstandard"),
 )
-"""What the extras install, as far as users want them."""
+"""Packages that the extras for users install."""
 
 FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "sve")
 """Sets of instructions that decide which code the kernels have."""
@@ -39,8 +39,8 @@ MIB = 2**20
 def describe_environment():
     """Return lines about versions, processor, threads and the cache, for the report of a fault.
 
-    They have no path, no name of a user or a machine, and no message of an error, which may have
-    one. What fails is named with the kind of its error; the other lines are there all the same.
+    They contain no path and no name of a user or a machine; nor do they contain messages of errors,
+    which may have one. If something fails, its line has the kind of the error.
     """
     lines = []
     for name, find in FACTS.items():

@@ -1,9 +1,11 @@
-"""What scikit-learn has to see of an estimator's input, and what it must not convert itself."""
+"""Checks of an estimator's input, by scikit-learn and in its words."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
@@ -11,6 +13,7 @@ from ..data.containers import is_frame, read_frame, unwrap
 from ..data.formats import as_csr
 from ..data.validation import check_factor, fill_masked
 from ..solvers.losses import check_beta
+from ..solvers.weights import Weights
 
 DTYPES = [np.float64, np.float32]
 
@@ -71,7 +74,7 @@ def check_start(estimator, W, H, X, n_components, *, stacklevel):
         Checked.
     n_components : int
     stacklevel : int
-        Of the warning, seen from here.
+        The stack level of the warning, seen from here.
 
     Raises
     ------
@@ -146,6 +149,41 @@ def check_given(factor, name, size, n_components, *, zeros=False):
         raise ValueError(f"Negative values in data passed to {whom}.")
     if factor.max() == 0 and not zeros:
         raise ValueError(f"Array passed to {whom} is full of zeros.")
+
+
+def count_components(wanted, X, W, H):
+    """Return the number of components, where it may be "auto" or None."""
+    if wanted not in ("auto", None):
+        return wanted
+    if wanted == "auto" and H is not None:
+        return np.shape(H)[0]
+    if wanted == "auto" and W is not None:
+        return np.shape(W)[-1]
+    return min(X.shape)
+
+
+def join_weights(sample_weight, weights):
+    """Return the `Weights` of samples and of all else, which a user passes apart."""
+    weights = Weights.of(weights)
+    if sample_weight is None:
+        return weights
+    if weights.samples is not None:
+        raise ValueError("pass the weights of samples once: as sample_weight or in weights")
+    return replace(weights, samples=sample_weight)
+
+
+def warn_unfinished(stop_reason, estimator, stacklevel):
+    """Warn as scikit-learn does if a fit has reached one of its limits."""
+    limits = {
+        "max_iter": f"Maximum number of iterations {estimator.max_iter}",
+        "time_limit": f"Time limit of {estimator.time_limit} s",
+    }
+    if stop_reason in limits:
+        warnings.warn(
+            f"{limits[stop_reason]} reached. Increase it to improve convergence.",
+            ConvergenceWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def given_H(H):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,9 +30,17 @@ from ..solvers.weights import Weights
 from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
-from .base import BaseNMF, ConvergenceWarning, check_array
+from .base import BaseNMF, check_array
 from .components import Components
-from .estimator_input import check_loss_of_zeros, check_start, given_H, global_seed
+from .estimator_input import (
+    check_loss_of_zeros,
+    check_start,
+    count_components,
+    given_H,
+    global_seed,
+    join_weights,
+    warn_unfinished,
+)
 from .factorization import Factorization
 from .factorize import factorize
 from .restarts import RandomStarts
@@ -237,7 +243,7 @@ or RandomStarts, optional
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
             sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
         check_loss_of_zeros(self.beta_loss, X, unknown=self._allows_nan)
-        n_components = self._count_components(X, W, H)
+        n_components = count_components(self.n_components, X, W, H)
         W, H = check_start(self, W, H, X, n_components, stacklevel=stacklevel)
         model = factorize(
             X,
@@ -248,7 +254,7 @@ or RandomStarts, optional
             alpha_W=self.alpha_W,
             alpha_H=self.alpha_H,
             l1_ratio=self.l1_ratio,
-            weights=self._weights(sample_weight, weights),
+            weights=join_weights(sample_weight, weights),
             missing=self.missing,
             init=self.init,
             W=W,
@@ -262,16 +268,8 @@ or RandomStarts, optional
             n_threads=self.n_threads,
             progress=bool(self.verbose),
         )
-        limits = {
-            "max_iter": f"Maximum number of iterations {self.max_iter}",
-            "time_limit": f"Time limit of {self.time_limit} s",
-        }
-        if model.stop_reason in limits and self.tol > 0:
-            warnings.warn(
-                f"{limits[model.stop_reason]} reached. Increase it to improve convergence.",
-                ConvergenceWarning,
-                stacklevel=stacklevel,
-            )
+        if self.tol > 0:
+            warn_unfinished(model.stop_reason, self, stacklevel)
         if names[0] is not None:  # else the vocabulary of the seeds may have named them
             model.feature_names = names[0]
         model.sample_names = names[1]
@@ -280,30 +278,12 @@ or RandomStarts, optional
     def _keep(self, model):
         self.factorization_: Factorization = model
         self.components_: FloatArray = model.H
-        self._told = None
+        self._n_components_set = None
         self.reconstruction_err_: float = model.error
         self.n_iter_: int = model.n_iter
         self.objective_history_: NDArray[np.float64] = model.objective_history
         self.stop_reason_: str = model.stop_reason
         self.optimality_: float = model.optimality
-
-    @staticmethod
-    def _weights(sample_weight, weights):
-        weights = Weights.of(weights)
-        if sample_weight is None:
-            return weights
-        if weights.samples is not None:
-            raise ValueError("pass the weights of samples once: as sample_weight or in weights")
-        return replace(weights, samples=sample_weight)
-
-    def _count_components(self, X, W, H):
-        if self.n_components not in ("auto", None):
-            return self.n_components
-        if self.n_components == "auto" and H is not None:
-            return np.shape(H)[0]
-        if self.n_components == "auto" and W is not None:
-            return np.shape(W)[-1]
-        return min(X.shape)
 
     @property
     def _allows_nan(self):
@@ -317,13 +297,13 @@ or RandomStarts, optional
         """The fit, or components that were set, with the penalties of the fit if there was one."""
         model, H = vars(self).get("factorization_"), self.components_
         if model is not None and H is model.H:
-            self._check_told(H)
+            self._check_n_components_set(H)
             return model
         names = names_of(H)[0]
         if model is not None and model.feature_names is not None and H.shape == model.H.shape:
             names = model.feature_names
         H = given_H(order_H(H, names, "components_"))
-        self._check_told(H)
+        self._check_n_components_set(H)
         components = self._own_components(H, names)
         if model is not None:
             components.options, weights = model.options, model.feature_weight

@@ -228,8 +228,8 @@ class Factorization(Components):
         Parameters
         ----------
         adata : anndata.AnnData, optional
-            Of the shape of X. Where both have names, these are matched: W and H come in the order
-            of `adata`. Default: a new one, with the model's names and nothing else in it.
+            An AnnData of X's shape. Where both have names, these are matched, and W and H come in
+            the order of `adata`. Default: a new one, with the model's names and nothing else in it.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""How a stream begins: from parameters, which are checked here, and its first batch."""
+"""The start of a stream: its parameters, which are checked here, and its first batch."""
 
 from functools import partial
 
@@ -22,10 +22,10 @@ from ..solvers.losses import check_loss
 from .stream import Stream
 
 ENOUGH = 10
-"""Samples for each component from which the start for Kullback-Leibler is "nndsvda" by default.
-From a random one topics are merged that no later batch sets apart: 11 to 20 of 20 planted ones were
-found, and 18 to 20 from "nndsvda". Of three samples for each component the SVD knows too little
-(Associated Press: losses 1% to 2% higher)."""
+"""With so many samples for each component, the default start for Kullback-Leibler is "nndsvda". A
+random start merges topics that no later batch separates: it found 11 to 20 of 20 planted topics,
+and "nndsvda" 18 to 20. Three samples for each component are too few for an SVD (Associated Press:
+losses 1% to 2% higher)."""
 
 
 def open_stream(
@@ -56,7 +56,7 @@ def open_stream(
     if W is not None and keeps_W:
         W = check_factor(W, "W", (X.shape[0], n_components), "n_samples x n_components", X.dtype)
     complete = H is not None and len(H) == n_components and not keeps_W
-    start = partial(draw_start, n_components=n_components, init=init, H=H, beta=beta, rng=rng, W=W)
+    start = partial(draw_first, n_components=n_components, init=init, H=H, beta=beta, rng=rng, W=W)
     alpha_W, alpha_H, l1_ratio = check_alphas(alpha_W, alpha_H, l1_ratio)
     return Stream(
         Ht, n_components, beta, start=None if complete else start, rng=rng,
@@ -66,7 +66,7 @@ def open_stream(
     )  # fmt: skip
 
 
-def draw_start(rows, columns, *, n_components, init, H, beta, rng, W=None):
+def draw_first(rows, columns, *, n_components, init, H, beta, rng, W=None):
     """Return padded W and H for the first batch that is not empty."""
     n_rows = np.count_nonzero(np.diff(rows.indptr))
     if init is None:

@@ -52,8 +52,8 @@ def arrive(X, known, *, first, grows):
     Raises
     ------
     ValueError
-        If the names are others than before, and may not be; if one is there twice, or the batches
-        before had none, and they may.
+        Unless `grows`, if the names differ from those before. Otherwise if a name is there twice,
+        or the batches before had none.
     """
     names = names_of(X)[0]
     if names is None or (known is None and not first and not grows):

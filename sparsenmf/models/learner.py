@@ -29,7 +29,8 @@ NEW_FEATURES = ("error", "grow")
 class BatchLearner(OneLearnerAtATime, BaseNMF):
     """The work of `MiniBatchNMF`, whose parameters are its attributes.
 
-    ``_stream`` is what has been learned; ``_own`` are components that were set before anything was.
+    ``_stream`` is what has been learned. ``_components_set`` are components that a user set before
+    anything was learned.
     """
 
     n_components: Any
@@ -51,7 +52,10 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
                 X, names = self._check(X)
                 self._learn(X, names, None)
                 return
-            own, known = vars(self).get("_own") if H is None else None, vars(self).get("_known")
+            own, known = (
+                vars(self).get("_components_set") if H is None else None,
+                vars(self).get("_known"),
+            )
             self._forget()
             rng = check_random_state(global_seed(self.random_state))
             X, names = self._check(X)
@@ -179,7 +183,8 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
             display.close()
 
     def _forget(self):
-        for name in ("_stream", "_cached", "_own", "_told", "_known", "reconstruction_err_"):
+        learned = "_stream", "_cached", "_known", "reconstruction_err_"
+        for name in (*learned, "_components_set", "_n_components_set"):
             self.__dict__.pop(name, None)
         if self.new_features == "grow":
             self.__dict__.pop("feature_names_in_", None)  # they need not be those of a frame
@@ -187,7 +192,7 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         self.n_steps_: int = 0
 
     def __sklearn_is_fitted__(self):
-        return "_stream" in vars(self) or "_own" in vars(self)
+        return "_stream" in vars(self) or "_components_set" in vars(self)
 
     @property
     def _matches_frames(self):
@@ -198,12 +203,12 @@ class BatchLearner(OneLearnerAtATime, BaseNMF):
         """H as it is now, with its transform."""
         check_is_fitted(self)
         if not hasattr(self, "_stream"):
-            components = self._own_components(self._own, self._known)
+            components = self._own_components(self._components_set, self._known)
         else:
             stream, cached = self._stream, self.__dict__.get("_cached")
             Ht = stream.Ht  # read once: another thread may replace it
             if cached is None or cached[0] is not Ht:
                 self._cached = cached = Ht, stream.components(Ht, vars(self).get("_known"))
             components = cached[1]
-        self._check_told(components.H)
+        self._check_n_components_set(components.H)
         return components

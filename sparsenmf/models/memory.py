@@ -26,7 +26,7 @@ MIB = 2**20
 
 WEIGHT_BYTES = 5 * 8  # of a sample or a feature: its weight, scales and penalties
 
-FEW = 10  # iterations, of which none is in double precision where the first is in single
+FEW = 10  # a run of so many iterations that begins in single precision is taken to end in it
 
 RUNTIME, FIRST_KERNEL = 13 * MIB, 49 * MIB
 """What a process gets beyond the arrays (measured): the kernels that a run needs, from the cache,
@@ -47,11 +47,10 @@ class MemoryEstimate:
         W and H, twice: a run keeps the last accepted pair beside the one in work. W thrice
         for the Kullback-Leibler loss without a transpose.
     workspace : int
-        Gram matrices of the blocks of rows, and the compiled code, with what numba loads before
-        the first kernel of a process; X and its transpose in single precision, without their
-        indices, for the start of the Kullback-Leibler loss, and for the first iterations of a run
-        in double precision; and what is left of its factors in single when those in double have
-        come.
+        Gram matrices of the blocks of rows; the compiled code, and what numba loads before the
+        first kernel of a process. For the start of the Kullback-Leibler loss, and for a run in
+        double precision whose first iterations are in single: the values of X and its transpose in
+        single precision, and the factors in single beside those in double.
     """
 
     conversion: int
@@ -155,8 +154,8 @@ def estimate_memory(
         conversion += copy + WEIGHT_BYTES * sum(sizes)
     width = padded_width(n_components, dtype)
     plain = weights.entries is None and not unknown
-    descends = beta == 2 and solver.name == "cd" and plain
-    in_blocks = low_memory or (descends and is_tall(shape, nnz))
+    gram_descent = beta == 2 and solver.name == "cd" and plain
+    in_blocks = low_memory or (gram_descent and is_tall(shape, nnz))
     if in_blocks:
         transpose = count_parts(nnz, n_features) * n_features * width * dtype.itemsize
     else:
@@ -169,18 +168,32 @@ def estimate_memory(
         workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
         more = padded_width(more_components(n_components, shape), dtype) - width
         workspace += 2 * more * sum(shape) * dtype.itemsize  # two pairs with more components
-    if descends and not low_memory and begins_in_single(dtype, nnz, n_components):
-        # X in single precision beside both pairs in it, then the second pair in double, which
-        # comes when X has gone; in blocks, first X and both pairs in single alone, then both in
-        # double and one of the others.
+    if gram_descent and not low_memory and begins_in_single(dtype, nnz, n_components):
         pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
-        single = [8 * nnz + pairs - factors // 2, factors // 2]
-        if in_blocks:
-            single = [4 * nnz + pairs - factors - transpose // 2, factors // 4]
-            if max_iter <= FEW:
-                single.pop()
-        workspace += max(single)
+        sums = transpose if in_blocks else None
+        workspace += bytes_in_single(nnz, factors, pairs, sums, ends_there=max_iter <= FEW)
     return MemoryEstimate(conversion, transpose, factors, workspace)
+
+
+def bytes_in_single(nnz, factors, pairs, sums, *, ends_there):
+    """Return what a run in double precision takes more because it begins in single.
+
+    Parameters
+    ----------
+    nnz : int
+    factors, pairs : int
+        Bytes of both pairs of factors, in double and in single precision.
+    sums : int or None
+        Bytes of the sums of X' W, if X is taken in blocks.
+    ends_there : bool
+        Whether the run may end in single precision.
+    """
+    if sums is None:
+        # First X and both pairs in single, then, without X, the second pair in double.
+        return max(8 * nnz + pairs - factors // 2, factors // 2)
+    # First X and both pairs in single alone, then both pairs in double and one in single.
+    first = 4 * nnz + pairs - factors - sums // 2
+    return first if ends_there else max(first, factors // 4)
 
 
 def runtime():

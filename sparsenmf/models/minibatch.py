@@ -17,8 +17,8 @@ from .learner import BatchLearner
 class MiniBatchNMF(BatchLearner):
     """Non-negative matrix factorization of a stream: `sklearn.decomposition.MiniBatchNMF`'s place.
 
-    H is learned from one batch of samples after the other. Only what a batch adds to two sums is
-    kept of it. So the data may be larger than memory, and the first pass over them is often enough.
+    H is learned from one batch of samples after the other. Only two sums over the batches are kept,
+    so the data may be larger than memory, and one pass over them is often enough.
 
     Parameters
     ----------
@@ -34,12 +34,11 @@ class MiniBatchNMF(BatchLearner):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        H. Assign another one to go on from it, as if what has been seen had led to it, or to
-        transform with it; the array itself is read-only.
+        H, read-only. Assign another one to continue from it, as if the batches before had led to
+        it, or to transform with it.
     n_components_ : int
     reconstruction_err_ : float
-        Of the data of `fit` or `fit_transform`, at the W that `transform` finds; not for streams
-        and `partial_fit`.
+        The error on the data of `fit` or `fit_transform`; not for streams and `partial_fit`.
     n_iter_ : int
         Passes over the data that were begun.
     n_steps_ : int
@@ -65,8 +64,9 @@ class MiniBatchNMF(BatchLearner):
     batch_size : int, default 1024
         Samples of a batch of `fit`. Larger batches take less time, smaller ones learn more.
     forget_factor : float in [0, 1], default 0.1
-        What a batch counts one pass later, or, before the first pass has ended, when ten times
-        as much has been seen, to the power of ln 10.
+        How much of a batch's weight is left after one pass over the data. During the first pass,
+        whose length may not be known, the weight falls to ``forget_factor ** ln(10)`` while the
+        number of samples seen grows tenfold.
     shuffle : bool, default True
         Whether `fit` visits the samples of a matrix in random order, anew in every pass.
     new_features : {"error", "grow"}, default "error"
@@ -237,8 +237,8 @@ class MiniBatchNMF(BatchLearner):
             if hasattr(self, "_stream"):
                 self._stream.replace(order_H(H, self._known, "components_"))
             else:
-                self._own, self._known = given_H(H).copy(), names_of(H)[0]
-                self._own.flags.writeable = False
+                self._components_set, self._known = given_H(H).copy(), names_of(H)[0]
+                self._components_set.flags.writeable = False
 
     @property
     def n_samples_seen_(self) -> int:

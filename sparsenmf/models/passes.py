@@ -1,4 +1,4 @@
-"""Passes of a fit over batches: which rows come when, and when there have been enough."""
+"""Passes of a fit over batches: the rows of each batch, and when to stop."""
 
 import numpy as np
 

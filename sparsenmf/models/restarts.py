@@ -78,10 +78,10 @@ class Runs:
         self._progress.close()
 
 
-TAKEN = ("W", "H", "frozen_W", "frozen_H", "seeds")
+NOT_FOR_PARTS = ("W", "H", "frozen_W", "frozen_H", "seeds")
 
 
-def check_options(options, taken=TAKEN):
+def check_options(options, taken=NOT_FOR_PARTS):
     """Raise TypeError if there are options that make no sense for parts of X, or many runs."""
     for name in taken:
         if options.get(name) is not None:

@@ -10,22 +10,20 @@ for matrix factorization and sparse coding", JMLR 11, algorithms 1 and 2):
                        columns; H = C / s, which minimises the bound that multiplicative
                        updates rest on (Cappé & Moulines 2009, "On-line
                        expectation-maximization algorithm for latent data models")
-    any other          `stream_beta`
+    any other          `stream_sums.learn_beta`
 
 with f = forget_factor ** (samples of the batch / samples of the window), where the window
 is what has been seen so far, but at most one pass over the data where that is known.
 
-H begins when there is something to see: it is drawn from the first batch that is not empty,
-and that of features which no component has when a row has nothing else (for Kullback-Leibler,
-when any row has them: its multiplicative steps cannot leave zero). A component that no row has
-used yet keeps what it began with.
+H is drawn from the first batch that is not empty. Features that no component has are drawn when a
+row has no others (for Kullback-Leibler, whose multiplicative steps cannot leave zero, when any row
+has them). A component that no row has used yet keeps its start.
 
-A feature that comes later, when names of features are known and may grow, begins as zero in H and
-in the sums: as if all samples before it had had zeros there.
+A new feature, where names may grow, is zero in H and in the sums at first, as if all samples before
+it had zeros there.
 """
 
 from copy import copy
-from typing import Any
 
 import numpy as np
 
@@ -39,14 +37,14 @@ from ..solvers.losses import Loss, loss_name, make_loss
 from ..solvers.penalties import make_penalties, make_penalty
 from ..solvers.row_update import Pass, row_update
 from .components import Components
-from .stream_beta import hold_beta, learn_beta
+from .stream_sums import best_ratios, hold, learn_beta, missing_features, pad_rows
 
 ROWS = Pass(sweeps=50, tolerance=1e-2)
-"""When rows of W_b are done: H will be another one for the next batch."""
+"""When rows of W_b are done. More sweeps would be wasted: H changes before the next batch."""
 
 PRIOR = 1e-2
-"""What the start of a component counts in the Kullback-Leibler sums, in the first batch that has
-it: without it, features that are not in that batch would be zero for ever."""
+"""Weight of a component's start in the Kullback-Leibler sums, relative to the first batch that has
+the component. With a weight of zero, features that are not in that batch would stay zero."""
 
 
 class Stream:
@@ -55,12 +53,12 @@ class Stream:
     Parameters
     ----------
     Ht : ndarray of shape (n_features, width)
-        Padded start; what is known of it before there is a batch that is not empty.
+        Padded start, as far as it is known before the first batch that is not empty.
     n_components : int
     beta : float
     start : callable, optional
-        Returns W and the start, given that batch as `Rows`, and its transpose. Default: Ht is all
-        of it.
+        Takes the first batch that is not empty, as `Rows`, and its transpose; returns W and Ht.
+        Default: Ht is the whole start.
     rng : numpy.random.Generator or RandomState, optional
         For features that come later.
     alpha_W, alpha_H, l1_ratio : float
@@ -75,7 +73,7 @@ class Stream:
     n_seen : int
         Samples so far.
     relative_error : float
-        Of the last batch, before H learned from it.
+        The relative error of the last batch, before H learned from it.
     """
 
     def __init__(
@@ -92,7 +90,7 @@ class Stream:
         self._cross = np.zeros((1, *Ht.shape), Ht.dtype) if beta == 2 else np.zeros(Ht.shape)
         self._gram = np.zeros((width, width))
         self._sums = np.zeros(width if beta in (1, 2) else Ht.shape)
-        self._other = self._summarize()
+        self._summaries = self._summarize()
 
     def components(self, Ht, feature_names=None):
         """Return an H that it had, read-only, with its `transform`."""
@@ -107,7 +105,7 @@ class Stream:
         rows = make_rows(X, self.n_components)
         threads = threads_for(self.n_threads, X.nnz * self.n_components)
         W, self.Ht = self._start(rows, transpose_rows(rows, X.shape[1], self.n_components, threads))
-        self._start, self._other = None, self._summarize()
+        self._start, self._summaries = None, self._summarize()
         return W[:, : self.n_components]
 
     def widen(self, n_features):
@@ -117,7 +115,7 @@ class Stream:
         after._cross = pad_rows(self._cross, more, axis=self._cross.ndim - 2)
         if self.beta not in (1, 2):
             after._sums = pad_rows(self._sums, more)
-        after._other = after._summarize()
+        after._summaries = after._summarize()
         return after
 
     def reorder(self, order):
@@ -127,7 +125,7 @@ class Stream:
         self.Ht, self._cross, self._sums = (
             np.ascontiguousarray(array[..., places]) for array in (self.Ht, self._cross, self._sums)
         )
-        self._other = self._summarize()
+        self._summaries = self._summarize()
 
     def add(self, X, W=None):
         """Learn from a batch, a checked CSR matrix of Ht's precision.
@@ -160,7 +158,7 @@ class Stream:
                 value, found = after._learn(X, W)
         except OverflowError as error:
             raise too_large from error
-        sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._other[1])
+        sums = (value, after.Ht.max(), after._gram.max(), after._cross.max(), *after._summaries[1])
         if not np.isfinite(sums).all():
             raise too_large
         self.__dict__.update(after.__dict__)
@@ -169,7 +167,7 @@ class Stream:
         return value
 
     def replace(self, H):
-        """Go on from another H, as if what has been seen had led to it.
+        """Continue from another H, as if the batches before had led to it.
 
         Raises
         ------
@@ -185,14 +183,7 @@ class Stream:
         kept = Ht.any(axis=0)  # a component that is removed has had no part in anything
         gram = self._gram * np.outer(kept, kept)
         sums = self._sums * (kept if self.beta in (1, 2) else Ht > 0)
-        penalty = self._penalties()[1]
-        wide = Ht.astype(np.float64)
-        if self.beta == 2:  # the gradient of 1/2 <A, H H'> - <B', H> and the penalty is zero
-            cross = wide @ penalty.fold_into(gram) + penalty.l1 * (wide > 0)
-        elif self.beta == 1:
-            cross = wide * (sums + penalty.l2 * wide + penalty.l1)
-        else:
-            cross = hold_beta(Ht, sums, penalty, self.beta)
+        cross = hold(Ht, gram, sums, self._penalties()[1], self.beta)
         with np.errstate(over="ignore"):
             cross = cross.astype(self._cross.dtype).reshape(self._cross.shape)
         if not np.isfinite(cross.max()):
@@ -201,7 +192,7 @@ class Stream:
             )
         self.Ht, self._cross, self._start = Ht, cross, None
         self._gram, self._sums = gram, sums
-        self._other = self._summarize()
+        self._summaries = self._summarize()
 
     def _learn(self, X, known):
         n_samples, n_features = X.shape
@@ -218,7 +209,7 @@ class Stream:
         update = row_update(loss, self._solver, True, self.n_components, threads)
         if self._start is not None and X.nnz:
             (_, self.Ht), self._start = self._start(rows, columns), None
-            self._other = self._summarize()
+            self._summaries = self._summarize()
         if known is not None:
             copy_columns(known, W)
             self._draw_features(X, W)
@@ -231,7 +222,7 @@ class Stream:
         if self.beta == 2:
             self._learn_frobenius(columns, W, summary, penalty_H, fade)
         elif self.beta == 1:
-            self._learn_kullback_leibler(columns, W, summary, penalty_H, fade)
+            self._learn_kullback_leibler(columns, W, penalty_H, fade)
         else:
             self._learn_beta(columns, W, loss, penalty_H, fade)
         self.relative_error = loss.relative(value)
@@ -247,37 +238,26 @@ class Stream:
 
     def _find_rows(self, update, rows, W, penalty):
         """Set W, zero on entry, to the best fit of the rows; return its loss and its summary."""
-        summary = update.summary_from(*self._other, rows.absent)
+        summary = update.summary_from(*self._summaries, rows.absent)
         how = ROWS._replace(summary=self.beta == 2)
         step = update.approach(rows, self.Ht, summary, penalty, W, how)
         return update.loss.constant + step.objective, step.summary
 
     def _improve_rows(self, update, rows, W, penalty):
         """Improve W by one update; return its loss and no summary."""
-        summary = update.summary_from(*self._other, rows.absent)
+        summary = update.summary_from(*self._summaries, rows.absent)
         step = update.update(rows, self.Ht, summary, penalty, W, W, Pass())
         return update.loss.constant + step.objective, None
 
     def _draw_features(self, X, W):
         """Draw the features of a batch that no component has, and return whether there are any."""
-        if self.beta == 2:  # coordinate descent leaves zero, unless rows have nothing else
-            blind = (np.einsum("ir->i", W) == 0) & (np.diff(X.indptr) > 0)
-            if not blind.any():
-                return False
-            X = X[blind]
-        missing = np.einsum("jr->j", self.Ht) == 0
-        if not missing.any():
+        found = missing_features(X, W, self.Ht, self.n_components, self.beta)
+        if found is None:
             return False
-        new = missing & (np.bincount(X.indices, minlength=len(missing)) > 0)
-        if not new.any():
-            return False
-        k = self.n_components
-        scale = np.full(k, np.sqrt(X.mean() / k))
-        if not missing.all():
-            scale = self.Ht[~missing, :k].mean(axis=0)
+        (new, scale), k = found, self.n_components
         self.Ht = self.Ht.copy()
         self.Ht[new, :k] = np.abs(self._rng.standard_normal((int(new.sum()), k))) * scale
-        self._other = self._summarize()
+        self._summaries = self._summarize()
         return True
 
     def _learn_frobenius(self, columns, W, gram, penalty, fade):
@@ -285,18 +265,18 @@ class Stream:
         used = self._gram.diagonal() > np.finfo(W.dtype).tiny
         update = self._update_of_H("cd")
         cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
-        how = Pass(sums=cross, fade=fade, summary=True)
+        how = Pass(earlier=cross, fade=fade, summary=True)
         penalty = penalty._replace(free=used)
         step = update.update(columns, W, self._gram, penalty, self.Ht, Ht, how)
         self._cross, self.Ht = cross, Ht
-        self._other = step.summary, self._other[1]
+        self._summaries = step.summary, self._summaries[1]
 
     def _update_of_H(self, solver):
-        """Return how H is updated; of the loss, all that depends on one X alone is left out."""
+        """Return how H is updated, for a loss without the constants, which depend on one batch."""
         threads = threads_for(self.n_threads, self.Ht.size * self.Ht.shape[1])
         return row_update(Loss(self.beta, 0.0, 0.0, 0.0), solver, True, self.n_components, threads)
 
-    def _learn_kullback_leibler(self, columns, W, _, penalty, fade):
+    def _learn_kullback_leibler(self, columns, W, penalty, fade):
         totals = W.sum(axis=0, dtype=np.float64)
         prior = np.where(self._sums == 0, PRIOR * totals, 0.0)
         self._sums = self._sums + prior
@@ -308,13 +288,8 @@ class Stream:
         self._cross = fade * self._cross
         self._cross += counts
         self._sums = fade * self._sums + totals
-        # The root of l2 h^2 + base h = c.
-        base = self._sums + penalty.l1
-        root = np.sqrt(base**2 + 4 * penalty.l2 * self._cross) if penalty.l2 else base
-        Ht, used = self.Ht.copy(), self._sums > 0
-        np.divide(2 * self._cross, base + root, out=Ht, where=used, casting="same_kind")
-        self.Ht = Ht
-        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+        self.Ht = best_ratios(self._cross, self._sums, self.Ht, penalty)
+        self._summaries = self._summaries[0], self.Ht.sum(axis=0, dtype=np.float64)
 
     def _learn_beta(self, columns, W, loss, penalty, fade):
         threads = threads_for(self.n_threads, self.Ht.size * len(W))
@@ -323,7 +298,7 @@ class Stream:
         self.Ht, (self._cross, self._sums) = learn_beta(
             parts, self.Ht, sums, PRIOR, penalty, fade, self.beta
         )
-        self._other = self._other[0], self.Ht.sum(axis=0, dtype=np.float64)
+        self._summaries = self._summaries[0], self.Ht.sum(axis=0, dtype=np.float64)
 
     def _summarize(self):
         """Return the gram matrix of Ht and the sums of its columns."""
@@ -332,9 +307,3 @@ class Stream:
             features = columns_without_entries(len(self.Ht), self.n_components, self.Ht.dtype)
             gram = self._update_of_H("cd").summarize(self.Ht, features)
         return gram, self.Ht.sum(axis=0, dtype=np.float64)
-
-
-def pad_rows(array: Any, more: int, axis: int = 0) -> Any:
-    """Return an array with so many rows of zeros more."""
-    widths = [(0, more if place == axis else 0) for place in range(array.ndim)]
-    return np.pad(array, widths)

@@ -123,7 +123,7 @@ def _fit(X, n_components, options):
 
 
 def _streams(dtypes):
-    """Return additions of a batch to streams of a loss whose sums have kernels of their own."""
+    """Return functions that add a batch to a stream of a loss with kernels of its own."""
     calls = []
     for dtype in dtypes:
         for n_samples, n_features, n_components, n_threads in SIZES:

@@ -22,7 +22,7 @@ class Blocks:
     n_folds : int
         Number of parts of the rows, and of the columns.
     beta : float
-        Of the loss: 2 or 1, or any other if what is not stored is unknown.
+        The beta of the loss: 2 or 1, or any other if what is not stored is unknown.
     seeds : Generators
     """
 

@@ -150,7 +150,7 @@ def select_n_components(
     """
     search = Search(
         X, candidates, method=method, n_repeats=n_repeats, loss=loss, sample=sample,
-        random_state=random_state, counted={"weights": weights, "missing": missing},
+        random_state=random_state, weighting={"weights": weights, "missing": missing},
         options={**factorize_options, "n_threads": n_threads},
     )  # fmt: skip
     return search.run(
@@ -210,7 +210,7 @@ def forecast_selection(
     """
     search = Search(
         X, candidates, method=method, n_repeats=n_repeats, loss=loss, sample=sample,
-        random_state=random_state, counted={"weights": weights, "missing": missing},
+        random_state=random_state, weighting={"weights": weights, "missing": missing},
         options={**factorize_options, "n_threads": n_threads},
     )  # fmt: skip
     return search.forecast()

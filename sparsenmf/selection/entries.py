@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse as sp
 
+from ..data.formats import keep_entries
 from .losses import CHUNK, entry_losses, floor_of, norm_of, predict, stored_weights
 from .weighted import rows_of
 
@@ -36,7 +37,7 @@ class KnownEntries:
     n_folds : int
         Number of independent draws.
     beta : float
-        Of the loss.
+        The beta of the loss.
     seeds : Generators
     """
 
@@ -58,7 +59,8 @@ class KnownEntries:
         """Return the matrix without the held-out entries."""
         kept = np.ones(self.matrix.X.nnz, bool)
         kept[self.draw(fold)] = False
-        X, entries = (_only(x, kept) for x in (self.matrix.X, self.matrix.entries))
+        matrices = self.matrix.X, self.matrix.entries
+        X, entries = (None if x is None else keep_entries(x, kept) for x in matrices)
         return replace(self.matrix, X=X, entries=entries)
 
     def score(self, fold, fit):
@@ -131,7 +133,7 @@ class Entries:
         Yields
         ------
         inside, there : slice
-            Of the stored entries of X, and of the places.
+            Slices of the stored entries of X, and of the places.
         stored, held : ndarray of int
             Their positions ``i * n_features + j``, sorted.
         """
@@ -203,11 +205,3 @@ class Entries:
             before, hidden.X.data[slots] = y, y
             model = fit(hidden, W=model.W, H=model.H, max_iter=ROUND_ITERATIONS)
         return self.estimate(model.W, model.H, places) / norm_of(self.matrix, self.beta), model
-
-
-def _only(X, kept):
-    """Return a matrix with some of its stored entries, or None for None."""
-    if X is None:
-        return None
-    indptr = np.concatenate([[0], np.cumsum(kept)])[X.indptr].astype(X.indptr.dtype)
-    return sp.csr_array((X.data[kept], X.indices[kept], indptr), shape=X.shape)

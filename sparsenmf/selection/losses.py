@@ -72,7 +72,7 @@ def block_loss(block, W, H, beta, floor, top=np.inf):
 
 
 def _loss_of_zeros(block, W, H, beta):
-    """Return what the loss were if the whole block were zero."""
+    """Return what the loss would be if the whole block were zero."""
     W, H = W.astype(np.float64), H.astype(np.float64)
     samples = np.ones(len(W)) if block.samples is None else block.samples
     features = np.ones(H.shape[1]) if block.features is None else block.features

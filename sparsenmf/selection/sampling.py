@@ -54,8 +54,8 @@ def take_sample(
     ----------
     problem : Problem
     share : float or None
-        Of the rows, above 0 and at most 1. None: all rows of a matrix in memory, and of a store
-        so many as `default_rows` says.
+        Share of the rows, above 0 and at most 1. None: all rows of a matrix in memory, and as many
+        rows of a store as `default_rows` says.
     n_components : int
         The most that will be looked for.
     seeds : Generators

@@ -42,7 +42,7 @@ class Search:
     loss : str, float or None
     sample : float or None
     random_state : int, Generator, RandomState or None
-    counted : dict
+    weighting : dict
         `weights` and `missing`, as `factorize` takes them.
     options : dict
         The other arguments of each fit, `n_threads` among them.
@@ -65,7 +65,7 @@ class Search:
         loss: Loss | None,
         sample: float | None,
         random_state: Any,
-        counted: dict[str, Any],
+        weighting: dict[str, Any],
         options: dict[str, Any],
     ) -> None:
         self.candidates = check_candidates(candidates)
@@ -73,7 +73,7 @@ class Search:
         check_in_memory(X)
         if method is not None:
             check_choice(method, "method", METHODS)
-        seeds, problem = Generators(random_state), Problem(X, 1, **counted)
+        seeds, problem = Generators(random_state), Problem(X, 1, **weighting)
         matrix = self._take(problem, sample, seeds)
         self.method = method or ("entries" if matrix.unknown else "blocks")
         self.loss = default_loss(matrix) if loss is None else loss
@@ -118,7 +118,7 @@ class Search:
         early_stop = check_flag(early_stop, "early_stop") and self.is_held_out
         warm_start = check_flag(warm_start, "warm_start") and self.is_held_out
         is_random = self._options.get("init") in (None, "random")
-        # Of few known entries, the components of a fit before are a start into bad minima.
+        # With few known entries, a start from the components of an earlier fit leads to bad minima.
         self._warm_start = warm_start and is_random and not self._scorer.matrix.unknown
         self._cophenetic = check_flag(cophenetic, "cophenetic") and not self.is_held_out
         if self._cophenetic:

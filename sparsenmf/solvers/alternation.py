@@ -25,7 +25,7 @@ W before the first one: otherwise the first update would fit W to a random Ht an
 import numpy as np
 
 from ..data.factors import empty_factor, sum_squares
-from .layout import LOOK, Iterate
+from .layout import MEASURE, Iterate
 from .numerics import check_overflow
 from .row_update import Pass
 from .scale import balance
@@ -75,9 +75,9 @@ class Alternation:
         Whether there is momentum.
     W_folder : path-like or None
         Folder for the file of a second W. None keeps it in memory.
-    leads : {"W", "H"} or None
-        An informative factor. There is no plain first iteration then; Ht is fitted to W before the
-        first one if W leads, and the first one fits W to Ht if H does.
+    informative : {"W", "H"} or None
+        A factor that is informative rather than random. No iteration is plain then. If it is W,
+        Ht is fitted to it before the first iteration; if it is H, the first iteration fits W to it.
 
     Attributes
     ----------
@@ -90,17 +90,17 @@ class Alternation:
         Whether the scale between W and H is free. It is then kept in balance.
     most_sweeps : int
         Inner sweeps in an iteration that is not plain.
-    ends : bool
+    may_be_last : bool
         Whether the next iteration is likely to be the last. It may then measure what `optimality`
         needs, which saves a pass over X.
     stalled : bool
         Whether a step without momentum did not lower the objective: only rounding is left.
     """
 
-    ends = False
+    may_be_last = False
 
     def __init__(
-        self, layout, W, Ht, *, max_sweeps=None, extrapolate=True, W_folder=None, leads=None
+        self, layout, W, Ht, *, max_sweeps=None, extrapolate=True, W_folder=None, informative=None
     ):
         self.layout, self.update, self.dtype = layout, layout.update, W.dtype
         self.loss, self.n_components = self.update.loss, self.update.n_components
@@ -116,9 +116,9 @@ class Alternation:
         # Momentum makes H grow and W shrink, and only a penalty would stop that.
         self.balanced = extrapolate and not (self.penalty_W.binds() or self.penalty_H.binds())
         plain_first = self.update.plain_first
-        self._W_leads = leads == "W" and extrapolate and plain_first
-        self._plain_first = plain_first and not (self._W_leads or leads == "H")
-        self._is_ahead = False  # whether the spare Ht is where the next iteration begins
+        self._fits_H_first = informative == "W" and extrapolate and plain_first
+        self._plain_first = plain_first and not (self._fits_H_first or informative == "H")
+        self._next_is_ready = False  # whether the spare Ht is where the next iteration begins
         self._summary_W: tuple | None = None  # the last proposed W and its summary
         self._residual_H: tuple | None = None  # the last proposed Ht and its residual, if measured
         self._fit = 0.0  # measured for the rows: loss and penalty of W, without the loss's constant
@@ -150,23 +150,23 @@ class Alternation:
     def iterate(self):
         """Run one iteration."""
         self._residual_H = None
-        if self._W_leads:
-            self._follow_W()
-        self._look_ahead()
-        self._is_ahead = False
+        if self._fits_H_first:
+            self._fit_H()
+        self._prepare_next()
+        self._next_is_ready = False
         new = self._propose()
         check_overflow(new.objective, self.current.W.dtype)
         self._decide(new)
         self.layout.finish_iteration(self.current, self._spare)
 
-    def _follow_W(self):
+    def _fit_H(self):
         """Fit Ht to the W of the start."""
         W, Ht, _ = self.current
         self.layout.update_H(W, self.layout.summarize_W(W), Ht, Ht, Pass(sweeps=self.max_sweeps))
-        self._W_leads = False
+        self._fits_H_first = False
 
     def _propose(self):
-        measure = self.ends and self.update.measures_ahead
+        measure = self.may_be_last and self.update.measures_updated
         found = self.layout.propose(
             self.current, self._spare, self._summary_Ht, self.max_sweeps, measure
         )
@@ -202,7 +202,7 @@ class Alternation:
 
     def state(self):
         """Return numbers and arrays from which `restore` goes on to the bit."""
-        self._look_ahead()
+        self._prepare_next()
         W, Ht, objective = self.current
         numbers = {
             "objective": objective,
@@ -230,7 +230,7 @@ class Alternation:
         self._n_accepted, self.stalled = int(numbers["n_accepted"]), bool(numbers["stalled"])
         spare = self._spare[1]
         self._summary_Ht = self.update.extrapolate(spare, spare, 0, self.layout.columns)
-        self._beta, self._is_ahead, self._W_leads = float(numbers["beta"]), True, False
+        self._beta, self._next_is_ready, self._fits_H_first = float(numbers["beta"]), True, False
 
     def optimality(self):
         """Return how far the current iterate is from a stationary point, a dimensionless number.
@@ -242,7 +242,7 @@ class Alternation:
         W, Ht, _ = self.current
         Ht_measured, residual_H = self._residual_H or (None, 0.0)
         known = Ht_measured is Ht
-        how = LOOK._replace(summary=not known)
+        how = MEASURE._replace(summary=not known)
         step = self.layout.measure_W(Ht, self._summary_Ht, W, how)
         self._fit = step.objective
         if not known:
@@ -276,15 +276,15 @@ class Alternation:
             self.momentum.grow()
         self._beta = self.momentum.beta
 
-    def _look_ahead(self):
-        if not self._is_ahead:
+    def _prepare_next(self):
+        if not self._next_is_ready:
             self._extrapolate()
 
     def _extrapolate(self):
         """Make the spare Ht the extrapolated current one, with its summary."""
         Ht, spare = self.current.Ht, self._spare[1]
         self._summary_Ht = self.update.extrapolate(Ht, spare, self._beta, self.layout.columns)
-        self._is_ahead = True
+        self._next_is_ready = True
 
     def _balance(self):
         """Undo the drift of scale between the factors. W H does not change by a bit."""

@@ -37,7 +37,7 @@ class Blocks(Layout):
 
     def update_H(self, W, summary, Ht, out, how):
         """Update the rows of Ht from the sums."""
-        return super().update_H(W, summary, Ht, out, how._replace(sums=self._cross))
+        return super().update_H(W, summary, Ht, out, how._replace(earlier=self._cross))
 
     def measure_W(self, Ht, summary, W, how):
         """Measure the rows of W, and sum X' W if H will be measured, too."""
@@ -53,7 +53,7 @@ class Blocks(Layout):
 
     def measure_H(self, W, summary, Ht):
         """Measure the rows of Ht from the sums."""
-        how = Pass(sweeps=0, sums=self._cross)
+        how = Pass(sweeps=0, earlier=self._cross)
         return self.update.measure(self.columns, W, summary, self.penalty_H, Ht, how)
 
     def summarize_W(self, W):

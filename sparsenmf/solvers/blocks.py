@@ -38,8 +38,8 @@ class BlockRows:
         self.n_blocks = count_blocks(n_components)  # of the kernels, within a block, at most
         self._blocks = source.blocks(BLOCK_NNZ)
         self._only = None
-        self.norms = np.zeros((0, 2))  # sum and length of each row of a store, after `survey`
-        self._surveys = False
+        self.norms = np.zeros((0, 2))  # sums and lengths of a store's rows, after `find_loss`
+        self._notes_norms = False
 
     def __iter__(self):
         """Yield the first and last row + 1 of each block, and its `Rows`."""
@@ -62,7 +62,7 @@ class BlockRows:
         samples = self.weights.samples
         part = self.weights._replace(samples=None if samples is None else samples[start:stop])
         X = self.source.rows(start, stop)
-        if self._surveys:
+        if self._notes_norms:
             self.norms[start:stop] = row_norms(X)
         X = part.scale_matrix(X)
         for array in (X.data, X.indices):  # so that a mapped file is read here, not in a kernel
@@ -77,19 +77,19 @@ class BlockRows:
         other.dtype = other._only.dtype
         return other
 
-    def survey(self, beta):
+    def find_loss(self, beta):
         """Return the loss and the mean of X, found in one pass.
 
         From then on, `nnz` does not count entries of weight zero, as it does not in memory.
         """
         constant = scale = total = 0.0
         self.norms, nnz = np.zeros((self.n_rows, 2), self.dtype), 0
-        self._surveys = is_store(self.source)
+        self._notes_norms = is_store(self.source)
         for start, stop, rows in self:
             part = make_loss(beta, rows.data, (stop - start, self.source.shape[1]))
             constant, scale, nnz = constant + part.constant, scale + part.scale, nnz + rows.nnz
             total += float(rows.data.sum(dtype=np.float64))
-        self._surveys = False
+        self._notes_norms = False
         self.nnz, (n_samples, n_features) = nnz, self.source.shape
         return Loss(beta, constant, scale, 0.0), total / (n_samples * n_features)
 

@@ -71,7 +71,7 @@ def draws(W, H, shape, n_components):
     return given < sum(shape) * n_components
 
 
-def leads(init, W, H, n_components):
+def W_is_informative(init, W, H, n_components):
     """Return whether the start of W is informative, and no less so than the start of H.
 
     Parameters
@@ -122,8 +122,8 @@ def initialize_factors(
     rng : numpy.random.Generator or RandomState
     W, H : ndarray, optional
     beta : float
-        Of the loss. For all but the Frobenius loss, a random start is scaled so that the sum of
-        W H is that of X.
+        The beta of the loss. For all but the Frobenius loss, a random start is scaled so that the
+        sum of W H is that of X.
     solver : str
         "mu" cannot leave zero, so "nndsvd" means "nndsvda" for it.
     mean : float, optional

@@ -10,7 +10,7 @@ from ..kernels.products import measure_rows
 from .numerics import exact_gram
 from .row_update import Pass, Step
 
-LOOK = Pass(sweeps=0, summary=True)
+MEASURE = Pass(sweeps=0, summary=True)
 
 
 class Iterate(NamedTuple):
@@ -31,9 +31,9 @@ class Proposal(NamedTuple):
     fit : float
         Objective without the loss's constant and the penalty of W.
     summary_W : object or None
-        Of the new W, if known.
+        The summary of the new W, if known.
     residual_H : float or None
-        Of the new H, if measured.
+        The residual of the new H, if measured.
     """
 
     W: Any
@@ -147,7 +147,7 @@ class LooksAhead(Layout):
         fit : float
             The objective of W, without the loss's constant.
         summary : object
-            Of the next W.
+            The summary of the next W.
         """
         raise NotImplementedError  # abstract: blocks in memory and workers each have their own way
 

@@ -42,7 +42,7 @@ class Loop:
         # A loop that is continued may already be at its end.
         self.stop_reason = stopping.reason(alternation.stalled) if stopping.history else None
         while self.stop_reason is None:
-            alternation.ends = stopping.may_end()
+            alternation.may_be_last = stopping.next_may_be_last()
             alternation.iterate()
             stopping.record(alternation.current.objective)
             self.stop_reason = stopping.reason(alternation.stalled)

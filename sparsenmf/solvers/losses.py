@@ -12,10 +12,10 @@ BETAS = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 CHUNK = 2**16  # entries of X per step, so that no temporary is as long as X
 
 AS_NAMED = 1e-12
-"""A beta this near to that of a named loss is taken for it: rounding goes so far."""
+"""A beta this close to that of a named loss differs from it by rounding alone, and is replaced."""
 
 LARGEST = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e200}
-"""In the updates, powers of an entry of W H are at most so many times those of X's mean."""
+"""The largest power of an entry of W H in the updates, relative to that of X's mean."""
 
 
 class Loss(NamedTuple):
@@ -103,7 +103,7 @@ def add_losses(parts, mean, dtype):
 
 def near_zero():
     """Return the beta below which `make_loss` adds a constant that the kernels leave out."""
-    from ..kernels.multiplicative import NEAR_ZERO  # here: it loads numba
+    from ..kernels.losses import NEAR_ZERO  # here: it loads numba
 
     return NEAR_ZERO
 

@@ -35,8 +35,8 @@ RANGE = 1e-10, 1e10
 class MixedPrecision(Alternation):
     """A run in double precision whose first iterations are those of a run in single precision.
 
-    Until double precision takes over, the current iterate is in single precision. The start may
-    be in single precision, too, and so may the result, if no component is fixed.
+    Until double precision takes over, the current iterate is in single precision. The start and, if
+    no component is fixed, the result may be in single precision, too.
     """
 
     def __init__(self, layout, W, Ht, *, extrapolate=True, **options):
@@ -45,9 +45,10 @@ class MixedPrecision(Alternation):
         self._inexact = False
         update, rows = layout.update, layout.rows
         self._starts_in_single = W.dtype != rows.dtype
-        worth = extrapolate and begins_in_single(W.dtype, rows.nnz, update.n_components)
         if self._starts_in_single or (
-            worth and fits_single(update.loss, W, Ht, n_threads=update.n_threads)
+            extrapolate
+            and begins_in_single(W.dtype, rows.nnz, update.n_components)
+            and fits_single(update.loss, W, Ht, n_threads=update.n_threads)
         ):
             another = type(update)(update.loss, update.n_components, update.n_threads)
             single = layout.convert(_in_single, another)
@@ -68,7 +69,7 @@ class MixedPrecision(Alternation):
             super().iterate()
             return
         before = self.current.objective
-        self._single.ends = self.ends
+        self._single.may_be_last = self.may_be_last
         try:
             self._single.iterate()
         except OverflowError:  # double precision may be able to hold it
@@ -102,7 +103,7 @@ class MixedPrecision(Alternation):
         return super().squares_W() if self._single is None else self._single.squares_W()
 
     def release(self):
-        """Give back the memory of all but the current iterate; nothing follows."""
+        """Release all memory but that of the current iterate, at the end of a run."""
         self._single = None
         return super().release()
 
@@ -184,7 +185,7 @@ def fits_single(loss, *factors, n_threads=1):
     """Return whether the sizes of X (from its loss) and of the factors fit single precision."""
     low, high = RANGE
     sizes = [largest(factor, n_threads) for factor in factors if factor is not None]
-    # A W of zeros is a start from an informative H.
+    # A start from an informative H has a W of zeros.
     return low < np.sqrt(2 * loss.scale) < high and all(not x or low < x < high for x in sizes)
 
 

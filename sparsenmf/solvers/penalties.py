@@ -92,7 +92,7 @@ def make_penalty(l1, l2, width):
     ----------
     l1, l2 : float
     width : int
-        Of the padded factor.
+        The width of the padded factor.
     """
     free, support = np.ones(width, bool), np.ones((0, width), bool)
     return Penalty(np.array([float(l1)]), np.array([float(l2)]), free, support)

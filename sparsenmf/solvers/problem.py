@@ -60,13 +60,13 @@ class Cut:
 
     @property
     def transpose(self) -> Any:
-        """What multiplies by the transpose of X."""
+        """The transpose of X, for products with it."""
         whole = isinstance(self.columns, StoredColumns) or not self.in_blocks
         return self.columns if whole else BlockColumns(self.rows)
 
 
 class Problem:
-    """X is about W H: the matrix, and what is minimised on it.
+    """A matrix X, and the objective of its approximation by W H.
 
     ``loss(X, W H)
     + alpha_W * n_features * (l1_ratio * sum(W) + (1 - l1_ratio) / 2 * ||W||_F^2)
@@ -86,7 +86,7 @@ class Problem:
         float32 or float64.
     n_components, n_threads : int
     beta : float
-        Of the loss.
+        The beta of the loss.
     feature_names, sample_names : ndarray or None
         Of X, where it has names.
 
@@ -146,7 +146,7 @@ class Problem:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a result says of its problem."""
+        """The settings of the problem, as a result records them."""
         names = ("alpha_W", "alpha_H", "l1_ratio")
         options = {"loss": loss_name(self.beta), **dict(zip(names, self.alphas, strict=True))}
         return options if self.entries.absent else {**options, "missing": self.missing}
@@ -156,7 +156,7 @@ class Problem:
         """Whether X is a store that has its transpose."""
         return self.is_stored and self.X.transposed is not None
 
-    def descends(self, solver: Any) -> bool:
+    def uses_gram_descent(self, solver: Any) -> bool:
         """Return whether the solver is coordinate descent for the plain Frobenius loss."""
         return self.beta == 2 and solver.name == "cd" and self.entries.plain
 
@@ -165,7 +165,7 @@ class Problem:
 
         It is kept for as long as a start or a run has it.
         """
-        tall = self.descends(solver) and is_tall(self.shape, self.X.nnz)
+        tall = self.uses_gram_descent(solver) and is_tall(self.shape, self.X.nnz)
         in_blocks = self.is_stored or solver.low_memory or tall
         if in_blocks:
             solver.check(self)
@@ -185,7 +185,7 @@ class Problem:
             check_scale(X)
             source = MemorySource(X)
         rows = BlockRows(source, scaling, self.n_components)
-        loss, mean = rows.survey(self.beta)
+        loss, mean = rows.find_loss(self.beta)
         if both_sides:
             turned = scaling._replace(samples=scaling.features, features=scaling.samples)
             columns = StoredColumns(source.transposed, turned, self.n_components)

@@ -173,7 +173,7 @@ def choose_start(problem: Problem, solver: Any, *, seeded: bool = False) -> NNDS
         share = max(LEAST_SHARE, min(MOST_SHARE, SAMPLE_ROWS / n_samples))
         return NNDSVD(scaled=True, sample=None if fits_whole(problem, solver) else share)
     is_large = n_samples >= max(LEAST_ROWS, ROWS_EACH * k) and n_features >= k
-    if not (is_large and problem.descends(solver)):
+    if not (is_large and problem.uses_gram_descent(solver)):
         return None
     return NNDSVD(sample=max(LEAST_SHARE, SAMPLE_ROWS / n_samples))
 

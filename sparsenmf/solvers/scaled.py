@@ -125,8 +125,8 @@ def _improve(beta, sides, factors, n_components, n_iter, n_threads):
     loss = make_loss(beta, sides[0].data, shape)
     update = row_update(loss, "cd", True, n_components, n_threads)
     penalties = make_penalties(shape, 0.0, 0.0, 0.0, factors[0].shape[1])
-    leads = "W" if beta == 2 else None
-    run = Alternation(Layout(update, *sides, *penalties), *factors, leads=leads)
+    informative = "W" if beta == 2 else None
+    run = Alternation(Layout(update, *sides, *penalties), *factors, informative=informative)
     for _ in range(n_iter):
         run.iterate()
         if run.stalled:

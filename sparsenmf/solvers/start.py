@@ -17,7 +17,7 @@ from ..data.named import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .constraints import Seeds, check_seeds, plant_seeds
-from .initialization import check_some, check_start, initialize_factors, leads
+from .initialization import W_is_informative, check_some, check_start, initialize_factors
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
 from .sampled import NNDSVD, choose_start, sample_rows
@@ -41,7 +41,7 @@ class Start(NamedTuple):
         Entries of Ht that may differ from zero.
     keeps_order : bool
         Whether components stay in their places: some are fixed or seeded.
-    leads : {"W", "H"} or None
+    informative : {"W", "H"} or None
         The factor that is informative: the other one is fitted to it first.
     cut : Cut
         X as the solver takes it.
@@ -61,7 +61,7 @@ class Start(NamedTuple):
     fixed_H: np.ndarray
     support: np.ndarray | None
     keeps_order: bool
-    leads: str | None
+    informative: str | None
     cut: Cut
     options: dict[str, Any]
     origin: dict[str, Any]
@@ -131,15 +131,13 @@ def initialize(
     sampled, options = False, {"init": name, **(svd.options if svd else {})}
     if svd is not None and svd.sample is not None:  # before X is cut: its memory is free by then
         sampled, scaled_H = True, learn_from_sample(problem, solver, svd, rng).T[:k]
-    cut, dtype = problem.cut(solver), problem.dtype
-    if cut.in_blocks and not keeps_order and solver.may_begin_in_single(problem):
-        # A start that will be rounded to single precision is drawn in it, to save memory.
-        worth = begins_in_single(dtype, cut.rows.nnz, k)
-        if worth and fits_single(cut.loss, scaled_W, scaled_H, n_threads=problem.n_threads):
-            dtype = np.dtype(np.float32)
+    cut = problem.cut(solver)
+    # With constraints, a start in double precision is not rounded.
+    given = None if keeps_order else (scaled_W, scaled_H)
+    dtype = _precision(problem, solver, cut, given)
     columns = cut.transpose
-    leading = "H" if sampled else None
-    if sampled and problem.descends(solver):  # its sweeps can leave a W of zeros
+    informative = "H" if sampled else None
+    if sampled and problem.uses_gram_descent(solver):  # its sweeps can leave a W of zeros
         start_W = empty_factor((problem.shape[0], k), dtype, solver.W_folder)
         Ht = pad_factor(scaled_H.T, dtype)
     elif svd is not None and svd.scaled and not sampled:
@@ -150,16 +148,28 @@ def initialize(
             beta=problem.beta, solver=solver.name, mean=cut.mean, dtype=dtype,
             W_folder=solver.W_folder, n_threads=problem.n_threads,
         )  # fmt: skip
-        if problem.descends(solver) and leads(name, W, H, k) and not places:
-            leading = "W"
+        if problem.uses_gram_descent(solver) and W_is_informative(name, W, H, k) and not places:
+            informative = "W"
     support = plant_seeds(Ht, places, seeds.strength)
     options |= made_with(random_state, rng)
     if names is None:
         names = feature_array(seeds.vocabulary, problem.shape[1])
     return Start(
-        start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, leading, cut, options, origin,
-        names,
+        start_W, Ht, W, H, fixed_W, fixed_H, support, keeps_order, informative, cut, options,
+        origin, names,
     )  # fmt: skip
+
+
+def _precision(problem, solver, cut, given):
+    """Return the dtype of a start: one that will be rounded is drawn in single, to save memory."""
+    single = (
+        given is not None
+        and cut.in_blocks
+        and solver.may_begin_in_single(problem)
+        and begins_in_single(problem.dtype, cut.rows.nnz, problem.n_components)
+        and fits_single(cut.loss, *given, n_threads=problem.n_threads)
+    )
+    return np.dtype(np.float32) if single else problem.dtype
 
 
 def _scaled_start(problem, solver, cut, start, rng):

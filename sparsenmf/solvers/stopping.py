@@ -56,7 +56,7 @@ class Stopping:
         self._earlier = history[-1][1]
         self._started -= self._earlier
 
-    def may_end(self):
+    def next_may_be_last(self):
         """Return whether the next iteration is likely to be the last.
 
         The rule supposes that the next iteration gains half of what this one did. In 54 runs on

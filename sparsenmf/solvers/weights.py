@@ -67,7 +67,7 @@ class Scaling(NamedTuple):
     ----------
     samples, features : ndarray of shape (n_samples,), (n_features,), float64, or None
     beta : float
-        Of the loss.
+        The beta of the loss.
     """
 
     samples: np.ndarray | None

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from ..data.archive import DAMAGE, check_members
+from ..data.archive import DAMAGE, check_members, is_archive
 from ..models.factorization import Factorization
 from .weighting import make_vectorizer
 from .words import compose, compose_lower
@@ -46,11 +46,7 @@ def save_topics(topics, path):
 
 def is_text_model(path):
     """Return whether a file is a saved model of texts, though it may be damaged."""
-    with open(path, "rb") as file:
-        if not zipfile.is_zipfile(file):
-            return False
-        with zipfile.ZipFile(file) as archive:
-            return MEMBER in archive.namelist()
+    return is_archive(path, MEMBER)
 
 
 def load_topics(path):

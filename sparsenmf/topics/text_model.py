@@ -23,10 +23,11 @@ from ..data.typing import (
     TermOrder,
 )
 from ..models.factorization import Factorization
+from .agreement import LabelAgreement, label_agreement
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
 from .labels import topic_labels
-from .quality import LabelAgreement, label_agreement, quality_table
+from .quality import quality_table
 from .saving import load_topics, save_topics
 from .tables import document_table, format_topics, term_table, topic_table
 from .trends import topics_over
@@ -119,7 +120,7 @@ class Topics:
         return self.model.transform(X, tol=tol, max_sweeps=max_sweeps, n_threads=n_threads)
 
     def share_table(self, W: FloatArray, titles: Names | None = None) -> dict[str, Any]:
-        """Return the table of new texts that `document_table` with all topics is of the fit's.
+        """Return the table of new texts, as `document_table` with all topics is for the fit's.
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ from ..data.arguments import check_choice
 from ..data.names import check_labels, component_names
 from ..data.typing import GroupValues, Names, Period
 from ..models.factorization import Factorization
-from .quality import encode
+from .agreement import encode
 from .tables import document_mass
 
 BINS = {"year": "Y", "month": "M", "week": "W", "day": "D", "hour": "h"}

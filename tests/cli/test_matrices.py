@@ -12,32 +12,7 @@ import scipy.sparse as sp
 from sparsenmf import Factorization, NamedMatrix, factorize, open_csr, read_matrix
 
 from ..data.reading.files import CELLS, FILES, GENES, X, compress, write_10x
-
-pytest.importorskip("sklearn")
-testing = pytest.importorskip("click.testing")
-
-
-def run(*arguments):
-    from sparsenmf.cli import group
-
-    arguments = [str(argument) for argument in arguments]
-    return testing.CliRunner().invoke(group, arguments, prog_name="sparsenmf")
-
-
-def succeed(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.stdout
-
-
-def fail(*arguments):
-    """Run what fails; return its message, which is one line."""
-    result = run(*arguments)
-    assert result.exit_code in (1, 2), result.output
-    lines = result.stderr.rstrip("\n").splitlines()
-    assert lines[-1].startswith("Error: ")
-    assert "Traceback" not in result.output
-    return lines[-1]
+from .commands import fail, run, succeed
 
 
 @pytest.fixture

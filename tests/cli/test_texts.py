@@ -17,7 +17,7 @@ from sparsenmf.topics.weighting import weigh_counts
 
 from ..corpus import TERMS, make_counts, make_texts
 from ..pages import parse
-from .test_cli import run, succeed
+from .commands import run, succeed
 
 pytest.importorskip("sklearn")
 

@@ -9,7 +9,7 @@ import pytest
 import sparsenmf
 from sparsenmf import Seeds, factorize, plots
 from sparsenmf.data.names import check_names, check_vocabulary
-from sparsenmf.topics.quality import encode
+from sparsenmf.topics.agreement import encode
 from sparsenmf.topics.typical_documents import typical_documents
 
 from ..corpus import TERMS, make_counts, make_texts

@@ -12,8 +12,8 @@ from sparsenmf.kernels.vector import tiles, vector_code
 
 def test_padding_is_whole_vectors():
     assert factors.VECTOR_BYTES == vector_code.VECTOR_BYTES
-    assert rows_module.TILE_ROWS % tiles.tile_rows(np.float32) == 0
-    assert rows_module.BLOCK_ROWS % rows_module.TILE_ROWS == GRAM_CHUNK % rows_module.TILE_ROWS == 0
+    assert rows_module.ROW_GROUP % tiles.tile_rows(np.float32) == 0
+    assert rows_module.BLOCK_ROWS % rows_module.ROW_GROUP == GRAM_CHUNK % rows_module.ROW_GROUP == 0
     assert padded_width(20, np.float32) == 24
     assert padded_width(20, np.float64) == 20
     assert empty_factor((10, 20), np.float32).ctypes.data % 64 == 0
@@ -28,7 +28,7 @@ def test_blocks_cover_all_rows_once_and_share_the_work(rng, n_components):
     np.testing.assert_array_equal(np.sort(covered), np.arange(5000))
     costs = counts + rows_module.row_work(n_components)
     work = [costs[start:stop].sum() for start, stop in blocks]
-    uneven = counts.max() + rows_module.TILE_ROWS * np.mean(costs)
+    uneven = counts.max() + rows_module.ROW_GROUP * np.mean(costs)
     assert max(work) <= np.mean(work) + 2 * uneven
     # Neighbours in the list lie apart in the rows, so that threads share all kinds.
     assert (np.abs(np.diff(blocks[:, 0])) > 500).all()
@@ -38,7 +38,7 @@ def test_blocks_of_many_rows_consist_of_whole_row_tiles():
     blocks = rows_module.make_blocks(np.arange(20_001) * 50, 20)
     starts = np.sort(blocks[:, 0])
     assert len(blocks) == 64
-    assert (starts[1:-1] % rows_module.TILE_ROWS == 0).all()
+    assert (starts[1:-1] % rows_module.ROW_GROUP == 0).all()
 
 
 @pytest.mark.parametrize("n_rows", [100_000, 100_001, 100_031])

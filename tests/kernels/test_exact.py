@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sparsenmf.data.factors import pad_factor
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.exact import solve_rows
-from sparsenmf.kernels.operands import Given
+from sparsenmf.kernels.operands import GivenSide
 
 from .. import reference
 
@@ -38,7 +38,7 @@ def run(problem, beta, l1=0.0, l2=0.0, heavy=(), n_threads=1):
     B, W = pad_factor(other, other.dtype), pad_factor(start, other.dtype)
     is_heavy = np.isin(np.arange(len(B)), heavy)
     light = np.where(is_heavy[:, None], 0, other).astype(float)
-    given = Given(
+    given = GivenSide(
         B, light.T @ light, np.flatnonzero(is_heavy), is_heavy, B.sum(axis=0, dtype=float),
         beta, 0.0, rows.absent if beta in (1, 2) else 0.0, l1, l2,
     )  # fmt: skip

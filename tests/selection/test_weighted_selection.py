@@ -1,6 +1,5 @@
 """Selection and consensus with weights and unknown entries: scores by their dense definitions."""
 
-import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +9,6 @@ import scipy.sparse as sp
 from sparsenmf import (
     Problem,
     Weights,
-    consensus,
     factorize,
     forecast_selection,
     select_n_components,
@@ -18,67 +16,14 @@ from sparsenmf import (
 from sparsenmf.models.restarts import Generators
 from sparsenmf.selection.blocks import Blocks
 from sparsenmf.selection.entries import Entries, KnownEntries
-from sparsenmf.selection.fits import fit_candidate
 from sparsenmf.selection.losses import block_loss, entry_losses, floor_of, norm_of
-from sparsenmf.selection.stability import Halves
 from sparsenmf.selection.weighted import WeightedMatrix
-from sparsenmf.topics.similarity import match_components
 
 from ..problems import planted_counts
+from .weighing import KINDS, QUICK, SHAPE, dense_loss, fitter, planted_ratings, rows_of, weighted
 
 KL = "kullback-leibler"
 METHODS = ["blocks", "entries", "stability"]
-SHAPE = 60, 50
-QUICK = {"random_state": 0, "n_threads": 1, "n_repeats": 2, "max_iter": 15}
-
-
-def planted_ratings(n_components, shape=(150, 120), share=0.4, noise=0.1, seed=0):
-    """Known entries of W H with noise, most of them far from zero."""
-    rng = np.random.default_rng(seed)
-    W = rng.gamma(2.0, size=(shape[0], n_components)) * (rng.random((shape[0], n_components)) < 0.5)
-    H = rng.gamma(2.0, size=(n_components, shape[1]))
-    Y = (W + 0.05) @ H
-    known = rng.random(shape) < share
-    i, j = np.nonzero(known)
-    values = Y[i, j] * np.exp(noise * rng.standard_normal(len(i)))
-    return sp.csr_array((values, (i, j)), shape=shape)
-
-
-def weighted(kind, seed=0):
-    """Return a small matrix with weights of a kind, and the dense weights of all its entries."""
-    rng = np.random.default_rng(seed)
-    X = sp.csr_array(planted_counts(3, *SHAPE, mean=1.0)[0].astype(float))
-    entries, samples, features = (
-        sp.csr_array((rng.random(X.nnz) + 0.5, X.indices, X.indptr), shape=X.shape),
-        rng.random(SHAPE[0]) + 0.5,
-        rng.random(SHAPE[1]) + 0.5,
-    )
-    stored = np.zeros(SHAPE)
-    stored[rows_of(X), X.indices] = 1
-    if kind == "samples and features":
-        return WeightedMatrix(X, None, samples, features), np.outer(samples, features)
-    if kind == "entries":
-        return WeightedMatrix(X, entries), np.where(stored, entries.toarray(), 1.0)
-    if kind == "unknown":
-        return WeightedMatrix(X, missing="unknown"), stored
-    return WeightedMatrix(X, entries, missing="unknown"), entries.toarray()
-
-
-def rows_of(X):
-    return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-
-
-KINDS = ["samples and features", "entries", "unknown", "entries and unknown"]
-
-
-def dense_loss(x, y, weights, beta, floor):
-    """The weighted loss by its definition; `floor` is for what is positive."""
-    if beta == 2:
-        return float((weights * 0.5 * (x - y) ** 2).sum())
-    y = np.where(x > 0, np.maximum(y, floor), y)
-    logs = np.zeros_like(y)
-    logs[x > 0] = np.log(x[x > 0] / y[x > 0])
-    return float((weights * (x * logs - x + y)).sum())
 
 
 @pytest.mark.parametrize("beta", [2, 1])
@@ -117,13 +62,6 @@ def test_parts_have_the_weights_of_their_entries():
             at = rows[rows_of(part.X)], columns[part.X.indices]
             assert np.array_equal(part.entries.data, weights[at])
             assert np.array_equal(turned.entries.toarray(), part.entries.toarray().T)
-
-
-def fitter(n_components, loss="frobenius", **options):
-    fixed = {"start": None, "rng": 0, "n_threads": 1, "tol": 1e-4}
-    return functools.partial(
-        fit_candidate, n_components=n_components, loss=loss, **{**fixed, **options}
-    )
 
 
 @pytest.mark.parametrize("loss", ["frobenius", KL])
@@ -389,12 +327,6 @@ def test_forecast_knows_weights_and_what_is_unknown():
     assert found.memory > 0
 
 
-def test_cophenetic_coefficient_of_unknown_entries():
-    X = planted_ratings(2, (40, 30))
-    options = {"missing": "unknown", "method": "stability", "cophenetic": True, **QUICK}
-    assert 0 < select_n_components(X, [2], **options).table["cophenetic"][0] <= 1
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -411,43 +343,3 @@ def test_refusals_name_the_argument(options, message):
     X = planted_ratings(2, (40, 30))
     with pytest.raises((TypeError, ValueError), match=message):
         select_n_components(X, **{"candidates": [2], **options})
-
-
-@pytest.mark.parametrize("refit_H", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
-def test_consensus_minimises_the_weighted_loss(kind, refit_H):
-    pytest.importorskip("sklearn")
-    matrix, weights = weighted(kind)
-    options = {"density_threshold": 2, "random_state": 0, "n_threads": 1, "refit_H": refit_H}
-    result = consensus(matrix.X, 3, 4, **options, **matrix.options)
-    expected = dense_loss(matrix.X.toarray(), result.W @ result.H, weights, 2, 0)
-    assert result.model.objective == pytest.approx(expected, rel=1e-4)
-    assert result.model.missing == matrix.missing
-    assert result.model.objective < 3 * result.objectives.min()
-    if matrix.features is not None:
-        assert np.array_equal(result.model.feature_weight, matrix.features)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_consensus_fits_W_to_the_medians_by_the_weights(kind):
-    pytest.importorskip("sklearn")
-    matrix, _ = weighted(kind)
-    if matrix.unknown:  # rows of fewer entries than components have no single best W
-        X = planted_ratings(3, SHAPE, share=0.6)
-        entries = None if matrix.entries is None else X.copy()
-        matrix = WeightedMatrix(X, entries, missing="unknown")
-    options = {"density_threshold": 2, "random_state": 0, "n_threads": 1, **matrix.options}
-    medians = consensus(matrix.X, 3, 3, refit_H=False, **options).model
-    expected = medians.transform(matrix.X, weights=matrix.entries)
-    found = consensus(matrix.X, 3, 3, **options).W
-    _, cosines = match_components(expected.T, found.T)
-    assert cosines == pytest.approx(np.ones(3), abs=1e-7)
-
-
-def test_loadings_of_halves_are_found_by_the_weights():
-    matrix, _ = weighted("entries and unknown")
-    halves = Halves(matrix, 2, 2, Generators(0))
-    halves.score(0, fitter(2))
-    for model, loadings in zip(halves.models, halves.loadings(1), strict=True):
-        assert np.array_equal(loadings, model.transform(matrix.X, weights=matrix.entries))
-        assert not np.allclose(loadings, model.transform(matrix.X))

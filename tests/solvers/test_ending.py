@@ -116,7 +116,9 @@ def test_what_was_measured_before_more_iterations_is_forgotten():
         return state.n_iter == 9
 
     def iterate(solver):
-        solver.ends = len(found) == 6  # wrong; two iterations later the same array is written to
+        solver.may_be_last = (
+            len(found) == 6
+        )  # wrong; two iterations later the same array is written to
         original(solver)
         found.append(solver)
 
@@ -172,4 +174,4 @@ def test_the_end_is_expected_if_half_the_last_gain_is_enough(tol, max_iter, obje
     stopping = Stopping(tol, max_iter, None, 0.0)
     stopping.history = [(float(f), 0.0) for f in objectives]
     assert WINDOW == 5
-    assert stopping.may_end() == ends
+    assert stopping.next_may_be_last() == ends

@@ -26,7 +26,6 @@ def factors():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_component_that_is_there_twice_becomes_one(factors, side, dtype):
-    W, Ht = factors
     rng = np.random.default_rng(1)
     more = [np.column_stack([factor, rng.gamma(0.3, size=len(factor))]) for factor in factors]
     more[side][:, 5] = 7 * more[side][:, 2]  # one profile, whatever the scale

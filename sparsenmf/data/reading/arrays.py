@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from ..annotated import load_h5ad
 from ..archive import DEFLATE_MOST, check_array, check_members, read_npy_header
-from ..compressed import SUFFIXES, compression_of
+from ..compressed import compression_of, plain_name
 from ..market import read_bag_header, read_header, read_market
 from .content import Content, find_beside, plain_path
 from .vocabulary import read_vocabulary
@@ -75,11 +75,9 @@ def bag_terms(path, n_features):
 
     UCI's docword.kos.txt has them in vocab.kos.txt; gensim's UciCorpus in X.uci.vocab.
     """
-    name = path.name.lower()
-    partner = path.name.replace(path.name[:7], "vocab", 1) if name.startswith("docword") else None
-    ends = (end for end in SUFFIXES if name.endswith(end))
-    plain = partner and partner[: len(partner) - len(next(ends, ""))]
-    file = find_beside(path, *([plain] if plain else []), f"{path.name}.vocab")
+    plain = path.name[: len(plain_name(path))]
+    partners = ["vocab" + plain[7:]] if plain.lower().startswith("docword") else []
+    file = find_beside(path, *partners, f"{path.name}.vocab")
     if file is None:
         return None
     terms = read_vocabulary(file)

@@ -56,6 +56,6 @@ def _triplets(frame, roles, missing):
     if min(rows.min(initial=0), columns.min(initial=0)) < 0:
         raise ValueError("a row has no sample or no feature")
     if rated:
-        refuse_repeated(rows, columns, shape, row_names, column_names)
+        refuse_repeated(rows, columns, row_names, column_names)
     X = sp.coo_array((values, (rows, columns)), shape=shape)
     return Content(X, list(column_names), list(row_names), bool(roles.rated))

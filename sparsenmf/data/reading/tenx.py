@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..annotated import check_part
-from ..compressed import SUFFIXES, open_plain
+from ..compressed import open_plain, plain_name
 from .arrays import read_h5ad, read_mtx
 from .content import Content, find_beside, plain_path
 
@@ -36,13 +36,13 @@ def find_10x(path: Path) -> Folder | None:
         If a folder has several.
     """
     if path.is_dir():
-        inside = [file for file in sorted(path.iterdir()) if _plain_name(file).endswith(MATRIX)]
+        inside = [file for file in sorted(path.iterdir()) if plain_name(file).endswith(MATRIX)]
         found = [folder for folder in map(find_10x, inside) if folder is not None]
         if len(found) > 1:
             names = ", ".join(folder.matrix.name for folder in found)
             raise ValueError(f"it has several matrices: name one of {names}")
         return found[0] if found else None
-    name = _plain_name(path)
+    name = plain_name(path)
     if not name.endswith(MATRIX):
         return None
     prefix = path.name[: len(name) - len(MATRIX)]
@@ -57,12 +57,6 @@ def open_10x(path: Path) -> Folder:
     if folder is None:
         raise ValueError("it is no 10x folder")
     return folder
-
-
-def _plain_name(path):
-    """Return a file's name in lower case, without the suffix of a compression."""
-    name = path.name.lower()
-    return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
 
 def no_10x(path):

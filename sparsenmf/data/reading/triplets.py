@@ -70,7 +70,7 @@ def read_triplets(path, missing=None):
     (rows, row_names), (columns, column_names) = samples.finish(), features.finish()
     shape = len(row_names), len(column_names)
     if rated:
-        refuse_repeated(rows, columns, shape, row_names, column_names)
+        refuse_repeated(rows, columns, row_names, column_names)
     X = sp.coo_array((as_counts(np.array(values)), (rows, columns)), shape=shape)
     return Content(X, column_names, row_names, bool(roles.rated))
 
@@ -101,7 +101,7 @@ class Codes:
         self._codes.append(self._numbers.setdefault(name.strip(), len(self._numbers)))
 
     def finish(self):
-        """Return the numbers, and the names: whole numbers in their order, others as they came."""
+        """Return numbers and names: names that are whole numbers are sorted, others are not."""
         names, codes = as_numbers(list(self._numbers)), np.array(self._codes)
         if not isinstance(names[0], int):
             return codes, names
@@ -112,7 +112,7 @@ class Codes:
         return places[codes], found[order].tolist()
 
 
-def refuse_repeated(rows, columns, shape, row_names, column_names):
+def refuse_repeated(rows, columns, row_names, column_names):
     """Raise ValueError if a pair has two ratings."""
     order = np.lexsort((columns, rows))
     same = (np.diff(rows[order]) == 0) & (np.diff(columns[order]) == 0)

@@ -56,7 +56,7 @@ def remove_unlisted(folder, shards):
 
 
 def remove_leftover(path):
-    """Remove a file or folder that `is_leftover`; what is left after an error still is one."""
+    """Remove a leftover, in an order that leaves one after an error, too."""
     if SHARD.fullmatch(path.name):
         for name in (*NAME_FILES, *reversed(SHARD_FILES)):
             (path / name).unlink(missing_ok=True)

@@ -59,10 +59,10 @@ def slice_compressed(form, shape, streams):
     if form == "csr":
         blocks = (
             sp.csr_array((data, indices, indptr), shape=(len(indptr) - 1, shape[1]))
-            for _, indptr, indices, data in _sliceslice_compressed(*shape, *streams)
+            for _, indptr, indices, data in _slice_arrays(*shape, *streams)
         )
         return Blocks(shape, blocks)
-    pieces = _columns_to_triplets(_sliceslice_compressed(*shape[::-1], *streams))
+    pieces = _columns_to_triplets(_slice_arrays(*shape[::-1], *streams))
     return Triplets(shape, pieces)
 
 
@@ -72,7 +72,7 @@ def _columns_to_triplets(slices):
         yield rows, columns, data
 
 
-def _sliceslice_compressed(n_major, n_minor, pointers, indices, data):
+def _slice_arrays(n_major, n_minor, pointers, indices, data):
     """Yield the number of the first of some rows (columns), and their CSR (CSC) arrays."""
     if pointers.left != n_major + 1 or len({indices.left, data.left}) != 1:
         raise ValueError(

@@ -14,12 +14,11 @@ import scipy.sparse as sp
 
 from ..archive import are_names
 from ..arguments import check_integer
-from ..formats import INT32_MAX
 from ..typing import PathLike
 from .layout import NAME_FILES, RECORD, absolute, file_stamp, find_data, read_record, verify_file
 from .layout import SHARD_FILES as FILES
 from .leftovers import is_ours
-from .shards import find_problem, join_names, map_shard
+from .shards import join_names, map_shard, slice_shard
 
 BLOCK_NNZ = 2**23
 """Nonzeros of a block by default: 64 MiB of float32 data and indices."""
@@ -250,31 +249,21 @@ class CsrStore:
         return self._map(number)
 
     def _slice_shard(self, number, start, stop):
-        indptr, indices, data = self._shard(number)
-        indptr = indptr[start : stop + 1]
-        low, high = int(indptr[0]), int(indptr[-1])
-        # Kernels check nothing: with a damaged file they would read anywhere. The same rows are
-        # checked once, because a run passes over them again and again.
-        problem, place = None, (number, start, stop)
-        if place in self._checked:
-            indices, data = indices[low:high], data[low:high]
-        elif not 0 <= low <= high <= len(data) or (np.diff(indptr) < 0).any():
-            problem = "indptr.npy falls or leaves the shard"
-        else:
-            indices, data = indices[low:high], data[low:high]
-            top = self._record.shards[number].max_value
-            problem = find_problem(indptr - low, indices, data, self.shape[1], top)
-        if problem:
-            name = self._record.shards[number].folder
-            raise ValueError(
-                f"{self.folder / name} is damaged: {problem} in rows {start} to {stop}"
+        # The same rows are checked once, because a run passes over them again and again.
+        shard, place, arrays = (
+            self._record.shards[number],
+            (number, start, stop),
+            self._shard(number),
+        )
+        try:
+            X = slice_shard(
+                arrays, start, stop, self.shape[1], shard.max_value, known=place in self._checked
             )
+        except ValueError as error:
+            raise ValueError(
+                f"{self.folder / shard.folder} is damaged: {error} in rows {start} to {stop}"
+            ) from None
         self._checked.add(place)
-        kind = np.int64 if high - low > INT32_MAX else indices.dtype
-        X = sp.csr_array((stop - start, self.shape[1]), dtype=self.dtype)
-        # scipy's constructor would copy a view of less than half of an array.
-        X.data, X.indices = data, indices.astype(kind, copy=False)
-        X.indptr = (indptr - low).astype(kind)  # scipy needs the dtype of the indices
         return X
 
     def blocks(self, max_nnz: int = BLOCK_NNZ) -> list[tuple[int, int]]:

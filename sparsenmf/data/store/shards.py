@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ..formats import index_type
+from ..formats import INT32_MAX, index_type
 from .layout import NAME_FILES, Shard, find_data, sync_folder
 
 
@@ -169,6 +169,42 @@ class GrowingArray:
     def close(self):
         """Close the file as it is."""
         self._file.close()
+
+
+def slice_shard(arrays, start, stop, n_features, top, *, known=False):
+    """Return rows of a mapped shard as a CSR matrix, whose arrays are views where they can be.
+
+    Parameters
+    ----------
+    arrays : (indptr, indices, data)
+    start, stop : int
+        The first row, and the one after the last.
+    n_features : int
+    top : float
+        The largest value of the shard.
+    known : bool
+        Whether these rows have been checked before.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are damaged. Kernels check nothing, and would read anywhere.
+    """
+    indptr, indices, data = arrays
+    indptr = indptr[start : stop + 1]
+    low, high = int(indptr[0]), int(indptr[-1])
+    if not known and (not 0 <= low <= high <= len(data) or (np.diff(indptr) < 0).any()):
+        raise ValueError("indptr.npy falls or leaves the shard")
+    indices, data = indices[low:high], data[low:high]
+    problem = None if known else find_problem(indptr - low, indices, data, n_features, top)
+    if problem:
+        raise ValueError(problem)
+    kind = np.int64 if high - low > INT32_MAX else indices.dtype
+    X = sp.csr_array((stop - start, n_features), dtype=data.dtype)
+    # scipy's constructor would copy a view of less than half of an array.
+    X.data, X.indices = data, indices.astype(kind, copy=False)
+    X.indptr = (indptr - low).astype(kind)  # scipy needs the dtype of the indices
+    return X
 
 
 def find_problem(indptr, indices, data, n_features, top):

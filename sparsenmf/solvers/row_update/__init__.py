@@ -20,8 +20,8 @@ __all__ = [
     "RowUpdate",
     "Step",
     "best_algorithm",
-    "descends",
     "give",
+    "has_descent",
     "row_update",
     "solve",
 ]
@@ -41,14 +41,14 @@ ROW_UPDATES: dict[tuple[str, str, str], type[RowUpdate]] = {
 """By loss, algorithm, and whether all entries of X count alike."""
 
 
-def descends(beta):
+def has_descent(beta):
     """Return whether there is coordinate descent for a beta divergence."""
     return (_name(beta), "cd", "equal") in ROW_UPDATES
 
 
 def best_algorithm(beta):
     """Return coordinate descent, where there is one: it needs a fraction of the iterations."""
-    return "cd" if descends(beta) else "mu"
+    return "cd" if has_descent(beta) else "mu"
 
 
 def row_update(loss, algorithm, plain, n_components, n_threads=1):

@@ -21,7 +21,7 @@ class Pass(NamedTuple):
         The most inner sweeps over a row, for updates that sweep.
     tolerance : float
         Sweeps over a row end when a sweep moves it by less than this share of the first sweep.
-    sums : ndarray of shape (n_parts, n_rows, width), or None
+    earlier : ndarray of shape (n_parts, n_rows, width), or None
         Partial products with other columns of X: see `RowUpdate.scatter`.
     fade : float
         The weight of these products.
@@ -31,7 +31,7 @@ class Pass(NamedTuple):
 
     sweeps: int = 2
     tolerance: float = SWEEP_TOLERANCE
-    sums: np.ndarray | None = None
+    earlier: np.ndarray | None = None
     fade: float = 1.0
     objective: bool = True
     summary: bool = False
@@ -39,16 +39,17 @@ class Pass(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an update of rows returns beside the rows.
+    """The result of an update, apart from the rows.
 
     Attributes
     ----------
     objective : float or None
-        Of the rows, with their penalty, without the loss's constant. None if not computed.
+        The objective of the rows, with their penalty, without the loss's constant. None if not
+        computed.
     residual : float
         How much single coordinates could still gain, if measured.
     summary : object
-        Of the new rows, if asked for.
+        The summary of the new rows, if asked for.
     """
 
     objective: float | None
@@ -72,7 +73,7 @@ class RowUpdate(ABC):
     ----------
     plain_first : bool
         Whether the first iteration of an alternation has one sweep, and no momentum follows it.
-    measures_ahead : bool
+    measures_updated : bool
         Whether `update` can measure the rows that it has just updated.
     exact_errors : bool
         Whether a small objective is computed again from the residuals, in float64.
@@ -80,7 +81,7 @@ class RowUpdate(ABC):
         Whether the objective is a sum over all entries, less most of it at those of small weight.
     """
 
-    plain_first = measures_ahead = exact_errors = subtracts = False
+    plain_first = measures_updated = exact_errors = subtracts = False
 
     def __init__(self, loss, n_components, n_threads=1):
         self.loss, self.n_components, self.n_threads = loss, n_components, n_threads
@@ -110,7 +111,7 @@ class RowUpdate(ABC):
         """Return the summary of a factor whose gram matrix and column sums are known."""
 
     @abstractmethod
-    def extrapolate(self, factor, spare, beta, rows):
+    def extrapolate(self, factor, spare, momentum, rows):
         """Extrapolate a factor into `spare`, which holds the one before; return its summary."""
 
     @abstractmethod
@@ -122,7 +123,7 @@ class RowUpdate(ABC):
         rows : Rows
         other : ndarray of shape (n_columns, width)
         summary : object
-            Of `other`.
+            The summary of `other`.
         penalty : Penalty
         factor, out : ndarray of shape (n_rows, width)
             May be the same array.
@@ -159,7 +160,7 @@ class RowUpdate(ABC):
 
 def parts_of(how, factor):
     """Return the partial products of a pass as kernels take them; without any, no parts."""
-    return np.empty((0, 0, factor.shape[1]), factor.dtype) if how.sums is None else how.sums
+    return np.empty((0, 0, factor.shape[1]), factor.dtype) if how.earlier is None else how.earlier
 
 
 def no_gram():

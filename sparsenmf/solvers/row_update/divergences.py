@@ -26,7 +26,7 @@ LEAST_SHARE = 0.1
 W H could be zero where X is not, and no step could repair that once W and H had followed."""
 
 
-LOOK = 10  # multiplicative updates between checks of what they still promise
+CHECK_EVERY = 10  # multiplicative updates between checks of what they still promise
 
 
 class SumsUpdate(RowUpdate):
@@ -50,11 +50,11 @@ class SumsUpdate(RowUpdate):
         fill_evenly(out, rows, other, summary)
         return self.update(rows, other, summary, penalty, out, out, how)
 
-    def extrapolate(self, factor, spare, beta, rows):
+    def extrapolate(self, factor, spare, momentum, rows):
         """Extrapolate a factor into `spare`; return its summary."""
-        beta, least = map(factor.dtype.type, (beta, LEAST_SHARE))
+        momentum, least = map(factor.dtype.type, (momentum, LEAST_SHARE))
         none = self._grams(0, factor.shape[1])
-        extrapolate_rows(self.n_threads, factor, spare, beta, least, rows.blocks, none)
+        extrapolate_rows(self.n_threads, factor, spare, momentum, least, rows.blocks, none)
         return self.summarize(spare, rows)
 
 
@@ -107,7 +107,7 @@ class BetaMultiplicative(SumsUpdate):
         plain = how._replace(objective=False)
         for sweep in range(1, how.sweeps + 1):
             self.update(rows, other, summary, penalty, out, out, plain)
-            if sweep % LOOK == 0:
+            if sweep % CHECK_EVERY == 0:
                 fit, _ = self._run(rows, other, summary, penalty, out, out, OBJECTIVE, how)
                 residual = self.measure(rows, other, summary, penalty, out, plain).residual
                 if residual <= how.tolerance * (self.loss.constant + fit):

@@ -28,9 +28,9 @@ class Given(NamedTuple):
     Ht : ndarray of shape (n_features, width)
         Padded.
     gram : ndarray of shape (width, width), float64
-        Of Ht.
+        The gram matrix of Ht.
     sums : ndarray of shape (width,), float64
-        Of the columns of Ht.
+        The sums of the columns of Ht.
     penalty : Penalty
         One for all rows that are solved.
     exact : ndarray of shape (n_components, n_components), float64
@@ -106,7 +106,7 @@ def solve(update, rows, given, W, tol, max_sweeps, *, want_loss=False):
         floor = FLAT * float(rows.data.mean(dtype=np.float64))
     absent = rows.absent if loss.beta in (1, 2) else 0.0
     share = 0.0 if loss.beta == 2 and n_steps else tol * tol  # full accuracy is free: a quadratic
-    side = operands.Given(
+    side = operands.GivenSide(
         given.Ht, given.exact, heavy, is_heavy, given.sums, loss.beta, floor, absent,
         float(penalty.l1[0]), float(penalty.l2[0]),
     )  # fmt: skip

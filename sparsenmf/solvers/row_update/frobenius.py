@@ -35,11 +35,11 @@ class GramUpdate(RowUpdate):
         """Return the gram matrix."""
         return gram
 
-    def extrapolate(self, factor, spare, beta, rows):
+    def extrapolate(self, factor, spare, momentum, rows):
         """Extrapolate a factor into `spare`; return its gram matrix."""
         partials = self._grams(len(rows.blocks), factor.shape[1])
-        beta, least = factor.dtype.type(beta), factor.dtype.type(0)
-        extrapolate_rows(self.n_threads, factor, spare, beta, least, rows.blocks, partials)
+        momentum, least = factor.dtype.type(momentum), factor.dtype.type(0)
+        extrapolate_rows(self.n_threads, factor, spare, momentum, least, rows.blocks, partials)
         return add_grams(partials)
 
     def measure(self, rows, other, summary, penalty, factor, how):
@@ -73,7 +73,7 @@ class GramUpdate(RowUpdate):
 class GramDescent(GramUpdate):
     """Frobenius loss, coordinate descent."""
 
-    plain_first = measures_ahead = True
+    plain_first = measures_updated = True
 
     def worthwhile_sweeps(self, n_rows, nnz):
         """Return 1 where sweeps take most of the time, else 2."""
@@ -115,9 +115,9 @@ class WeightedDescent(GramUpdate):
         """Return the gram matrix, if absent entries count."""
         return gram if absent else no_gram()
 
-    def extrapolate(self, factor, spare, beta, rows):
+    def extrapolate(self, factor, spare, momentum, rows):
         """Extrapolate a factor into `spare`; return its gram matrix, if it is needed."""
-        gram = super().extrapolate(factor, spare, beta, rows)
+        gram = super().extrapolate(factor, spare, momentum, rows)
         return gram if rows.absent else no_gram()
 
     def update(self, rows, other, summary, penalty, factor, out, how):

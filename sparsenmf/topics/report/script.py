@@ -20,9 +20,7 @@ OPTIONS = (
 )
 """The arguments of `factorize` that a model keeps."""
 
-WITHOUT_EFFECT = {
-    *("n_threads", "progress", "checkpoint"),
-}
+WITHOUT_EFFECT = {"n_threads", "progress", "checkpoint"}
 """The arguments of `factorize` that do not change the result."""
 
 LONGEST = 20_000  # most characters of a value that is written out

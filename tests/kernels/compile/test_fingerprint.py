@@ -78,14 +78,14 @@ def test_comments_and_docstrings_change_no_name(original, tmp_path):
         for path in room.rglob("*.py")
         for pattern, new in [docstring, (r"\Z", "\n\n\ndef unused():\n    return 1  # at all\n")]
     ]
-    edits.append(("data/rows.py", r"(?m)^TILE_ROWS", "# rows of a tile\n\nTILE_ROWS"))
+    edits.append(("data/rows.py", r"(?m)^ROW_GROUP", "# rows of a group\n\nROW_GROUP"))
     edits.append(("kernels/compile/interrupts.py", r"SECONDS = 0\.25", "SECONDS = 0.5"))
     assert changed_by(edits, original, tmp_path) == set()
 
 
 EDITS = {
     "a constant of another room": (
-        [("data/rows.py", r"(?m)^TILE_ROWS = 32", "TILE_ROWS = 64")],
+        [("data/rows.py", r"(?m)^ROW_GROUP = 32", "ROW_GROUP = 64")],
         {"scatter_rows"},
         {"update_rows", "update_rows_kl", "multiply_rows", "take_columns"},
     ),

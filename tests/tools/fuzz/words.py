@@ -7,7 +7,8 @@ import os
 from sparsenmf import read_texts, read_vocabulary
 
 from .cases import attempt, case, check, often, pick
-from .files import damage, small_matrix, write_matrix
+from .damage import damage
+from .files import small_matrix, write_matrix
 
 PIECES = (
     b"\xff",

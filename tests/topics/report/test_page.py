@@ -1,8 +1,5 @@
 """The report: its content, and that any text stays text."""
 
-import ast
-import base64
-import hashlib
 import os
 import re
 from importlib import resources
@@ -10,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsenmf import CoordinateDescent, Factorization, factorize
@@ -20,66 +17,8 @@ from sparsenmf.topics.tables import topic_table
 from sparsenmf.topics.typical_documents import summarize_topics
 
 from ...corpus import TERMS, make_counts, make_texts
-from ...pages import HOSTILE, parse
-
-ALLOWED = {
-    "#document", "html", "head", "meta", "title", "style", "body", "a", "header", "h1", "h2",
-    "h3", "p", "nav", "main", "section", "dl", "div", "dt", "dd", "figure", "figcaption",
-    "svg", "circle", "text", "rect", "line", "polyline", "ol", "ul", "li", "span", "bdi",
-    "form", "label", "input", "select", "option", "button", "article", "table", "tbody",
-    "tr", "th", "td", "pre", "code", "script", "details", "summary",
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def model():
-    return factorize(make_counts().astype(float), 3, random_state=0)
-
-
-def make_model(W, H, **changes):
-    given = {
-        "W": np.asarray(W, float),
-        "H": np.asarray(H, float),
-        "objective_history": np.array([5.0, 3.0, 2.0]),
-        "time_history": np.array([0.1, 0.2, 0.3]),
-        "stop_reason": "converged",
-        "optimality": 1e-6,
-        "x_norm": 4.0,
-        "error": 2.0,
-        "options": {"loss": "frobenius", "solver": "cd"},
-    }
-    return Factorization(**given | changes)
-
-
-def write(model, folder, *arguments, **options):
-    path = folder / "page.html"
-    model.report(path, *arguments, **options)
-    return parse(path)
-
-
-def shown(text, width):
-    """The text that a page shows, character for character."""
-    text = " ".join(text[: 20 * width].split())
-    if len(text) > width:
-        text = text[: width - 3] + "..."
-    return "".join("\ufffd" if _unprintable(ord(c)) else c for c in text)
-
-
-def _unprintable(code):
-    control = code < 32 or 127 <= code < 160
-    return control or 0xD800 <= code < 0xE000 or 0xFDD0 <= code < 0xFDF0 or code in (0xFFFE, 0xFFFF)
-
-
-def topics_of(page):
-    return page.by_id("list").all("article")
-
-
-def texts_of(element, tag, kind):
-    return [found.text for found in element.all(tag, kind)]
-
-
-def terms_of(article, kind="terms"):
-    return texts_of(article.one("ol", kind), "span", "term")
+from ...pages import parse
+from .written import ONE, make_model, shown, terms_of, texts_of, topics_of, write
 
 
 def test_topics_are_those_of_the_tables(model, tmp_path):
@@ -162,33 +101,6 @@ def test_overview_and_options_describe_the_fit(model, tmp_path):
     assert "numba" in page.by_id("parameters").text
 
 
-def test_history_is_drawn(model, tmp_path):
-    chart = write(model, tmp_path, TERMS).by_id("convergence").one("svg")
-    points = [p.split(",") for p in chart.one("polyline").attributes["points"].split()]
-    x, y = np.array(points, float).T
-    assert len(points) == model.n_iter
-    # Up to rounding a straight map of the histories.
-    for drawn, values in ((x, model.time_history), (-y, model.objective_history)):
-        line = np.interp(values, [values.min(), values.max()], [drawn.min(), drawn.max()])
-        np.testing.assert_allclose(drawn, line, atol=0.11)
-
-
-def test_long_history_is_thinned_and_keeps_its_ends(tmp_path):
-    n = 10_000
-    history = {"objective_history": 1 + 1 / np.arange(1, n + 1), "time_history": np.arange(n) / 9}
-    page = write(make_model(np.ones((2, 1)), np.ones((1, 2)), **history), tmp_path, ["a", "b"])
-    chart = page.by_id("convergence").one("svg")
-    points = chart.one("polyline").attributes["points"].split()
-    assert len(points) == figures.POINTS
-    assert points[0] == f"{figures.LEFT:.1f},{figures.TOP:.1f}"
-    bottom, right = figures.CHART_HEIGHT - figures.BOTTOM, figures.WIDTH - figures.RIGHT
-    assert points[-1] == f"{right:.1f},{bottom:.1f}"
-    assert chart.all("circle") == []
-
-
-ONE = np.ones((1, 1))
-
-
 @pytest.mark.parametrize(
     ("W", "H", "changes"),
     [
@@ -232,87 +144,6 @@ def test_series_of_any_index_and_other_sequences(model, tmp_path):
         assert texts_of(write(model, tmp_path, TERMS, documents), "span", "text") == expected
     vocabulary = {term: j for j, term in enumerate(TERMS)}
     assert texts_of(write(model, tmp_path, vocabulary, titles), "span", "text") == expected
-
-
-def skeleton(page):
-    """The elements and the names of their attributes, without labels, which need room."""
-    return [
-        (element.tag, sorted(element.attributes))
-        for element in page
-        if element.tag not in ("text", "rect", "circle")
-    ]
-
-
-def check_hostile(texts, folder):
-    """Write a page with texts in all places, and check that they add no elements."""
-    n = len(texts)
-    model = make_model(np.eye(n), np.eye(n) + 0.5)
-    plain = [f"word{i}" for i in range(n)]
-    options = {f"option {i}": "value" for i in range(n)}
-    model.options = options
-    expected = skeleton(write(model, folder, plain, plain, details=dict(options)))
-
-    model.options = {f"option {i}": text for i, text in enumerate(texts)}
-    details = {f"option {i}": text for i, text in enumerate(texts)}
-    page = write(model, folder, texts, texts, title=texts[0], details=details)
-    assert skeleton(page) == expected
-    for r, article in enumerate(topics_of(page)):
-        assert article.all("span", "term")[0].text == (shown(texts[r], 80) or "(blank)")
-        assert article.all("span", "text")[0].text == (shown(texts[r], 240) or f"document {r + 1}")
-    assert (
-        page.one("h1").text
-        == page.one("head").one("title").text
-        == (shown(texts[0], 200) or "Topics")
-    )
-    values = [cell.text for cell in page.by_id("parameters").all("td")]
-    assert values == [shown(text, 300) for text in texts]
-    assert [cell.text for cell in page.by_id("overview").all("dd")][-n:] == values
-    page = write(model, folder, texts, texts, titles=[f"title {text}" for text in texts])
-    for r, article in enumerate(topics_of(page)):
-        assert texts_of(article, "span", "title") == [shown(f"title {texts[r]}", 240)]
-
-
-def test_hostile_texts_stay_text(tmp_path):
-    check_hostile(HOSTILE, tmp_path)
-    for text in HOSTILE:
-        check_hostile([text, "plain"], tmp_path)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(), min_size=1, max_size=4))
-@example(["<!--", "--!>", "<", "</"])
-def test_any_texts_stay_text(tmp_path_factory, texts):
-    check_hostile(texts, tmp_path_factory.mktemp("page"))
-
-
-def test_hostile_names_of_options(tmp_path):
-    names = {text: "value" for text in HOSTILE}
-    given = {"tol": "</code><b>\n", "random_state": "'<\n", "sparsenmf": "<i>"}
-    model = make_model(ONE, ONE, options={**names, **given})
-    page = write(model, tmp_path, ["a"], details=names)
-    assert {element.tag for element in page} <= ALLOWED
-    names = [cell.text for cell in page.by_id("parameters").all("th")]
-    assert names[: len(HOSTILE)] == [shown(text, 300) for text in HOSTILE]
-    ast.parse(page.one("code").text)
-
-
-def test_nothing_is_loaded_and_only_the_script_runs(model, tmp_path):
-    page = write(model, tmp_path, TERMS, make_texts())
-    text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?:|//[a-z]|@import|url\(|data:", text)
-    for element in page:
-        assert element.tag in ALLOWED
-        for name, value in element.attributes.items():
-            assert name not in ("src", "style", "srcset", "action")
-            assert not name.startswith("on")
-            assert name != "href" or value.startswith("#")
-    policy = next(m for m in page.all("meta") if "http-equiv" in m.attributes)
-    assert policy.attributes["http-equiv"] == "Content-Security-Policy"
-    rules = dict(rule.strip().split(" ", 1) for rule in policy.attributes["content"].split(";"))
-    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
-    for tag in ("style", "script"):
-        digest = hashlib.sha256(page.one(tag).text.encode()).digest()
-        assert rules[f"{tag}-src"] == f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def test_links_lead_somewhere_and_names_are_there_once(model, tmp_path):
@@ -429,26 +260,6 @@ def test_top_indices_are_those_of_a_sort(weights, n):
     assert top_indices(weights, n).tolist() == [i for i in order.tolist() if weights[i] > 0]
 
 
-def test_circles_of_the_map_are_moved_apart_and_stay_inside(rng):
-    radii = rng.uniform(4, 20, 40)
-    places = figures.separate(figures.fit(rng.normal(size=(40, 2)) ** 3), radii)
-    distance = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(40)
-    assert (distance - radii[:, None] - radii).min() > -2
-    for axis, size in enumerate((figures.WIDTH, figures.MAP_HEIGHT)):
-        assert (places[:, axis] - radii).min() > 0
-        assert (places[:, axis] + radii).max() < size
-
-
-def test_alike_topics_lie_together_in_the_map(tmp_path):
-    H = np.kron(np.eye(2), np.ones((2, 4))) + 0.1 * np.random.default_rng(0).random((4, 8))
-    page = write(make_model(np.ones((4, 4)), H), tmp_path, list("abcdefgh"))
-    marks = {
-        link.attributes["href"]: link.one("circle") for link in page.one("svg", "map").all("a")
-    }
-    x = [float(marks[f"#topic-{r}"].attributes["cx"]) for r in (1, 2, 3, 4)]
-    assert max(abs(x[0] - x[1]), abs(x[2] - x[3])) < 0.5 * abs(x[0] - x[2])
-
-
 def test_what_the_package_needs_is_shipped():
     tomllib = pytest.importorskip("tomllib")
     root = Path(__file__).parents[3]
@@ -514,10 +325,3 @@ def test_a_store_and_a_mapped_W(tmp_path):
     assert isinstance(model.W, np.memmap)
     page = write(model, tmp_path, TERMS, make_texts())
     assert len(topics_of(page)) == 2
-
-
-def test_template_placeholders_in_texts_are_not_filled(tmp_path):
-    page = write(make_model(ONE, ONE), tmp_path, ["$script"], ["${style}"], title="$facts")
-    assert page.one("h1").text == "$facts"
-    assert texts_of(page, "span", "term") == ["$script"] * 2
-    assert texts_of(page, "span", "text") == ["${style}"]

@@ -8,7 +8,7 @@ from sparsenmf import Checkpoint, CoordinateDescent, factorize, write_csr
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.solvers import blocks
-from sparsenmf.solvers.initialization import correlates, initialize_factors, leads
+from sparsenmf.solvers.initialization import W_is_informative, correlates, initialize_factors
 from sparsenmf.solvers.row_update import SWEEP_TOLERANCE
 
 from .. import problems, reference
@@ -167,15 +167,15 @@ def test_columns_that_do_not_vary_know_nothing(value):
     assert not correlates(np.full((1, 1), value))
 
 
-def test_which_factor_leads(X):
+def test_which_factor_is_informative(X):
     W, H = svd_start(X)
     drawn_W, drawn_H = random_start(X)
-    assert leads("custom", W, H, K)
-    assert leads("custom", W, None, K)
-    assert leads("custom", drawn_W, None, K)
-    assert leads("custom", drawn_W, H[:2], K)
-    assert leads("nndsvda", None, None, K)
-    assert not leads("custom", drawn_W, drawn_H, K)
-    assert not leads("custom", None, H, K)
-    assert not leads("custom", W[:, :2], H, K)  # two components are drawn
-    assert not leads("random", None, None, K)
+    assert W_is_informative("custom", W, H, K)
+    assert W_is_informative("custom", W, None, K)
+    assert W_is_informative("custom", drawn_W, None, K)
+    assert W_is_informative("custom", drawn_W, H[:2], K)
+    assert W_is_informative("nndsvda", None, None, K)
+    assert not W_is_informative("custom", drawn_W, drawn_H, K)
+    assert not W_is_informative("custom", None, H, K)
+    assert not W_is_informative("custom", W[:, :2], H, K)  # two components are drawn
+    assert not W_is_informative("random", None, None, K)
