@@ -13,6 +13,7 @@ from sparsenmf.models import result
 from sparsenmf.solvers import blocks, scale
 
 from .. import problems
+from ..children import TIMEOUT
 from ..grouped import grouped
 
 KL = "kullback-leibler"
@@ -182,7 +183,7 @@ def tall(tmp_path_factory):
 def test_memory_does_not_hold_w_where_it_is_on_disk(options, tall, tmp_path):
     options = json.dumps({"weights": False, **options})
     command = [sys.executable, "-c", SCRIPT, tall.folder, options, tmp_path / "W.npy"]
-    printed = subprocess.run(command, check=True, capture_output=True, timeout=300).stdout
+    printed = subprocess.run(command, check=True, capture_output=True, timeout=10 * TIMEOUT).stdout
     (outside, first), (inside, second) = map(json.loads, printed.splitlines())
     assert first == second > 0
     W = SAMPLES * 16 * 4

@@ -11,6 +11,8 @@ import scipy.sparse as sp
 
 from sparsenmf import estimate_memory
 
+from ..children import TIMEOUT
+
 MIB = 2**20
 
 WIDE, TALL = (300_000, 60_000, 6_000_000), (300_000, 30_000, 6_000_000)
@@ -81,32 +83,34 @@ for line in sys.stdin:
 
 
 @pytest.fixture(scope="module")
-def child():
-    """A process that measures case after case: it imports and compiles once for all of them."""
+def measure():
+    """A function that returns the peak of a factorization beyond X, and its forecast.
+
+    One process measures case after case: it imports and compiles once for all of them.
+    """
     command = [sys.executable, "-c", SCRIPT]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:
-        yield process
-        process.stdin.close()  # which ends it
-
-
-@pytest.fixture
-def measure(child):
-    """A function that returns the peak of a factorization beyond X, and its forecast."""
+    child = None
 
     def measure(n, m, nnz, k, **options):
-        guard = threading.Timer(300, child.kill)
+        nonlocal child
+        if child is None or child.poll() is not None:  # the last case has ended it
+            child = subprocess.Popen(command, text=True, **pipes)
+        guard = threading.Timer(5 * TIMEOUT, child.kill)
         guard.start()
         child.stdin.write(json.dumps([n, m, nnz, k, options]) + "\n")
         child.stdin.flush()
         answer = child.stdout.readline()
         guard.cancel()
-        assert answer, "the process that measures has ended: see its error above"
+        if not answer:
+            pytest.fail(f"the process that measures ended with status {child.wait()}")
         used, forecast, relative_error = json.loads(answer)
         assert 0 < relative_error <= (np.inf if "loss" in options else 1)
         return used, forecast
 
-    return measure
+    yield measure
+    if child:
+        child.communicate()  # without another case it ends
 
 
 def test_a_huge_shape_needs_memory_for_its_factors_only(measure):
