@@ -17,11 +17,11 @@ TIMES = float(os.environ.get("SPARSENMF_FUZZ", "1"))
 FIRST = int(os.environ.get("SPARSENMF_FUZZ_FROM", "0"))
 
 COUNTS = {
-    "sparse": 1200, "dense": 700, "entries": 500, "fit": 60, "observed": 60, "stream": 60,
-    "model": 150, "checkpoint": 60, "npz": 150, "dense_npy": 150, "market": 150, "store": 100,
-    "h5ad": 3, "written": 300, "texts": 300, "command": 40,
+    "sparse": 500, "dense": 300, "entries": 250, "fit": 40, "observed": 40, "stream": 40,
+    "model": 80, "checkpoint": 40, "npz": 80, "dense_npy": 80, "market": 80, "store": 60,
+    "h5ad": 3, "written": 150, "texts": 150, "command": 30,
 }  # fmt: skip
-"""Cases of a kind: about 40 seconds for all, where kernels are compiled."""
+"""Cases of a kind: about 30 seconds for all, half of which the processes take to begin."""
 
 NEEDS = {"stream": "sklearn", "command": "click", "h5ad": "anndata"}
 

@@ -50,6 +50,38 @@ def script(folder, code, **environment):
     return run(["-c", begin + code], folder, **environment)
 
 
+COMMANDS = """
+import sys
+from sparsenmf.cli import group
+
+for arguments in ARGUMENTS:
+    try:
+        group(arguments, prog_name="sparsenmf")
+    except SystemExit as end:
+        assert end.code == 0, arguments
+    for stream in (sys.stdout, sys.stderr):
+        print(end=END, file=stream, flush=True)
+"""
+
+END = "\0"  # of what one of several commands, or parts of a script, has printed
+
+
+def commands(folder, *several):
+    """Run commands in one process, which imports once; return stdout and stderr of each."""
+    lists = [[str(argument) for argument in arguments] for arguments in several]
+    code = COMMANDS.replace("ARGUMENTS", repr(lists)).replace("END", repr(END))
+    out, err = (printed.split(END)[:-1] for printed in run(["-c", code], folder))
+    return list(zip(out, err, strict=True))
+
+
+def script_in_parts(folder, *parts):
+    """Run the parts of a script in one process; return stdout and stderr of each."""
+    end = f"[print(end={END!r}, file=x, flush=True) for x in (sys.stdout, sys.stderr)]"
+    lines = "\n".join(f"{part}\n{end}" for part in parts)
+    out, err = (printed.split(END)[:-1] for printed in script(folder, f"import sys\n{lines}"))
+    return list(zip(out, err, strict=True))
+
+
 def assert_in_order(text, *parts):
     place = 0
     for part in parts:
@@ -97,11 +129,16 @@ def test_a_fit_says_what_it_does_and_that_kernels_are_compiled(cold, warm):
 
 
 def test_scripts_are_silent_unless_they_ask(warm):
-    assert script(warm, f"{FIT})") == ("", "")
-    # The second fit compiles, after one that was to be seen.
-    out, err = script(warm, f"{FIT}, progress=True); {FIT}, init='nndsvd')")
-    assert (out, "compiling" in err) == ("", False)
-    assert "compiling" in script(warm, f"{FIT}, solver='mu', progress=True)")[1]
+    first, shown, silent, other = script_in_parts(
+        warm,
+        f"{FIT})",
+        f"{FIT}, progress=True)",
+        f"{FIT}, init='nndsvd')",  # it compiles, after one that was to be seen
+        f"{FIT}, solver='mu', progress=True)",
+    )
+    assert first == silent == ("", "")
+    assert (shown[0], "compiling" in shown[1]) == ("", False)
+    assert "compiling" in other[1]
 
 
 def test_without_a_cache_the_message_says_that_nothing_is_stored(here):
@@ -119,14 +156,13 @@ def test_topics_say_what_they_do(warm):
     pytest.importorskip("click")
     pytest.importorskip("sklearn")
     topics = ("topics", "notes.txt", "-k", 2, "--format", "json")
-    out, err = command(warm, *topics, "--progress")
+    (out, err), (quiet_out, quiet) = commands(warm, [*topics, "--progress"], topics)
     assert_in_order(
         err, "reading notes.txt\n", "read: 80 texts\n", "weighing the words of 80 texts\n",
         "factorizing 80 x 20 into 2 components\n", "0/200", "Factorization of 80 x 20",
     )  # fmt: skip
     assert "compiling" not in err
     assert [topic["topic"] for topic in json.loads(out)] == [1, 2]
-    quiet_out, quiet = command(warm, *topics)
     assert quiet_out == out
     assert quiet.count("\n") == 3  # the summary
     assert quiet.startswith("Factorization of 80 x 20")
@@ -145,31 +181,41 @@ def test_a_command_that_compiles_says_so(here):
 def test_each_subcommand_says_what_it_does(warm):
     pytest.importorskip("click")
     fit = ("factorize", "X.npz", "-k", 2, "--save", "model.npz")
-    out, err = command(warm, *fit, "--progress")
+    shown, silent, reading, unread = commands(
+        warm,
+        [*fit, "--progress"],
+        [*fit, "--no-progress"],
+        ["info", "X.npz", "--progress"],
+        ["info", "X.npz"],
+    )
+    out, err = shown
     assert_in_order(err, "reading X.npz\n", "factorizing 80 x 20 into 2 components\n", "0/200")
     assert out.startswith("Factorization of 80 x 20")
-    assert command(warm, *fit, "--no-progress")[1] == ""
+    assert silent[1] == ""
+    assert reading[1] == "reading X.npz\n"
+    assert unread == (reading[0], "")
     transform = ("transform", "model.npz", "X.npz", "--output", "W.npy")
     steps = "reading model.npz, X.npz\nfinding the weights of 80 samples\n"
     for compiling in (f"{STORED}\n", ""):  # the cache is that of a fit
-        out, err = command(warm, *transform, "--progress")
+        (out, err), (_, quiet) = commands(warm, [*transform, "--progress"], transform)
         assert (out, err) == ("", f"{steps}{compiling}80 x 2 weights written to W.npy\n")
-    assert command(warm, *transform)[1].count("\n") == 1
-    out, err = command(warm, "info", "X.npz", "--progress")
-    assert err == "reading X.npz\n"
-    assert command(warm, "info", "X.npz") == (out, "")
+        assert quiet.count("\n") == 1
 
 
 def test_estimators_and_topics_say_the_same(warm):
     pytest.importorskip("sklearn")
-    _, err = script(warm, "sparsenmf.NMF(2, verbose=1, init='random').fit(X)")
-    assert err.startswith("factorizing 90 x 60 into 2 components\n")
-    _, err = script(warm, "sparsenmf.MiniBatchNMF(2, verbose=1, max_iter=1).fit(X)")
-    assert len(COMPILING.findall(err)) == 1  # from kernels of its own
     find = "sparsenmf.find_topics(['the cat sat', 'stocks fell'] * 4, 2, min_df=1"
-    _, err = script(warm, f"{find}, progress=True)")
-    assert err.startswith("weighing the words of 8 texts\nfactorizing 8 x ")
-    assert script(warm, f"{find})") == ("", "")
+    estimator, batches, topics, silent = script_in_parts(
+        warm,
+        "sparsenmf.NMF(2, verbose=1, init='random').fit(X)",
+        "sparsenmf.MiniBatchNMF(2, verbose=1, max_iter=1).fit(X)",
+        f"{find}, progress=True)",
+        f"{find})",
+    )
+    assert estimator[1].startswith("factorizing 90 x 60 into 2 components\n")
+    assert len(COMPILING.findall(batches[1])) == 1  # from kernels of its own
+    assert topics[1].startswith("weighing the words of 8 texts\nfactorizing 8 x ")
+    assert silent == ("", "")
 
 
 def test_compilations_of_other_packages_are_not_announced(warm):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,15 +11,20 @@ import scipy.sparse as sp
 
 from sparsenmf import estimate_memory
 
+from ..children import TIMEOUT
+
 MIB = 2**20
+
+WIDE, TALL = (300_000, 60_000, 6_000_000), (300_000, 30_000, 6_000_000)
+"""Shapes and nonzeros: of half of them, what numba and the threads take beside is a fifth."""
 
 # VmHWM can be reset through /proc on Linux only; elsewhere there is no such measure.
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
 SCRIPT = """
-import ctypes, json, sys
+import ctypes, functools, json, sys
 import numpy as np, scipy.sparse as sp
-from sparsenmf import estimate_memory, factorize
+from sparsenmf import estimate_memory, factorize, forecast_selection, select_n_components
 from tests.grouped import grouped
 
 def status(key):
@@ -29,59 +35,85 @@ def reset_peak():
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
-n, m, nnz, k, options = json.loads(sys.argv[1])
-method, dtype = options.pop("method", None), options.pop("dtype", "float32")
-max_iter = options.pop("max_iter", 3)
-options = grouped(options)
-rng = np.random.default_rng(0)
-rows, columns = rng.integers(n, size=nnz, dtype=np.int32), rng.integers(m, size=nnz, dtype=np.int32)
-X = sp.csr_array((rng.random(nnz, dtype=dtype), (rows, columns)), shape=(n, m))
-X.sum_duplicates()
-del rows, columns
-small = sp.random_array((300, 200), density=0.2, dtype=dtype, rng=rng)
-numba_itself = dict(options)
-factorize(small, 3, n_threads=1, max_iter=2, **numba_itself)
-# The parallel kernels too: whether they are cached must not matter.
-large = sp.random_array((1500, 1000), density=0.4, dtype=dtype, rng=rng)
-factorize(large, 12, n_threads=2, max_iter=1, **numba_itself)
-long = sp.random_array((400_000, 20), density=0.03, dtype=dtype, rng=rng)  # a large W
-factorize(long, 12, n_threads=2, max_iter=1, **numba_itself)
-del large, long
-trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
-if trim:
-    trim(0)
-known = {name: options[name] for name in ("solver", "loss", "missing") if name in options}
-forecast, error = estimate_memory(X, k, **known).total, 0.5
-if method:
-    from sparsenmf import forecast_selection, select_n_components
-    call = dict(method=method, candidates=[2, k], random_state=0, n_threads=1, max_iter=3)
-    forecast = forecast_selection(X, **call).memory  # it has run all there is to compile
-reset_peak()
-before = status("VmRSS")
-if method:
-    select_n_components(X, **call, early_stop=False)
-else:
-    options.update(max_iter=max_iter, random_state=0, n_threads=2)
-    error = factorize(X, k, **options).relative_error
-used = status("VmHWM") - before
-print(json.dumps([used, forecast, error]))
+@functools.lru_cache(maxsize=1)
+def matrix(n, m, nnz, dtype):
+    rng = np.random.default_rng(0)
+    rows, columns = (rng.integers(size, size=nnz, dtype=np.int32) for size in (n, m))
+    X = sp.csr_array((rng.random(nnz, dtype=dtype), (rows, columns)), shape=(n, m))
+    X.sum_duplicates()
+    return X
+
+@functools.cache
+def compile_kernels(options, dtype):
+    options, rng = grouped(json.loads(options)), np.random.default_rng(0)
+    small = sp.random_array((300, 200), density=0.2, dtype=dtype, rng=rng)
+    factorize(small, 3, n_threads=1, max_iter=2, **options)
+    # The parallel kernels too: whether they are cached must not matter.
+    large = sp.random_array((1500, 1000), density=0.4, dtype=dtype, rng=rng)
+    factorize(large, 12, n_threads=2, max_iter=1, **options)
+    long = sp.random_array((400_000, 20), density=0.03, dtype=dtype, rng=rng)  # a large W
+    factorize(long, 12, n_threads=2, max_iter=1, **options)
+
+def measure(n, m, nnz, k, options):
+    method, dtype = options.pop("method", None), options.pop("dtype", "float32")
+    max_iter = options.pop("max_iter", 3)
+    X = matrix(n, m, nnz, dtype)
+    compile_kernels(json.dumps(options), dtype)
+    options = grouped(options)
+    known = {name: options[name] for name in ("solver", "loss", "missing") if name in options}
+    forecast, error = estimate_memory(X, k, **known).total, 0.5
+    if method:
+        call = dict(method=method, candidates=[2, k], random_state=0, n_threads=1, max_iter=3)
+        forecast = forecast_selection(X, **call).memory  # it has run all there is to compile
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
+    if trim:
+        trim(0)
+    reset_peak()
+    before = status("VmRSS")
+    if method:
+        select_n_components(X, **call, early_stop=False)
+    else:
+        options.update(max_iter=max_iter, random_state=0, n_threads=2)
+        error = factorize(X, k, **options).relative_error
+    return status("VmHWM") - before, forecast, error
+
+for line in sys.stdin:
+    print(json.dumps(measure(*json.loads(line))), flush=True)
 """
 
 
-def measure(n, m, nnz, k, **options):
-    result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps([n, m, nnz, k, options])],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    used, forecast, relative_error = json.loads(result.stdout)
-    assert 0 < relative_error <= (np.inf if "loss" in options else 1)
-    return used, forecast
+@pytest.fixture(scope="module")
+def measure():
+    """A function that returns the peak of a factorization beyond X, and its forecast.
+
+    One process measures case after case: it imports and compiles once for all of them.
+    """
+    command = [sys.executable, "-c", SCRIPT]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    child = None
+
+    def measure(n, m, nnz, k, **options):
+        nonlocal child
+        if child is None or child.poll() is not None:  # the last case has ended it
+            child = subprocess.Popen(command, text=True, **pipes)
+        guard = threading.Timer(5 * TIMEOUT, child.kill)
+        guard.start()
+        child.stdin.write(json.dumps([n, m, nnz, k, options]) + "\n")
+        child.stdin.flush()
+        answer = child.stdout.readline()
+        guard.cancel()
+        if not answer:
+            pytest.fail(f"the process that measures ended with status {child.wait()}")
+        used, forecast, relative_error = json.loads(answer)
+        assert 0 < relative_error <= (np.inf if "loss" in options else 1)
+        return used, forecast
+
+    yield measure
+    if child:
+        child.communicate()  # without another case it ends
 
 
-def test_a_huge_shape_needs_memory_for_its_factors_only():
+def test_a_huge_shape_needs_memory_for_its_factors_only(measure):
     """A dense 200,000 x 200,000 float32 array would be 149 GiB."""
     used, _ = measure(200_000, 200_000, 2_000_000, 10)
     assert used < 200 * MIB
@@ -91,87 +123,82 @@ OTHER_FILLINGS = (pytest.param(init, marks=pytest.mark.long) for init in ("nndsv
 
 
 @pytest.mark.parametrize("init", ["random", "nndsvd", *OTHER_FILLINGS])
-def test_forecast_is_within_a_fifth_of_the_measured_peak(init):
-    used, forecast = measure(300_000, 60_000, 6_000_000, 30, init=init)
+def test_forecast_is_within_a_fifth_of_the_measured_peak(init, measure):
+    used, forecast = measure(*WIDE, 30, init=init)
     if init == "random":
         assert forecast == pytest.approx(used, rel=0.2)
     else:  # the SVD works in arrays of its own, before the solver's
         assert used <= 1.2 * forecast
 
 
-def test_forecast_holds_in_double_precision_that_begins_in_single():
-    used, forecast = measure(300_000, 60_000, 6_000_000, 30, dtype="float64")
+def test_forecast_holds_in_double_precision_that_begins_in_single(measure):
+    used, forecast = measure(*WIDE, 30, dtype="float64")
     assert forecast == pytest.approx(used, rel=0.2)
 
 
 @pytest.mark.parametrize("max_iter", [3, 60])
-def test_forecast_holds_for_tall_matrices_in_double_precision(max_iter):
-    used, forecast = measure(300_000, 30_000, 6_000_000, 30, dtype="float64", max_iter=max_iter)
+def test_forecast_holds_for_tall_matrices_in_double_precision(max_iter, measure):
+    used, forecast = measure(*TALL, 30, dtype="float64", max_iter=max_iter)
     if max_iter == 60:  # the last ones in double precision
         assert forecast == pytest.approx(used, rel=0.2)
     else:
         assert used < forecast
 
 
-def test_low_memory_is_without_the_transpose():
+def test_low_memory_is_without_the_transpose(measure):
     (usual, _), (low, forecast) = (
-        measure(300_000, 60_000, 6_000_000, 10, low_memory=low_memory)
-        for low_memory in (False, True)
+        measure(*WIDE, 10, low_memory=low_memory) for low_memory in (False, True)
     )
-    assert low < usual - 6 * 6_000_000  # of the transpose's eight bytes an entry
+    assert low < usual - 6 * WIDE[2]  # of the transpose's eight bytes an entry
     assert forecast == pytest.approx(low, rel=0.3)
 
 
-def test_low_memory_holds_for_starts_from_the_svd():
+def test_low_memory_holds_for_starts_from_the_svd(measure):
     usual, low = (
         measure(
-            300_000,
-            60_000,
-            6_000_000,
+            *WIDE,
             10,
             low_memory=low_memory,
             init="nndsvd",
         )[0]
         for low_memory in (False, True)
     )
-    assert low < usual - 4 * 6_000_000  # the sums of the products are what it has instead
+    assert low < usual - 4 * WIDE[2]  # the sums of the products are what it has instead
 
 
 @pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
-def test_low_memory_holds_for_multiplicative_updates(loss):
+def test_low_memory_holds_for_multiplicative_updates(loss, measure):
     options = {"solver": "mu", "low_memory": True, "loss": loss}
-    used, forecast = measure(300_000, 60_000, 6_000_000, 10, **options)
+    used, forecast = measure(*WIDE, 10, **options)
     assert forecast == pytest.approx(used, rel=0.2)
 
 
-def test_tall_matrices_need_no_transpose():
-    used, forecast = measure(300_000, 20_000, 6_000_000, 10)
+def test_tall_matrices_need_no_transpose(measure):
+    used, forecast = measure(*TALL, 10)
     assert forecast == pytest.approx(used, rel=0.2)
-    assert forecast < 2 * 320_000 * 16 * 4 + 6_000_000 * 8
+    assert forecast < 2 * 330_000 * 16 * 4 + 6_000_000 * 8
 
 
 @pytest.mark.parametrize("solver", ["cd", "mu"])
-def test_kullback_leibler_needs_no_more(solver):
-    used, forecast = measure(300_000, 60_000, 6_000_000, 30, loss="kullback-leibler", solver=solver)
+def test_kullback_leibler_needs_no_more(solver, measure):
+    used, forecast = measure(*WIDE, 30, loss="kullback-leibler", solver=solver)
     assert used <= 1.2 * forecast
 
 
-def test_no_loss_needs_more_than_its_factors():
+def test_no_loss_needs_more_than_its_factors(measure):
     """96 million entries of W H would be 384 MB."""
     used, forecast = measure(12_000, 8_000, 300_000, 3, loss=1.5, max_iter=1)
     assert used <= 1.2 * forecast < 100 * MIB
 
 
 @pytest.mark.parametrize("solver", ["cd", "mu"])
-def test_unknown_entries_need_no_more(solver):
-    used, forecast = measure(
-        300_000, 60_000, 6_000_000, 30, missing="unknown", solver=solver, loss="frobenius"
-    )
+def test_unknown_entries_need_no_more(solver, measure):
+    used, forecast = measure(*WIDE, 30, missing="unknown", solver=solver, loss="frobenius")
     assert used <= 1.2 * forecast
 
 
 @pytest.mark.parametrize("method", ["blocks", "entries", "stability"])
-def test_choosing_the_number_needs_what_was_forecast(method):
+def test_choosing_the_number_needs_what_was_forecast(method, measure):
     used, forecast = measure(20_000, 15_000, 500_000, 10, method=method)
     assert used <= 1.2 * forecast < 120 * MIB
 

@@ -183,7 +183,7 @@ def judge(case, folder):
     assert not found, "\n".join([case.label, *found])
 
 
-@pytest.mark.parametrize("number", numbers(200))
+@pytest.mark.parametrize("number", numbers(100))
 def test_fit(number, tmp_path):
     judge(draw(number), tmp_path)
 

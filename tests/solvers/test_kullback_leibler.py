@@ -202,15 +202,15 @@ def test_pbmc_from_random_starts(real_counts):
     """Most end a tenth of a percent below the published fit, some a tenth above."""
     X = real_counts("pbmc_facs", np.float32)
     options = {"init": "random", "tol": 1e-6, **KL}
-    ends = [factorize(X, 6, random_state=seed, **options).objective for seed in range(3)]
-    assert sorted(ends)[1] <= 0.9995 * 5_423_941.4946
+    ends = (factorize(X, 6, random_state=seed, **options).objective for seed in range(3))
+    below = (end <= 0.9995 * 5_423_941.4946 for end in ends)
+    assert any(below)
+    assert any(below)  # two of three
 
 
 def test_golub_reaches_the_published_fit(real_counts):
     """R package NMF, vignette: D = 543,535.7 at k = 3, first 200 genes, best of many starts."""
     X = sp.csr_array(real_counts("golub")[:, :200])
-    best = min(
-        factorize(X, 3, **KL, random_state=seed, tol=1e-8, max_iter=2000).objective
-        for seed in range(30)
-    )
-    assert best <= 543_535.7
+    options = {"tol": 1e-8, "max_iter": 2000, **KL}
+    ends = (factorize(X, 3, random_state=seed, **options).objective for seed in range(30))
+    assert any(end <= 543_535.7 for end in ends)
