@@ -181,3 +181,20 @@ def test_starts_that_a_cluster_cannot_make_are_refused(client, X, options, messa
 def test_more_components_than_singular_pairs_are_refused(client, X):
     with pytest.raises(ValueError, match="has no 300 singular pairs"):
         factorize(lazy(X), 300, init=SAMPLE)
+
+
+def test_an_h_with_names_is_put_in_the_order_of_the_blocks(client, X):
+    pd = pytest.importorskip("pandas")
+    names = [f"term {j}" for j in range(X.shape[1])]
+    rng = np.random.default_rng(0)
+    H = pd.DataFrame(rng.random((K, len(names))), columns=names)
+    blocks = [
+        delayed(sparsenmf.NamedMatrix(X[start:stop], feature_names=names))
+        for start, stop in ((0, 200), (200, X.shape[0]))
+    ]
+    options = {"random_state": 0, "max_iter": 2, "tol": 0}
+    expected = factorize(blocks, K, H=H.to_numpy(), **options)
+    found = factorize(blocks, K, H=H[rng.permutation(names)], **options)
+    np.testing.assert_array_equal(found.H, expected.H)
+    with pytest.raises(ValueError, match="H has other features than X: 'x' in H, 'term 3' in X"):
+        factorize(blocks, K, H=H.rename(columns={"term 3": "x"}), **options)

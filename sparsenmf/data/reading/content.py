@@ -20,6 +20,8 @@ HEAD = 2**16  # bytes of a file by which its format is told
 
 BINARY = re.compile("[\1-\x08\x0e-\x1f]")  # beside what is no UTF-8
 
+HINT = re.compile('"?sep=.?"?', re.IGNORECASE)  # with which Excel is told the delimiter
+
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -102,6 +104,8 @@ def first_lines(path: Path) -> list[str]:
     lines = [line.strip("\r\n") for line in lines if line.strip()]
     if not lines:
         raise ValueError("it is empty")
+    if HINT.fullmatch(lines[0].strip()):
+        raise ValueError(f"its first line, {lines[0].strip()}, is for Excel alone: take it out")
     return lines
 
 

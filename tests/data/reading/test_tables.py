@@ -123,3 +123,12 @@ def test_only_the_entries_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "vstack", None)
     found = read_matrix(path, format="table")
     assert found.nnz == 50
+
+
+@pytest.mark.parametrize("hint", ["sep=;", '"sep=;"', "SEP=;", "sep=\\t", "sep="])
+@pytest.mark.parametrize("header", ["id;a;b", "user;item;rating"])
+def test_a_line_for_excel_is_named(hint, header, tmp_path):
+    hint = hint.replace("\\t", "\t")
+    (tmp_path / "X.csv").write_text(f"{hint}\n{header}\n1;1;2\n2;3;4\n")
+    with pytest.raises(ValueError, match=r"its first line, .*, is for Excel alone: take it out"):
+        read_matrix(tmp_path / "X.csv")
