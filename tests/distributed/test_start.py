@@ -110,7 +110,8 @@ def test_auto_for_counts_is_scaled_and_the_same_on_any_cluster(client, one_worke
         begun = start.initialize(again, MultiplicativeUpdate(), None, None, 0)
         problem, svd = Problem(X, K, loss=1), NNDSVD(scaled=True, sample=sample)
         expected = learn_from_sample(problem, MultiplicativeUpdate(), svd, np.random.default_rng(0))
-    assert_same_bits(*models)
+    np.testing.assert_array_equal(models[0].objective_history, models[1].objective_history)
+    np.testing.assert_array_equal(models[0].H, models[1].H)
     np.testing.assert_array_equal(begun.Ht, expected)  # whatever the blocks are
     options = models[0].options
     assert (options["init"], options["scaled"], options.get("sample")) == ("nndsvd", True, sample)
