@@ -22,6 +22,7 @@ da = pytest.importorskip("dask.array", reason="needs the extra dask")
 import dask  # noqa: E402 - after the check that it is there
 import dask.bag  # noqa: E402
 from dask import delayed  # noqa: E402
+from distributed import Client  # noqa: E402
 
 # Without Dask these would fail to import, so they come after the checks above, too.
 from sparsenmf.distributed import factorize  # noqa: E402 - after the check
@@ -36,7 +37,6 @@ from .local import (  # noqa: E402 - after the check
     lazy,
     pieces,
     same_start,
-    start_client,
 )
 
 
@@ -86,8 +86,8 @@ def test_same_bits_on_one_worker_and_on_two(client, one_worker, X, options):
     np.testing.assert_array_equal(one.H, two.H)
 
 
-def test_w_comes_from_the_client_that_has_it(client, X):
-    with start_client(1, 1, default=False) as other:
+def test_w_comes_from_the_client_that_has_it(client, one_worker, X):
+    with Client(one_worker.scheduler.address, set_as_default=False) as other:
         there = factorize(lazy(X), K, client=other, **OPTIONS)
         gathered = there.to_factorization()
         np.testing.assert_array_equal(gathered.W, other.compute(there.W).result())
