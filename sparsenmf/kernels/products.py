@@ -67,7 +67,8 @@ def rotate_rows(factor, blocks, matrix, places):
     for block in prange(blocks.shape[0]):
         row = np.empty(factor.shape[1], factor.dtype)
         for i in range(blocks[block, 0], blocks[block, 1]):
-            row[:] = factor[i]
+            for c in range(row.shape[0]):  # numba's assignment of a slice compiles for seconds
+                row[c] = factor[i, c]
             gather_rows(factor[i], row, places, 0, row.shape[0], matrix)
 
 
