@@ -8,7 +8,7 @@ from sparsenmf import NNDSVD, MultiplicativeUpdate, Weights, factorize, open_csr
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.transpose import transpose_rows
 from sparsenmf.solvers import sampled
-from sparsenmf.solvers.scaled import learn_from_scaled
+from sparsenmf.solvers.scaled import _scale, learn_from_scaled, more_components
 from sparsenmf.topics.report.script import recorded_start
 
 from .. import problems
@@ -148,9 +148,29 @@ def test_components_beyond_the_rank_begin_at_random(solver, rank):
     W, Ht = start_of(sp.csr_array(X), 4)
     assert np.isfinite(W).all()
     assert np.isfinite(Ht).all()
-    model = factorize(X, 4, solver=solver, random_state=0, **COUNTS)
+    model = factorize(X, 4, solver=solver, random_state=0, tol=1e-8, max_iter=2000, **COUNTS)
     assert model.options["scaled"]
     np.testing.assert_allclose(model.W @ model.H, X, rtol=1e-2)
+
+
+def test_entries_far_above_independence_count_by_their_deviance(planted):
+    X, _ = planted
+    rows = make_rows(X, K)
+    sums = X.sum(axis=1, dtype=float), X.sum(axis=0, dtype=float)
+    roots, total = [np.sqrt(part) for part in sums], float(X.sum())
+    Z = _scale(rows, *roots, total).data
+    row, column = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr)), X.indices
+    x, y = X.data.astype(float), sums[0][row] * sums[1][column] / total
+    signed = np.sign(x - y) * np.sqrt(x * np.log(x / y) - x + y)
+    wanted = (np.sqrt(y) + signed) / np.sqrt(total)
+    np.testing.assert_allclose(Z, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("k", "shape", "n_more"), [(1, (9, 9), 1), (4, (5, 9), 5), (5, (9, 9), 7)])
+def test_half_as_many_components_more_as_far_as_X_has_rows_and_columns(k, shape, n_more):
+    assert more_components(k, shape) == more_components(k, shape[::-1]) == n_more
+    X = sp.random_array(shape, density=0.8, rng=0, format="csr")
+    assert [factor.shape[1] for factor in start_of(X, k)] == [k, k]
 
 
 def test_other_problems_begin_at_random(planted, tmp_path):
