@@ -164,10 +164,11 @@ def choose_start(problem: Problem, solver: Any, *, seeded: bool = False) -> NNDS
     Kullback-Leibler: of 20 planted topics in 5,000 to 20,000 documents, random starts found 11 to
     18 in 19 to 54 iterations and NNDSVD 17 to 20 in 12 to 25; the scaled start found all 20 in 9 to
     11. On real counts (associated_press, bbc_news and pbmc_facs, 10 and 20 components) it ended
-    between 0.14% below and 0.38% above the best of NNDSVD and five random starts, in the median
-    0.06% above, after 43 iterations in the median and a start that costs as much as 11; random
-    starts ended 0 to 0.6% above it, after 30 to 125. Without more components it ended 0.2% above
-    it, with twice as many up to 0.4%; ten iterations before merging were no better than five.
+    between 0.14% below and 0.38% above the best of NNDSVD and five random starts, 0.05% above in
+    the median, after 41 iterations in the median and a start that costs as much as 11; random
+    starts ended 0 to 0.6% above it, after 30 to 125. With 50 components on associated_press it
+    ended 0.4 to 0.6% below all of them. A start from scaled counts, without deviances and more
+    components, ended 0.1 to 0.4% above in the median; twice as many were worse than half as many.
     """
     (n_samples, n_features), k = problem.shape, problem.n_components
     if problem.beta == 1 and problem.entries.plain and k <= min(problem.shape) and not seeded:

@@ -38,7 +38,7 @@ BLUR = 0.01  # share of each component that is as all of X: no entry of a start 
 MORE = 0.5  # share of components that are merged at the end
 AT_MORE = 5  # iterations for the Kullback-Leibler loss before that
 
-CHUNK = 2**18  # entries of X divided together
+CHUNK = 2**16  # entries of X scaled together, so that what that takes stays in the cache
 
 
 def learn_from_scaled(rows, columns, n_components, n_iter, rng, *, dtype, n_threads=1):
