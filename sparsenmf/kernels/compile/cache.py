@@ -2,8 +2,9 @@
 
 numba's own cache can make an import or a call raise (read-only or full disk,
 truncated file), keeps its index in a file that two processes may overwrite, and
-does not notice edits in the other files a kernel is made of. Here each compiled
-signature is one file, written to a temporary name and renamed. Its name is a hash
+does not notice edits in the other files a kernel is made of. With a locator of our own it noticed
+those, but truncated files still raised, and one changed byte ended the process (numba 0.68). Here
+each compiled signature is one file, written to a temporary name and renamed. Its name is a hash
 of everything the code depends on (what the kernel is made of, see `fingerprint`; versions,
 processor, signature). Its first bytes are a digest of the rest. Whatever is wrong with a file,
 the kernel is compiled instead. Other processes may use files of older versions. When the folder

@@ -6,7 +6,9 @@ once and transposed: strips[r, p] is component r of the row of the p-th nonzero,
 sum over nonzeros runs along memory. A strip is a whole number of vectors. The padding is zero
 in the strips and in x, and one in y, and does not change any sum.
 
-The code fixes the order of every sum, as in `kernels.vector.gather`.
+The code fixes the order of every sum, as in `kernels.vector.gather`. With numba's plain loops
+instead, a Kullback-Leibler iteration took 1.33 times as long for `gather_strips`, 2.7 times for
+`move_and_sum`, and 1.15 times for the two small sums (20newsgroups, 20 components, two threads).
 """
 
 from functools import partial
