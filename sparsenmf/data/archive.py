@@ -94,11 +94,11 @@ def write_archive(path, record, arrays, texts=None):
 
 def is_archive(path, member=METADATA):
     """Return whether a file is an archive that has a member, though it may be damaged."""
-    with open(path, "rb") as file:
-        if not zipfile.is_zipfile(file):
-            return False
-        with zipfile.ZipFile(file) as archive:
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             return member in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
 
 
 def read_archive(path, names, optional, restore):

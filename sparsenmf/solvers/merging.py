@@ -12,7 +12,7 @@ enough: the other factor stays as it is.
 
 import numpy as np
 
-from ..data.factors import empty_factor
+from ..data.factors import empty_factor, sum_columns
 
 
 def merge_components(factors, grams, n_kept):
@@ -27,7 +27,8 @@ def merge_components(factors, grams, n_kept):
     n_kept : int
         How many components to return.
     """
-    totals = [np.diag(gram) for gram in grams]  # the sums of the factors' columns
+    n = len(grams[0])
+    totals = [sum_columns(factor)[:n] for factor in factors]
     masses = totals[0] * totals[1]
     groups = group_components(masses, [_likeness(gram) for gram in grams], n_kept)
     weights = np.array([masses[group].sum() for group in groups])

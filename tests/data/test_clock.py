@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import sparsenmf
 from sparsenmf import RandomStarts, factorize
 from sparsenmf.data import clock
 
@@ -138,16 +139,16 @@ def test_workers_say_how_long_they_compiled():
 
 
 def test_a_limit_that_cuts_a_fit_short_is_a_warning():
-    estimators = pytest.importorskip("sparsenmf.models.estimators")
+    ConvergenceWarning = pytest.importorskip("sklearn.exceptions").ConvergenceWarning
     X = sp.random_array((60, 40), density=0.2, rng=0)
-    with pytest.warns(estimators.ConvergenceWarning, match="Time limit of 1e-09 s reached"):
-        model = estimators.NMF(3, random_state=0, time_limit=1e-9).fit(X)
+    with pytest.warns(ConvergenceWarning, match="Time limit of 1e-09 s reached"):
+        model = sparsenmf.NMF(3, random_state=0, time_limit=1e-9).fit(X)
     assert model.n_iter_ == 1
-    with pytest.warns(estimators.ConvergenceWarning, match="Time limit of 1e-09 s reached"):
-        estimators.NMF(3, random_state=0, time_limit=1e-9, init=RandomStarts(3)).fit(X)
-    with pytest.warns(estimators.ConvergenceWarning, match="iterations 2 reached"):
-        estimators.NMF(3, random_state=0, time_limit=1e9, max_iter=2).fit(X)
+    with pytest.warns(ConvergenceWarning, match="Time limit of 1e-09 s reached"):
+        sparsenmf.NMF(3, random_state=0, time_limit=1e-9, init=RandomStarts(3)).fit(X)
+    with pytest.warns(ConvergenceWarning, match="iterations 2 reached"):
+        sparsenmf.NMF(3, random_state=0, time_limit=1e9, max_iter=2).fit(X)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimators.NMF(3, random_state=0, time_limit=1e9).fit(X)
-        estimators.NMF(3, random_state=0, time_limit=1e-9, tol=0).fit(X)  # as for max_iter
+        sparsenmf.NMF(3, random_state=0, time_limit=1e9).fit(X)
+        sparsenmf.NMF(3, random_state=0, time_limit=1e-9, tol=0).fit(X)  # as for max_iter

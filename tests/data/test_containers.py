@@ -284,7 +284,7 @@ def test_stores_are_blocks_of_rows(X, tmp_path):
         (np.array([["1", "2"]]), r"not <U1, such as '1' at \[0, 0\]: texts must be counted"),
         (np.eye(2) * 1j, "not complex128: take its absolute values"),
         (np.zeros((2, 2), "M8[s]"), r"not datetime64\[s\]: turn dates into numbers"),
-        ([sp.eye_array(2), sp.eye_array(2)], "not object, such as dia_array at"),
+        ([sp.eye_array(2), sp.eye_array(2)], "is a list of matrices, such as dia_array"),
         ({"a": [1, 2]}, "is of the type dict: pass a matrix"),
         (iter([1, 2]), "is of the type list_iterator"),
     ],

@@ -76,9 +76,12 @@ class Kernel:
         a long call is cut into shorter ones over some blocks each (see `interrupts`).
     work : callable, optional
         Returns the multiply-adds of a call, about and at least, from its arguments.
+    nested : bool, default False
+        Whether an argument is a tuple with a tuple in it. numba does not take those into a parallel
+        loop, so the parallel twin is compiled from the body, too.
     """
 
-    def __init__(self, body, per_block=(), work=None):
+    def __init__(self, body, per_block=(), work=None, nested=False):
         self.body = body
         self.__doc__ = body.__doc__
         self.__name__ = body.__name__
@@ -86,7 +89,7 @@ class Kernel:
         self._per_block = [names.index(name) for name in per_block]
         self._work = work
         self._serial = _compile_lazily(body, "serial", parallel=False)
-        if per_block and not config.DISABLE_JIT:
+        if per_block and not nested and not config.DISABLE_JIT:
             loop = loop_over_blocks(body, per_block, self._serial)
             self._parallel = _compile_lazily(loop, "parallel", parallel=True)
             link_to_serial(self._parallel, self._serial)

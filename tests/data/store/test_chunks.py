@@ -212,7 +212,7 @@ BAD_FILES = {
     "longer": ("X.npz", write_longer, "longer than its header says"),
     "complex": ("X.npz", arrays(data=matrix("f4").data * 1j), "real numbers"),
     "vector": ("X.npy", lambda path: np.save(path, np.ones(3)), "two dimensions"),
-    "no market": ("X.mtx", text("Dear Ada,\n"), "does not begin with %%MatrixMarket"),
+    "no market": ("X.mtx", text("Dear Ada,\n"), "it is not a MatrixMarket file"),
     "no sizes": ("X.mtx", text(HEAD + "% only a remark\n"), "no line with its three sizes"),
     "few": ("X.mtx", text(HEAD + "3 3 2\n1 1 1\n"), "has 1 entries instead of the 2"),
     "many": ("X.mtx", text(HEAD + "3 3 0\n1 1 1\n"), "has 1 entries instead of the 0"),
