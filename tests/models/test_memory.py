@@ -22,9 +22,10 @@ WIDE, TALL = (300_000, 60_000, 6_000_000), (300_000, 30_000, 6_000_000)
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
 SCRIPT = """
-import ctypes, functools, json, sys
+import ctypes, functools, json, os, sys
 import numpy as np, scipy.sparse as sp
 from sparsenmf import estimate_memory, factorize, forecast_selection, select_n_components
+from sparsenmf.kernels.compile.cache import active_folder
 from tests.grouped import grouped
 
 def status(key):
@@ -66,16 +67,25 @@ def measure(n, m, nnz, k, options):
         call = dict(method=method, candidates=[2, k], random_state=0, n_threads=1, max_iter=3)
         forecast = forecast_selection(X, **call).memory  # it has run all there is to compile
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what is freed
-    if trim:
-        trim(0)
-    reset_peak()
-    before = status("VmRSS")
-    if method:
-        select_n_components(X, **call, early_stop=False)
-    else:
-        options.update(max_iter=max_iter, random_state=0, n_threads=2)
-        error = factorize(X, k, **options).relative_error
-    return status("VmHWM") - before, forecast, error
+    for _ in range(2):  # again, if a kernel was compiled meanwhile
+        stored = stored_kernels()
+        if trim:
+            trim(0)
+        reset_peak()
+        before = status("VmRSS")
+        if method:
+            select_n_components(X, **call, early_stop=False)
+        else:
+            options.update(max_iter=max_iter, random_state=0, n_threads=2)
+            error = factorize(X, k, **options).relative_error
+        used = status("VmHWM") - before
+        if stored_kernels() == stored:
+            break
+    return used, forecast, error
+
+def stored_kernels():
+    folder = active_folder()
+    return folder and set(os.listdir(folder))
 
 for line in sys.stdin:
     print(json.dumps(measure(*json.loads(line))), flush=True)
