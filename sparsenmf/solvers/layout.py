@@ -149,7 +149,8 @@ class LooksAhead(Layout):
         summary : object
             The summary of the next W.
         """
-        raise NotImplementedError  # abstract: blocks in memory and workers each have their own way
+        # Abstract: `RatioBlocks` passes over its blocks; on a cluster, workers are asked.
+        raise NotImplementedError
 
     def empty_W(self, W, folder):
         """Return memory for another W, and keep memory for the next one."""

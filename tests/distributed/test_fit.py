@@ -19,16 +19,16 @@ from ..children import finish_child, start_child
 pytest.importorskip("distributed", reason="needs the extra dask")
 da = pytest.importorskip("dask.array", reason="needs the extra dask")
 
-import dask  # noqa: E402 - after the check that it is there
-import dask.bag  # noqa: E402
-from dask import delayed  # noqa: E402
-from distributed import Client  # noqa: E402
+import dask  # noqa: E402 - where Dask is missing, the file is skipped above
+import dask.bag  # noqa: E402 - where Dask is missing, the file is skipped above
+from dask import delayed  # noqa: E402 - where Dask is missing, the file is skipped above
+from distributed import Client  # noqa: E402 - where Dask is missing, the file is skipped above
 
 # Without Dask these would fail to import, so they come after the checks above, too.
-from sparsenmf.distributed import factorize  # noqa: E402 - after the check
-from sparsenmf.distributed.placement import Crew  # noqa: E402 - after the check
+from sparsenmf.distributed import factorize  # noqa: E402 - where Dask is missing, the file is skipped above
+from sparsenmf.distributed.placement import Crew  # noqa: E402 - where Dask is missing, the file is skipped above
 
-from .local import (  # noqa: E402 - after the check
+from .local import (  # noqa: E402 - where Dask is missing, the file is skipped above
     CUTS,
     OPTIONS,
     K,

@@ -13,10 +13,10 @@ da = pytest.importorskip("dask.array", reason="needs the extra dask")
 
 
 # Without Dask these would fail to import, so they come after the checks above, too.
-from sparsenmf.distributed import factorize  # noqa: E402 - after the check
-from sparsenmf.distributed.placement import Crew  # noqa: E402 - after the check
+from sparsenmf.distributed import factorize  # noqa: E402 - where Dask is missing, the file is skipped above
+from sparsenmf.distributed.placement import Crew  # noqa: E402 - where Dask is missing, the file is skipped above
 
-from .local import (  # noqa: E402 - after the check
+from .local import (  # noqa: E402 - where Dask is missing, the file is skipped above
     CUTS,
     OPTIONS,
     K,

@@ -145,7 +145,7 @@ def repack(rng, path, folder):
 def is_npy(content):
     try:
         np.load(io.BytesIO(content))
-    except Exception:  # whatever NumPy says of damaged bytes: it does not read them
+    except Exception:  # NumPy documents no type of error for damaged bytes: any is a no
         return False
     return True
 
