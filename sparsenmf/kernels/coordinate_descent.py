@@ -44,7 +44,7 @@ OUT_OF_REACH = -0.125
 the gradient outweighs it."""
 
 
-@kernel(per_block=("gram_partials", "statistics"), work=side_work)
+@kernel(per_block=("rows", "gram_partials", "statistics"), work=side_work)
 def update_rows(rows, side, penalty, earlier, factor, out, sweeps, gram_partials, statistics):
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 
@@ -115,7 +115,7 @@ def update_rows(rows, side, penalty, earlier, factor, out, sweeps, gram_partials
         statistics[block, 0], statistics[block, 1] = objective, residual if measuring else 0.0
 
 
-@kernel
+@kernel(per_block=("blocks", "gram_partials"))
 def extrapolate_rows(current, previous, momentum, least, blocks, gram_partials):
     """Extrapolate a factor into `previous`, and sum the gram matrix of the result.
 

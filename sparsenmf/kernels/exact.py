@@ -48,7 +48,7 @@ def exact_work(rows, given, *rest):
     return 10 * (sparse_work(rows, given.other) + entries)
 
 
-@kernel(per_block=("statistics",), work=exact_work)
+@kernel(per_block=("rows", "statistics"), work=exact_work)
 def solve_rows(rows, given, factor, tolerance, max_steps, measure, statistics):
     """Move each row of `factor` to the optimum, in place, and measure its loss.
 

@@ -30,7 +30,7 @@ def _below_diagonal(n):
     return np.tri(n, k=-1, dtype=bool)
 
 
-@kernel
+@kernel(per_block=("blocks", "gram_partials"))
 def multiply_factor(factor, blocks, gram_partials):
     """Set gram_partials[block] to the block's share of factor' factor, upper triangle only."""
     for block in prange(blocks.shape[0]):
@@ -40,7 +40,7 @@ def multiply_factor(factor, blocks, gram_partials):
             add_gram(factor, chunk, chunk_end, gram_partials[block])
 
 
-@kernel
+@kernel(per_block=("blocks", "partials"))
 def sum_columns(factor, blocks, partials):
     """partials[block] = sum of the block's rows of `factor`, in float64.
 

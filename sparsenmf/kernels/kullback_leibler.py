@@ -44,7 +44,7 @@ SUM_CHUNK = 512  # nonzeros whose logarithms are summed in the factor's own prec
 LEFT = 1e-13  # of a sum in double precision, below which only rounding is left
 
 
-@kernel(per_block=("statistics",), work=side_work)
+@kernel(per_block=("rows", "statistics"), work=side_work)
 def update_rows_kl(rows, side, penalty, factor, out, sweeps, unequal, statistics):
     """Improve each row of `factor` by coordinate descent and write it to `out`.
 

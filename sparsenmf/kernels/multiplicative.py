@@ -38,7 +38,7 @@ POWER = 100  # multiply-adds that take as long as raising a number to a power
 UPDATE, OBJECTIVE, RESIDUAL, UPDATE_AND_OBJECTIVE = range(4)
 
 
-@kernel(per_block=("gram_partials", "statistics"), work=side_work)
+@kernel(per_block=("rows", "gram_partials", "statistics"), work=side_work)
 def update_rows_mu(rows, side, penalty, earlier, factor, out, gram_partials, statistics):
     """Multiplicative update of each row, Frobenius loss (Lee & Seung 2001).
 
@@ -99,7 +99,7 @@ def beta_work(rows, side, penalty, divergence, *rest):
     return sparse_work(rows, side.other) + entries * (POWER + side.other.shape[1])
 
 
-@kernel(per_block=("statistics",), work=beta_work)
+@kernel(per_block=("rows", "statistics"), work=beta_work)
 def update_rows_mu_beta(rows, side, penalty, divergence, earlier, factor, out, mode, statistics):
     """Multiplicative update of each row, or what it would come to; any beta but 2.
 
@@ -161,7 +161,7 @@ def update_rows_mu_beta(rows, side, penalty, divergence, earlier, factor, out, m
         statistics[block, 0], statistics[block, 1] = objective, residual
 
 
-@kernel
+@kernel(per_block=("parts", "sums"))
 def scatter_ratios(rows, parts, factor, other, sums):
     """Add the numerators that the rows come to for the columns, Kullback-Leibler loss.
 
@@ -169,9 +169,9 @@ def scatter_ratios(rows, parts, factor, other, sums):
     of the part's rows. Parts and sums are as in `kernels.products.scatter_rows`. Each turn
     of the parallel loop writes to its own sums.
     """
-    for part in prange(sums.shape[0]):
+    for part in prange(parts.shape[0]):
         x, y = np.empty(CHUNK, other.dtype), np.empty(CHUNK, other.dtype)
-        for i in range(parts[part], parts[part + 1]):
+        for i in range(parts[part, 0], parts[part, 1]):
             for start in range(rows.indptr[i], rows.indptr[i + 1], CHUNK):
                 stop = min(start + CHUNK, rows.indptr[i + 1])
                 n = stop - start

@@ -12,7 +12,7 @@ from .vector.gather import gather_batch, gather_rows, scatter_batch
 from .vector.rows import add_gram, clear_gram, prefetch_rows
 
 
-@kernel(per_block=("gram_partials",), work=sparse_work)
+@kernel(per_block=("rows", "gram_partials"), work=sparse_work)
 def multiply_rows(rows, other, out, gram_partials):
     """Set out[i] = x_i other for each sparse row x_i, and sum the gram matrix of out.
 
@@ -40,23 +40,23 @@ def multiply_with_gram(rows, other, out, n_threads):
     return add_grams(partials)
 
 
-@kernel
+@kernel(per_block=("parts", "sums"))
 def scatter_rows(rows, parts, factor, sums):
     """Add X' factor to sums, each part of the rows to an array of its own.
 
-    `sums` (n_parts, n_columns, width) is added to: part p, the rows from parts[p] to
-    parts[p + 1], to sums[p], in order. This is for matrices that come a block at a time, or
-    have far more rows than columns: they need no transpose, and sums[p] stays in cache where W
-    would not. Each turn of the parallel loop writes to its own sums.
+    `parts` (n_parts, 2) has the first row of each part and the row after its last one. Part p is
+    added, in order, to sums[p] of `sums` (n_parts, n_columns, width). This is for matrices that
+    come a block at a time, or have far more rows than columns: they need no transpose, and sums[p]
+    stays in cache where W would not. Each turn of the parallel loop writes to its own sums.
     """
-    for part in prange(sums.shape[0]):
-        for i in range(parts[part], parts[part + 1], ROW_GROUP):
-            n = min(ROW_GROUP, parts[part + 1] - i)
+    for part in prange(parts.shape[0]):
+        for i in range(parts[part, 0], parts[part, 1], ROW_GROUP):
+            n = min(ROW_GROUP, parts[part, 1] - i)
             prefetch_rows(factor, i + ROW_GROUP, ROW_GROUP)
             scatter_batch(sums[part], rows.data, rows.indices, rows.indptr, i, n, factor)
 
 
-@kernel
+@kernel(per_block=("blocks",))
 def rotate_rows(factor, blocks, matrix, places):
     """Set factor[i] <- factor[i] matrix, in place.
 
@@ -72,7 +72,7 @@ def rotate_rows(factor, blocks, matrix, places):
             gather_rows(factor[i], row, places, 0, row.shape[0], matrix)
 
 
-@kernel
+@kernel(per_block=("blocks",))
 def take_columns(factor, blocks, order, scale, out):
     """Set out[i, c] = factor[i, order[c]] * scale[order[c]].
 
@@ -90,7 +90,7 @@ def take_columns(factor, blocks, order, scale, out):
                 out[i, c] = row[order[c]]
 
 
-@kernel(per_block=("sums",), work=sparse_work)
+@kernel(per_block=("rows", "sums"), work=sparse_work)
 def measure_rows(rows, factor, other, sums):
     """sums[block] = sum over the stored entries of v (x - y)^2 - absent y^2.
 

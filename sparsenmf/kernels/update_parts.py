@@ -17,7 +17,7 @@ def parts_work(rows, side, divergence, *rest):
     return sparse_work(rows, side.other) + entries * (POWER + side.other.shape[1])
 
 
-@kernel(per_block=("statistics",), work=parts_work)
+@kernel(per_block=("rows", "statistics"), work=parts_work)
 def sum_update_parts(rows, side, divergence, factor, numerators, denominators, statistics):
     """Set the numerators and denominators of the multiplicative update of each row.
 

@@ -32,7 +32,7 @@ from .vector.vector_code import VECTOR_BYTES
 from .weighted_short_rows import short_limit, short_rows_first, update_short_rows
 
 
-@kernel(per_block=("statistics",), work=side_work)
+@kernel(per_block=("rows", "statistics"), work=side_work)
 def update_rows_weighted(rows, side, penalty, n_components, factor, out, sweeps, statistics):
     """Improve each row of `factor` by coordinate descent, Frobenius loss, and write it to `out`.
 

@@ -31,7 +31,7 @@ def weighted_work(rows, side, penalty, divergence, *rest):
     return beta_work(rows, side, penalty, divergence) if everywhere else side_work(rows, side)
 
 
-@kernel(per_block=("statistics",), work=weighted_work, nested=True)
+@kernel(per_block=("rows", "statistics"), work=weighted_work)
 def update_rows_mu_weighted(rows, side, penalty, divergence, factor, out, mode, statistics):
     """Multiplicative update of each row, or what it would come to; any beta.
 

@@ -159,9 +159,9 @@ def empty_sums(rows, width):
 def cut_rows(rows, n_parts):
     """Cut rows into parts with about equally many entries, one for each sum."""
     cuts = np.linspace(0, rows.nnz, n_parts + 1).astype(np.int64)
-    parts = np.searchsorted(rows.indptr, cuts)
-    parts[0], parts[-1] = 0, rows.n_rows
-    return parts
+    bounds = np.searchsorted(rows.indptr, cuts)
+    bounds[0], bounds[-1] = 0, rows.n_rows
+    return np.column_stack((bounds[:-1], bounds[1:]))
 
 
 class MemorySource:

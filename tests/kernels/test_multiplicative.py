@@ -27,10 +27,10 @@ def test_scatter_ratios_equals_reference(dtype, n_components, n_threads, rng):
     rows = make_rows(sp.csr_array(X), n_components)
     start = rng.random((3, 700, padded_width(n_components, dtype))).astype(dtype)
     sums, W, Ht = start.copy(), pad_factor(factor, dtype), pad_factor(other, dtype)
-    parts = np.array([0, 5, 5, 40])
+    parts = np.array([[0, 5], [5, 5], [5, 40]])
     multiplicative.scatter_ratios(n_threads, rows, parts, W, Ht, sums)
     for p in range(3):
-        part = slice(parts[p], parts[p + 1])
+        part = slice(*parts[p])
         expected = start[p] + reference.scatter_ratios(X[part], W[part], Ht)
         np.testing.assert_allclose(sums[p], expected, rtol=TOLERANCE[dtype] * 20)
 

@@ -22,10 +22,10 @@ def test_scatter_rows_is_the_product_with_the_transpose(dtype, n_components, n_t
     rows = make_rows(sp.csr_array(X), n_components)
     start = rng.random((3, 90, padded_width(n_components, dtype))).astype(dtype)
     sums, padded = start.copy(), pad_factor(factor, dtype)
-    parts = np.array([0, 20, 20, 70])
+    parts = np.array([[0, 20], [20, 20], [20, 70]])
     products.scatter_rows(n_threads, rows, parts, padded, sums)
     for p in range(3):
-        part = slice(parts[p], parts[p + 1])
+        part = slice(*parts[p])
         expected = start[p] + X[part].astype(float).T @ padded[part].astype(float)
         np.testing.assert_allclose(sums[p], expected, rtol=TOLERANCE[dtype] * 10)
 

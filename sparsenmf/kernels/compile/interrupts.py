@@ -12,6 +12,7 @@ error. So every block must have written its statistics.
 import numpy as np
 
 from ...data import clock
+from ...data.rows import Rows
 
 LONG = 500_000_000
 """Multiply-adds of a thread above which a call is cut: a tenth of a second to one."""
@@ -67,11 +68,14 @@ def call_interruptibly(run, args, per_block, work, n_threads):
 
 
 def _part(args, per_block, start, stop):
-    args, part = list(args), slice(start, stop)
-    args[0] = args[0]._replace(blocks=args[0].blocks[part])
+    args = list(args)
     for place in per_block:
-        args[place] = args[place][part]
+        args[place] = _of_blocks(args[place], slice(start, stop))
     return args
+
+
+def _of_blocks(value, part):
+    return value._replace(blocks=value.blocks[part]) if isinstance(value, Rows) else value[part]
 
 
 def sparse_work(rows, other, *rest):

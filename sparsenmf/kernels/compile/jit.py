@@ -72,16 +72,13 @@ class Kernel:
         Its outer loop is a ``prange`` in which each turn writes to places of its
         own, so that the result does not depend on how the turns are distributed.
     per_block : sequence of str
-        Arguments with an entry for each block of `rows`, the first argument. With them
-        a long call is cut into shorter ones over some blocks each (see `interrupts`).
+        Arguments with an entry for each block. That of `rows` are its blocks.
     work : callable, optional
-        Returns the multiply-adds of a call, about and at least, from its arguments.
-    nested : bool, default False
-        Whether an argument is a tuple with a tuple in it. numba does not take those into a parallel
-        loop, so the parallel twin is compiled from the body, too.
+        Returns the multiply-adds of a call, about and at least, from its arguments. With it a long
+        call is cut into shorter ones over some blocks each (see `interrupts`).
     """
 
-    def __init__(self, body, per_block=(), work=None, nested=False):
+    def __init__(self, body, per_block=(), work=None):
         self.body = body
         self.__doc__ = body.__doc__
         self.__name__ = body.__name__
@@ -89,8 +86,8 @@ class Kernel:
         self._per_block = [names.index(name) for name in per_block]
         self._work = work
         self._serial = _compile_lazily(body, "serial", parallel=False)
-        if per_block and not nested and not config.DISABLE_JIT:
-            loop = loop_over_blocks(body, per_block, self._serial)
+        if per_block and not config.DISABLE_JIT:
+            loop = loop_over_blocks(body, self._per_block, self._serial)
             self._parallel = _compile_lazily(loop, "parallel", parallel=True)
             link_to_serial(self._parallel, self._serial)
         else:

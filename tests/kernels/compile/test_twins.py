@@ -30,7 +30,7 @@ def add_rows(rows, factor, sums):
 def kernel_of(text):
     module = types.ModuleType("sources_of_a_test")
     exec(text, vars(module))
-    return jit.Kernel(module.add_rows, per_block=("sums",))
+    return jit.Kernel(module.add_rows, per_block=("rows", "sums"))
 
 
 @pytest.fixture
@@ -86,8 +86,35 @@ def test_other_types_get_twins_of_their_own(folder, rows):
     assert len(kernel._parallel.signatures) == len(kernel._serial.signatures) == 2
 
 
-def test_an_array_whose_blocks_have_another_type_is_refused(folder, rows):
-    """An unknown symbol would end the process."""
+def test_blocks_of_arrays_in_another_order_are_refused(folder, rows):
+    """Compiled code knows the place of an entry in Fortran's order by the number of rows."""
     sums = np.zeros((3, 2), order="F")
-    with pytest.raises(TypingError, match="arguments of other types"):
+    with pytest.raises(TypingError, match="C-ordered"):
         kernel_of(SOURCE)(2, rows, np.ones((9, 1)), sums)
+
+
+def test_blocks_of_any_arrays_are_taken_one_at_a_time(folder):
+    """Of one axis to three, with arrays that have no entries, and tuples in tuples."""
+    source = """
+from numba import prange
+
+def count(blocks, nested, flat, deep, none):
+    for block in prange(blocks.shape[0]):
+        (factor, fade), shift = nested
+        flat[block] = blocks.shape[0] + 10 * flat.size + 100 * deep.size + 1000 * none.size
+        for i in range(blocks[block, 0], blocks[block, 1]):
+            deep[block, 1, 1] += fade * factor[i, 1] + shift
+"""
+    module = types.ModuleType("sources_of_a_test")
+    exec(source, vars(module))
+    kernel = jit.Kernel(module.count, per_block=("blocks", "flat", "deep", "none"))
+    blocks, factor = np.array([[0, 2], [2, 2], [2, 5]]), np.arange(10.0).reshape(5, 2)
+    flat, deep = np.zeros(3), np.zeros((3, 2, 2))
+    kernel(2, blocks, ((factor, 2.0), 0.5), flat, deep, np.zeros((0, 4)))
+    assert flat.tolist() == [411.0] * 3
+    assert deep[:, 1, 1].tolist() == [9.0, 0.0, 43.5]
+    assert np.count_nonzero(deep) == 2
+
+
+def test_no_blocks_are_no_call(folder, rows):
+    kernel_of(SOURCE)(2, rows._replace(blocks=rows.blocks[:0]), np.ones((9, 1)), np.zeros((0, 2)))
