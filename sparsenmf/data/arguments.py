@@ -28,6 +28,8 @@ MEANT = {
 }
 """What to do in place of arguments that others have, or that one might look for."""
 
+LONGEST = 100  # characters of an argument that a message shows
+
 
 def refuse_meant(function: str, unknown: Iterable[str]) -> None:
     """Raise TypeError if one of some arguments, which a function does not have, is in `MEANT`."""
@@ -62,10 +64,18 @@ def check_svd_start(init, n_components, shape):
         )
 
 
+def shown(value):
+    """Return what an argument is, as part of a message of one line."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def check_integer(value, name, least):
     """Return an integer argument that is at least `least`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
+        raise TypeError(f"{name} must be an integer, not {shown(value)}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return int(value)
@@ -74,7 +84,7 @@ def check_integer(value, name, least):
 def check_number(value, name, least=0.0, most=math.inf, *, open_below=False):
     """Return a finite real argument within [least, most] as a float."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise TypeError(f"{name} must be a number, not {shown(value)}")
     value = float(value)
     if not (math.isfinite(value) and least <= value <= most) or (open_below and value == least):
         bounds = f"> {least:g}" if open_below else f">= {least:g}"
@@ -100,18 +110,18 @@ def check_sweeps(max_sweeps):
     return None if max_sweeps is None else check_integer(max_sweeps, "max_sweeps", least=1)
 
 
-def check_choice(value, name, choices):
-    """Return an argument that must be one of `choices`."""
+def check_choice(value, name, choices, others=""):
+    """Return an argument that must be one of `choices`; `others` says what else it might be."""
     if not isinstance(value, str) or value not in choices:
         listed = ", ".join(map(repr, choices))
-        raise ValueError(f"{name} must be one of {listed}, not {value!r}")
+        raise ValueError(f"{name} must be one of {listed}{others}, not {shown(value)}")
     return value
 
 
 def check_flag(value, name):
     """Return a boolean argument."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise TypeError(f"{name} must be True or False, not {shown(value)}")
     return bool(value)
 
 

@@ -40,9 +40,10 @@ def open_stream(
     """
     beta = check_loss(beta_loss, X)
     n_components = check_integer(n_components, "n_components", least=1)
-    init = init if init is not None or H is None else "custom"
     if init is not None:
         check_choice(init, "init", INITS)
+    if init in (None, "auto"):  # which start that is depends on the first batch
+        init = None if H is None else "custom"
     if init == "custom" and H is None:
         raise ValueError('init="custom" needs H, the start: pass H to fit or partial_fit')
     H = order_H(H, names)

@@ -56,9 +56,10 @@ class MiniBatchNMF(BatchLearner):
         As in `NMF`; each batch is penalised as if the data were many like it.
 
     Where it starts:
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
-        Default: "custom" if H is passed; "nndsvda" for Kullback-Leibler, if the first batch has
-        ten samples for each component; else "random". Drawn from the first batch with entries.
+    init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, optional
+        Default: "custom" if H is passed, else "auto": "nndsvda" for Kullback-Leibler, if the first
+        batch has ten samples for each component; else "random". Drawn from the first batch with
+        entries.
 
     How it learns from batches:
     batch_size : int, default 1024

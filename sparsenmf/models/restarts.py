@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..data import clock
-from ..data.arguments import check_flag, check_integer, check_number, check_random_state, draw_seed
+from ..data.arguments import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_random_state,
+    draw_seed,
+    shown,
+)
 from ..data.progress import open_progress
 
 
@@ -93,11 +100,15 @@ def check_options(options, taken=NOT_FOR_PARTS):
         )
 
 
+def is_random(init):
+    """Return whether an `init` is random, as it is in these fits by default."""
+    return init is None or (isinstance(init, str) and init == "random")
+
+
 def check_random_init(options):
     """Raise ValueError where all starts would be the same."""
-    init = options.get("init")
-    if init not in (None, "random"):
-        raise ValueError(f'init must be "random" for starts that differ, not {init!r}')
+    if not is_random(init := options.get("init")):
+        raise ValueError(f'init must be "random" for starts that differ, not {shown(init)}')
 
 
 @dataclass(frozen=True)

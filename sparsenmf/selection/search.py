@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.arguments import check_choice, check_flag, check_integer
 from ..data.typing import Loss, SelectionMethod
-from ..models.restarts import Generators, Runs, check_options
+from ..models.restarts import Generators, Runs, check_options, is_random
 from ..solvers.losses import check_loss
 from ..solvers.problem import Problem
 from .blocks import Blocks
@@ -117,9 +117,9 @@ class Search:
         """Try the candidates, and return the selection; arguments are as in the public function."""
         early_stop = check_flag(early_stop, "early_stop") and self.is_held_out
         warm_start = check_flag(warm_start, "warm_start") and self.is_held_out
-        is_random = self._options.get("init") in (None, "random")
         # With few known entries, a start from the components of an earlier fit leads to bad minima.
-        self._warm_start = warm_start and is_random and not self._scorer.matrix.unknown
+        begins_at_random = is_random(self._options.get("init"))
+        self._warm_start = warm_start and begins_at_random and not self._scorer.matrix.unknown
         self._cophenetic = check_flag(cophenetic, "cophenetic") and not self.is_held_out
         if self._cophenetic:
             check_samples(self._scorer.matrix.shape[0])

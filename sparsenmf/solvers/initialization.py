@@ -18,6 +18,7 @@ from ..data.validation import check_factor
 from .svd import truncated_svd
 
 INITS = ("auto", "random", "nndsvd", "nndsvda", "nndsvdar", "custom")
+OBJECTS = ", or an NNDSVD(...) or RandomStarts(...)"
 
 SAMPLE = 2048, 32  # at most so many rows and columns of W are looked at for correlations
 SAMPLED = 2**14  # numbers: more columns make more pairs, and then fewer rows are enough
@@ -42,7 +43,7 @@ def check_start(init, W, H, X, n_components, n_threads=1):
     given = W is not None or H is not None
     if init is None:
         init = "custom" if given else "auto"
-    check_choice(init, "init", INITS)
+    check_choice(init, "init", INITS, OBJECTS)
     check_svd_start(init, n_components, X.shape)
     if given and init != "custom":
         raise ValueError(f'W and H are only used with init="custom", not with init={init!r}')

@@ -110,7 +110,8 @@ class NNDSVD:
         """Return the start that a name in `init` stands for, or None if it is no NNDSVD."""
         if isinstance(init, cls):
             return init
-        fill = next((fill for fill, name in FILLS.items() if name == init), None)
+        name = init if isinstance(init, str) else None  # an array would be compared by entries
+        fill = next((fill for fill, known in FILLS.items() if known == name), None)
         return None if fill is None else cls(fill=fill)
 
     @property

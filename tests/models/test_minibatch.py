@@ -360,6 +360,18 @@ def test_progress_is_shown(X, capfd):
     assert "3/3" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("n_rows", [20, 100])
+@LOSSES
+def test_the_automatic_start_is_the_default_one(X, loss, n_rows):
+    options = {"n_components": 5, "beta_loss": loss, "random_state": 0}
+    default, automatic, other = (
+        MiniBatchNMF(**options, init=init).partial_fit(X[:n_rows]).components_
+        for init in (None, "auto", "nndsvdar")
+    )
+    np.testing.assert_array_equal(automatic, default)
+    assert not np.array_equal(automatic, other)
+
+
 # Refusals.
 
 

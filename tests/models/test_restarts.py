@@ -85,3 +85,12 @@ def test_files_keep_the_objectives(tmp_path):
 def test_errors_name_the_argument(options, message):
     with pytest.raises(ValueError, match=message):
         factorize(X, 3, **grouped(options))
+
+
+@pytest.mark.parametrize("init", ["auto", "nndsvd", NNDSVD(), np.ones((60, 3))])
+def test_many_fits_tell_random_starts_from_others_whatever_they_are(X, init):
+    with pytest.raises(ValueError, match='init must be "random" for starts that differ, not '):
+        consensus(X, 3, init=init)
+    if isinstance(init, np.ndarray):
+        with pytest.raises(ValueError, match=r"init must be one of .*, not an array of shape"):
+            select_n_components(X, [2, 3], init=init)
