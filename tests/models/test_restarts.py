@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from sparsenmf import Factorization, RandomStarts, factorize
+from sparsenmf import (
+    NNDSVD,
+    Factorization,
+    RandomStarts,
+    consensus,
+    factorize,
+    select_n_components,
+)
 
 from ..grouped import grouped
 from ..problems import planted_counts
@@ -88,7 +95,7 @@ def test_errors_name_the_argument(options, message):
 
 
 @pytest.mark.parametrize("init", ["auto", "nndsvd", NNDSVD(), np.ones((60, 3))])
-def test_many_fits_tell_random_starts_from_others_whatever_they_are(X, init):
+def test_many_fits_tell_random_starts_from_others_whatever_they_are(init):
     with pytest.raises(ValueError, match='init must be "random" for starts that differ, not '):
         consensus(X, 3, init=init)
     if isinstance(init, np.ndarray):
