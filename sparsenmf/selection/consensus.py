@@ -222,6 +222,11 @@ def consensus(
         restarts.append(unit_rows(model.H))
         objectives.append(model.objective)
         settings = model.options
+    if not any(H.any() for H in restarts):
+        raise ValueError(
+            f"the components of all restarts are zero: {sampled or 'X'} is zero, or alpha_W or "
+            f"alpha_H is too large"
+        )
     labels, medians, stability = find_clusters(
         restarts, n_components, density_threshold, neighborhood, seeds.generator(0, 1)
     )

@@ -184,6 +184,27 @@ def test_refusals_name_the_argument(options, message):
         consensus(X, **{"n_components": 3, **options})
 
 
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "X is zero"),
+        ({"sample": 0.3}, "a sample of 12 of 40 rows is zero"),
+        ({"missing": "unknown"}, "X is zero"),
+    ],
+)
+def test_restarts_that_found_nothing_are_named(loss, options, message):
+    X = sp.csr_array((np.zeros(2), ([0, 7], [3, 1])), shape=(40, 20))
+    with pytest.raises(ValueError, match=f"components of all restarts are zero: {message}"):
+        consensus(X, 3, 2, loss=loss, random_state=0, **options)
+
+
+def test_penalties_that_leave_nothing_are_named():
+    X, _, _ = planted_counts(3, 120, 90)
+    with pytest.raises(ValueError, match="are zero: X is zero, or alpha_W or alpha_H is too large"):
+        consensus(X, 3, 2, alpha_W=1e6, l1_ratio=1, random_state=0)
+
+
 def test_real_documents_have_stable_topics(real_matrix):
     X = real_matrix("bbc_news", min_df=10)
     result = consensus(X, 5, 6, random_state=0, max_iter=50)
