@@ -70,9 +70,9 @@ def factorize(
         "kullback-leibler" ``NNDSVD(scaled=True, sample=...)`` of as many, but at most half of the
         rows, or of all rows if X and the factors have no more than 2**22 entries; else random. The
         rows of a sample are taken on the workers, and a few iterations on them run here; W is then
-        found from their H. The rows do not depend on the blocks, and are those of
-        `sparsenmf.factorize` with the same `random_state`. A random W is drawn on the workers,
-        from a seed for each block.
+        found from their H. The rows do not depend on the blocks, and are those that
+        `sparsenmf.factorize` takes of the matrix in memory with the same share and `random_state`.
+        A random W is drawn on the workers, from a seed for each block.
     H : ndarray of shape (n_components, n_features), optional
         The start of H for ``init="custom"``, or of its first components. W starts at random.
     alpha_W, alpha_H, l1_ratio, tol, max_iter, time_limit : optional
