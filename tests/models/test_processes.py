@@ -172,8 +172,15 @@ def child_pool(kind, method):
             print(*pool.map(solve, jobs, timeout=TIMEOUT - 10))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-@pytest.mark.parametrize("kind", ["Pool", "ProcessPoolExecutor"])
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        ("Pool", "fork"),
+        ("ProcessPoolExecutor", "fork"),
+        ("ProcessPoolExecutor", "spawn"),
+        pytest.param("Pool", "spawn", marks=pytest.mark.long),
+    ],
+)
 def test_process_pools_after_a_parallel_run(kind, method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} here")
