@@ -199,8 +199,8 @@ def test_kullback_leibler_needs_no_more(solver, measure):
 
 
 def test_no_loss_needs_more_than_its_factors(measure):
-    """96 million entries of W H would be 384 MB."""
-    used, forecast = measure(12_000, 8_000, 300_000, 3, loss=1.5, max_iter=1)
+    """48 million entries of W H would be 192 MB."""
+    used, forecast = measure(8_000, 6_000, 300_000, 3, loss=1.5, max_iter=1)
     assert used <= 1.2 * forecast < 100 * MIB
 
 
