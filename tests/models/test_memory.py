@@ -46,7 +46,7 @@ def matrix(n, m, nnz, dtype):
 
 @functools.cache
 def first_matrices(dtype):
-    """Return a small matrix, a large one, and one with a large W."""
+    # A small matrix, a large one, and one with a large W.
     rng, sizes = np.random.default_rng(0), ((300, 200, 0.2), (1500, 1000, 0.4), (400_000, 20, 0.03))
     return [sp.random_array(size[:2], density=size[2], dtype=dtype, rng=rng) for size in sizes]
 
