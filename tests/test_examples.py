@@ -186,7 +186,7 @@ sys.modules["matplotlib"] = None
 examples, sys.argv = sys.argv[1:], sys.argv[:1]
 for example in examples:
     runpy.run_path(example, run_name="__main__")"""
-    examples = [TOPICS.with_name(name) for name in ("counts.py", "spectrogram.py")]
+    examples = [TOPICS.with_name(name) for name in ("counts.py", "recommender.py")]
     process = run(code, *examples, example="-c", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     said = re.findall(r"^No picture: .*$", process.stdout, re.MULTILINE)

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 import sparsenmf
 from sparsenmf.data.outputs import check_outputs
+from sparsenmf.kernels.compile.cache import active_folder
 
 from .children import ELSEWHERE, ROOT, TIMEOUT
 from .corpus import TERMS, make_counts, make_texts
@@ -35,6 +36,8 @@ def run_elsewhere(function, *args, encoding="utf-8", **env):
         "PYTHONIOENCODING": f"{encoding}:strict",
         "PYTHONWARNDEFAULTENCODING": "1",
         "NUMBA_NUM_THREADS": "2",
+        # That of the tests: the other system's would be empty, and in the home folder.
+        "SPARSENMF_CACHE_DIR": str(active_folder() or ""),
         **env,
     }
     command = [sys.executable, "-c", code]

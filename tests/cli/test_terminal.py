@@ -152,12 +152,13 @@ def test_closed_streams_are_an_error_in_one_line_or_none_at_all(here):
     assert result.returncode == 1
     assert result.stderr.startswith("Error: the standard output is closed")
     # What opens a file first would get the number of the stream that is closed.
+    before = Path("X.npz").read_bytes()
     for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
-        result = shell(f"topics notes.txt -k 2 --save model.npz {closed}", here)
+        result = shell(f"factorize X.npz -k 2 --max-iter 2 --save model.npz {closed}", here)
         assert result.returncode == 0
         assert Factorization.load("model.npz").n_components == 2
         Path("model.npz").unlink()
-        assert Path("notes.txt").read_text() == "\n".join(make_texts())
+        assert Path("X.npz").read_bytes() == before
 
 
 @posix

@@ -1,13 +1,28 @@
 """A cluster of two processes, and a matrix for it."""
 
+import numpy as np
 import pytest
 import scipy.sparse as sp
+
+from sparsenmf import CoordinateDescent, MultiplicativeUpdate, factorize
 
 from .. import problems
 
 
 @pytest.fixture(scope="package")
-def client():
+def compiled(X):
+    """Have the kernels of workers in the cache: several would compile the same ones at once."""
+    from .local import K
+
+    for dtype in (np.float32, np.float64):
+        for solver in (CoordinateDescent(low_memory=True), MultiplicativeUpdate(low_memory=True)):
+            loss = "frobenius" if isinstance(solver, CoordinateDescent) else "kullback-leibler"
+            options = {"loss": loss, "solver": solver, "n_threads": 1, "max_iter": 1}
+            factorize(X.astype(dtype), K, random_state=0, **options)
+
+
+@pytest.fixture(scope="package")
+def client(compiled):
     """A client of two workers."""
     from .local import start_client  # a module that needs Dask, as the tests have checked
 

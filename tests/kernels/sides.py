@@ -24,5 +24,11 @@ def make_problem(rng, n_components, dtype, n_rows=70, n_columns=90):
 def tall_rows(X, n_components):
     """Return `Rows` in two blocks; with some hundred rows, each has several tiles and chunks."""
     middle = len(X) // 3
-    blocks = np.array([[middle, len(X)], [0, middle]])
-    return make_rows(sp.csr_array(X), n_components)._replace(blocks=blocks)
+    return with_blocks(make_rows(sp.csr_array(X), n_components), [[middle, len(X)], [0, middle]])
+
+
+def with_blocks(rows, blocks):
+    """Return `Rows` in other blocks, read-only as all are: else kernels would be compiled again."""
+    blocks = np.array(blocks)
+    blocks.flags.writeable = False
+    return rows._replace(blocks=blocks)

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from sparsenmf.data.factors import pad_factor
 from sparsenmf.data.rows import make_rows
 from sparsenmf.kernels.exact import solve_rows
 from sparsenmf.kernels.operands import GivenSide
 
-from .. import reference
+from .. import reference, weighted
 
 K = 5
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -26,9 +25,7 @@ def problem(rng, absent, dtype):
     V = np.where(stored, rng.gamma(1.0, size=stored.shape), absent)
     other = rng.random((40, K)) * (rng.random((40, K)) < 0.7)
     X, V, other, start = (A.astype(dtype) for A in (X, V, other, 0.1 + rng.random((16, K))))
-    indptr = np.append(0, np.cumsum(stored.sum(axis=1)))
-    csr = sp.csr_array((X[stored], np.nonzero(stored)[1].astype(np.int32), indptr), X.shape)
-    rows = make_rows(csr, K, V[stored], absent)
+    rows = make_rows(weighted.stored(stored, X), K, V[stored], absent)
     return X.astype(float), V.astype(float), rows, other, start
 
 

@@ -39,7 +39,8 @@ def run_multiplicative(X, other, factor, earlier, beta, mode=multiplicative.UPDA
     dtype, width = X.dtype.type, padded_width(other.shape[1], X.dtype)
     rows = tall_rows(X, other.shape[1])
     padded, start = pad_factor(other, dtype), pad_factor(factor, dtype)
-    earlier = np.array([pad_factor(part, dtype) for part in earlier]).reshape(-1, *start.shape)
+    earlier = np.array([pad_factor(part, dtype) for part in earlier], dtype)
+    earlier = earlier.reshape(-1, *start.shape)
     out, statistics = np.full_like(start, np.nan), np.full((rows.n_blocks, 2), np.nan)
     penalty = make_penalty(0.05, 0.3, width)
     if beta == 2:

@@ -10,6 +10,7 @@ from sparsenmf.solvers.losses import make_loss
 from sparsenmf.solvers.row_update.divergences import BetaMultiplicative
 
 from .. import reference
+from .sides import with_blocks
 
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}
 
@@ -26,7 +27,7 @@ def test_update_parts_equal_reference(dtype, n_components, beta, n_threads, rng)
     other = (rng.random((300, n_components)) + 0.05).astype(dtype)
     factor = (rng.random((70, n_components)) + 0.05).astype(dtype)
     rows = make_rows(sp.csr_array(X), n_components)
-    rows = rows._replace(blocks=np.array([[40, 70], [0, 40]]))
+    rows = with_blocks(rows, [[40, 70], [0, 40]])
     loss = make_loss(beta, rows.data, X.shape)
     update = BetaMultiplicative(loss, n_components, n_threads)
     found = update.parts(rows, pad_factor(other, dtype), pad_factor(factor, dtype))

@@ -67,9 +67,15 @@ def test_update_rows_kl_with_weights_equals_reference(
     assert found[2] == pytest.approx(expected[2] if max_sweeps == 0 else 0.0, rel=1e-7)
 
 
-@ABSENT
-@pytest.mark.parametrize("descent", ["frobenius", "kullback-leibler"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("absent", "descent", "dtype"),
+    [
+        (0.0, "frobenius", np.float32),
+        (1.0, "frobenius", np.float64),
+        (0.0, "kullback-leibler", np.float64),
+        (1.0, "kullback-leibler", np.float32),
+    ],
+)
 def test_rows_too_long_for_the_scratch_are_gathered_in_parts(rng, absent, descent, dtype):
     n_components, n_columns = 60, 24000
     X, weights, V, other, factor = make_problem(

@@ -126,7 +126,7 @@ def test_killed_many_times_at_random_moments(X, tmp_path):
     while not (tmp_path / "model").exists():
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         child.stdout.readline()  # it has begun to iterate
-        if kills < 12:
+        if kills < 6:
             time.sleep(chance.uniform(0, 0.03))
             child.kill()
             kills += 1

@@ -169,9 +169,9 @@ def tall(tmp_path_factory):
     "options",
     [
         {},
-        {"init": "nndsvd"},
-        {"loss": KL},
-        {"loss": KL, "init": "nndsvd", "weights": True},
+        pytest.param({"init": "nndsvd"}, marks=pytest.mark.long),
+        pytest.param({"loss": KL}, marks=pytest.mark.long),
+        {"loss": KL, "init": "nndsvd", "weights": True},  # all parts of the two before
     ],
     ids=" ".join,
 )

@@ -128,18 +128,20 @@ def solve_in_orphan():
         return pipe.read()
 
 
-def child_forks(run):
+def child_forks(*runs):
     solve_in_parallel()
-    print(globals()[run](), solve(2))
+    for run in runs:
+        print(globals()[run](), solve(2), flush=True)
 
 
 WAYS_TO_FORK = [solve_in_fork, solve_in_fork_of_thread, solve_in_grandchild, solve_in_orphan]
 
 
 @posix
-@pytest.mark.parametrize("run", WAYS_TO_FORK)
-def test_fork_after_a_parallel_run(run):
-    assert_all_expected(run_child(child_forks, run.__name__), 2)
+def test_fork_after_a_parallel_run():
+    names = [run.__name__ for run in WAYS_TO_FORK]
+    out = run_child(child_forks, *names, timeout=2 * TIMEOUT)
+    assert_all_expected(out, 2 * len(names))
 
 
 def child_forks_after_another_library(run):
@@ -172,8 +174,15 @@ def child_pool(kind, method):
             print(*pool.map(solve, jobs, timeout=TIMEOUT - 10))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-@pytest.mark.parametrize("kind", ["Pool", "ProcessPoolExecutor"])
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        ("Pool", "fork"),
+        ("ProcessPoolExecutor", "fork"),
+        ("ProcessPoolExecutor", "spawn"),
+        pytest.param("Pool", "spawn", marks=pytest.mark.long),
+    ],
+)
 def test_process_pools_after_a_parallel_run(kind, method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} here")
@@ -270,20 +279,22 @@ def global_state():
     }
 
 
-def child_globals(asked, n_threads):
+def child_globals(*numbers):
     import numba
 
-    numba.set_num_threads(asked)
-    before = global_state()
-    for _ in range(2):
-        solve(n_threads)
-    after = global_state()
-    print(json.dumps([name for name in before if before[name] != after[name]]))
+    changed = []
+    for asked, n_threads in numbers:
+        numba.set_num_threads(asked)
+        before = global_state()
+        for _ in range(2):
+            solve(n_threads)
+        after = global_state()
+        changed += [(asked, n_threads, name) for name in before if before[name] != after[name]]
+    print(json.dumps(changed))
 
 
-@pytest.mark.parametrize(("asked", "n_threads"), [(1, 2), (2, 1), (2, 2)])
-def test_global_state_is_left_alone(asked, n_threads):
-    assert json.loads(run_child(child_globals, asked, n_threads)) == []
+def test_global_state_is_left_alone():
+    assert json.loads(run_child(child_globals, (2, 1), (1, 2), (2, 2))) == []
 
 
 def child_ends_early():

@@ -136,6 +136,7 @@ def easy_first():
     return sp.vstack([sp.csr_array((20, 120)), easy, X]).tocsr()
 
 
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", ["matrix", "batches", "folder", "store"])
 def test_easy_batches_at_first_do_not_end_a_fit(loss, kind, tmp_path):
@@ -146,7 +147,7 @@ def test_easy_batches_at_first_do_not_end_a_fit(loss, kind, tmp_path):
         def __iter__(self):
             return iter(batches)
 
-    options = {"batch_size": 10, "random_state": 0, "shuffle": False}
+    options = {"batch_size": 10, "random_state": 0, "shuffle": False, "max_iter": 2}
     model = MiniBatchNMF(4, beta_loss=loss, **options)
     data = {"matrix": X, "batches": iter(batches), "folder": Folder()}
     model.fit(data[kind] if kind in data else write_csr(tmp_path / "store", X))

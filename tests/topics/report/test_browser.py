@@ -395,7 +395,7 @@ def test_pages_of_real_topics_load(browser, tmp_path, real_path):
     X = weigh_counts(sp.load_npz(folder / "matrix.npz"))
     terms = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
     labels = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    model = factorize(X, 20, random_state=0)
+    model = factorize(X, 20, random_state=0, max_iter=20)
     page = show(browser, tmp_path, model, terms, labels)
     assert page.get_log("browser") == []
     assert numbers(page) == list(range(1, 21))
