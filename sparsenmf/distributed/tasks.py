@@ -208,7 +208,7 @@ def sum_block(rows, block, given, n_features):
     before = clock.left_out()
     rows, W = _read_only(rows), _writeable(block.W)
     sums = np.zeros((1, n_features, W.shape[1]), W.dtype)
-    given.update.scatter(rows, np.array([0, rows.n_rows]), W, _writeable(given.Ht), sums)
+    given.update.scatter(rows, np.array([[0, rows.n_rows]]), W, _writeable(given.Ht), sums)
     return _sums_of(block, sums, before)
 
 
