@@ -6,8 +6,12 @@ components has both of the others, too, and merging those that are most alike le
 The components are clustered from the bottom up. To give two components of masses a and b the same
 profile costs the Kullback-Leibler loss at most their masses times the divergence of Jensen and
 Shannon: a log((a + b) / a) + b log((a + b) / b) if the profiles have nothing in common, and less
-the larger the cosine of their roots is (Bhattacharyya's coefficient). One profile, of W or of H, is
-enough: the other factor stays as it is.
+the larger the cosine of their roots is (Bhattacharyya's coefficient). Where one profile is the
+same, of W or of H, two components are one: nothing is lost. So the cost is that of profiles with
+nothing in common, times one minus the cosine in W, times one minus the cosine in H. (The best
+approximation of rank one to the sum of two such parts is similar: it loses the square of the second
+singular value, which is proportional to the sines of both angles.) The larger of both cosines alone
+led to median ends .1 to .25% worse, on counts of words with 20 and 50 components.
 """
 
 import numpy as np
@@ -59,7 +63,7 @@ def group_components(masses, likenesses, n_kept):
     while len(groups) > n_kept:
         both = masses + masses[:, None]
         share = np.divide(masses, both, out=np.zeros_like(both), where=both > 0)
-        cost = (_entropy(masses, share) + _entropy(masses, share).T) * (1 - likeness.max(axis=0))
+        cost = (_entropy(masses, share) + _entropy(masses, share).T) * (1 - likeness).prod(axis=0)
         np.fill_diagonal(cost, np.inf)
         r, s = sorted(np.unravel_index(cost.argmin(), cost.shape))
         mixed = share[s, r] * likeness[:, r] + (1 - share[s, r]) * likeness[:, s]

@@ -73,3 +73,20 @@ def test_likeness_in_one_factor_is_enough():
     alike[0, 2] = alike[2, 0] = 0.9
     for likenesses in ([np.eye(3), alike], [alike, np.eye(3)]):
         assert group_components(np.ones(3), likenesses, 2) == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize(
+    ("of_one", "of_other", "merged"),
+    [
+        ((0.8, 0.0), (0.7, 0.7), [2, 3]),  # the larger cosine alone says the first pair
+        ((0.8, 0.0), (0.5, 0.35), [0, 1]),  # the sum of both cosines says the second pair
+        ((1.0, 0.0), (0.9, 0.9), [0, 1]),  # one profile for both: nothing is lost
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_differs_in_both_factors_counts(of_one, of_other, merged, order):
+    likenesses = np.tile(np.eye(4), (2, 1, 1))
+    for (r, s), likeness in (((0, 1), of_one), ((2, 3), of_other)):
+        likenesses[:, r, s] = likenesses[:, s, r] = likeness
+    groups = group_components(np.ones(4), likenesses[::order], 3)
+    assert merged in groups
