@@ -11,7 +11,8 @@ import scipy.sparse as sp
 
 from .containers import is_frame, read_frame
 from .formats import index_type
-from .named import feature_array, names_of
+from .named import names_of
+from .names import feature_array
 from .validation import check_weighted
 
 SHOWN = 3  # names in a remark

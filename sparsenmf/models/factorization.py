@@ -12,7 +12,7 @@ from ..data.archive import check_factorization, read_archive, write_archive
 from ..data.arguments import check_places
 from ..data.containers import to_anndata, to_frame
 from ..data.factors import CHUNK
-from ..data.named import feature_array, sample_array
+from ..data.names import feature_array, sample_array
 from ..data.outputs import check_outputs
 from ..data.typing import AnnData, DataFrame, FloatArray, PathLike, Self, Vocabulary
 from ..solvers.stopping import REASONS

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arguments import check_choice, check_integer
-from ..data.named import terms_of
+from ..data.names import terms_of
 from ..data.typing import (
     CoherenceOptions,
     IntArray,

@@ -13,7 +13,8 @@ import scipy.sparse as sp
 from ..annotated import check_part
 from ..archive import DAMAGE
 from ..arguments import check_choice, check_flag
-from ..named import NamedMatrix, feature_array, sample_array
+from ..named import NamedMatrix
+from ..names import feature_array, sample_array
 from ..typing import Missing, PathLike
 from ..validation import MISSING, check_matrix
 from .arrays import read_bag, read_h5ad, read_mtx, read_npy, read_npz
