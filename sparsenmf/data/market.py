@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .archive import DAMAGE
+from .damage import DAMAGE
 
 PORTION = 2**21  # bytes: about a hundred thousand lines
 

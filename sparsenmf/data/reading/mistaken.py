@@ -6,7 +6,9 @@ import re
 
 from ..archive import is_archive
 from ..compressed import open_plain, plain_suffix
+from ..damage import AGAIN
 from ..decoding import BEGINNING, OFFICE, kind_of_zip
+from ..shell import quote
 
 WORKBOOKS = (OFFICE["xl/"], "a zip archive")  # the latter may be one that is damaged
 
@@ -21,6 +23,9 @@ KINDS = [
     (rb"%%MatrixMarket", "a MatrixMarket file", (".mtx", ".mm")),
 ]
 """How files begin, what they are, and what their names should end in."""
+
+BINARY = {suffix for _, _, suffixes in KINDS for suffix in suffixes} - {".mtx", ".mm"}
+"""Suffixes of files that are no texts."""
 
 NO_DATA = [
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -48,6 +53,8 @@ def find_mistake(path):
     except (ImportError, OSError, ValueError):  # the reader has said so
         return None
     suffix = plain_suffix(path)
+    if not start and suffix in BINARY:
+        return f"it is empty: {AGAIN}"
     for signature, what in NO_DATA:
         if re.match(signature, start, re.IGNORECASE):
             return f"it is {what}"
@@ -58,9 +65,14 @@ def find_mistake(path):
         )
     if suffix == ".xlsx" and start.startswith(b"PK") and kind_of_zip(path) not in WORKBOOKS:
         return f"it is {kind_of_zip(path)}, not an xlsx workbook"
+    if suffix == ".zip" and start.startswith(b"PK"):
+        return f"it is a zip archive: type first: unzip {quote(str(path))}"
     for signature, kind, suffixes in KINDS:
         if re.match(signature, start) and suffix not in suffixes:
             return f"it is {kind}: its name should end in {' or '.join(suffixes)}"
         if suffix in suffixes and not re.match(signature, start) and start:
-            return f"it is not {kind}, as its name says: it is damaged, or of another format"
+            return (
+                f"it is not {kind}, as its name says: it is damaged or of another format; {AGAIN}, "
+                f"or give it the suffix of what it is"
+            )
     return None
