@@ -87,8 +87,8 @@ def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
         try:
             yield opened
         except DAMAGE as error:
-            how = describe_damage(error).removeprefix("it is ")
-            raise ValueError(f"{name} is a {kind} file that is {how}") from error
+            how = describe_damage(error, likely="damaged")
+            raise ValueError(f"{name} is a damaged {kind} file: {how}") from error
 
 
 class Joined(io.RawIOBase):

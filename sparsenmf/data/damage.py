@@ -36,7 +36,7 @@ class Damaged(ValueError):
     """What our own checks raise for a file that cannot have been written so."""
 
 
-def describe_damage(error, again=AGAIN):
+def describe_damage(error, again=AGAIN, likely="damaged, cut off or of another format"):
     """Return what is wrong with a file that could not be read, and what to do.
 
     Parameters
@@ -46,12 +46,14 @@ def describe_damage(error, again=AGAIN):
         say, is returned as it is. What a library says is put in brackets after plain words.
     again : str
         How to get a whole file.
+    likely : str
+        What the file is where nothing tells more.
     """
     system = isinstance(error, MemoryError) or getattr(error, "errno", None) is not None
     if system or _is_ours(error):
         return str(error)
     said = _on_one_line(error)
-    how = "damaged, cut off or of another format"
+    how = likely
     if isinstance(error, EOFError) or any(word in said.lower() for word in CUT):
         how = "cut off"
     elif isinstance(error, zlib.error | lzma.LZMAError) or "CRC" in said:
@@ -61,15 +63,19 @@ def describe_damage(error, again=AGAIN):
 
 def _is_ours(error):
     """Return whether an error was raised by our code, as a ValueError with words for users."""
-    if type(error) is not ValueError:
+    if isinstance(error, Damaged) or not isinstance(error, ValueError):
         return False
+    if type(error) is not ValueError:
+        return _in_package(type(error).__module__)
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    return place is None or place.tb_frame.f_globals["__name__"].startswith(f"{_PACKAGE}.")
+    return place is None or _in_package(place.tb_frame.f_globals["__name__"])
 
 
-_PACKAGE = __name__.split(".")[0]
+def _in_package(module):
+    """Return whether a module is one of this package."""
+    return module.startswith(f"{__name__.split('.')[0]}.")
 
 
 def _on_one_line(error):

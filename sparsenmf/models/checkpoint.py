@@ -109,7 +109,7 @@ class CheckpointFile:
         path = self._checkpoint.path
         if not (self._checkpoint.resume and path.exists()):
             return
-        record, arrays = read_archive(path, STATE, (), _check, "checkpoint")
+        record, arrays = read_archive(path, STATE, (), _check, "saved checkpoint")
         found, wanted = {**record["options"], **record["problem"]}, run.options | self._problem
         differences = [
             _difference(name, found.get(name), wanted.get(name))
@@ -125,7 +125,7 @@ class CheckpointFile:
         try:
             run.restore(record, arrays)
         except DAMAGE as error:
-            raise not_whole(path, "checkpoint", error) from error
+            raise not_whole(path, "saved checkpoint", error) from error
         if "random_state" in record["options"]:  # without one, this call has drawn another seed
             run.options["random_state"] = record["options"]["random_state"]
 

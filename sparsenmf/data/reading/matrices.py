@@ -21,7 +21,7 @@ from ..validation import MISSING, check_matrix
 from .arrays import read_bag, read_h5ad, read_mtx, read_npy, read_npz
 from .content import Content
 from .frames import read_frame_file
-from .mistaken import BINARY, find_mistake
+from .mistaken import BINARY, find_emptiness, find_mistake
 from .pairs import read_lda_c, read_svmlight
 from .sniffing import find_format
 from .tables import read_table
@@ -61,7 +61,8 @@ def naming(path):
         mistake = find_mistake(Path(path))
         if mistake is None and isinstance(error, ImportError):
             raise
-        raise _unusable(path, mistake or describe_damage(error)) from error
+        why = mistake or find_emptiness(Path(path)) or describe_damage(error)
+        raise _unusable(path, why) from error
 
 
 def _unusable(path, why):

@@ -7,10 +7,10 @@ import re
 from ..archive import is_archive
 from ..compressed import open_plain, plain_suffix
 from ..damage import AGAIN
-from ..decoding import BEGINNING, OFFICE, kind_of_zip
+from ..decoding import BEGINNING, BROKEN_ZIP, OFFICE, kind_of_zip
 from ..shell import quote
 
-WORKBOOKS = (OFFICE["xl/"], "a zip archive")  # the latter may be one that is damaged
+WORKBOOKS = (OFFICE["xl/"], "a zip archive", BROKEN_ZIP)  # the reader says what is wrong
 
 HDF5 = (".h5ad", ".h5", ".hdf5")
 
@@ -53,8 +53,6 @@ def find_mistake(path):
     except (ImportError, OSError, ValueError):  # the reader has said so
         return None
     suffix = plain_suffix(path)
-    if not start and suffix in BINARY:
-        return f"it is empty: {AGAIN}"
     for signature, what in NO_DATA:
         if re.match(signature, start, re.IGNORECASE):
             return f"it is {what}"
@@ -66,13 +64,25 @@ def find_mistake(path):
     if suffix == ".xlsx" and start.startswith(b"PK") and kind_of_zip(path) not in WORKBOOKS:
         return f"it is {kind_of_zip(path)}, not an xlsx workbook"
     if suffix == ".zip" and start.startswith(b"PK"):
+        if kind_of_zip(path) == BROKEN_ZIP:
+            return f"it is {BROKEN_ZIP}: {AGAIN}"
         return f"it is a zip archive: type first: unzip {quote(str(path))}"
     for signature, kind, suffixes in KINDS:
         if re.match(signature, start) and suffix not in suffixes:
             return f"it is {kind}: its name should end in {' or '.join(suffixes)}"
         if suffix in suffixes and not re.match(signature, start) and start:
             return (
-                f"it is not {kind}, as its name says: it is damaged or of another format; {AGAIN}, "
-                f"or give it the suffix of what it is"
+                f"it is not {kind}, as its name says: it is damaged, or of another format; "
+                f"{AGAIN}, or give it the suffix of what it is"
             )
     return None
+
+
+def find_emptiness(path):
+    """Return that a file is empty, for those whose readers say something else, or None."""
+    is_binary = plain_suffix(path) in {*BINARY, ".zip"}
+    return (
+        f"it is empty: {AGAIN}"
+        if is_binary and path.is_file() and not path.stat().st_size
+        else None
+    )
