@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.archive import check_factorization, read_archive, write_archive
 from ..data.containers import to_anndata, to_frame
-from ..data.factors import CHUNK
+from ..data.factors import product_entries
 from ..data.matching import check_places
 from ..data.names import feature_array, sample_array
 from ..data.outputs import check_outputs
@@ -173,13 +173,7 @@ class Factorization(Components):
         samples = check_places(samples, "samples", self.n_samples, named)
         named = feature_array(self.feature_names, self.n_features)
         features = check_places(features, "features", self.n_features, named)
-        samples, features = np.broadcast_arrays(samples, features)
-        result = np.empty(samples.shape, self.H.dtype)
-        pairs, flat = (samples.ravel(), features.ravel()), result.reshape(-1)
-        for start in range(0, len(flat), CHUNK):
-            i, j = (places[start : start + CHUNK] for places in pairs)
-            np.einsum("pr,rp->p", self.W[i], self.H[:, j], out=flat[start : start + CHUNK])
-        return result[()]
+        return product_entries(self.W, self.H, samples, features)
 
     def normalize(self, by: Literal["H", "W", "both"] = "H") -> Normalized:
         """Return factors that sum to one, with the scale moved over: W H stays what it is.

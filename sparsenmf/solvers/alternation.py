@@ -26,11 +26,10 @@ import numpy as np
 
 from ..data.factors import empty_factor, sum_squares
 from .layout import MEASURE, Iterate
+from .momentum import Momentum
 from .numerics import check_overflow
 from .row_update import Pass
 from .scale import balance
-
-FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
 
 BALANCE_EVERY = 50  # iterations
 
@@ -43,20 +42,6 @@ SUBTRACTED = 1000
 squares counts as ||X||^2. Nothing keeps W H small there: of a float32 fit with weights of zero, W H
 grew to 3,600 where X was below 40, the objective was 2% too low, and the run ended after 27
 iterations, 60% above what it can reach."""
-
-
-class Momentum:
-    """The schedule of beta (Ang & Gillis 2019, section 3.2)."""
-
-    def __init__(self, cap):
-        self.beta, self.cap = min(FIRST_BETA, cap), cap
-
-    def grow(self):
-        self.beta = min(self.cap, GROWTH * self.beta)
-        self.cap = min(1.0, CAP_GROWTH * self.cap)
-
-    def shrink(self):
-        self.cap, self.beta = self.beta, SHRINKAGE * self.beta
 
 
 class Alternation:
