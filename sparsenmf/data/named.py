@@ -250,9 +250,7 @@ a table of pyarrow
     if is_frame(X):
         texts = all(isinstance(name, str) for name in X.columns)
         features = feature_array(list(X.columns), X.shape[1]) if texts else None
-        index = getattr(X, "index", None)  # polars has none
-        numbered = index is None or type(index).__name__ in ("RangeIndex", "MultiIndex")
-        return features, None if numbered else sample_array([*_labels(index)], X.shape[0])
+        return features, labels_of(X)
     if hasattr(kind, "column_names") and hasattr(kind, "to_batches"):
         return feature_array(list(X.column_names), X.shape[1]), None
     is_named = isinstance(X, Named) and X.ndim == 2  # one without columns is scipy's
@@ -261,6 +259,14 @@ a table of pyarrow
     # A user may have assigned a list.
     features, samples = (getattr(X, name, None) for name in ("feature_names", "sample_names"))
     return feature_array(features, X.shape[1]), sample_array(samples, X.shape[0])
+
+
+def labels_of(X) -> NDArray[Any] | None:
+    """Return the names in the index of a frame or a Series; None if it has none, or numbers."""
+    index = getattr(X, "index", None) if hasattr(type(X), "to_numpy") else None
+    if index is None or type(index).__name__ in ("RangeIndex", "MultiIndex"):  # polars has none
+        return None
+    return sample_array([*_labels(index)], len(index))
 
 
 def with_names(X, feature_names=None, sample_names=None):

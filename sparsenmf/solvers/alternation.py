@@ -111,7 +111,8 @@ class Alternation:
 
     def _begin(self, W, Ht):
         """Make room for another pair."""
-        self._spare = self.layout.empty_W(W, self._W_folder), self._empty_like(Ht)
+        spare_Ht = empty_factor(Ht.shape, Ht.dtype, None, self.n_threads)
+        self._spare = self.layout.empty_W(W, self._W_folder), spare_Ht
         self.update.prepare(self.layout.columns, Ht, self.penalty_W, self.penalty_H)
 
     @property
@@ -280,10 +281,6 @@ class Alternation:
         np.multiply(Ht, scale, out=spare[1])
         self._spare, self.current = (W, Ht), Iterate(W_new, spare[1], objective)
         self._beta = 0.0  # the previous iterate has another scale
-
-    def _empty_like(self, factor):
-        """Return memory for the update of a factor."""
-        return empty_factor(factor.shape, factor.dtype, None, self.n_threads)
 
     def _size_of_terms(self, W, Ht):
         """Return the size, like that of ||X||^2 / 2, of the terms that make the loss of (W, Ht)."""
