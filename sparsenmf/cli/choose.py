@@ -1,6 +1,5 @@
 """`sparsenmf choose`, which compares numbers of components."""
 
-import io
 import json
 import re
 from pathlib import Path
@@ -9,8 +8,8 @@ import click
 
 from ..data.progress import tell
 from ..data.tables import TABLE_SUFFIXES
-from .command import INTERRUPTED, Input, given_of, refuse_given, say, tell_reading
-from .matrices import read_given, reading_options, split_reading, tell_turned
+from .command import Input, given_of, refuse_given, say, tell_interrupted, tell_reading
+from .matrices import read_given, reading_options, split_reading, tell_turned, weigh
 from .options import (
     NumberOr,
     excel_option,
@@ -22,8 +21,7 @@ from .options import (
 from .texts import (
     WORDS,
     TextCommand,
-    read_documents,
-    read_stop_words,
+    read_collection,
     split_text_options,
     text_options,
     word_options,
@@ -149,9 +147,7 @@ def choose(paths, candidates, layout, table, plot, excel, tfidf, loss, try_all, 
     if layout != "text":
         click.echo(repr(found), err=True)
     say(lay_out(found, layout, excel))
-    if found.stop_reason == "interrupted":
-        click.echo("Interrupted: these are the results so far.", err=True)
-        click.get_current_context().exit(INTERRUPTED)
+    tell_interrupted(found)
 
 
 def are_texts(paths, how, input_format):
@@ -182,8 +178,7 @@ def weigh_documents(paths, how, words, tfidf, progress):
     """Return the matrix of texts x terms that `topics` would factorize."""
     from ..topics.weighting import weigh_texts
 
-    words["stop_words"] = read_stop_words(words["stop_words"], how["encoding"])
-    _, _, texts = read_documents(paths, **how, progress=progress)
+    words["stop_words"], _, _, texts = read_collection(paths, words["stop_words"], progress, how)
     if progress:
         tell(f"weighing the words of {len(texts):,} texts")
     return weigh_texts(texts, weighting="tfidf" if tfidf else "counts", **words)[0]
@@ -191,16 +186,9 @@ def weigh_documents(paths, how, words, tfidf, progress):
 
 def read_weighed(path, reading, tfidf):
     """Return a matrix or a store, weighed if asked for, and what its absent entries are."""
-    from ..data.store import is_store
-    from ..topics.weighting import weights_and_idf
-
     X, missing, _, turned = read_given(path, reading)
     tell_turned(path, turned)
-    if tfidf and is_store(X):
-        raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
-    if tfidf and missing == "unknown":
-        raise click.UsageError("--tfidf is for counts, whose absent entries are zeros")
-    return (weights_and_idf(X)[0] if tfidf else X), missing
+    return (weigh(X, missing)[0] if tfidf else X), missing
 
 
 def open_axes():
@@ -221,15 +209,13 @@ def draw(found, axes, path):
 
 def lay_out(found, layout, excel):
     """Return a selection as text, csv or JSON."""
-    from ..data.tables import write_delimited
+    from ..data.tables import format_delimited
 
     if layout == "text":
         return repr(found)
     table = {name: column.tolist() for name, column in found.table.items()}
     if layout == "csv":
-        text = io.StringIO()
-        write_delimited(text, table, excel=excel)
-        return text.getvalue().removesuffix("\n")
+        return format_delimited(table, excel=excel)
     names = ("n_components", "method", "loss", "stop_reason", "seconds", "skipped")
     given = {name: getattr(found, name) for name in names}
     if found.sample is not None:

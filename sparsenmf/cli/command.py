@@ -103,6 +103,13 @@ def tell_reading(progress, *paths):
         tell(sanitize(f"reading {list_names(paths)}"))
 
 
+def tell_interrupted(found):
+    """End with the exit code of Ctrl-C, and say why, if it ended what was found."""
+    if found.stop_reason == "interrupted":
+        click.echo("Interrupted: these are the results so far.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
+
+
 def list_names(paths):
     """Return the names of files for display; if they are many, only the first ones."""
     return ", ".join([*map(name_of, paths[:MOST_NAMED]), *["..."][: len(paths) - MOST_NAMED > 0]])

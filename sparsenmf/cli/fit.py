@@ -1,14 +1,21 @@
 """`sparsenmf topics` and `sparsenmf factorize`, which make a model."""
 
-import io
 import json
 import shutil
 from pathlib import Path
 
 import click
 
-from .command import INTERRUPTED, Command, Input, list_names, same_command, say, tell_reading
-from .matrices import read_given, reading_options, split_reading, tell_turned
+from .command import (
+    Command,
+    Input,
+    list_names,
+    same_command,
+    say,
+    tell_interrupted,
+    tell_reading,
+)
+from .matrices import read_given, reading_options, split_reading, tell_turned, weigh
 from .options import (
     NumberOr,
     fit_options,
@@ -18,8 +25,7 @@ from .options import (
 )
 from .texts import (
     TextCommand,
-    read_documents,
-    read_stop_words,
+    read_collection,
     split_text_options,
     text_options,
     word_options,
@@ -61,8 +67,7 @@ def topics(paths, stop_words, tfidf, vocabulary_out, **options):
 
     how = split_text_options(options)
     fit, shown = split_options(options)
-    stop_words = read_stop_words(stop_words, how["encoding"])
-    paths, titles, texts = read_documents(paths, **how, progress=fit["progress"])
+    stop_words, paths, titles, texts = read_collection(paths, stop_words, fit["progress"], how)
     found = find_topics(
         texts,
         titles=titles,
@@ -118,7 +123,6 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
     from ..data.store import is_store
     from ..models import factorize as _factorize
     from ..models.checkpoint import Checkpoint
-    from ..topics.weighting import weights_and_idf
 
     how = split_reading(options)
     fit, shown = split_options(options)
@@ -131,17 +135,13 @@ def factorize(matrix, vocabulary, tfidf, w_path, low_memory, checkpoint, resume,
             f"--{tables[0].replace('_', '-')} needs a --vocabulary: {matrix} has no names of its "
             f"columns"
         )
-    if tfidf and is_store(X):
-        raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
-    if tfidf and fit["missing"] == "unknown":
-        raise click.UsageError("--tfidf is for counts, whose absent entries are zeros")
     if resume and checkpoint is None:
         raise click.UsageError("--resume needs a --checkpoint, the file to go on from")
     if checkpoint is not None:
         checkpoint = Checkpoint(checkpoint, resume=resume)
     one_sided = X.transposed is None if is_store(X) else low_memory
     fit["solver"] = solver_of(fit["solver"], fit["loss"], low_memory, w_path, one_sided)
-    X, idf = weights_and_idf(X) if tfidf else (X, None)
+    X, idf = weigh(X, fit["missing"]) if tfidf else (X, None)
     model = _factorize.factorize(X, checkpoint=checkpoint, **fit)
     model.idf = idf
     model.feature_names, model.sample_names = terms, sample_names  # weighing has lost them
@@ -236,21 +236,17 @@ def finish(
             write_table(topic_table, table, excel=excel)
         click.echo(repr(model), err=True)
         say(layout_topics(table, layout, excel))
-    if model.stop_reason == "interrupted":
-        click.echo("Interrupted: these are the results so far.", err=True)
-        click.get_current_context().exit(INTERRUPTED)
+    tell_interrupted(model)
 
 
 def layout_topics(table, layout, excel):
     """Return a topic table as text, csv or JSON."""
-    from ..data.tables import write_delimited
+    from ..data.tables import format_delimited
     from ..topics.tables import format_topics
 
     if layout == "text":
         return format_topics(table, max(shutil.get_terminal_size((100, 24)).columns, NARROWEST))
     if layout == "csv":
-        text = io.StringIO()
-        write_delimited(text, table, excel=excel)
-        return text.getvalue().removesuffix("\n")
+        return format_delimited(table, excel=excel)
     rows = zip(*table.values(), strict=True)
     return json.dumps([dict(zip(table, row, strict=True)) for row in rows], indent=1)

@@ -149,6 +149,18 @@ def tell_turned(path, turned):
         )
 
 
+def weigh(X, missing):
+    """Return a matrix weighed by tf-idf, and the weights of its columns, if it can be weighed."""
+    from ..data.store import is_store
+    from ..topics.weighting import weights_and_idf
+
+    if is_store(X):
+        raise click.UsageError("--tfidf is for matrices in memory: weigh before you store")
+    if missing == "unknown":
+        raise click.UsageError("--tfidf is for counts, whose absent entries are zeros")
+    return weights_and_idf(X)
+
+
 def describe_matrix(path, how, vocabulary, n_components):
     """Print the size of a matrix, which side is samples, and the memory of factorizing it."""
     from ..models.memory import estimate_memory

@@ -152,7 +152,13 @@ def read_documents(paths, field, title_field, files_from, progress, **how):
     return paths, titles, texts
 
 
-def read_stop_words(stop_words, encoding):
+def read_collection(paths, stop_words, progress, how):
+    """Return what `read_documents` does, and first the words to leave out of the texts."""
+    stop_words = _read_stop_words(stop_words, how["encoding"])
+    return stop_words, *read_documents(paths, **how, progress=progress)
+
+
+def _read_stop_words(stop_words, encoding):
     """Return the words to leave out as `find_topics` takes them."""
     if stop_words in ("english", "none"):
         return None if stop_words == "none" else stop_words

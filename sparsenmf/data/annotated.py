@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .arguments import check_flag
+from .damage import describe_damage
 from .formats import as_csr, check_dense, check_values
 
 PORTION = 2**15  # names that are read at once
@@ -113,7 +114,7 @@ def load_h5ad(path, layer=None, raw=False):
     except OSError:
         raise
     except Exception as error:  # anndata's own classes of errors are not public
-        raise ValueError(error) from error
+        raise ValueError(describe_damage(error)) from error
     return found
 
 

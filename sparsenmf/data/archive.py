@@ -31,12 +31,11 @@ archives, too, so ``numpy.load(path)["W"]`` works. Its members:
 import json
 import math
 import os
-import tokenize
 import zipfile
-import zlib
 
 import numpy as np
 
+from .damage import DAMAGE, Damaged, describe_damage
 from .outputs import open_whole
 
 FORMAT = 1
@@ -47,23 +46,7 @@ LAST_CHARACTER = 0x10FFFF
 
 DEFLATE_MOST = 1032  # bytes that one compressed byte can stand for, at most
 
-DAMAGE = (
-    # What zipfile, json, numpy and our constructors raise for a damaged file.
-    zipfile.BadZipFile,
-    zlib.error,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    tokenize.TokenError,  # of a damaged .npy header
-)
+SAVED = "saved Factorization"
 
 
 def write_archive(path, record, arrays, texts=None):
@@ -101,10 +84,11 @@ def is_archive(path, member=METADATA):
         return False
 
 
-def read_archive(path, names, optional, restore):
+def read_archive(path, names, optional, restore, kind=SAVED):
     """Read what `write_archive` wrote and return ``restore(record, arrays)``.
 
-    `names` are the arrays that must be there; the `optional` ones may be missing.
+    `names` are the arrays that must be there; the `optional` ones may be missing. The `kind` of
+    file is for the errors.
 
     Raises
     ------
@@ -128,7 +112,13 @@ def read_archive(path, names, optional, restore):
                 names = [*names, *(name for name in optional if f"{name}.npy" in there)]
                 return restore(record, {name: _read_array(archive, name) for name in names})
         except DAMAGE as error:
-            raise ValueError(f"{path} is not a whole saved Factorization: {error}") from error
+            raise not_whole(path, kind, error) from error
+
+
+def not_whole(path, kind, error):
+    """Return the error that a file of ours is damaged or cut off."""
+    how = describe_damage(error, "take another copy of it, or save it again")
+    return ValueError(f"{path} is not a whole {kind}: {how}")
 
 
 def _read_array(archive, name):
@@ -168,14 +158,14 @@ def check_factorization(model):
         or not are_names(model.feature_names, "U", model.n_features)
         or not are_names(model.sample_names, "Ui", len(model.W))
     ):
-        raise ValueError("its arrays do not belong together")
+        raise Damaged("its arrays do not belong together")
     arrays = (model.W, model.H, *(x for x in (weight, norms, idf) if x is not None))
     if not all(map(is_sound, arrays)):
-        raise ValueError("its factors or weights are not finite and non-negative numbers")
+        raise Damaged("its factors or weights are not finite and non-negative numbers")
     if not all(type(x) in (int, float) for x in (model.optimality, model.x_norm, model.error)):
-        raise ValueError("its optimality, x_norm or error is not a number")
+        raise Damaged("its optimality, x_norm or error is not a number")
     if not isinstance(model.stop_reason, str):
-        raise ValueError("its stop_reason is not a text")
+        raise Damaged("its stop_reason is not a text")
 
 
 def are_names(names, kinds, n):
@@ -198,7 +188,16 @@ def check_members(archive, methods=(zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):
             raise ValueError(f"its {info.filename} is compressed in a way that is not read")
         most = size if info.compress_type == zipfile.ZIP_STORED else DEFLATE_MOST * size
         if info.file_size > most:
-            raise ValueError(f"its {info.filename} cannot be of {info.file_size} bytes")
+            raise Damaged(f"its {info.filename} cannot be of {info.file_size} bytes")
+
+
+def check_checksums(file):
+    """Raise ValueError, or what zipfile raises, if an open zip archive has a damaged member."""
+    with zipfile.ZipFile(file) as archive:
+        damaged = archive.testzip()
+    file.seek(0)
+    if damaged is not None:
+        raise Damaged(f"the checksum of its {damaged} is wrong")
 
 
 def check_array(archive, name):
@@ -211,7 +210,7 @@ def check_array(archive, name):
             )
         announced = member.tell() + math.prod(shape) * dtype.itemsize
         if announced != archive.getinfo(name).file_size:
-            raise ValueError(f"its {name} is longer or shorter than its header says")
+            raise Damaged(f"its {name} is longer or shorter than its header says")
 
 
 def read_npy_header(file):
@@ -222,8 +221,8 @@ def read_npy_header(file):
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     if version not in readers:
-        raise ValueError(f"version {version} of the .npy format")
+        raise Damaged(f"version {version} of the .npy format")
     shape, columns_first, dtype = readers[version](file)
     if min(shape, default=0) < 0:
-        raise ValueError(f"a header with the shape {shape}")
+        raise Damaged(f"a header with the shape {shape}")
     return shape, columns_first, dtype

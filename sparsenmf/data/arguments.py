@@ -165,21 +165,3 @@ def check_vector(values, name, size):
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() > 0):
         raise ValueError(f"{name} must be finite, not negative, and not all zero")
     return values
-
-
-def check_places(places, name, size):
-    """Return row or column numbers as an array of integers.
-
-    Raises
-    ------
-    TypeError, IndexError
-        If they are not integers in [0, size).
-    """
-    places = np.asarray(places)
-    if places.dtype.kind not in "iu" and places.size:
-        raise TypeError(f"{name} must be integers, not {places.dtype}")
-    if places.size and not (places.min() >= 0 and places.max() < size):
-        raise IndexError(
-            f"{name} must lie in [0, {size}), but span [{places.min()}, {places.max()}]"
-        )
-    return places.astype(np.intp)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from .damage import describe_damage
 from .typing import PathLike
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
@@ -86,7 +87,8 @@ def plain(file: BinaryIO, name: PathLike) -> Iterator[BinaryIO]:
         try:
             yield opened
         except DAMAGE as error:
-            raise ValueError(f"{name} is a damaged {kind} file: {error}") from error
+            how = describe_damage(error, likely="damaged")
+            raise ValueError(f"{name} is a damaged {kind} file: {how}") from error
 
 
 class Joined(io.RawIOBase):
@@ -138,7 +140,7 @@ class ZstdFile(io.RawIOBase):
         while not self._plain:
             packed = self._rest or self._file.read(io.DEFAULT_BUFFER_SIZE)
             if not packed and self._frame is not None:
-                raise EOFError("it ends before its end was reached")
+                raise EOFError("there is no end of its last frame")
             if not packed:
                 return 0
             self._unpack(packed)

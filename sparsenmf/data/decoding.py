@@ -12,7 +12,8 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 
-from .compressed import Joined, open_plain, plain
+from .compressed import Joined, compression_of, open_plain, plain
+from .damage import AGAIN
 from .typing import PathLike
 
 BEGINNING = 4096  # bytes by which a file is recognised
@@ -28,6 +29,7 @@ BYTE_ORDER_MARKS = {
 TEXT_OF_IT = "save it as plain text first"
 UNPACKED = "unpack it first, and pass the folder"
 A_MATRIX = "read_matrix and factorize are for matrices"
+BROKEN_ZIP = "a zip archive that is damaged or cut off"
 NO_TEXT = "texts are needed"
 
 SIGNATURES = [
@@ -137,7 +139,7 @@ def _refuse_binary(start, name, path):
             raise ValueError(f"{name} is {kind}, not a text: {advice}")
     if start.startswith((b"PK\3\4", b"PK\5\6")):
         kind = kind_of_zip(path)
-        advice = UNPACKED if kind == "a zip archive" else TEXT_OF_IT
+        advice = {"a zip archive": UNPACKED, BROKEN_ZIP: AGAIN}.get(kind, TEXT_OF_IT)
         if "xlsx" in kind:
             advice = "its name should end in .xlsx"
         raise ValueError(f"{name} is {kind}, not a text: {advice}")
@@ -148,8 +150,10 @@ def kind_of_zip(path):
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             members = archive.namelist()
-    except (OSError, zipfile.BadZipFile):  # the standard input, or zipped twice
+    except OSError:  # the standard input
         return "a zip archive"
+    except zipfile.BadZipFile:
+        return "a zip archive" if compression_of(path) else BROKEN_ZIP
     if any(name.endswith(".npy") for name in members):
         return "a NumPy archive"
     if "mimetype" in members:

@@ -166,3 +166,14 @@ def row_norms(X):
             out[some, 0] = np.add.reduceat(values, first)
             out[some, 1] = np.sqrt(np.add.reduceat(values * values, first))
     return norms
+
+
+def product_entries(W, H, rows, columns):
+    """Return entries of W @ H, at rows and columns of shapes that broadcast, in bounded memory."""
+    rows, columns = np.broadcast_arrays(rows, columns)
+    result = np.empty(rows.shape, H.dtype)
+    pairs, flat = (rows.ravel(), columns.ravel()), result.reshape(-1)
+    for start in range(0, len(flat), CHUNK):
+        i, j = (places[start : start + CHUNK] for places in pairs)
+        np.einsum("pr,rp->p", W[i], H[:, j], out=flat[start : start + CHUNK])
+    return result[()]

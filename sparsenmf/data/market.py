@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .archive import DAMAGE
+from .damage import DAMAGE, Damaged
 
 PORTION = 2**21  # bytes: about a hundred thousand lines
 
@@ -171,7 +171,7 @@ def read_market(file, size, header_reader=read_header):
     n_entries = math.prod(header.sizes) if dense else header.sizes[-1]
     # scipy allocates arrays for what the header announces. A number takes at least two bytes.
     if n_entries * (2 if dense and header.symmetry == "general" else 1 if dense else 4) > size + 2:
-        raise ValueError(f"it announces {n_entries:,} entries, more than it can have")
+        raise Damaged(f"it announces {n_entries:,} entries, more than it can have")
     text = CheckedText(file, header)
     try:
         return scipy.io.mmread(text)

@@ -1,4 +1,4 @@
-"""Names put in order: columns of new samples as in a model, given factors as in X."""
+"""Names put in order: columns of new samples as in a model, given factors as in X; and found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import scipy.sparse as sp
 
 from .containers import is_frame, read_frame
 from .formats import index_type
-from .named import feature_array, names_of
+from .named import names_of
+from .names import feature_array
 from .validation import check_weighted
 
 SHOWN = 3  # names in a remark
@@ -210,3 +211,59 @@ def _repeated(names):
 def _listed(names):
     shown = ", ".join(repr(str(name)) for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown}, ..."
+
+
+def check_places(places, name, size, names=None):
+    """Return rows or columns, given by numbers or by names, as an array of integers.
+
+    Parameters
+    ----------
+    places : int, str, or array-like of them
+        Numbers are positions, also where the names are numbers: these are looked up as texts.
+    name : {"samples", "features"}
+        What they are, for the errors.
+    size : int
+        How many there are.
+    names : array-like of size str or int, optional
+        Their names.
+
+    Raises
+    ------
+    TypeError
+        If they are neither integers nor texts, or texts where there are no names.
+    IndexError
+        If an integer does not lie in [0, size).
+    ValueError
+        If a name is not among the names, or more than once.
+    """
+    given = np.asarray(places)
+    if given.size and given.dtype.kind in "UTO":
+        texts = np.asarray(places, object)
+        if all(isinstance(text, str) for text in texts.flat):
+            return _find_names(texts, name, names)
+    if given.dtype.kind not in "iu" and given.size:
+        raise TypeError(f"{name} must be integers or names, each a str, not {given.dtype}")
+    if given.size and not (given.min() >= 0 and given.max() < size):
+        advice = "" if names is None else "; a name that is a number is looked up as a text"
+        raise IndexError(
+            f"{name} must lie in [0, {size}), but span [{given.min()}, {given.max()}]{advice}"
+        )
+    return given.astype(np.intp)
+
+
+def _find_names(wanted, name, names):
+    """Return the position of each wanted name."""
+    attribute = f"model.{name.removesuffix('s')}_names"
+    if names is None:
+        raise TypeError(
+            f"{name} must be integers, as this model has no names of them: pass their positions, "
+            f"or assign {attribute}"
+        )
+    names = np.asarray(names, str)
+    found, where = np.unique(wanted.astype(str), return_inverse=True)
+    order = np.argsort(names, kind="stable")
+    first, last = (np.searchsorted(names, found, side, order) for side in ("left", "right"))
+    for odd, problem in ((last == first, "not in"), (last > first + 1, "more than once in")):
+        if odd.any():
+            raise ValueError(f"{name} has {_listed(found[odd])}, {problem} {attribute}")
+    return order[first][where.reshape(wanted.shape)].astype(np.intp)

@@ -10,24 +10,24 @@ from numpy.typing import DTypeLike, NDArray
 
 from .annotated import is_annotated, names_in
 from .containers import is_frame
-from .names import PLAIN, as_text, check_labels, check_vocabulary, is_missing
+from .names import PLAIN, feature_array, is_missing, sample_array
 from .typing import Matrix, Names, Vocabulary
 
-NO_TERMS = (
-    "this model has no feature names: pass the vocabulary, such as "
-    "vectorizer.get_feature_names_out(), or fit a DataFrame, an AnnData or a NamedMatrix"
-)
-
-LONG_NAME, LONG_NAMES = 200, 2**24
-"""Characters of a name of a sample, and of an array of names, from which on names are cut: each
-takes the room of the longest one, and a text among them would take gigabytes."""
+ENTRY_BY_ENTRY = (
+    "copy", "astype", "tocsr", "tocsc", "tocoo", "conjugate", "power", "multiply", "maximum",
+    "minimum", "__abs__", "__neg__", "__round__", "__add__", "__radd__", "__sub__", "__mul__",
+    "__rmul__", "__truediv__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__",
+    "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "deg2rad", "expm1", "floor", "log1p",
+    "rad2deg", "rint", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+)  # fmt: skip
+"""What scipy computes entry by entry: rows and columns stay what they are, and keep their names."""
 
 
 class Named(sp.sparray):
-    """What `NamedMatrix` and its transpose share: names that follow rows and columns."""
+    """What `NamedMatrix` and its relatives share: names that follow rows and columns."""
 
-    feature_names: NDArray[Any] | None
-    sample_names: NDArray[Any] | None
+    feature_names: NDArray[Any] | None = None  # until `_name` sets them: scipy makes its results
+    sample_names: NDArray[Any] | None = None  # with the same type
 
     def __getitem__(self, key: Any) -> Any:
         """Return what scipy does; a matrix of some rows and columns has their names."""
@@ -41,31 +41,51 @@ class Named(sp.sparray):
     def transpose(self, axes: Any = None, copy: bool = False) -> Any:
         """Return the transpose, in which the names of samples are those of features."""
         features, samples = names_of(self)
+        if axes is not None and [axis % 2 for axis in axes] == [0, 1]:  # COO stays as it is
+            features, samples = samples, features
         return _name(super().transpose(axes, copy), samples, features)
 
-    def copy(self) -> Any:
-        """Return a copy with the names."""
-        return _name(super().copy(), *names_of(self))
+    def __rsub__(self, other: Any) -> Any:
+        """Return other - self, with their names."""
+        found = type(other).__sub__(other, self) if sp.issparse(other) else super().__rsub__(other)
+        return _name_entries(found, self, other)
 
-    def astype(self, *args: Any, **options: Any) -> Any:
-        """Return the matrix in another dtype, with its names."""
-        return _name(super().astype(*args, **options), *names_of(self))
+    def __matmul__(self, other: Any) -> Any:
+        """Return self @ other: with the rows' names of self, and the columns' names of other."""
+        return _name_product(super().__matmul__(other), self, other)
 
-    def tocsr(self, copy: bool = False) -> Any:
-        """Return the matrix in CSR format, with its names."""
-        return _name(super().tocsr(copy), *names_of(self))
+    def __rmatmul__(self, other: Any) -> Any:
+        """Return other @ self, which Python asks for before csr_array's own product."""
+        forward = sp.issparse(other)
+        found = type(other).__matmul__(other, self) if forward else super().__rmatmul__(other)
+        return _name_product(found, other, self)
 
-    def tocsc(self, copy: bool = False) -> Any:
-        """Return the matrix in CSC format, with its names."""
-        return _name(super().tocsc(copy), *names_of(self))
+
+def _with_names(operation):
+    """Return a method that does what scipy's does, and names the result."""
+
+    def method(self, *args, **options):
+        found = getattr(super(Named, self), operation)(*args, **options)
+        return _name_entries(found, self, *args[:1])
+
+    method.__name__ = method.__qualname__ = operation
+    method.__doc__ = getattr(sp.csr_array, operation).__doc__
+    return method
+
+
+for _operation in ENTRY_BY_ENTRY:
+    setattr(Named, _operation, _with_names(_operation))
 
 
 class NamedMatrix(Named, sp.csr_array):
     """A `scipy.sparse.csr_array` that knows the names of its samples and features.
 
     `factorize` takes it as any other matrix, and its result keeps the names. `read_matrix`
-    returns one for files that carry names. Some of its rows or columns, its transpose and copies
-    have their names. What is computed from it, a sum or a product, is a matrix without names.
+    returns one for files that carry names. Some of its rows or columns, its transpose, copies and
+    what is computed entry by entry (``2 * X``, ``X.log1p()``, ``X * weights[:, None]``) have
+    their names; a sum of two matrices has those that both agree on. A product ``X @ Y`` has the
+    names of X's rows and of Y's columns, or those of X's columns if Y is diagonal. What scipy
+    makes of a matrix in another way, such as ``scipy.sparse.vstack``, has none.
 
     Parameters
     ----------
@@ -116,20 +136,71 @@ class NamedMatrix(Named, sp.csr_array):
 
 
 class NamedColumns(Named, sp.csc_array):
-    """The transpose of a `NamedMatrix`: a `scipy.sparse.csc_array` with names."""
+    """A `NamedMatrix` by columns: a `scipy.sparse.csc_array` with names."""
 
-    feature_names = sample_names = None  # until `_name` sets them
+
+class NamedEntries(Named, sp.coo_array):
+    """A `NamedMatrix` by entries: a `scipy.sparse.coo_array` with names."""
+
+
+TYPES = {"csr": NamedMatrix, "csc": NamedColumns, "coo": NamedEntries}
 
 
 def _name(found, features, samples):
-    """Return a matrix in CSR or CSC format with names, or as it is if there are none."""
-    if features is None and samples is None:
+    """Return a matrix with names, or as it is if there are none or its format takes none."""
+    if not sp.issparse(found) or found.ndim != 2 or found.format not in TYPES:
+        return found
+    if features is None and samples is None and not isinstance(found, Named):
         return found
     if not isinstance(found, Named):
-        found = (NamedMatrix if found.format == "csr" else NamedColumns)(found)
+        found = TYPES[found.format](found)
     found.feature_names = feature_array(features, found.shape[1])
     found.sample_names = sample_array(samples, found.shape[0])
     return found
+
+
+def _name_entries(found, one, other=None):
+    """Name what has been computed entry by entry from a matrix and perhaps another."""
+    if not sp.issparse(found) or found.ndim != 2:
+        return found
+    features, samples = (
+        _common([_of_axis(part, axis, found.shape[axis]) for part in (one, other)])
+        for axis in (1, 0)
+    )
+    return _name(found, features, samples)
+
+
+def _of_axis(X, axis, n):
+    """Return the names of X along an axis, or None if it has none or is broadcast along it."""
+    is_named = isinstance(X, Named) and X.ndim == 2 and X.shape[axis] == n
+    return names_of(X)[1 - axis] if is_named else None
+
+
+def _common(found):
+    """Return the names that all who have some agree on, or None."""
+    there = [names for names in found if names is not None]
+    agree = all(np.array_equal(names, there[0]) for names in there[1:])
+    return there[0] if there and agree else None
+
+
+def _name_product(found, left, right):
+    """Name a product: rows are those of the left, columns those of the right."""
+    if not sp.issparse(found) or found.ndim != 2:
+        return found
+    features, samples = _of_axis(right, 1, found.shape[1]), _of_axis(left, 0, found.shape[0])
+    if features is None and _is_diagonal(right):  # a column times a number is the same column
+        features = _of_axis(left, 1, found.shape[1])
+    if samples is None and _is_diagonal(left):
+        samples = _of_axis(right, 0, found.shape[0])
+    return _name(found, features, samples)
+
+
+def _is_diagonal(X):
+    """Return whether a sparse matrix is square and has nothing beside its diagonal."""
+    if not sp.issparse(X) or X.ndim != 2 or X.shape[0] != X.shape[1] or X.nnz > X.shape[0]:
+        return False
+    entries = X.tocoo()
+    return np.array_equal(entries.row, entries.col)
 
 
 def _split(key):
@@ -163,54 +234,6 @@ def _pick(names, index, n):
     return names[index] if n else names[:0]  # an empty list is no index of NumPy
 
 
-def feature_array(names, n_features) -> NDArray[Any] | None:
-    """Return names of features as an array of str, or None if there are none."""
-    if names is None or _is_ready(names, "U", n_features):
-        return names
-    return np.array(check_vocabulary(names, n_features), str)
-
-
-def sample_array(names, n_samples) -> NDArray[Any] | None:
-    """Return names of samples as an array of str, or of int where all are; None if there are none.
-
-    A missing name becomes an empty text. Where names are whole texts, they are cut.
-    """
-    if names is None or _is_ready(names, "Ui", n_samples):
-        return names
-    labels = check_labels(names, n_samples, "sample_names", owner="X has {} rows")
-    if labels and all(isinstance(x, int | np.integer) and not isinstance(x, bool) for x in labels):
-        return np.array(labels, np.int64)
-    found = (as_text(label, f"sample_names[{i}]") for i, label in enumerate(labels))
-    texts = ["" if text is None else text for text in found]
-    longest = max(map(len, texts), default=0)
-    if longest > LONG_NAME and longest * len(texts) > LONG_NAMES:
-        texts = [
-            text if len(text) <= LONG_NAME else f"{text[: LONG_NAME - 3]}..." for text in texts
-        ]
-    return np.array(texts, str)
-
-
-def _is_ready(names, kinds, n):
-    """Return whether names are an array as a model keeps it."""
-    kind = names.dtype.kind if type(names) is np.ndarray else "O"
-    return kind in kinds and names.shape == (n,)
-
-
-def terms_of(model: Any, vocabulary: Vocabulary | None = None) -> list[str]:
-    """Return the terms of a model's columns: the vocabulary, by default its own feature names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it has no names and there is no vocabulary, or these are not n_features terms.
-    """
-    if vocabulary is None:
-        vocabulary = model.feature_names
-    if vocabulary is None:
-        raise ValueError(NO_TERMS)
-    return check_vocabulary(vocabulary, model.n_features)
-
-
 def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     """Return the names of the features and of the samples of X, each None where it has none.
 
@@ -227,9 +250,7 @@ a table of pyarrow
     if is_frame(X):
         texts = all(isinstance(name, str) for name in X.columns)
         features = feature_array(list(X.columns), X.shape[1]) if texts else None
-        index = getattr(X, "index", None)  # polars has none
-        numbered = index is None or type(index).__name__ in ("RangeIndex", "MultiIndex")
-        return features, None if numbered else sample_array([*_labels(index)], X.shape[0])
+        return features, labels_of(X)
     if hasattr(kind, "column_names") and hasattr(kind, "to_batches"):
         return feature_array(list(X.column_names), X.shape[1]), None
     is_named = isinstance(X, Named) and X.ndim == 2  # one without columns is scipy's
@@ -238,6 +259,14 @@ a table of pyarrow
     # A user may have assigned a list.
     features, samples = (getattr(X, name, None) for name in ("feature_names", "sample_names"))
     return feature_array(features, X.shape[1]), sample_array(samples, X.shape[0])
+
+
+def labels_of(X) -> NDArray[Any] | None:
+    """Return the names in the index of a frame or a Series; None if it has none, or numbers."""
+    index = getattr(X, "index", None) if hasattr(type(X), "to_numpy") else None
+    if index is None or type(index).__name__ in ("RangeIndex", "MultiIndex"):  # polars has none
+        return None
+    return sample_array([*_labels(index)], len(index))
 
 
 def with_names(X, feature_names=None, sample_names=None):

@@ -7,9 +7,22 @@ from collections.abc import KeysView, Mapping, Set
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from .typing import Vocabulary
 
 PLAIN = (numbers.Number, np.number, np.datetime64, datetime.date, os.PathLike)
 """Types of names other than texts, which are printed: identifiers, dates, paths."""
+
+
+NO_TERMS = (
+    "this model has no feature names: pass the vocabulary, such as "
+    "vectorizer.get_feature_names_out(), or fit a DataFrame, an AnnData or a NamedMatrix"
+)
+
+LONG_NAME, LONG_NAMES = 200, 2**24
+"""Characters of a name of a sample, and of an array of names, from which on names are cut: each
+takes the room of the longest one, and a text among them would take gigabytes."""
 
 
 def check_vocabulary(vocabulary, n_features=None) -> list[str]:
@@ -122,3 +135,51 @@ def as_text(value, place):
     if isinstance(value, PLAIN) and not isinstance(value, bool):
         return str(value)
     raise TypeError(f"{place} must be a text, not {value!r}")
+
+
+def feature_array(names, n_features) -> NDArray[Any] | None:
+    """Return names of features as an array of str, or None if there are none."""
+    if names is None or _is_ready(names, "U", n_features):
+        return names
+    return np.array(check_vocabulary(names, n_features), str)
+
+
+def sample_array(names, n_samples) -> NDArray[Any] | None:
+    """Return names of samples as an array of str, or of int where all are; None if there are none.
+
+    A missing name becomes an empty text. Where names are whole texts, they are cut.
+    """
+    if names is None or _is_ready(names, "Ui", n_samples):
+        return names
+    labels = check_labels(names, n_samples, "sample_names", owner="X has {} rows")
+    if labels and all(isinstance(x, int | np.integer) and not isinstance(x, bool) for x in labels):
+        return np.array(labels, np.int64)
+    found = (as_text(label, f"sample_names[{i}]") for i, label in enumerate(labels))
+    texts = ["" if text is None else text for text in found]
+    longest = max(map(len, texts), default=0)
+    if longest > LONG_NAME and longest * len(texts) > LONG_NAMES:
+        texts = [
+            text if len(text) <= LONG_NAME else f"{text[: LONG_NAME - 3]}..." for text in texts
+        ]
+    return np.array(texts, str)
+
+
+def _is_ready(names, kinds, n):
+    """Return whether names are an array as a model keeps it."""
+    kind = names.dtype.kind if type(names) is np.ndarray else "O"
+    return kind in kinds and names.shape == (n,)
+
+
+def terms_of(model: Any, vocabulary: Vocabulary | None = None) -> list[str]:
+    """Return the terms of a model's columns: the vocabulary, by default its own feature names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it has no names and there is no vocabulary, or these are not n_features terms.
+    """
+    if vocabulary is None:
+        vocabulary = model.feature_names
+    if vocabulary is None:
+        raise ValueError(NO_TERMS)
+    return check_vocabulary(vocabulary, model.n_features)

@@ -6,9 +6,10 @@ import datetime
 import io
 import json
 import numbers
-import zipfile
 
+from .archive import check_checksums
 from .compressed import compression_of, open_plain
+from .damage import DAMAGE, describe_damage
 from .decoding import first_line
 from .delimited import check_columns
 from .names import is_missing
@@ -72,12 +73,11 @@ def _columnar(file, name, suffix, fields):
     for number in range(1, 2**63):
         try:
             record = next(rows, None)
-        # What openpyxl and pyarrow raise for damaged files; NotImplementedError is zipfile's, for
-        # a method of compression that it does not know.
-        except (zipfile.BadZipFile, KeyError, NotImplementedError, OSError, ValueError) as error:
+        except DAMAGE as error:  # of openpyxl, zipfile and pyarrow
             if str(error).startswith(name):
                 raise
-            raise ValueError(f"{name} is not a whole .{kind} file: {error}") from error
+            how = describe_damage(error)
+            raise ValueError(f"{name} is not a whole .{kind} file: {how}") from error
         if record is None:
             return
         yield f"{name}, row {number}", record
@@ -114,6 +114,7 @@ def _xlsx(file, name, fields):
         from openpyxl import load_workbook
     except ImportError as error:
         raise ImportError('reading .xlsx needs openpyxl: pip install "sparsenmf[excel]"') from error
+    check_checksums(file)
     book = load_workbook(file, read_only=True, data_only=True)  # values, not formulas
     sheet = book.worksheets[0]
     sheet.reset_dimensions()  # what a file says about its size is often wrong

@@ -161,6 +161,13 @@ def write_delimited(file, columns, delimiter=",", *, excel=False):
         writer.writerow("; ".join(cell) if isinstance(cell, list) else cell for cell in row)
 
 
+def format_delimited(columns, *, excel=False):
+    """Return a table as the text of a .csv file, without the end of its last line."""
+    text = io.StringIO()
+    write_delimited(text, columns, excel=excel)
+    return text.getvalue().removesuffix("\n")
+
+
 class NewlineFile:
     r"""A text file for `csv.writer` that ends lines with "\n" in place of "\r\n".
 

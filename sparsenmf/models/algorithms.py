@@ -15,6 +15,7 @@ from ..solvers.alternation import Alternation
 from ..solvers.block_layouts import BLOCK_LAYOUTS, needs_both_sides, takes_blocks
 from ..solvers.layout import Layout
 from ..solvers.mixed_precision import MixedPrecision
+from ..solvers.numerics import advising_on
 from ..solvers.problem import Problem
 from ..solvers.row_update import best_algorithm, has_descent, row_update
 from ..solvers.start import Start
@@ -106,7 +107,8 @@ class Solver:
         self.check(problem)
         began = clock.seconds() if began is None else began
         stopping = check_stopping(tol, max_iter, time_limit, began)
-        alternation = self._alternation(problem, start)
+        with advising_on(start.given_W, start.given_H):
+            alternation = self._alternation(problem, start)
         settings = {**self.settings, "max_sweeps": alternation.most_sweeps}
         return Run(problem, start, alternation, stopping, settings, self.W_path)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.archive import DAMAGE, is_sound, read_archive, write_archive
+from ..data.archive import is_sound, not_whole, read_archive, write_archive
 from ..data.arguments import check_flag, check_integer
+from ..data.damage import DAMAGE, Damaged
 from ..data.outputs import check_path
 from ..data.typing import PathLike
 
@@ -108,7 +109,7 @@ class CheckpointFile:
         path = self._checkpoint.path
         if not (self._checkpoint.resume and path.exists()):
             return
-        record, arrays = read_archive(path, STATE, (), _check)
+        record, arrays = read_archive(path, STATE, (), _check, "saved checkpoint")
         found, wanted = {**record["options"], **record["problem"]}, run.options | self._problem
         differences = [
             _difference(name, found.get(name), wanted.get(name))
@@ -124,7 +125,7 @@ class CheckpointFile:
         try:
             run.restore(record, arrays)
         except DAMAGE as error:
-            raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
+            raise not_whole(path, "saved checkpoint", error) from error
         if "random_state" in record["options"]:  # without one, this call has drawn another seed
             run.options["random_state"] = record["options"]["random_state"]
 
@@ -172,11 +173,11 @@ def _check(record, arrays):
         raise TypeError("it does not say what it was made with")
     history = arrays["history"]
     if history.ndim != 2 or history.shape[1] != 2 or not history.size:
-        raise ValueError(f"its history has shape {history.shape}")
+        raise Damaged(f"its history has shape {history.shape}")
     if history.dtype != np.float64:
-        raise ValueError(f"its history is of the type {history.dtype}")
+        raise Damaged(f"its history is of the type {history.dtype}")
     if not all(is_sound(arrays[name]) for name in STATE[:3]):
-        raise ValueError("its factors are not finite and non-negative numbers")
+        raise Damaged("its factors are not finite and non-negative numbers")
     return record, arrays
 
 

@@ -23,10 +23,10 @@ from ..data.typing import (
     Vector,
 )
 from ..data.typing import Solver as SolverName
-from ..data.validation import check_same_names, fill_masked
+from ..data.validation import fill_masked
 from ..solvers.constraints import Seeds
 from ..solvers.sampled import NNDSVD
-from ..solvers.weights import Weights
+from ..solvers.weights import Weights, check_weight_names
 from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
@@ -237,7 +237,7 @@ or RandomStarts, optional
     def _fit(self, X, W, H, sample_weight=None, weights=None, *, stacklevel=3):
         names = names_of(X)
         W, H = order_factors(W, H, names)
-        check_same_names(names, names_of(Weights.of(weights).entries))
+        check_weight_names(names, Weights.of(weights), sample_weight)
         X = self._validate(X, reset=True)
         if sample_weight is not None:
             sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..data.archive import check_factorization, read_archive, write_archive
-from ..data.arguments import check_places
 from ..data.containers import to_anndata, to_frame
-from ..data.factors import CHUNK
-from ..data.named import feature_array, sample_array
+from ..data.factors import product_entries
+from ..data.matching import check_places
+from ..data.names import feature_array, sample_array
 from ..data.outputs import check_outputs
 from ..data.typing import AnnData, DataFrame, FloatArray, PathLike, Self, Vocabulary
 from ..solvers.stopping import REASONS
@@ -149,8 +149,9 @@ class Factorization(Components):
 
         Parameters
         ----------
-        samples, features : int or array-like of int, of shapes that broadcast
-            Rows of W, and columns of H.
+        samples, features : int, str, or array-like of them, of shapes that broadcast
+            Rows of W, and columns of H, by their numbers or their names. Numbers are positions,
+            also where names are numbers: pass these as texts.
 
         Returns
         -------
@@ -158,18 +159,21 @@ class Factorization(Components):
 
         Raises
         ------
-        TypeError, IndexError
-            If they are not rows and columns.
+        TypeError, IndexError, ValueError
+            If they are not rows and columns, or a name is unknown or that of several.
+
+        Examples
+        --------
+        >>> from sparsenmf import NamedMatrix, factorize
+        >>> X = NamedMatrix([[4.0, 1], [8.0, 2]], feature_names=["cat", "stock"])
+        >>> factorize(X, 1).predict([0, 1], "stock").round(2).tolist()
+        [1.0, 2.0]
         """
-        samples = check_places(samples, "samples", self.n_samples)
-        features = check_places(features, "features", self.n_features)
-        samples, features = np.broadcast_arrays(samples, features)
-        result = np.empty(samples.shape, self.H.dtype)
-        pairs, flat = (samples.ravel(), features.ravel()), result.reshape(-1)
-        for start in range(0, len(flat), CHUNK):
-            i, j = (places[start : start + CHUNK] for places in pairs)
-            np.einsum("pr,rp->p", self.W[i], self.H[:, j], out=flat[start : start + CHUNK])
-        return result[()]
+        named = sample_array(self.sample_names, self.n_samples)
+        samples = check_places(samples, "samples", self.n_samples, named)
+        named = feature_array(self.feature_names, self.n_features)
+        features = check_places(features, "features", self.n_features, named)
+        return product_entries(self.W, self.H, samples, features)
 
     def normalize(self, by: Literal["H", "W", "both"] = "H") -> Normalized:
         """Return factors that sum to one, with the scale moved over: W H stays what it is.

@@ -8,6 +8,7 @@ from ..data.store import is_store
 from ..data.validation import check_matrix
 from ..kernels.compile.threads import resolve_threads, threads_for
 from ..solvers.losses import make_loss
+from ..solvers.numerics import or_wider
 from ..solvers.row_update import best_algorithm, row_update, solve
 from ..solvers.weights import Scaling
 
@@ -75,6 +76,6 @@ def solve_part(X, entries, given, beta, tol, max_sweeps, n_threads, *, want_loss
     if not np.isfinite([W.max(), value]).all():
         raise ValueError(
             f"X has values up to {X.data.max():.3g}, which with this H are out of the range "
-            f"of {dtype}: multiply X by a constant, or fit in float64"
+            f"of {dtype}: multiply X by a constant{or_wider(dtype, 'fit in')}"
         )
     return W, value, unfinished

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..data.arguments import check_integer, check_number
 from ..data.factors import row_totals
-from ..data.named import terms_of
+from ..data.names import terms_of
 from ..data.typing import TermOrder, Vocabulary
 from .normalisation import component_masses
 

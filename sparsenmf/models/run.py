@@ -53,6 +53,7 @@ class Run(Loop):
         super().__init__(alternation, stopping, problem.scaling)
         limits = {"tol": stopping.tol, "max_iter": stopping.max_iter}
         self.options: dict[str, Any] = {**problem.options, **start.options, **limits, **settings}
+        self.given = start.given_W, start.given_H
         self.keeps_order, self.W_path = start.keeps_order, W_path
         self.finish = Finish(
             problem, start.fixed_W, start.given_W, start.fixed_H, start.given_H, self.options,

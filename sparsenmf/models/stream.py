@@ -34,6 +34,7 @@ from ..kernels.compile.threads import threads_for
 from ..kernels.transpose import transpose_rows
 from ..solvers.blocks import columns_without_entries
 from ..solvers.losses import Loss, loss_name, make_loss
+from ..solvers.numerics import or_wider
 from ..solvers.penalties import make_penalties, make_penalty
 from ..solvers.row_update import Pass, row_update
 from .components import Components
@@ -151,7 +152,7 @@ class Stream:
         after = copy(self)  # no array in it is written to
         too_large = ValueError(
             f"X has values up to {X.data.max(initial=0):.3g}, which with this H are out of the "
-            f"range of {X.dtype}: leave such batches out, scale them, or use float64"
+            f"range of {X.dtype}: leave such batches out, scale them{or_wider(X.dtype, 'use')}"
         )
         try:
             with np.errstate(over="ignore", invalid="ignore"):

@@ -26,11 +26,10 @@ import numpy as np
 
 from ..data.factors import empty_factor, sum_squares
 from .layout import MEASURE, Iterate
+from .momentum import Momentum
 from .numerics import check_overflow
 from .row_update import Pass
 from .scale import balance
-
-FIRST_BETA, GROWTH, SHRINKAGE, CAP_GROWTH = 0.5, 1.1, 0.75, 1.05
 
 BALANCE_EVERY = 50  # iterations
 
@@ -43,20 +42,6 @@ SUBTRACTED = 1000
 squares counts as ||X||^2. Nothing keeps W H small there: of a float32 fit with weights of zero, W H
 grew to 3,600 where X was below 40, the objective was 2% too low, and the run ended after 27
 iterations, 60% above what it can reach."""
-
-
-class Momentum:
-    """The schedule of beta (Ang & Gillis 2019, section 3.2)."""
-
-    def __init__(self, cap):
-        self.beta, self.cap = min(FIRST_BETA, cap), cap
-
-    def grow(self):
-        self.beta = min(self.cap, GROWTH * self.beta)
-        self.cap = min(1.0, CAP_GROWTH * self.cap)
-
-    def shrink(self):
-        self.cap, self.beta = self.beta, SHRINKAGE * self.beta
 
 
 class Alternation:
@@ -126,7 +111,8 @@ class Alternation:
 
     def _begin(self, W, Ht):
         """Make room for another pair."""
-        self._spare = self.layout.empty_W(W, self._W_folder), self._empty_like(Ht)
+        spare_Ht = empty_factor(Ht.shape, Ht.dtype, None, self.n_threads)
+        self._spare = self.layout.empty_W(W, self._W_folder), spare_Ht
         self.update.prepare(self.layout.columns, Ht, self.penalty_W, self.penalty_H)
 
     @property
@@ -295,10 +281,6 @@ class Alternation:
         np.multiply(Ht, scale, out=spare[1])
         self._spare, self.current = (W, Ht), Iterate(W_new, spare[1], objective)
         self._beta = 0.0  # the previous iterate has another scale
-
-    def _empty_like(self, factor):
-        """Return memory for the update of a factor."""
-        return empty_factor(factor.shape, factor.dtype, None, self.n_threads)
 
     def _size_of_terms(self, W, Ht):
         """Return the size, like that of ||X||^2 / 2, of the terms that make the loss of (W, Ht)."""

@@ -11,6 +11,7 @@ from ..data.arguments import check_flag
 from ..data.progress import IterationState, open_progress
 from ..data.typing import Callback
 from .alternation import Alternation
+from .numerics import advising_on
 from .stopping import Stopping
 from .weights import Scaling
 
@@ -35,6 +36,7 @@ class Loop:
         self.alternation: Any = alternation
         self.stopping, self.scaling = stopping, scaling
         self.stop_reason: str | None = None
+        self.given: tuple[Any, Any] = (None, None)  # W and H of the start, if a user passed them
 
     def __iter__(self) -> Iterator[IterationState]:
         """Yield an `IterationState` after each iteration, until there is a reason to stop."""
@@ -43,7 +45,8 @@ class Loop:
         self.stop_reason = stopping.reason(alternation.stalled) if stopping.history else None
         while self.stop_reason is None:
             alternation.may_be_last = stopping.next_may_be_last()
-            alternation.iterate()
+            with advising_on(*self.given):
+                alternation.iterate()
             stopping.record(alternation.current.objective)
             self.stop_reason = stopping.reason(alternation.stalled)
             yield IterationState(alternation, stopping, self.scaling)

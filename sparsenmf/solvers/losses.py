@@ -90,7 +90,8 @@ def smallest_product(beta, mean, dtype):
     """Return the floor of a loss other than the Frobenius norm, for an X of this mean."""
     # No higher than needed: silence in a spectrogram may be twelve orders below the sound.
     floor = LARGEST[np.dtype(dtype)] ** (1 / (beta - 2)) if beta < 1 else 0.0
-    return float(max(floor * (mean or 1.0), np.finfo(dtype).tiny))  # a kernel is compiled for each type
+    # A float, as kernels are compiled for each type.
+    return float(max(floor * (mean or 1.0), np.finfo(dtype).tiny))
 
 
 def add_losses(parts, mean, dtype):

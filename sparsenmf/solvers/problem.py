@@ -17,7 +17,13 @@ from ..data.rows import is_tall, make_rows
 from ..data.store import is_store
 from ..data.typing import AlphaH, Frozen, Matrix, Missing, Vector
 from ..data.typing import Loss as LossName
-from ..data.validation import NO_WEIGHTS, EntryWeights, check_missing, check_scale, check_weighted
+from ..data.validation import (
+    NO_WEIGHTS,
+    EntryWeights,
+    check_missing,
+    check_scale,
+    check_weighted,
+)
 from ..kernels.compile.threads import resolve_threads
 from ..kernels.transpose import transpose_rows
 from .block_layouts import needs_both_sides
@@ -31,7 +37,7 @@ from .blocks import (
 from .constraints import check_fixed, constrain
 from .losses import Loss, check_loss, loss_name, make_loss
 from .penalties import make_penalties
-from .weights import Weights, check_scaling
+from .weights import Weights, check_scaling, check_weight_names
 
 
 @dataclass(eq=False, frozen=True)
@@ -136,6 +142,7 @@ class Problem:
         self.feature_names, self.sample_names = names_of(X)
         self.n_components: int = check_integer(n_components, "n_components", least=1)
         self.beta: float = check_loss(loss, self.X, unknown=not self.entries.absent)
+        check_weight_names((self.feature_names, self.sample_names), weights)
         self.scaling = check_scaling(weights, self.shape, self.beta, plain=self.entries.plain)
         self.alphas = check_alphas(alpha_W, alpha_H, l1_ratio)
         self.fixed_W = check_fixed(frozen_W, "frozen_W")

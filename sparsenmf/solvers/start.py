@@ -13,7 +13,7 @@ from .. import __version__
 from ..data.arguments import check_random_state
 from ..data.factors import empty_factor, pad_factor
 from ..data.matching import order_factors
-from ..data.named import feature_array
+from ..data.names import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .constraints import Seeds, check_seeds, plant_seeds

@@ -15,7 +15,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..data.arguments import check_vector
+from ..data.named import labels_of, names_of
 from ..data.typing import Matrix, Vector
+from ..data.validation import check_same_names
 
 CHUNK = 2**18  # entries of X looked at together
 
@@ -32,7 +34,8 @@ class Weights:
         A sample of weight c counts as c copies of it, in the loss and in the penalties. A sample
         of weight zero has no influence, and gets the W that `transform` returns for it.
     features : array-like of shape (n_features,), optional
-        The same for features. The result keeps them, and `transform` uses them. A feature of
+        The same for features. A Series whose index has other names than X, or another order, is
+        refused, as for samples. The result keeps them, and `transform` uses them. A feature of
         weight zero is left out: its column of H is zero. Weights of samples and features need a
         loss with beta > 0.
     entries : scipy.sparse matrix or array of shape (n_samples, n_features), optional
@@ -133,6 +136,13 @@ def inverses(weights, beta):
     """Return the inverses of the scales, zero for zero."""
     scale = scales(weights, beta)
     return None if scale is None else np.divide(1, scale, out=scale, where=scale > 0)
+
+
+def check_weight_names(names, weights, sample_weight=None):
+    """Raise ValueError if weights have other names than X, or the same in another order."""
+    samples = weights.samples if sample_weight is None else sample_weight
+    check_same_names(names, names_of(weights.entries))
+    check_same_names(names, (labels_of(weights.features), labels_of(samples)))
 
 
 def check_scaling(weights, shape, beta, *, plain=True):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data.arguments import check_integer
-from ..data.named import terms_of
+from ..data.names import terms_of
 from ..data.typing import Matrix, TermOrder, Vocabulary
 from ..data.validation import check_matrix
 from ..models.components import Components

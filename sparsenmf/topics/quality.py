@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.arguments import check_choice, check_integer
-from ..data.named import terms_of
+from ..data.names import terms_of
 from ..data.typing import (
     CoherenceOptions,
     IntArray,
@@ -24,6 +24,7 @@ from ..models.normalisation import component_masses
 from .coherence import topic_coherence
 from .tables import document_mass
 from .top_terms import check_topics, top_columns
+from .weighting import check_texts
 
 SIZES = ("total", "documents", "terms")
 
@@ -226,3 +227,13 @@ def quality_table(
         "exclusivity": topic_exclusivity(model, n_terms).tolist(),
         "terms": model.top_terms(vocabulary, n_terms),
     }
+
+
+def coherence_input(vectorizer, texts, measure):
+    """Return the arguments of `topic_coherence` for texts: a matrix, or texts to split."""
+    if measure != "c_v":
+        return {"X": vectorizer.transform(check_texts(texts)), "measure": measure}
+    if tuple(vectorizer.ngram_range) != (1, 1) or vectorizer.analyzer != "word":
+        raise ValueError('"c_v" counts single words, but the terms are not single words')
+    prepare, split = vectorizer.build_preprocessor(), vectorizer.build_tokenizer()
+    return {"texts": texts, "measure": measure, "tokenizer": lambda text: split(prepare(text))}

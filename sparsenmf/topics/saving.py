@@ -7,7 +7,8 @@ import zipfile
 
 import numpy as np
 
-from ..data.archive import DAMAGE, check_members, is_archive
+from ..data.archive import check_members, is_archive, not_whole
+from ..data.damage import DAMAGE, Damaged
 from ..models.factorization import Factorization
 from .weighting import make_vectorizer
 from .words import compose, compose_lower
@@ -59,7 +60,7 @@ def load_topics(path):
                 there = MEMBER in archive.namelist()
                 record = json.loads(archive.read(MEMBER)) if there else None
         except DAMAGE as error:
-            raise ValueError(f"{path} is not a whole saved model of texts: {error}") from error
+            raise not_whole(path, "saved model of texts", error) from error
     if record is None:
         raise ValueError(
             f"{path} is a factorization of a matrix, not a model of texts: Factorization.load "
@@ -68,7 +69,7 @@ def load_topics(path):
     try:
         return _restore(record, model)
     except DAMAGE as error:
-        raise ValueError(f"{path} is not a whole saved model of texts: {error}") from error
+        raise not_whole(path, "saved model of texts", error) from error
 
 
 def _restore(record, model):
@@ -83,9 +84,9 @@ def _restore(record, model):
         if listed is None and n is None:
             continue
         if not isinstance(listed, list) or not all(isinstance(x, str) for x in listed):
-            raise ValueError("its terms, titles or stop words are not texts")
+            raise Damaged("its terms, titles or stop words are not texts")
         if n not in (None, len(listed)) or (listed is terms and len(set(terms)) != n):
-            raise ValueError("its terms or titles do not fit the factors")
+            raise Damaged("its terms or titles do not fit the factors")
     given = {name: record[name] for name in KEPT}
     if given["analyzer"] != "word":
         given["token_pattern"] = None
@@ -95,6 +96,6 @@ def _restore(record, model):
     vectorizer.fixed_vocabulary_ = False
     if record["weighting"] == "tfidf":
         if model.idf is None:
-            raise ValueError("its inverse document frequencies are missing")
+            raise Damaged("its inverse document frequencies are missing")
         vectorizer.idf_ = model.idf.astype(vectorizer.dtype)
     return model, np.array(terms, object), titles, vectorizer

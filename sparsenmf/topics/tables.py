@@ -9,8 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..data.arguments import check_flag, check_integer
-from ..data.named import terms_of
-from ..data.names import component_names
+from ..data.names import component_names, terms_of
 from ..data.texts import shorten
 from ..data.typing import Matrix, Names, TermOrder, Vocabulary
 from ..models.components import Components

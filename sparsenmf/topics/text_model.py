@@ -27,11 +27,11 @@ from .agreement import LabelAgreement, label_agreement
 from .bridges import show_topics, to_pyldavis
 from .coherence import topic_coherence
 from .labels import topic_labels
-from .quality import quality_table
+from .quality import coherence_input, quality_table
 from .saving import load_topics, save_topics
 from .tables import document_table, format_topics, term_table, topic_table
 from .trends import topics_over
-from .weighting import check_strings, check_texts
+from .weighting import check_strings
 
 
 @dataclass(repr=False, eq=False)
@@ -255,24 +255,15 @@ class Topics:
             As `sparsenmf.topic_coherence`, and if the measure is "c_v" and the vectorizer makes
             terms of several words.
         """
-        options = self._coherence_input(texts, measure)
+        options = coherence_input(self.vectorizer, texts, measure)
         return topic_coherence(self.model, vocabulary=self.terms, n_terms=n_terms, **options)
 
     def quality_table(
         self, texts: Iterable[str], measure: Measure = "npmi", n_terms: int = 10
     ) -> dict[str, list[Any]]:
         """See `sparsenmf.quality_table`; `coherence` describes texts and measure."""
-        options = self._coherence_input(texts, measure)
+        options = coherence_input(self.vectorizer, texts, measure)
         return quality_table(self.model, self.terms, n_terms=n_terms, **options)
-
-    def _coherence_input(self, texts, measure):
-        """Return the arguments of `topic_coherence` for texts: a matrix, or texts to split."""
-        if measure != "c_v":
-            return {"X": self.vectorizer.transform(check_texts(texts)), "measure": measure}
-        if tuple(self.vectorizer.ngram_range) != (1, 1) or self.vectorizer.analyzer != "word":
-            raise ValueError('"c_v" counts single words, but the terms are not single words')
-        prepare, split = self.vectorizer.build_preprocessor(), self.vectorizer.build_tokenizer()
-        return {"texts": texts, "measure": measure, "tokenizer": lambda text: split(prepare(text))}
 
     def report(self, path: PathLike, documents: Names | None = None, **options: Any) -> None:
         """Write an HTML page about the topics; see `Factorization.report`.

@@ -285,8 +285,3 @@ def test_names_do_not_change_what_the_caller_has():
         model.transform(X)
     np.testing.assert_array_equal(X.toarray(), before)
     assert X.feature_names.tolist() == GENES[ORDER].tolist()
-
-
-def test_predict_takes_numbers_as_before():
-    model = fitted()
-    assert model.predict(3, 4) == pytest.approx(float(model.W[3] @ model.H[:, 4]), rel=1e-6)

@@ -8,7 +8,7 @@ pytest.importorskip("sklearn")
 
 import pandas as pd
 
-from sparsenmf import NMF, MiniBatchNMF, NamedMatrix, factorize, non_negative_factorization
+from sparsenmf import NMF, MiniBatchNMF, NamedMatrix, Weights, factorize, non_negative_factorization
 
 from .. import problems
 
@@ -140,6 +140,26 @@ def test_other_names_are_refused_and_plain_arrays_taken(kind, X, W, H):
     with pytest.raises(ValueError, match=r"W has other samples than X: 'x' in W, 'c5' in X; .*"):
         factorize(X, 3, W=W.rename(index={"c5": "x"}))
     factorize(X, 3, W=W.reset_index(drop=True), max_iter=1)  # numbers are no names
+
+
+@pytest.mark.parametrize("side", ["samples", "features"])
+def test_weights_with_names_in_another_order_are_refused(side):
+    """They were once taken by their positions: other samples and features were weighted."""
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.arange(1.0, 13).reshape(4, 3), list("abcd"), ["u", "v", "w"])
+    index = X.index if side == "samples" else X.columns
+    values = np.arange(1.0, len(index) + 1)
+    expected = factorize(X, 1, weights=Weights(**{side: values}), random_state=0)
+    for same in (pd.Series(values, index), pd.Series(values), list(values)):
+        found = factorize(X, 1, weights=Weights(**{side: same}), random_state=0)
+        np.testing.assert_array_equal(found.H, expected.H)
+    for other in (pd.Series(values, index[::-1]), pd.Series(values, index + "!")):
+        with pytest.raises(ValueError, match=f"weights has other {side} than X, or another order"):
+            factorize(X, 1, weights=Weights(**{side: other}))
+        if side == "samples":
+            with pytest.raises(ValueError, match="weights has other samples"):
+                NMF(1).fit(X, sample_weight=other)
+    factorize(X.to_numpy(), 1, weights=Weights(**{side: pd.Series(values, index)}), max_iter=2)
 
 
 def test_components_that_were_set_are_named_in_the_error(X, H):

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from ..annotated import load_h5ad
 from ..archive import DEFLATE_MOST, check_array, check_members, read_npy_header
 from ..compressed import compression_of, plain_name
+from ..damage import Damaged
 from ..market import read_bag_header, read_header, read_market
 from .content import Content, find_beside, plain_path
 from .vocabulary import read_vocabulary
@@ -25,6 +26,12 @@ def read_npz(path):
             check_members(archive)
             for name in archive.namelist():
                 check_array(archive, name)
+            if "format.npy" not in archive.namelist():
+                names = ", ".join(name.removesuffix(".npy") for name in archive.namelist())
+                raise ValueError(
+                    f"it does not contain a sparse matrix, as scipy.sparse.save_npz writes it, but "
+                    f"the arrays {names or '(none)'}: save one of them as .npy"
+                )
         return Content(sp.load_npz(plain))  # given the name, for its error messages
 
 
@@ -32,16 +39,18 @@ def read_npy(path):
     """Read a dense matrix of NumPy's."""
     with plain_path(path) as plain, open(plain, "rb") as file:
         shape, _, dtype = read_npy_header(file)
+        if dtype.hasobject:
+            raise ValueError("it has pickled objects in it: only allow_pickle=False is safe")
         check_size(file, math.prod(shape) * dtype.itemsize)
         file.seek(0)
         return Content(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def check_size(file, n_bytes):
-    """Raise if a file has fewer bytes left than its header announces."""
+    """Raise ValueError if a file has fewer bytes left than its header announces."""
     left = os.fstat(file.fileno()).st_size - file.tell()
     if left < n_bytes:
-        raise ValueError(f"its header announces {n_bytes:,} bytes, but {left:,} follow")
+        raise Damaged(f"its header announces {n_bytes:,} bytes, but {left:,} follow")
 
 
 def read_h5ad(path, layer=None, raw=False):

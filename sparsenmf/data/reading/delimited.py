@@ -75,7 +75,7 @@ def roles_without_header(rows):
 def is_index(title):
     """Return whether a column of this name has the names of rows, even if these are numbers."""
     plain = title.strip()
-    if re.search(r"[a-z]I[dD]$|[ _.-](id|name|names)$|^unnamed: 0$|^#", plain):
+    if re.search(r"[a-z]I[dD]$|[ _.-](id|name|names)$|^[Uu]nnamed: 0$|^#", plain):
         return True
     plain = re.sub("[^a-z]", "", plain.lower())
     return plain in ("", "id", "index", "row", "name", "names") or (

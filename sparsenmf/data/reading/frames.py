@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from ..archive import check_checksums
 from ..compressed import plain_suffix
 from .content import Content, plain_path
 from .delimited import find_roles, is_index
@@ -22,6 +23,9 @@ def read_frame_file(path, missing=None):
         import pandas as pd
 
         with plain_path(path) as plain:
+            if suffix == ".xlsx":
+                with open(plain, "rb") as file:
+                    check_checksums(file)
             frame = getattr(pd, READERS[suffix])(plain)
     except ImportError as error:
         raise ImportError(

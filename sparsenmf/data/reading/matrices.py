@@ -11,15 +11,17 @@ from pathlib import Path
 import scipy.sparse as sp
 
 from ..annotated import check_part
-from ..archive import DAMAGE
 from ..arguments import check_choice, check_flag
-from ..named import NamedMatrix, feature_array, sample_array
+from ..compressed import plain_suffix
+from ..damage import DAMAGE, describe_damage
+from ..named import NamedMatrix
+from ..names import feature_array, sample_array
 from ..typing import Missing, PathLike
 from ..validation import MISSING, check_matrix
 from .arrays import read_bag, read_h5ad, read_mtx, read_npy, read_npz
 from .content import Content
 from .frames import read_frame_file
-from .mistaken import find_mistake
+from .mistaken import BINARY, find_emptiness, find_mistake
 from .pairs import read_lda_c, read_svmlight
 from .sniffing import find_format
 from .tables import read_table
@@ -50,16 +52,24 @@ def naming(path):
     try:
         yield
     except UnicodeDecodeError as error:
+        if plain_suffix(path) in BINARY:
+            raise _unusable(path, describe_damage(error)) from error
         bad = error.object[error.start]
-        raise ValueError(
-            f"{path} is not a matrix that can be used: it is not UTF-8 (byte 0x{bad:02x}); convert "
-            f"it first, such as: iconv -f latin1 -t utf-8"
-        ) from error
+        how = "convert it first, such as: iconv -f latin1 -t utf-8"
+        raise _unusable(path, f"it is not UTF-8 (byte 0x{bad:02x}); {how}") from error
     except (*DAMAGE, ImportError) as error:
         mistake = find_mistake(Path(path))
         if mistake is None and isinstance(error, ImportError):
             raise
-        raise ValueError(f"{path} is not a matrix that can be used: {mistake or error}") from error
+        why = mistake or find_emptiness(Path(path)) or describe_damage(error)
+        raise _unusable(path, why) from error
+
+
+def _unusable(path, why):
+    """Return the error that a file has no matrix, with the name of the file once."""
+    why = why.removeprefix(f"{path} ") if why.startswith(f"{path} is ") else why
+    why = f"it {why}" if why.startswith("is ") else why
+    return ValueError(f"{path} is not a matrix that can be used: {why}")
 
 
 def read_matrix(

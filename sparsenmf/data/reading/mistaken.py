@@ -6,9 +6,11 @@ import re
 
 from ..archive import is_archive
 from ..compressed import open_plain, plain_suffix
-from ..decoding import BEGINNING, OFFICE, kind_of_zip
+from ..damage import AGAIN
+from ..decoding import BEGINNING, BROKEN_ZIP, OFFICE, kind_of_zip
+from ..shell import quote
 
-WORKBOOKS = (OFFICE["xl/"], "a zip archive")  # the latter may be one that is damaged
+WORKBOOKS = (OFFICE["xl/"], "a zip archive", BROKEN_ZIP)  # the reader says what is wrong
 
 HDF5 = (".h5ad", ".h5", ".hdf5")
 
@@ -21,6 +23,9 @@ KINDS = [
     (rb"%%MatrixMarket", "a MatrixMarket file", (".mtx", ".mm")),
 ]
 """How files begin, what they are, and what their names should end in."""
+
+BINARY = {suffix for _, _, suffixes in KINDS for suffix in suffixes} - {".mtx", ".mm"}
+"""Suffixes of files that are no texts."""
 
 NO_DATA = [
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -58,9 +63,26 @@ def find_mistake(path):
         )
     if suffix == ".xlsx" and start.startswith(b"PK") and kind_of_zip(path) not in WORKBOOKS:
         return f"it is {kind_of_zip(path)}, not an xlsx workbook"
+    if suffix == ".zip" and start.startswith(b"PK"):
+        if kind_of_zip(path) == BROKEN_ZIP:
+            return f"it is {BROKEN_ZIP}: {AGAIN}"
+        return f"it is a zip archive: type first: unzip {quote(str(path))}"
     for signature, kind, suffixes in KINDS:
         if re.match(signature, start) and suffix not in suffixes:
             return f"it is {kind}: its name should end in {' or '.join(suffixes)}"
         if suffix in suffixes and not re.match(signature, start) and start:
-            return f"it is not {kind}, as its name says: it is damaged, or of another format"
+            return (
+                f"it is not {kind}, as its name says: it is damaged, or of another format; "
+                f"{AGAIN}, or give it the suffix of what it is"
+            )
     return None
+
+
+def find_emptiness(path):
+    """Return that a file is empty, for those whose readers say something else, or None."""
+    is_binary = plain_suffix(path) in {*BINARY, ".zip"}
+    return (
+        f"it is empty: {AGAIN}"
+        if is_binary and path.is_file() and not path.stat().st_size
+        else None
+    )

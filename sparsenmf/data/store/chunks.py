@@ -43,7 +43,7 @@ from .portions import (
     zip_streams,
 )
 from .reader import open_csr
-from .triplets import Triplets, check_piece, sort_triplets
+from .triplets import Triplets, check_piece, sort_triplets, turn
 
 
 def read_chunks(
@@ -131,26 +131,6 @@ def name_blocks(blocks, feature_names, sample_names):
         block = as_csr(block, "X") if sp.issparse(block) else block
         yield NamedMatrix(block, feature_names=feature_names, sample_names=samples)
         start = stop
-
-
-def turn(source):
-    """Return the entries of a matrix with columns as rows."""
-    n_rows, n_columns = source.shape
-    if isinstance(source, Triplets):
-        pieces = source.pieces
-    else:
-        pieces = _entries(source.blocks)
-    swapped = ((columns, rows, values) for rows, columns, values in pieces)
-    return Triplets((n_columns, n_rows), swapped)
-
-
-def _entries(blocks):
-    """Yield the rows, columns and values of each block of rows."""
-    start = 0
-    for block in blocks:
-        entries = sp.coo_array(block)
-        yield entries.row.astype(np.int64) + start, entries.col, entries.data
-        start += block.shape[0]
 
 
 def _guard(path, items):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archive import DAMAGE, read_npy_header
+from ..archive import read_npy_header
 from ..arguments import check_integer, check_number
+from ..damage import DAMAGE
 from ..formats import index_type
 from ..outputs import open_whole
 

@@ -126,3 +126,23 @@ def _read_pieces(path, kind):
     with open(path, "rb") as file:
         while len(entries := np.fromfile(file, kind, PIECE)):
             yield entries
+
+
+def turn(source):
+    """Return the entries of a matrix with columns as rows."""
+    n_rows, n_columns = source.shape
+    if isinstance(source, Triplets):
+        pieces = source.pieces
+    else:
+        pieces = _entries(source.blocks)
+    swapped = ((columns, rows, values) for rows, columns, values in pieces)
+    return Triplets((n_columns, n_rows), swapped)
+
+
+def _entries(blocks):
+    """Yield the rows, columns and values of each block of rows."""
+    start = 0
+    for block in blocks:
+        entries = sp.coo_array(block)
+        yield entries.row.astype(np.int64) + start, entries.col, entries.data
+        start += block.shape[0]

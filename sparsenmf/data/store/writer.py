@@ -16,14 +16,14 @@ from ..arguments import check_flag, check_integer
 from ..named import names_of
 from ..typing import Matrix, PathLike
 from ..validation import check_matrix
-from .chunks import read_chunks, turn
+from .chunks import read_chunks
 from .layout import DTYPES, LOCK, RECORD, Record, absolute, read_record, write_record
 from .leftovers import is_leftover, refuse_links, remove_unlisted
 from .lock import hold_lock
 from .portions import CHUNK_NNZ, Blocks
 from .reader import CsrStore
 from .shards import Block, write_shards
-from .triplets import sort_triplets
+from .triplets import sort_triplets, turn
 
 
 def write_csr(

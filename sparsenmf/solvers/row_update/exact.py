@@ -53,7 +53,7 @@ def give(H, penalty):
     wide = Ht.T.astype(np.float64)
     with np.errstate(over="ignore"):
         gram = wide @ wide.T
-        check_overflow(gram.max().astype(H.dtype), H.dtype)
+        check_overflow(gram.max().astype(H.dtype), H.dtype, "products of the components", "H")
     sums, heavy, products = wide.sum(axis=1), _find_heavy(wide), gram
     if len(heavy):
         wide[:, heavy] = 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...data.arguments import check_integer
-from ...data.named import terms_of
+from ...data.names import terms_of
 from ...data.texts import shorten
 from ...data.typing import Axes, TermOrder, Vocabulary
 from ...models.components import Components

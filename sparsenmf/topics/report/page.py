@@ -14,8 +14,7 @@ import numpy as np
 
 from ... import __version__
 from ...data.arguments import check_integer
-from ...data.named import terms_of
-from ...data.names import check_names
+from ...data.names import check_names, terms_of
 from ...data.outputs import check_outputs, check_path, open_whole
 from ...data.typing import Matrix, Names, PathLike, TermOrder, Vocabulary
 from ...models.factorization import Factorization
