@@ -1,6 +1,7 @@
 """`sparsenmf choose` tells texts from matrices, and weighs texts as `sparsenmf topics` does."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -43,7 +44,9 @@ def here(tmp_path, monkeypatch, texts):
     sp.save_npz("X.npz", sp.random_array((30, 20), density=0.3, rng=0, format="csr"))
     np.savetxt("numbers.txt", np.random.default_rng(0).poisson(1.0, (30, 20)), fmt="%d")
     (tmp_path / "three.txt").write_text("1 2 3\n4 5 6\n")
-    (tmp_path / "texts.zip").write_bytes(b"PK")
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        archive.writestr("notes.txt", "one text")
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "texts.zip").read_bytes()[:50])
     return tmp_path
 
 
@@ -117,6 +120,7 @@ def test_rows_of_numbers_are_a_matrix_and_stay_counts(here):
         (("three.txt",), "it has three columns of numbers"),
         (("notes.txt", "--input-format", "table"), "notes.txt is not a matrix"),
         (("texts.zip",), "type first: unzip texts.zip"),
+        (("cut.zip",), "damaged or cut off"),
         (("nothing.txt",), "nothing.txt: No such file or directory"),
         (("notes.txt", "--table", "notes.txt"), "--table"),
         (("letters", "--plot", "letters/00.txt"), "should end in one of .png"),

@@ -120,7 +120,7 @@ def kernels():
 
     def scatter(rows, W, Ht, out):
         cross = np.zeros((1, 50, 8), np.float32)
-        parts = np.array([len(W) - 70, len(W)])
+        parts = np.array([[len(W) - 70, len(W)]])
         scatter_rows(1, rows, parts, W, cross)
         return cross
 

@@ -136,7 +136,7 @@ def test_pieces_cover_all_blocks_once_and_leave_no_thread_idle():
 
             seen[:] = 0
             args = (rows, np.empty((0, 3)), seen, np.empty(rows.n_blocks))
-            call_interruptibly(run, args, (1, 2, 3), work, n_threads)
+            call_interruptibly(run, args, (0, 1, 2, 3), work, n_threads)
             assert (seen == 1).all()
             assert len(sizes) <= at_most
             assert len(sizes) == 1 or min(sizes) >= n_threads
