@@ -286,7 +286,7 @@ class Alternation:
         """Return the size, like that of ||X||^2 / 2, of the terms that make the loss of (W, Ht)."""
         if not self.update.subtracts:
             return self.loss.scale
-        summaries = self.layout.summarize_W(W), self.update.summarize(Ht, self.layout.columns)
+        summaries = self.layout.summarize_W(W), self.layout.summarize_H(Ht)
         return max(self.loss.scale, SUBTRACTED / 2 * float(np.vdot(*summaries)))
 
     def _resolve(self, fit, W, Ht):

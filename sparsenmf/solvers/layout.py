@@ -101,6 +101,10 @@ class Layout:
         """Return the summary of a W that was not updated yet."""
         return self.update.summarize(W, self.rows)
 
+    def summarize_H(self, Ht):
+        """Return the summary of an Ht."""
+        return self.update.summarize(Ht, self.columns)
+
     def squared_error(self, W, Ht):
         """Return ||X - W H||^2, all in float64."""
         everywhere = 0.0

@@ -3,15 +3,16 @@
 A fit may have one component twice and two others as one, which no update can undo. A fit with more
 components has both of the others, too, and merging those that are most alike leaves one of each.
 
-The components are clustered from the bottom up. To give two components of masses a and b the same
-profile costs the Kullback-Leibler loss at most their masses times the divergence of Jensen and
-Shannon: a log((a + b) / a) + b log((a + b) / b) if the profiles have nothing in common, and less
-the larger the cosine of their roots is (Bhattacharyya's coefficient). Where one profile is the
-same, of W or of H, two components are one: nothing is lost. So the cost is that of profiles with
-nothing in common, times one minus the cosine in W, times one minus the cosine in H. (The best
-approximation of rank one to the sum of two such parts is similar: it loses the square of the second
-singular value, which is proportional to the sines of both angles.) The larger of both cosines alone
-led to median ends .1 to .25% worse, on counts of words with 20 and 50 components.
+The components are clustered from the bottom up. What two of them lose by becoming one is known for
+the Frobenius loss: the square of a singular value. For Kullback-Leibler it is estimated.
+
+To give two components of masses a and b the same profile costs at most their masses times the
+divergence of Jensen and Shannon: a log((a + b) / a) + b log((a + b) / b) if the profiles have
+nothing in common, and less the larger the cosine of their roots is (Bhattacharyya's coefficient).
+Where one profile is the same, of W or of H, two components are one: nothing is lost. So the cost is
+that of profiles with nothing in common, times one minus the cosine in W, times one minus the cosine
+in H. The larger of both cosines alone led to median ends .1 to .25% worse, on counts of words with
+20 and 50 components.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..data.factors import empty_factor, sum_columns
 
 
 def merge_components(factors, grams, n_kept):
-    """Return padded factors of fewer components.
+    """Return padded factors of fewer components, for the Kullback-Leibler loss.
 
     Parameters
     ----------
@@ -84,3 +85,70 @@ def _likeness(gram):
 def _entropy(masses, share):
     """Return masses times the logarithms of one over their shares, by column."""
     return -masses * np.log(np.where(share > 0, share, 1.0))
+
+
+def merge_squares(factors, grams, n_kept):
+    """Return padded factors of fewer components, for the Frobenius loss.
+
+    Two components are replaced by the best approximation of rank one to their sum, which is
+    non-negative, as they are (Perron and Frobenius): each time those two that lose least by it.
+
+    Parameters
+    ----------
+    factors : (W, Ht)
+        Padded.
+    grams : sequence of two ndarrays of shape (n_components, n_components), float64
+        The gram matrix of each factor.
+    n_kept : int
+        How many components to return.
+    """
+    grams = [gram.copy() for gram in grams]
+    mixtures = [np.eye(len(gram)) for gram in grams]  # each kept component, of all that there were
+    while len(grams[0]) > n_kept:
+        loss = _second_squares(*grams)
+        pair = sorted(np.unravel_index(loss.argmin(), loss.shape))
+        shares = _best_of_rank_one(*(gram[np.ix_(pair, pair)] for gram in grams))
+        for side, (one, other) in enumerate(shares):
+            for axis in (0, 1):  # a gram matrix has the components along both
+                grams[side] = _combine(grams[side], pair, one, other, axis)
+            mixtures[side] = _combine(mixtures[side], pair, one, other, 1)
+    merged = []
+    for factor, mixture in zip(factors, mixtures, strict=True):
+        out = empty_factor((len(factor), n_kept), factor.dtype)
+        for r, place in zip(*np.nonzero(mixture), strict=True):
+            out[:, place] += factor[:, r] * factor.dtype.type(mixture[r, place])
+        merged.append(out)
+    return tuple(merged)
+
+
+def _second_squares(gram_W, gram_Ht):
+    """Return the square of the second singular value of the sum of each two components."""
+    sizes = [np.multiply.outer(np.diag(gram), np.diag(gram)) for gram in (gram_W, gram_Ht)]
+    squares = np.diag(gram_W) * np.diag(gram_Ht)
+    total = squares + squares[:, None] + 2 * gram_W * gram_Ht
+    product = np.maximum(sizes[0] - gram_W**2, 0) * np.maximum(sizes[1] - gram_Ht**2, 0)
+    first = (total + np.sqrt(np.maximum(total**2 - 4 * product, 0))) / 2
+    found = np.divide(product, first, out=np.zeros_like(first), where=first > 0)
+    np.fill_diagonal(found, np.inf)
+    return found
+
+
+def _best_of_rank_one(gram_W, gram_Ht):
+    """Return the shares of two components in the W and in the H of the best that replaces both."""
+    product = gram_Ht @ gram_W
+    half, determinant = np.trace(product) / 2, np.linalg.det(product)
+    first = half + np.sqrt(max(half**2 - determinant, 0.0))
+    candidates = [[product[0, 1], first - product[0, 0]], [first - product[1, 1], product[1, 0]]]
+    of_W = np.maximum(max(candidates, key=sum), 0)
+    of_W = of_W / of_W.sum() if of_W.sum() > 0 else np.array([1.0, 0.0])
+    of_H = gram_W @ of_W
+    length = float(of_W @ of_H)
+    return of_W, (of_H / length if length > 0 else np.array([1.0, 0.0]))
+
+
+def _combine(array, pair, one, other, axis):
+    """Return an array with a combination of two of its columns, or rows, for both."""
+    kept, gone = pair
+    array = np.moveaxis(array.copy(), axis, 0)
+    array[kept] = one * array[kept] + other * array[gone]
+    return np.moveaxis(np.delete(array, gone, axis=0), 0, axis)

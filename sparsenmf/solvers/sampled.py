@@ -50,10 +50,12 @@ class NNDSVD:
         What replaces zeros: ``"nndsvd"``, ``"nndsvda"`` and ``"nndsvdar"`` as in scikit-learn.
     sample : float between 0 and 1, optional
         Share of the rows whose SVD is taken. A few iterations on these rows follow, and W is found
-        from their H. Of a store, whole runs of rows are read, spread evenly over all shards, so
+        from their H. Coordinate descent for the Frobenius loss begins with half as many components
+        more, and merges those whose merging loses least. Of a store, whole runs of rows are read, spread evenly over all shards, so
         sorted rows do no harm. Default: all rows.
     n_iter : int, default 10
-        Iterations on the sample, and on the scaled X.
+        Iterations on the sample, and on the scaled X. With more components, there are up to twice
+        as many before. Those for the Frobenius loss end when they add little.
     scaled : bool, default False
         Begin with half as many components more, and with iterations for the Frobenius loss on the
         roots of scaled deviances of X. They are cheap, and close to those for the Kullback-Leibler
@@ -156,20 +158,20 @@ def recorded_start(options: dict[str, Any]) -> NNDSVD:
 def choose_start(problem: Problem, solver: Any, *, seeded: bool = False) -> NNDSVD | None:
     """Return the start of ``init="auto"``, or None for a random one.
 
-    On 980,848 short texts, NNDSVD of 5% took 0.30, 0.17 and 0.16 of a random start's time to 99.5%
+    On 980,848 short texts, NNDSVD of 5% took 0.35, 0.22 and 0.23 of a random start's time to 99.5%
     of what random starts explain after 40 iterations, with 20, 50 and 100 components, and ended
-    higher. On 100,000 of them, 20% took 0.4 to 0.6 of the time. On 2,200 to 19,000 texts, NNDSVD of
-    all or of a part ended between 1.2% below and 0.7% above the median of random starts, and
-    nothing seen early tells which.
+    higher. On 100,000 of them, 20% took 0.4 to 0.6 of the time. Without more components on the
+    sample it took 0.36, 0.19 and 0.19, but ended up to 1% lower; and of 50 equal topics in
+    2,000,000 documents it lost some. On 2,200 to 19,000 texts, NNDSVD of all or of a part ended
+    between 1.2% below and 0.7% above the median of random starts, and nothing seen early tells
+    which.
 
     Kullback-Leibler: of 20 planted topics in 5,000 to 20,000 documents, random starts found 11 to
     18 in 19 to 54 iterations and NNDSVD 17 to 20 in 12 to 25; the scaled start found all 20 in 9 to
-    11. On real counts (associated_press, bbc_news and pbmc_facs, 10 and 20 components) it ended
-    between 0.14% below and 0.38% above the best of NNDSVD and five random starts, 0.05% above in
-    the median, after 41 iterations in the median and a start that costs as much as 11; random
-    starts ended 0 to 0.6% above it, after 30 to 125. With 50 components on associated_press it
-    ended 0.4 to 0.6% below all of them. A start from scaled counts, without deviances and more
-    components, ended 0.1 to 0.4% above in the median; twice as many were worse than half as many.
+    11. On real counts (20newsgroups, associated_press, bbc_news and pbmc_facs, 10 and 20
+    components, 52 runs) it ended between 0.1% below and 0.29% above the best of NNDSVD and five
+    random starts, 0.06% above in the median, in 0.66 to 0.95 of a random start's passes. With 50
+    components on associated_press it ended 0.6% below all of them.
     """
     (n_samples, n_features), k = problem.shape, problem.n_components
     if problem.beta == 1 and problem.entries.plain and k <= min(problem.shape) and not seeded:

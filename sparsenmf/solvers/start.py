@@ -18,11 +18,14 @@ from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .constraints import Seeds, check_seeds, plant_seeds
 from .initialization import W_is_informative, check_some, check_start, initialize_factors
+from .merging import merge_squares
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
 from .sampled import NNDSVD, choose_start, sample_rows
-from .scaled import learn_from_scaled
+from .scaled import learn_from_scaled, more_components
 
+MORE_OFTEN = 2  # times n_iter with more components: they are merged rightly when they are apart
+LEAST = 1e-3  # of what W H explains: iterations on a sample that add less do not pay
 UNSEEN = 0.01  # of a component's mean: the start of features that are not in the sample
 
 
@@ -188,6 +191,9 @@ def _scaled_start(problem, solver, cut, start, rng):
 def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) -> Any:
     """Return the padded Ht that a few iterations on a sample of the rows lead to.
 
+    For the Frobenius loss by coordinate descent, the first have half as many components more, and
+    those that lose least are merged: a fit may have one component twice and two others as one.
+
     Parameters
     ----------
     problem : Problem
@@ -205,17 +211,42 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     k, n_features = problem.n_components, problem.shape[1]
     sample = problem.take_rows(sample_rows(problem.X, start.sample or 1.0, k, rng))
     solver = replace(solver, low_memory=False, W_path=None)
+    merges = problem.uses_gram_descent(solver)
+    if merges:
+        sample.n_components = more_components(k, sample.shape)
     began = initialize(sample, solver, replace(start, sample=None), random_state=rng)
-    run = solver.start(sample, began, tol=0.0, max_iter=start.n_iter)
-    for _ in run:
-        pass
+    n_iter, least = (start.n_iter * MORE_OFTEN, LEAST) if merges else (start.n_iter, 0.0)
+    found = _iterate(sample, solver, began, n_iter, least)
+    if sample.n_components > k:
+        factors = found.current.W, found.current.Ht
+        grams = found.layout.summarize_W(factors[0]), found.layout.summarize_H(factors[1])
+        grams = [gram[: sample.n_components, : sample.n_components] for gram in grams]
+        W, Ht = merge_squares(factors, grams, k)
+        sample.n_components, free = k, np.zeros(k, bool)
+        began = began._replace(W=W, Ht=Ht, fixed_W=free, fixed_H=free, informative=None)
+        found = _iterate(sample, solver, began, start.n_iter, LEAST)
     Ht = empty_factor((n_features, k), problem.dtype)
     learned = Ht[:, :k]
-    learned[:] = run.alternation.current.Ht[:, :k]
+    learned[:] = found.current.Ht[:, :k]
     lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
     learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
     learned[~learned.any(axis=1)] = UNSEEN * learned.mean(axis=0)
     return Ht
+
+
+def _iterate(problem, solver, began, n_iter, least=0.0):
+    """Return the alternation of a run after some iterations.
+
+    It ends before if two of them together add less than twice this share of what W H explains.
+    """
+    run = solver.start(problem, began, tol=0.0, max_iter=n_iter)
+    found = [np.inf, np.inf]
+    for state in run:
+        explained = run.alternation.loss.scale - state.objective
+        if found[-2] - state.objective < 2 * least * explained:
+            break
+        found.append(state.objective)
+    return run.alternation
 
 
 def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:

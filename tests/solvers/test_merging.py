@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparsenmf.data.factors import pad_factor
-from sparsenmf.solvers.merging import group_components, merge_components
+from sparsenmf.solvers.merging import group_components, merge_components, merge_squares
 
 DTYPES = [np.float32, np.float64]
 
@@ -90,3 +90,57 @@ def test_what_differs_in_both_factors_counts(of_one, of_other, merged, order):
         likenesses[:, r, s] = likenesses[:, s, r] = likeness
     groups = group_components(np.ones(4), likenesses[::order], 3)
     assert merged in groups
+
+
+# For the Frobenius loss.
+
+
+def merge_for_squares(W, Ht, n_kept, dtype=np.float64):
+    factors = [pad_factor(np.asarray(factor, dtype), np.dtype(dtype)) for factor in (W, Ht)]
+    merged = merge_squares(factors, [factor.T @ factor for factor in (W, Ht)], n_kept)
+    assert not any(factor[:, n_kept:].any() for factor in merged)
+    assert all((factor >= 0).all() for factor in merged)
+    return [factor[:, :n_kept] for factor in merged]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_pair_that_loses_least_becomes_its_best_approximation(factors, dtype):
+    """By the definition: the SVD of the sum of each two components."""
+    W, Ht = factors
+    pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    svds = [np.linalg.svd(W[:, p] @ Ht[:, p].T) for p in map(list, pairs)]
+    U, S, Vt = svds[np.argmin([S[1] for _, S, _ in svds])]
+    best = pairs[np.argmin([S[1] for _, S, _ in svds])]
+    others = [r for r in range(5) if r not in best]
+    expected = S[0] * np.outer(U[:, 0], Vt[0]) + W[:, others] @ Ht[:, others].T
+    W_new, Ht_new = merge_for_squares(W, Ht, 4, dtype)
+    assert W_new.dtype == Ht_new.dtype == dtype
+    np.testing.assert_allclose(
+        W_new @ Ht_new.T, expected, rtol=1e-4 if dtype == np.float32 else 1e-9
+    )
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_differs_on_one_side_alone_becomes_one_without_loss(factors, side):
+    rng = np.random.default_rng(1)
+    more = [np.column_stack([factor, rng.gamma(0.3, size=(len(factor), 2))]) for factor in factors]
+    more[side][:, 5], more[side][:, 6] = 7 * more[side][:, 2], 0.1 * more[side][:, 2]
+    W_new, Ht_new = merge_for_squares(*more, 5)
+    np.testing.assert_allclose(W_new @ Ht_new.T, more[0] @ more[1].T, rtol=1e-9)
+
+
+def test_squares_of_zeros_and_of_strangers(factors):
+    W, Ht = factors
+    W[:, [1, 3]] = 0
+    Ht[:, 0] = 0
+    W_new, Ht_new = merge_for_squares(W, Ht, 2)
+    np.testing.assert_allclose(W_new @ Ht_new.T, W @ Ht.T)
+    assert not np.array(merge_for_squares(np.zeros((5, 4)), np.zeros((5, 4)), 2)).any()
+    W_new, Ht_new = merge_for_squares(np.eye(3), np.diag([3.0, 1.0, 2.0]), 2)
+    np.testing.assert_allclose(W_new @ Ht_new.T, np.diag([3.0, 0.0, 2.0]))  # the smallest goes
+
+
+def test_all_can_become_one(factors):
+    W_new, Ht_new = merge_for_squares(*factors, 1)
+    assert W_new.shape == (60, 1)
+    assert np.isfinite(W_new @ Ht_new.T).all()
