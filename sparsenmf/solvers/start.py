@@ -218,10 +218,9 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     n_iter, least = (start.n_iter * MORE_OFTEN, LEAST) if merges else (start.n_iter, 0.0)
     found = _iterate(sample, solver, began, n_iter, least)
     if sample.n_components > k:
-        factors = found.current.W, found.current.Ht
-        grams = found.layout.summarize_W(factors[0]), found.layout.summarize_H(factors[1])
-        grams = [gram[: sample.n_components, : sample.n_components] for gram in grams]
-        W, Ht = merge_squares(factors, grams, k)
+        (W, Ht, _), layout, part = found.current, found.layout, slice(sample.n_components)
+        grams = [gram[part, part] for gram in (layout.summarize_W(W), layout.summarize_H(Ht))]
+        W, Ht = merge_squares((W, Ht), grams, k)
         sample.n_components, free = k, np.zeros(k, bool)
         began = began._replace(W=W, Ht=Ht, fixed_W=free, fixed_H=free, informative=None)
         found = _iterate(sample, solver, began, start.n_iter, LEAST)
