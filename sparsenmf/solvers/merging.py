@@ -102,8 +102,11 @@ def merge_squares(factors, grams, n_kept):
     n_kept : int
         How many components to return.
     """
-    grams = [gram.copy() for gram in grams]
-    mixtures = [np.eye(len(gram)) for gram in grams]  # each kept component, of all that there were
+    length = np.sqrt(np.diag(grams[0]))
+    length = np.where(length > 0, length, 1.0)  # of each column of W, which is moved to that of Ht
+    grams = [grams[0] / length / length[:, None], grams[1] * length * length[:, None]]
+    grams[1] /= grams[1].max() or 1.0
+    mixtures = [np.diag(1 / length), np.diag(length)]  # each kept component, of all there were
     while len(grams[0]) > n_kept:
         loss = _second_squares(*grams)
         pair = sorted(np.unravel_index(loss.argmin(), loss.shape))

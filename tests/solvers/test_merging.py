@@ -129,6 +129,15 @@ def test_what_differs_on_one_side_alone_becomes_one_without_loss(factors, side):
     np.testing.assert_allclose(W_new @ Ht_new.T, more[0] @ more[1].T, rtol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_scale_does_not_matter_for_squares(factors, scale):
+    W, Ht = factors
+    rates = np.array([1e-9, 2, 4e9, 8, 16])
+    W_new, Ht_new = merge_for_squares(W * scale * rates, Ht / rates, 3)
+    one, other = merge_for_squares(W, Ht, 3)
+    np.testing.assert_allclose(W_new @ Ht_new.T, one @ other.T * scale)
+
+
 def test_squares_of_zeros_and_of_strangers(factors):
     W, Ht = factors
     W[:, [1, 3]] = 0
