@@ -3,8 +3,9 @@
 `kernel` turns a function with a `prange` over blocks into a `Kernel`, which holds
 two numba dispatchers made from the same body: one with ``parallel=True`` and a
 serial twin, for every situation in which a parallel region is unsafe or useless
-(`sparsenmf.kernels.compile.threads` decides). The parallel twin of a large kernel calls the serial
-one (`sparsenmf.kernels.compile.twins`). Nothing is compiled until the first call.
+(`sparsenmf.kernels.compile.threads` decides). Where the arguments that have an entry for each block
+are named, the parallel twin calls the serial one, which alone is compiled from the body
+(`sparsenmf.kernels.compile.twins`). Nothing is compiled until the first call.
 """
 
 import functools
@@ -72,7 +73,7 @@ class Kernel:
         Its outer loop is a ``prange`` in which each turn writes to places of its
         own, so that the result does not depend on how the turns are distributed.
     per_block : sequence of str
-        Arguments with an entry for each block. That of `rows` are its blocks.
+        Arguments with an entry for each block, that of the loop first. `rows` has its blocks.
     work : callable, optional
         Returns the multiply-adds of a call, about and at least, from its arguments. With it a long
         call is cut into shorter ones over some blocks each (see `interrupts`).
