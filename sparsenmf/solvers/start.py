@@ -192,7 +192,8 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     """Return the padded Ht that a few iterations on a sample of the rows lead to.
 
     For the Frobenius loss by coordinate descent, the first have half as many components more, and
-    those that lose least are merged: a fit may have one component twice and two others as one.
+    those that lose least are merged: a fit may have one component twice and two others as one. So
+    it is where there are no more features than samples.
 
     Parameters
     ----------
@@ -211,7 +212,8 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     k, n_features = problem.n_components, problem.shape[1]
     sample = problem.take_rows(sample_rows(problem.X, start.sample or 1.0, k, rng))
     solver = replace(solver, low_memory=False, W_path=None)
-    merges = problem.uses_gram_descent(solver)
+    # A larger H than that of the fit would take memory that the fit does not, if H is most of it.
+    merges = problem.uses_gram_descent(solver) and n_features <= problem.shape[0]
     if merges:
         sample.n_components = more_components(k, sample.shape)
     began = initialize(sample, solver, replace(start, sample=None), random_state=rng)

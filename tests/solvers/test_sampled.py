@@ -17,6 +17,7 @@ from sparsenmf import (
     open_csr,
     write_csr,
 )
+from sparsenmf.solvers import start
 from sparsenmf.solvers.sampled import sample_rows
 from sparsenmf.solvers.start import learn_from_sample
 
@@ -233,3 +234,34 @@ def test_the_automatic_start_is_a_sample_of_what_is_large_and_random_elsewhere()
     )
     with pytest.warns(UserWarning, match="Maximum number of iterations"):
         assert estimator.fit(large).factorization_.options["init"] == "nndsvd"
+
+
+@pytest.mark.parametrize(("n_features", "n_more"), [(300, 7), (5000, 5)])
+def test_the_sample_has_more_components_unless_H_is_most_of_the_fit(
+    n_features, n_more, monkeypatch
+):
+    X = problems.planted_topics(K, n_samples=4000, n_features=300)[0]
+    X = sp.csr_array((X.data, X.indices, X.indptr), shape=(4000, n_features))
+    seen, unwrapped = [], start._iterate
+
+    def noting(problem, *args):
+        seen.append(problem.n_components)
+        return unwrapped(problem, *args)
+
+    monkeypatch.setattr(start, "_iterate", noting)
+    model = factorize(X, K, init=NNDSVD(sample=0.1), random_state=0, max_iter=2)
+    assert seen == ([n_more, K] if n_more > K else [K])
+    assert model.n_components == K
+
+
+def test_iterations_on_a_sample_end_when_they_add_little(planted):
+    problem, solver = Problem(planted[0], K), CoordinateDescent()
+    began = initialize(problem, solver, "nndsvd", random_state=0)
+    found = start._iterate(problem, solver, began, 500, 1e-3)
+    began = initialize(problem, solver, "nndsvd", random_state=0)
+    history = [state.objective for state in solver.start(problem, began, tol=0.0, max_iter=500)]
+    scale = found.loss.scale
+    gains = (np.array(history[:-2]) - history[2:]) / (scale - np.array(history[2:]))
+    end = 2 + np.flatnonzero(gains < 2e-3)[0]
+    assert found.current.objective == pytest.approx(history[end], rel=1e-6)
+    assert end < 100
