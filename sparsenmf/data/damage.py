@@ -6,7 +6,8 @@ import zipfile
 import zlib
 
 DAMAGE = (
-    # What zipfile, json, numpy and our constructors raise for a damaged file.
+    # What zipfile, json, numpy and our constructors raise for a damaged file. A changed byte may
+    # name a member, a size, a type or a compression that does not exist.
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -14,7 +15,7 @@ DAMAGE = (
     EOFError,
     LookupError,
     MemoryError,
-    NotImplementedError,
+    NotImplementedError,  # of zipfile, for a compression that it does not know
     OSError,
     OverflowError,
     RuntimeError,

@@ -1,5 +1,6 @@
 """Where the rows of both factors come from, and how an iteration visits them."""
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ class Layout:
         """Do periodic work after an iteration; `spare` may be overwritten."""
 
 
-class LooksAhead(Layout):
+class LooksAhead(Layout, ABC):
     """Multiplicative updates with one pass over X in each iteration, where passes are dear.
 
     A pass reads X for one pair (W, Ht). It finds the objective of the pair, the next W, and what
@@ -143,6 +144,7 @@ class LooksAhead(Layout):
         self.ahead: Any = None
         self._ahead_of = self._summary_ahead = None
 
+    @abstractmethod
     def look(self, W, Ht, summary_Ht, next_W):
         """Make a pass for (W, Ht), and set the next W.
 
@@ -153,8 +155,6 @@ class LooksAhead(Layout):
         summary : object
             The summary of the next W.
         """
-        # Abstract: `RatioBlocks` passes over its blocks; on a cluster, workers are asked.
-        raise NotImplementedError
 
     def empty_W(self, W, folder):
         """Return memory for another W, and keep memory for the next one."""

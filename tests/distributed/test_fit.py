@@ -269,7 +269,7 @@ def import_without_dask():
         del sys.modules[name]
     sys.modules["dask"] = None
     try:
-        import sparsenmf.distributed  # noqa: F401
+        import sparsenmf.distributed  # noqa: F401 - its error is the test
     except ImportError as error:
         print(error)
 

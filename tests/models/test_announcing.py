@@ -116,7 +116,7 @@ if SKLEARN:
 def filled(tmp_path_factory):
     """The cache of the tests, with all the kernels that small matrices need here."""
     if active_folder() is None:
-        pytest.skip("there is no cache to begin with")
+        pytest.skip("the tests run without a cache of kernels, which these take some kernels from")
     code = ALL.replace("SKLEARN", str(importlib.util.find_spec("sklearn") is not None))
     script(tmp_path_factory.mktemp("filling"), code)
     return active_folder()

@@ -118,8 +118,7 @@ def test_cut_file_is_refused_or_shorter(name, tmp_path):
         try:
             found = read_matrix(path)
         except (ValueError, OSError) as error:
-            # Not pytest.raises: a cut between two lines is no error, but a shorter file.
-            assert name in str(error)  # noqa: PT017
+            assert name in str(error)  # noqa: PT017 - a cut between two lines is no error
         else:
             assert found.sum() < X.sum()
 

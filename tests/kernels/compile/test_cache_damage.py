@@ -77,7 +77,7 @@ def test_code_of_older_sources_is_ignored(tmp_path):
 def test_files_that_others_could_have_written_are_not_loaded(warm, harm, tmp_path):
     """They are machine code. The folder could have been exchanged after it was checked."""
     if harm == "owner" and os.getuid() != 0:
-        pytest.skip("only root can give a file to another owner")
+        pytest.skip("chown to another user needs root, which this process is not")
     for path in list(warm.iterdir()):
         if harm == "writable":
             path.chmod(0o620)

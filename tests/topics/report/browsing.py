@@ -11,7 +11,7 @@ from ...pages import HOSTILE
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
-from selenium.common.exceptions import WebDriverException  # noqa: E402
+from selenium.common.exceptions import WebDriverException  # noqa: E402 - skipped above without selenium
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -67,6 +67,7 @@ def open_browser():
             with found:
                 yield found
             return
+    # What is missing, or each browser that is there and why it does not start.
     pytest.skip("; ".join(reasons))
 
 
