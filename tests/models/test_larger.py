@@ -140,7 +140,7 @@ store, path, options = open_csr(sys.argv[1]), sys.argv[2] or None, json.loads(sy
 if options.pop("weights"):
     options["sample_weight"] = [0.5, 0, 2, 1] * (store.shape[0] // 4)
 options = grouped({**options, "W_path": path})
-factorize(store, 16, max_iter=1, random_state=0, **options)
+factorize(store, 32, max_iter=1, random_state=0, **options)
 before, most, done = status("RssAnon"), 0, threading.Event()
 def watch():
     global most
@@ -148,7 +148,7 @@ def watch():
         most = max(most, status("RssAnon"))
 watcher = threading.Thread(target=watch)
 watcher.start()
-model = factorize(store, 16, max_iter=2, random_state=0, **options)
+model = factorize(store, 32, max_iter=2, random_state=0, **options)
 done.set()
 watcher.join()
 print(json.dumps([max(most, status("RssAnon")) - before, model.relative_error]))
