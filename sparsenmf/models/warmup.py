@@ -131,6 +131,6 @@ def _streams(dtypes):
             options = {"alpha_W": 0.0, "alpha_H": "same", "l1_ratio": 0.0, "forget_factor": 0.1}
             options |= {"init": "random", "H": None, "window": None, "n_threads": n_threads}
             rng = np.random.default_rng(0)
-            stream = open_stream(X, n_components, beta_loss=1.5, rng=rng, **options)
+            stream = open_stream(X, n_components=n_components, beta_loss=1.5, rng=rng, **options)
             calls.append(partial(stream.add, X))
     return calls

@@ -1,5 +1,6 @@
 """Warmup runs what it is asked for (that nothing is left to compile: tests/cli/test_command.py)."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,12 +14,16 @@ def runs(monkeypatch):
     """Record fits and streams instead of running them."""
     found = []
 
+    known = {name: inspect.signature(getattr(module, name)) for name in ("factorize", "open_stream")}
+
     def note(X, n_components, **options):
+        known["factorize"].bind(X, n_components, **options)
         kind = "weighted" if {"weights", "missing"} & set(options) else options.get("loss", "exact")
         found.append((kind, np.dtype(X.dtype).name))
         return SimpleNamespace(transform=lambda X, n_threads: None)
 
-    def open_stream(X, n_components, **options):
+    def open_stream(X, **options):
+        known["open_stream"].bind(X, **options)
         return SimpleNamespace(add=lambda X: found.append(("stream", np.dtype(X.dtype).name)))
 
     monkeypatch.setattr(module, "factorize", note)
