@@ -92,7 +92,9 @@ def warmup(
     """
     if loss is not None:
         check_choice(loss, "loss", tuple(RUNS))
-    dtypes = PRECISIONS if dtype is None else (check_choice(dtype, "dtype", PRECISIONS),)
+    dtypes: tuple[str, ...] = PRECISIONS
+    if dtype is not None:
+        dtypes = (check_choice(dtype, "dtype", PRECISIONS),)
     calls = {dtype: _fits(loss, dtype) + ([] if loss else _streams(dtype)) for dtype in dtypes}
     n_calls, done, folder = sum(map(len, calls.values())), 0, active_folder()
     display = open_progress(check_flag(progress, "progress"), n_calls, "warmup", "fit")
@@ -117,8 +119,8 @@ def _start(loss, dtype):
     if available_cores() == 1 or not sys.executable or getattr(sys, "frozen", False):
         return None
     command = [sys.executable, "-c", BESIDE, json.dumps([loss, dtype, sys.path])]
-    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    return subprocess.Popen(command, **silent)
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent)
 
 
 def _fits(loss, dtype):
