@@ -184,7 +184,7 @@ def test_memory_does_not_hold_w_where_it_is_on_disk(options, tall, tmp_path):
         used[str(W_path)], error = json.loads(printed)
         assert error > 0
     inside, outside = used.values()
-    W = SAMPLES * 16 * 4
+    W = SAMPLES * 32 * 4
     assert outside < W < inside - outside
 
 
