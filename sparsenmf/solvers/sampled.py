@@ -95,8 +95,9 @@ class NNDSVD:
 
     def __post_init__(self) -> None:
         check_choice(self.fill, "fill", tuple(FILLS))
-        check_integer(self.n_iter, "n_iter", least=1)
-        check_flag(self.scaled, "scaled")
+        # A result records its settings, and numbers of NumPy's are not JSON.
+        object.__setattr__(self, "n_iter", check_integer(self.n_iter, "n_iter", least=1))
+        object.__setattr__(self, "scaled", check_flag(self.scaled, "scaled"))
         if self.scaled and self.fill != "zero":
             raise ValueError(f"a scaled start has no zeros to fill: leave out fill={self.fill!r}")
         if self.sample is not None:

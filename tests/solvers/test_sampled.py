@@ -8,6 +8,7 @@ from sparsenmf import (
     NNDSVD,
     Checkpoint,
     CoordinateDescent,
+    Factorization,
     MultiplicativeUpdate,
     Problem,
     Seeds,
@@ -195,6 +196,22 @@ def test_a_sample_of_all_rows_is_the_plain_start(planted):
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         NNDSVD(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "loss"),
+    [
+        ({"sample": np.float32(0.5), "n_iter": np.int64(3)}, "frobenius"),
+        ({"scaled": np.bool_(True), "n_iter": np.int32(3)}, "kullback-leibler"),
+    ],
+)
+def test_settings_may_be_numbers_of_numpys(settings, loss, tmp_path):
+    X, start, path = np.eye(9), NNDSVD(**settings), tmp_path / "state"
+    options = {"init": start, "loss": loss, "random_state": 0, "max_iter": 2}
+    model = factorize(X, 2, checkpoint=path, **options)
+    model.save(tmp_path / "model.npz")
+    assert Factorization.load(tmp_path / "model.npz").options == model.options
+    assert repr(start) == repr(NNDSVD(**{name: x.item() for name, x in settings.items()}))
 
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path, planted):
