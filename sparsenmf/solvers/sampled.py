@@ -56,7 +56,8 @@ class NNDSVD:
         harm. Default: all rows.
     n_iter : int, default 10
         Iterations on the sample, and on the scaled X. With more components, there are up to twice
-        as many before. Those for the Frobenius loss end when they add little.
+        as many before. Those for the Frobenius loss end when they add little. They have the default
+        number of sweeps.
     scaled : bool, default False
         Begin with half as many components more, and with iterations for the Frobenius loss on the
         roots of scaled deviances of X. They are cheap, and close to those for the Kullback-Leibler

@@ -214,6 +214,18 @@ def test_settings_may_be_numbers_of_numpys(settings, loss, tmp_path):
     assert repr(start) == repr(NNDSVD(**{name: x.item() for name, x in settings.items()}))
 
 
+@pytest.mark.parametrize("max_sweeps", [1, 2])
+def test_the_sweeps_that_a_result_records_lead_to_the_same_start(max_sweeps):
+    # So few entries that one sweep is the default on the sample, and two are on all of X.
+    X = sp.random_array((4000, 600), density=0.008, rng=np.random.default_rng(0))
+    solvers = CoordinateDescent(), CoordinateDescent(max_sweeps=max_sweeps)
+    default, given = (
+        learn_from_sample(Problem(X, 12), solver, NNDSVD(sample=0.05), np.random.default_rng(0))
+        for solver in solvers
+    )
+    np.testing.assert_array_equal(default, given)
+
+
 def test_a_run_goes_on_from_its_checkpoint(tmp_path, planted):
     X, _ = planted
     options = {"init": NNDSVD(sample=0.1), "random_state": 0, "tol": 0}
