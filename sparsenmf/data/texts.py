@@ -23,6 +23,8 @@ TITLE_WIDTH = 100  # characters of a title, or of a text's beginning in its plac
 # NUL and lone surrogates, as JSON can have them, which some tables and terminals reject.
 UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
+NO_TEXTS = "{} is a matrix, not texts: read_matrix and factorize are for it"
+
 MATRICES = (".npz", ".npy", ".mtx", ".h5ad", ".h5")
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -159,7 +161,7 @@ def _documents(path, how):
     else:
         suffix = plain_suffix(path)
     if suffix in MATRICES:
-        raise ValueError(f"{name} is a matrix, not texts: read_matrix and factorize are for it")
+        raise ValueError(NO_TEXTS.format(name))
     if how.whole_files:
         with open_text(path, how.encoding) as lines:
             yield name, "".join(lines)
@@ -202,6 +204,8 @@ def _fields(records, how):
 
 def _folder(folder, how):
     """Yield the titles and texts of the files in a folder."""
+    if how.glob is None and _is_matrix(folder):
+        raise ValueError(NO_TEXTS.format(folder))
     for path in list_files(folder, how.glob):
         suffix, title = plain_suffix(path), str(path.relative_to(folder))
         try:
@@ -220,6 +224,15 @@ def _folder(folder, how):
                 f"for example)"
             ) from error
         yield title, text
+
+
+def _is_matrix(folder):
+    """Return whether a folder is a store, or one of 10x Genomics: its other files are no texts."""
+    from .reading.tenx import find_10x  # here, because NumPy comes with them
+    from .store.layout import RECORD
+
+    is_store = (folder / RECORD).exists() and any(folder.glob("shard-*"))
+    return is_store or any(find_10x(path) for path in folder.iterdir() if path.is_file())
 
 
 def list_files(folder, glob=None):

@@ -85,9 +85,10 @@ class Search:
         self._scorer = kind(matrix, n_repeats, beta, seeds)
         most = self._scorer.most_components
         if self.candidates[-1] > most:
+            of = "" if self.sample is None else f" of {self.sample}"
             raise ValueError(
-                f"candidates has {self.candidates[-1]}, but the matrix of a fold allows at most "
-                f"{most} components"
+                f"candidates has {self.candidates[-1]}, but the matrix of a fold{of} allows at "
+                f"most {most} components"
             )
         starts = {"init": "nndsvda"} if self.method == "stability" else {}
         self._options = {**starts, "tol": TOL, **options, "loss": self.loss}

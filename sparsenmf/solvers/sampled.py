@@ -56,7 +56,8 @@ class NNDSVD:
         harm. Default: all rows.
     n_iter : int, default 10
         Iterations on the sample, and on the scaled X. With more components, there are up to twice
-        as many before. Those for the Frobenius loss end when they add little.
+        as many before. Those for the Frobenius loss end when they add little. They have the default
+        number of sweeps.
     scaled : bool, default False
         Begin with half as many components more, and with iterations for the Frobenius loss on the
         roots of scaled deviances of X. They are cheap, and close to those for the Kullback-Leibler
@@ -95,8 +96,9 @@ class NNDSVD:
 
     def __post_init__(self) -> None:
         check_choice(self.fill, "fill", tuple(FILLS))
-        check_integer(self.n_iter, "n_iter", least=1)
-        check_flag(self.scaled, "scaled")
+        # A result records its settings, and numbers of NumPy's are not JSON.
+        object.__setattr__(self, "n_iter", check_integer(self.n_iter, "n_iter", least=1))
+        object.__setattr__(self, "scaled", check_flag(self.scaled, "scaled"))
         if self.scaled and self.fill != "zero":
             raise ValueError(f"a scaled start has no zeros to fill: leave out fill={self.fill!r}")
         if self.sample is not None:

@@ -212,6 +212,8 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     k, n_features = problem.n_components, problem.shape[1]
     sample = problem.take_rows(sample_rows(problem.X, start.sample or 1.0, k, rng))
     solver = replace(solver, low_memory=False, W_path=None)
+    if solver.name == "cd":  # a result records the sweeps of its own X: with them, the same start
+        solver = replace(solver, max_sweeps=None)
     # A larger H than that of the fit would take memory that the fit does not, if H is most of it.
     merges = problem.uses_gram_descent(solver) and n_features <= problem.shape[0]
     if merges:

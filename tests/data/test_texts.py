@@ -11,9 +11,10 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sparsenmf import read_texts
+from sparsenmf import read_texts, write_csr
 from sparsenmf.data.texts import TITLE_WIDTH
 
 NOTES = ["naïve texts, both", "größe \u0915\u094d\u0930\u093f\u0915\u0947\u091f", "今天 天气"]
@@ -200,6 +201,24 @@ def test_files_of_a_folder_that_are_no_texts_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"b\.pdf is a PDF.*--glob"):
         read_texts(tmp_path)
     assert read_texts(tmp_path, glob="*.txt")[1] == ["one"]
+
+
+@pytest.mark.parametrize("kind", ["store", "both sides", "10x"])
+def test_the_folder_of_a_matrix_is_named(kind, tmp_path):
+    folder = tmp_path / "counts"
+    if kind == "10x":
+        folder.mkdir()
+        for name in ("matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz"):
+            (folder / name).write_bytes(gzip.compress(b"AAAC-1\n"))
+    else:
+        write_csr(folder, [np.eye(3)], both_sides=kind == "both sides")
+    with pytest.raises(ValueError, match=r"counts is a matrix, not texts: .* factorize"):
+        read_texts(folder)
+
+
+def test_a_folder_with_a_record_alone_has_texts(tmp_path):
+    (tmp_path / "shape.json").write_text('["round"]')
+    assert read_texts(tmp_path)[1] == ["round"]
 
 
 def test_a_folder_of_tables_needs_a_field_and_then_is_read(tmp_path):

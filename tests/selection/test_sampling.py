@@ -262,3 +262,8 @@ def test_nothing_is_written_beside_a_store(store):
     before = sorted(os.listdir(store.folder))
     select_n_components(store, [2], sample=0.3, **QUICK)
     assert sorted(os.listdir(store.folder)) == before
+
+
+def test_the_sample_that_is_too_small_for_a_candidate_is_named(store):
+    with pytest.raises(ValueError, match=r"has 20, but .* of a sample of \d+ of .* rows"):
+        select_n_components(store, [2, 20], sample=0.01, **QUICK)

@@ -8,6 +8,7 @@ from sparsenmf import (
     NNDSVD,
     Checkpoint,
     CoordinateDescent,
+    Factorization,
     MultiplicativeUpdate,
     Problem,
     Seeds,
@@ -195,6 +196,34 @@ def test_a_sample_of_all_rows_is_the_plain_start(planted):
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         NNDSVD(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "loss"),
+    [
+        ({"sample": np.float32(0.5), "n_iter": np.int64(3)}, "frobenius"),
+        ({"scaled": np.bool_(True), "n_iter": np.int32(3)}, "kullback-leibler"),
+    ],
+)
+def test_settings_may_be_numbers_of_numpys(settings, loss, tmp_path):
+    X, start, path = np.eye(9), NNDSVD(**settings), tmp_path / "state"
+    options = {"init": start, "loss": loss, "random_state": 0, "max_iter": 2}
+    model = factorize(X, 2, checkpoint=path, **options)
+    model.save(tmp_path / "model.npz")
+    assert Factorization.load(tmp_path / "model.npz").options == model.options
+    assert repr(start) == repr(NNDSVD(**{name: x.item() for name, x in settings.items()}))
+
+
+@pytest.mark.parametrize("max_sweeps", [1, 2])
+def test_the_sweeps_that_a_result_records_lead_to_the_same_start(max_sweeps):
+    # So few entries that one sweep is the default on the sample, and two are on all of X.
+    X = sp.random_array((4000, 600), density=0.008, rng=np.random.default_rng(0))
+    solvers = CoordinateDescent(), CoordinateDescent(max_sweeps=max_sweeps)
+    default, given = (
+        learn_from_sample(Problem(X, 12), solver, NNDSVD(sample=0.05), np.random.default_rng(0))
+        for solver in solvers
+    )
+    np.testing.assert_array_equal(default, given)
 
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path, planted):

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from sparsenmf import (
     NMF,
+    NNDSVD,
     Checkpoint,
     CoordinateDescent,
     Factorization,
@@ -102,6 +103,13 @@ FITTED = {
         "init": "nndsvd",
     },
     "unknown": {"random_state": 1, "missing": "unknown", "alpha_W": 1e-3},
+    "sample": {"random_state": 1, "init": NNDSVD(sample=0.5, n_iter=np.int64(3))},
+    "scaled": {
+        "random_state": 1,
+        "loss": "kullback-leibler",
+        "init": NNDSVD(scaled=True, sample=0.5),
+        "solver": "mu",
+    },
     "restarts": {"init": RandomStarts(3)},
     "restarts of a seed": {"init": RandomStarts(2), "random_state": 5},
 }
