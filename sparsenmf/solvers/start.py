@@ -26,6 +26,10 @@ from .scaled import learn_from_scaled, more_components
 
 MORE_OFTEN = 2  # times n_iter with more components: they are merged rightly when they are apart
 LEAST = 1e-3  # of what W H explains: iterations on a sample that add less do not pay
+OTHER_ROWS, GAP, MOST_MORE = 10_000, 0.05, 4
+"""Rows, at most, on which what a sample has shown is tried; the share by which it should explain
+less of them, aimed at where that is more than twice as much; times the sample, at most."""
+SAMPLE_NNZ = 2**26  # of a sample that is taken instead, at most: 512 MB in single precision
 UNSEEN = 0.01  # of a component's mean: the start of features that are not in the sample
 
 
@@ -209,11 +213,11 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
         For the scaled X. Components that the sample lost are random, and features that it has
         nothing of have a little of each component.
     """
-    k, n_features = problem.n_components, problem.shape[1]
-    sample = problem.take_rows(sample_rows(problem.X, start.sample or 1.0, k, rng))
-    solver = replace(solver, low_memory=False, W_path=None)
-    if solver.name == "cd":  # a result records the sweeps of its own X: with them, the same start
-        solver = replace(solver, max_sweeps=None)
+    k, n_features, share = problem.n_components, problem.shape[1], start.sample or 1.0
+    sample = problem.take_rows(sample_rows(problem.X, share, k, rng))
+    # The sweeps of all of X may be another number, or that which a result of its own records.
+    sweeps = {"max_sweeps": None} if solver.name == "cd" else {}
+    solver = replace(solver, low_memory=False, W_path=None, **sweeps)
     # A larger H than that of the fit would take memory that the fit does not, if H is most of it.
     merges = problem.uses_gram_descent(solver) and n_features <= problem.shape[0]
     if merges:
@@ -228,6 +232,8 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
         sample.n_components, free = k, np.zeros(k, bool)
         began = began._replace(W=W, Ht=Ht, fixed_W=free, fixed_H=free, informative=None)
         found = _iterate(sample, solver, began, start.n_iter, LEAST)
+    if merges and share < 1:
+        found = _learn_from_more(problem, solver, start, rng, began, found)
     Ht = empty_factor((n_features, k), problem.dtype)
     learned = Ht[:, :k]
     learned[:] = found.current.Ht[:, :k]
@@ -235,6 +241,31 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
     learned[~learned.any(axis=1)] = UNSEEN * learned.mean(axis=0)
     return Ht
+
+
+def _learn_from_more(problem, solver, start, rng, began, found):
+    """Go on with a larger sample, if this one has not shown what holds for other rows.
+
+    What W H explains of other rows falls short by a share that is inverse to the sample's size: of
+    980,848 short texts by 2% after 5%, of 2,000,000 planted documents by 15% after 5% and 7% after
+    10%. Then a fit of all rows needed 10 to 20 iterations more.
+    """
+    k, dtype = problem.n_components, found.current.Ht.dtype
+
+    def go_on(share, fixed, n_iter):
+        rows = problem.take_rows(sample_rows(problem.X, share, k, rng))
+        W, Ht = empty_factor((rows.shape[0], k), dtype), found.current.Ht.copy()
+        again = began._replace(cut=rows.cut(solver), W=W, Ht=Ht, informative="H")
+        mask = np.full(k, fixed)
+        return _iterate(rows, solver, again._replace(fixed_H=mask), n_iter, 0 if fixed else LEAST)
+
+    def explained(run):
+        return 1 - run.current.objective / run.loss.scale if run.loss.scale else 0.0
+
+    others = go_on(min(start.sample, OTHER_ROWS / problem.shape[0]), True, 2)
+    gap = 1 - explained(others) / explained(found) if explained(found) > 0 else 0.0
+    share = min(start.sample * min(gap / GAP, MOST_MORE), SAMPLE_NNZ / max(problem.X.nnz, 1))
+    return go_on(share, False, start.n_iter) if gap > 2 * GAP and share > start.sample else found
 
 
 def _iterate(problem, solver, began, n_iter, least=0.0):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.optimize import nnls
 
 from sparsenmf import (
     NNDSVD,
@@ -135,8 +136,8 @@ def test_a_store_is_read_in_runs_from_all_over_it(tmp_path, monkeypatch):
     )
     assert problems.cosines(Ht[:, :K].T, topics).max(axis=0).min() > 0.9
     n_read = sum(stop - start for start, stop in read)
-    assert 0.09 * X.shape[0] < n_read < 0.12 * X.shape[0]
-    assert len(read) >= 32
+    assert 0.18 * X.shape[0] < n_read < 0.24 * X.shape[0]  # as many again show that it holds
+    assert len(read) >= 64
 
 
 def test_a_store_and_memory_both_end_at_what_is_planted(tmp_path, planted):
@@ -279,7 +280,7 @@ def test_the_sample_has_more_components_unless_H_is_most_of_the_fit(
 
     monkeypatch.setattr(start, "_iterate", noting)
     model = factorize(X, K, init=NNDSVD(sample=0.1), random_state=0, max_iter=2)
-    assert seen == ([n_more, K] if n_more > K else [K])
+    assert seen == ([n_more, K, K] if n_more > K else [K])  # the last is on other rows
     assert model.n_components == K
 
 
@@ -294,3 +295,45 @@ def test_iterations_on_a_sample_end_when_they_add_little(planted):
     end = 2 + np.flatnonzero(gains < 2e-3)[0]
     assert found.current.objective == pytest.approx(history[end], rel=1e-6)
     assert end < 100
+
+
+def rows_taken(monkeypatch, X, share, **settings):
+    """Return the Ht of a sample, and how many rows each of its parts had."""
+    for name, value in settings.items():
+        monkeypatch.setattr(start, name, value)
+    problem, taken = Problem(X, K), []
+    take = problem.take_rows
+    monkeypatch.setattr(problem, "take_rows", lambda rows: taken.append(len(rows)) or take(rows))
+    rng = np.random.default_rng(0)
+    return learn_from_sample(problem, CoordinateDescent(), NNDSVD(sample=share), rng), taken
+
+
+def noisy(planted):
+    """Topics in so much noise that a twentieth of the rows fits its own noise."""
+    X, _ = planted
+    return X + 40 * sp.random_array(X.shape, density=0.03, rng=1, format="csr")
+
+
+def explained(X, Ht):
+    """Return the share of the squares of some rows that the best W for this Ht explains."""
+    A, X = Ht[:, :K].astype(float), X[::20].toarray()
+    return 1 - sum(nnls(A, row)[1] ** 2 for row in X) / np.square(X).sum()
+
+
+def test_a_sample_that_fits_its_own_noise_is_followed_by_more_rows(planted, monkeypatch):
+    X = noisy(planted)
+    Ht, taken = rows_taken(monkeypatch, X, 0.05)
+    assert taken[:2] == [200, 200]
+    assert 400 <= taken[2] <= 800
+    assert len(taken) == 3
+    plain, taken = rows_taken(monkeypatch, X, 0.05, GAP=1)
+    assert taken == [200, 200]
+    assert explained(X, Ht) > 1.05 * explained(X, plain)
+
+
+@pytest.mark.parametrize("limit", ["found", "memory"])
+def test_a_sample_that_holds_for_other_rows_or_is_large_is_enough(limit, planted, monkeypatch):
+    X = planted[0] if limit == "found" else noisy(planted)
+    settings = {} if limit == "found" else {"SAMPLE_NNZ": X.nnz // 25}
+    _, taken = rows_taken(monkeypatch, X, 0.2 if limit == "found" else 0.05, **settings)
+    assert len(taken) == 2
