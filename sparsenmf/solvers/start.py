@@ -215,6 +215,10 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     """
     k, n_features, share = problem.n_components, problem.shape[1], start.sample or 1.0
     sample = problem.take_rows(sample_rows(problem.X, share, k, rng))
+    # A larger sample shall take less memory than W. On disk, that takes none; and after a fit in
+    # single precision, the heap has room for little beside the pair in double.
+    in_double = begins_in_single(problem.dtype, problem.X.nnz, k)
+    may_grow = share < 1 and solver.W_folder is None and not in_double
     # The sweeps of all of X may be another number, or that which a result of its own records.
     sweeps = {"max_sweeps": None} if solver.name == "cd" else {}
     solver = replace(solver, low_memory=False, W_path=None, **sweeps)
@@ -232,7 +236,7 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
         sample.n_components, free = k, np.zeros(k, bool)
         began = began._replace(W=W, Ht=Ht, fixed_W=free, fixed_H=free, informative=None)
         found = _iterate(sample, solver, began, start.n_iter, LEAST)
-    if merges and share < 1:
+    if merges and may_grow:
         found = _learn_from_more(problem, solver, start, rng, began, found)
     Ht = empty_factor((n_features, k), problem.dtype)
     learned = Ht[:, :k]
@@ -264,7 +268,10 @@ def _learn_from_more(problem, solver, start, rng, began, found):
 
     others = go_on(min(start.sample, OTHER_ROWS / problem.shape[0]), True, 2)
     gap = 1 - explained(others) / explained(found) if explained(found) > 0 else 0.0
-    share = min(start.sample * min(gap / GAP, MOST_MORE), SAMPLE_NNZ / max(problem.X.nnz, 1))
+    nnz, size = max(problem.X.nnz, 1), dtype.itemsize
+    room = problem.shape[0] * k * size
+    most = room / (2 * room + 3 * nnz * (size + 4)) - start.sample
+    share = min(start.sample * min(gap / GAP, MOST_MORE), SAMPLE_NNZ / nnz, most)
     return go_on(share, False, start.n_iter) if gap > 2 * GAP and share > start.sample else found
 
 

@@ -322,18 +322,18 @@ def explained(X, Ht):
 
 def test_a_sample_that_fits_its_own_noise_is_followed_by_more_rows(planted, monkeypatch):
     X = noisy(planted)
-    Ht, taken = rows_taken(monkeypatch, X, 0.05)
-    assert taken[:2] == [200, 200]
-    assert 400 <= taken[2] <= 800
+    Ht, taken = rows_taken(monkeypatch, X, 0.01)
+    assert taken[:2] == [40, 40]
+    assert 80 <= taken[2] <= 160
     assert len(taken) == 3
-    plain, taken = rows_taken(monkeypatch, X, 0.05, GAP=1)
-    assert taken == [200, 200]
+    plain, taken = rows_taken(monkeypatch, X, 0.01, GAP=1)
+    assert taken == [40, 40]
     assert explained(X, Ht) > 1.05 * explained(X, plain)
 
 
 @pytest.mark.parametrize("limit", ["found", "memory"])
 def test_a_sample_that_holds_for_other_rows_or_is_large_is_enough(limit, planted, monkeypatch):
     X = planted[0] if limit == "found" else noisy(planted)
-    settings = {} if limit == "found" else {"SAMPLE_NNZ": X.nnz // 25}
-    _, taken = rows_taken(monkeypatch, X, 0.2 if limit == "found" else 0.05, **settings)
+    settings = {} if limit == "found" else {"SAMPLE_NNZ": X.nnz // 150}
+    _, taken = rows_taken(monkeypatch, X, 0.2 if limit == "found" else 0.01, **settings)
     assert len(taken) == 2
