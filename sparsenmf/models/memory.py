@@ -197,17 +197,16 @@ def bytes_of_start(svd, n_components, shape, nnz, dtype):
     """Return the most that a start by NNDSVD takes at once beside X and its transpose, in bytes."""
     size, share = dtype.itemsize, svd.sample or 1.0
     n_samples, n_features = share * shape[0], shape[1]
-    width = padded_width(n_components, dtype)
     if svd.scaled:
-        more = padded_width(more_components(n_components, shape), dtype)
-        found = 2 * more * (n_samples + n_features) * size  # two pairs with more components
-        # The scaled X, and sums and roots of it.
+        n_components = more_components(n_components, shape)
+    width = padded_width(n_components, dtype)
+    vectors = padded_width(min(n_components + OVERSAMPLE, *shape), dtype)
+    # Both sides of the SVD and a W made of them, then W, H and the other side.
+    first = vectors * (n_samples + n_features) + width * n_samples
+    found = max(first, width * (n_samples + n_features) + vectors * n_features) * size
+    if svd.scaled:  # then two pairs; and the scaled X, sums and roots of it
+        found = max(found, 2 * width * (n_samples + n_features) * size)
         found += 2 * 4 * share * nnz + 4 * 8 * (n_samples + n_features)
-    else:
-        vectors = padded_width(min(n_components + OVERSAMPLE, *shape), dtype)
-        # Both sides of the SVD and a W made of them, then W, H and the other side.
-        first = vectors * (n_samples + n_features) + width * n_samples
-        found = max(first, width * (n_samples + n_features) + vectors * n_features) * size
     if svd.sample is not None:
         found += 2 * share * nnz * (size + 4)  # the sample and its transpose
     return int(found)
