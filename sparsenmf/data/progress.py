@@ -168,12 +168,11 @@ class IterationState:
     @property
     def W(self) -> NDArray[np.floating[Any]]:
         """The current W, of shape (n_samples, n_components)."""
-        return self._weights.unscale_W(self._copy(self._current.W))
+        return self._weights.unscale_W(self._current.W[:, : self._n_components].astype(self._dtype))
 
     @property
     def H(self) -> NDArray[np.floating[Any]]:
         """The current H, of shape (n_components, n_features)."""
-        return self._weights.unscale_H(self._copy(self._current.Ht).T.copy())
-
-    def _copy(self, factor):
-        return factor[:, : self._n_components].astype(self._dtype)
+        # The only copy, because H may be most of what there is.
+        H = self._current.Ht[:, : self._n_components].T.astype(self._dtype, order="C")
+        return self._weights.unscale_H(H, out=H)

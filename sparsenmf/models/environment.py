@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def describe_environment():
     lines = []
     for name, find in FACTS.items():
         try:
-            found = find()
+            with warnings.catch_warnings():  # of values that the settings have
+                warnings.simplefilter("ignore")
+                found = find()
         except Exception as error:  # the report of a broken installation is the one that is needed
             found = f"unknown ({type(error).__name__})"
         lines.append(f"{name}: {found}")
@@ -96,7 +99,7 @@ def _cache():
     from ..kernels.compile import cache
 
     if cache.active_folder() is None:
-        chosen = os.environ.get("SPARSENMF_CACHE") == "0"
+        chosen = os.environ.get("SPARSENMF_CACHE", "").strip() == "0"
         return "off (SPARSENMF_CACHE=0)" if chosen else "off: no folder that is ours to write to"
     folder, home = cache.active_folder(), Path("~").expanduser()
     if os.environ.get("SPARSENMF_CACHE_DIR"):
@@ -117,8 +120,14 @@ def _encodings():
 
 
 def _settings():
+    from ..kernels.compile.settings import not_understood
+
     found = sorted((name, value) for name, value in os.environ.items() if SETTINGS.match(name))
-    shown = [f"{name}={x if PLAIN.fullmatch(x) else '(set)'}" for name, x in found]
+    bad = not_understood()
+    shown = [
+        f"{name}={x if PLAIN.fullmatch(x) else '(set)'}" + " (not understood)" * (name in bad)
+        for name, x in found
+    ]
     return ", ".join(shown) or "none"
 
 

@@ -8,19 +8,23 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike
 
-from ..data.arguments import check_integer
+from ..data.arguments import check_choice, check_integer, check_svd_start
 from ..data.containers import unwrap
 from ..data.factors import padded_width
 from ..data.formats import INT32_MAX
 from ..data.rows import begins_in_single, count_blocks, count_parts, is_tall
-from ..data.typing import Loss, Matrix, Missing, Vector
+from ..data.typing import Init, Loss, Matrix, Missing, Vector
 from ..data.typing import Solver as SolverName
 from ..data.validation import check_missing
 from ..kernels.compile.jit import has_run
+from ..solvers.initialization import INITS, OBJECTS
 from ..solvers.losses import check_beta
+from ..solvers.sampled import NNDSVD, is_small, start_by_size
 from ..solvers.scaled import more_components
+from ..solvers.svd import OVERSAMPLE
 from ..solvers.weights import Weights
 from .algorithms import Solver, named_solver
+from .restarts import RandomStarts
 
 MIB = 2**20
 
@@ -50,7 +54,8 @@ class MemoryEstimate:
         Gram matrices of the blocks of rows; the compiled code, and what numba loads before the
         first kernel of a process. For the start of the Kullback-Leibler loss, and for a run in
         double precision whose first iterations are in single: the values of X and its transpose in
-        single precision, and the factors in single beside those in double.
+        single precision, and the factors in single beside those in double. What an SVD takes more
+        than the run after it, and the best of several random starts.
     """
 
     conversion: int
@@ -78,6 +83,7 @@ def estimate_memory(
     dtype: DTypeLike | None = None,
     loss: Loss = "frobenius",
     solver: SolverName | Solver | None = None,
+    init: Init | NNDSVD | RandomStarts = "auto",
     max_iter: int = 200,
     weights: Weights | Vector | Matrix | None = None,
     missing: Missing = "zero",
@@ -103,6 +109,7 @@ def estimate_memory(
     solver : {"cd", "mu"}, CoordinateDescent or MultiplicativeUpdate, optional
         Matrices much taller than wide are treated as with ``low_memory=True`` in any case, with
         the Frobenius loss.
+    init : str, NNDSVD or RandomStarts, default "auto"
     max_iter : int, default 200
         A run in double precision that begins in single is taken to end there if it has at most
         ten iterations.
@@ -130,6 +137,8 @@ def estimate_memory(
     n_components = check_integer(n_components, "n_components", least=1)
     max_iter = check_integer(max_iter, "max_iter", least=1)
     beta, unknown = check_beta(loss), check_missing(missing)
+    if not isinstance(init, NNDSVD | RandomStarts):
+        check_choice(init, "init", INITS, OBJECTS)
     kept, conversion = None, 0
     if X is not None:
         X = unwrap(X)
@@ -164,15 +173,43 @@ def estimate_memory(
     copies_of_W = 3 if in_blocks and beta == 1 else 2
     factors = (copies_of_W * n_samples + 2 * n_features) * width * dtype.itemsize
     workspace = count_blocks(n_components) * width**2 * 8 + runtime()
-    if beta == 1 and plain and not in_blocks and n_components <= min(shape):
-        workspace += 2 * 4 * nnz + 4 * 8 * sum(shape)  # the scaled X, and sums and roots of it
-        more = padded_width(more_components(n_components, shape), dtype) - width
-        workspace += 2 * more * sum(shape) * dtype.itemsize  # two pairs with more components
+    whole = not in_blocks or is_small(shape, nnz, n_components)
+    svd = NNDSVD.of(init)
+    if init == "auto":
+        counts = beta == 1 and plain
+        svd = start_by_size(
+            shape, n_components, counts=counts, gram_descent=gram_descent, whole=whole
+        )
+    if svd is not None:
+        check_svd_start(svd.name, n_components, shape)
+        run = factors + (transpose if svd.sample else 0)  # X is cut after a start from a sample
+        workspace += max(0, bytes_of_start(svd, n_components, shape, nnz, dtype) - run)
+    if isinstance(init, RandomStarts) and init.n > 1:
+        workspace += n_components * sum(shape) * dtype.itemsize  # the best one is kept
     if gram_descent and not low_memory and begins_in_single(dtype, nnz, n_components):
         pairs = factors // (width * dtype.itemsize) * 4 * padded_width(n_components, np.float32)
         sums = transpose if in_blocks else None
         workspace += bytes_in_single(nnz, factors, pairs, sums, ends_there=max_iter <= FEW)
     return MemoryEstimate(conversion, transpose, factors, workspace)
+
+
+def bytes_of_start(svd, n_components, shape, nnz, dtype):
+    """Return the most that a start by NNDSVD takes at once beside X and its transpose, in bytes."""
+    size, share = dtype.itemsize, svd.sample or 1.0
+    n_samples, n_features = share * shape[0], shape[1]
+    if svd.scaled:
+        n_components = more_components(n_components, shape)
+    width = padded_width(n_components, dtype)
+    vectors = padded_width(min(n_components + OVERSAMPLE, *shape), dtype)
+    # Both sides of the SVD and a W made of them, then W, H and the other side.
+    first = vectors * (n_samples + n_features) + width * n_samples
+    found = max(first, width * (n_samples + n_features) + vectors * n_features) * size
+    if svd.scaled:  # then two pairs; and the scaled X, sums and roots of it
+        found = max(found, 2 * width * (n_samples + n_features) * size)
+        found += 2 * 4 * share * nnz + 4 * 8 * (n_samples + n_features)
+    if svd.sample is not None:
+        found += 2 * share * nnz * (size + 4)  # the sample and its transpose
+    return int(found)
 
 
 def bytes_in_single(nnz, factors, pairs, sums, *, ends_there):
@@ -190,7 +227,8 @@ def bytes_in_single(nnz, factors, pairs, sums, *, ends_there):
     """
     if sums is None:
         # First X and both pairs in single, then, without X, the second pair in double.
-        return max(8 * nnz + pairs - factors // 2, factors // 2)
+        first = 8 * nnz + pairs - factors // 2
+        return first if ends_there else max(first, factors // 2)
     # First X and both pairs in single alone, then both pairs in double and one in single.
     first = 4 * nnz + pairs - factors - sums // 2
     return first if ends_there else max(first, factors // 4)

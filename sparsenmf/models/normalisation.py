@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.arguments import check_choice
-from ..data.factors import CHUNK, column_totals, row_totals
+from ..data.factors import column_totals, row_totals
 from ..data.typing import FloatArray
+
+CHUNK_ENTRIES = 2**16  # of a factor, in float64 together
 
 
 class Normalized(NamedTuple):
@@ -50,9 +52,9 @@ def _sum_to_one(factor):
     """Return the rows of a factor divided by their sums, and the sums (of zero rows, zero)."""
     totals = factor.sum(axis=1, dtype=np.float64)
     inverse = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-    # In float64, so that a tiny total does not overflow; a chunk at a time, for memory.
-    rows = np.empty_like(factor, order="C")
-    for start in range(0, len(factor), CHUNK):
-        part = slice(start, start + CHUNK)
+    # In float64, so that a tiny total does not overflow; a few rows at a time, for memory.
+    rows, step = np.empty_like(factor, order="C"), max(1, CHUNK_ENTRIES // factor.shape[1])
+    for start in range(0, len(factor), step):
+        part = slice(start, start + step)
         rows[part] = factor[part] * inverse[part, None]
     return rows, totals.astype(factor.dtype)

@@ -74,11 +74,13 @@ class Finish(NamedTuple):
         scaling, k = self.problem.scaling, self.problem.n_components
         if scaling.samples is None:
             return column_totals(W)[:k]
-        finish = self.finish_W(scaling.unscale_H(np.ascontiguousarray(Ht[:, :k].T)))
+        dtype = self.problem.dtype
+        H = Ht[:, :k].T.astype(dtype, order="C")
+        finish = self.finish_W(scaling.unscale_H(H, out=H))
 
         def chunks():
             for start in range(0, len(W), CHUNK):
-                part = W[start : start + CHUNK, :k].astype(Ht.dtype)
+                part = W[start : start + CHUNK, :k].astype(dtype)
                 finish(start, part)
                 yield part
 
@@ -107,15 +109,15 @@ def conclude(run, alternation):
     W, Ht, objective = alternation.current
     fit = objective - alternation.penalty_W.value(W) - alternation.penalty_H.value(Ht)
     balanced, scale = alternation.balanced, alternation.loss.scale
-    Ht = Ht.astype(alternation.dtype, copy=False)  # single precision may have been the end
     squares, n_threads = alternation.squares_W()[:k], alternation.n_threads
     memory = reusable(alternation.release(), (len(W), k))
     order, scales, H = order_components(
         None if run.keeps_order else finish.sum_W(W, Ht), squares, len(W), Ht,
         (alternation.penalty_W, alternation.penalty_H),
         balanced=balanced, unscale=scaling.unscale_H,
+        dtype=alternation.dtype,  # single precision may have been the end
     )  # fmt: skip
-    H = scaling.unscale_H(H)
+    scaling.unscale_H(H, out=H)
     history = np.array(stopping.history)
     history[-1, 0] = objective  # of the factors, which may be newer than the last record
     W = take_components(

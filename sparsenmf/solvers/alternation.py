@@ -254,7 +254,7 @@ class Alternation:
         The spare W is returned, so that its memory can be used again.
         """
         spare, _ = self._spare
-        del self.layout, self._spare
+        del self.layout, self._spare, self._residual_H, self._summary_W  # they may be the spare's
         return spare
 
     def _accelerate(self):

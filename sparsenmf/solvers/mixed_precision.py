@@ -105,6 +105,7 @@ class MixedPrecision(Alternation):
     def release(self):
         """Release all memory but that of the current iterate, at the end of a run."""
         self._single = None
+        del self._start  # which is the spare pair after some iterations
         return super().release()
 
     def state(self):

@@ -148,9 +148,14 @@ class NNDSVD:
 
 def fits_whole(problem: Problem, solver: Any) -> bool:
     """Return whether a scaled start may look at all of X in memory, with a transpose."""
-    in_blocks = problem.is_stored or solver.low_memory
-    size = problem.X.nnz + sum(problem.shape) * problem.n_components
-    return not in_blocks or size <= WHOLE
+    if not (problem.is_stored or solver.low_memory):
+        return True
+    return is_small(problem.shape, problem.X.nnz, problem.n_components)
+
+
+def is_small(shape: tuple[int, int], nnz: int, n_components: int) -> bool:
+    """Return whether a scaled start takes X as a whole, also where the fit takes it in blocks."""
+    return nnz + sum(shape) * n_components <= WHOLE
 
 
 def recorded_start(options: dict[str, Any]) -> NNDSVD:
@@ -178,12 +183,35 @@ def choose_start(problem: Problem, solver: Any, *, seeded: bool = False) -> NNDS
     random starts, 0.06% above in the median, in 0.66 to 0.95 of a random start's passes. With 50
     components on associated_press it ended 0.6% below all of them.
     """
-    (n_samples, n_features), k = problem.shape, problem.n_components
-    if problem.beta == 1 and problem.entries.plain and k <= min(problem.shape) and not seeded:
+    return start_by_size(
+        problem.shape, problem.n_components,
+        counts=problem.beta == 1 and problem.entries.plain and not seeded,
+        gram_descent=problem.uses_gram_descent(solver), whole=fits_whole(problem, solver),
+    )  # fmt: skip
+
+
+def start_by_size(
+    shape: tuple[int, int], n_components: int, *, counts: bool, gram_descent: bool, whole: bool
+) -> NNDSVD | None:
+    """Return the start of ``init="auto"`` for an X of this shape, or None for a random one.
+
+    Parameters
+    ----------
+    shape : (n_samples, n_features)
+    n_components : int
+    counts : bool
+        Whether a scaled start is for the problem.
+    gram_descent : bool
+        Whether it is solved by coordinate descent for the plain Frobenius loss.
+    whole : bool
+        Whether a scaled start may look at all of X.
+    """
+    n_samples, n_features = shape
+    if counts and n_components <= min(shape):
         share = max(LEAST_SHARE, min(MOST_SHARE, SAMPLE_ROWS / n_samples))
-        return NNDSVD(scaled=True, sample=None if fits_whole(problem, solver) else share)
-    is_large = n_samples >= max(LEAST_ROWS, ROWS_EACH * k) and n_features >= k
-    if not (is_large and problem.uses_gram_descent(solver)):
+        return NNDSVD(scaled=True, sample=None if whole else share)
+    is_large = n_samples >= max(LEAST_ROWS, ROWS_EACH * n_components)
+    if not (is_large and n_features >= n_components and gram_descent):
         return None
     return NNDSVD(sample=max(LEAST_SHARE, SAMPLE_ROWS / n_samples))
 

@@ -32,7 +32,9 @@ def balance(squares_W, squares_Ht, n_samples, n_features):
     return np.exp2(np.where(np.isfinite(exponent), exponent, 0.0))
 
 
-def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=False, unscale=None):
+def order_components(
+    sums_W, squares_W, n_samples, Ht, penalties, *, balanced=False, unscale=None, dtype=None
+):
     """Return H without padding, its components ordered by their share of W H, largest first.
 
     With `balanced`, the entries of both factors are of about the same size. A component that is
@@ -52,11 +54,13 @@ def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=Fa
     balanced : bool
     unscale : callable, optional
         Turns rows of Ht' into rows of the H of X itself.
+    dtype : dtype, optional
+        Of H and of the scale. Default: that of Ht.
 
     Returns
     -------
     order : ndarray of shape (n_components,), int
-    scale : ndarray of shape (n_components,), dtype of Ht
+    scale : ndarray of shape (n_components,)
         Divisors of the columns of W, in that order.
     H : ndarray of shape (n_components, n_features)
     """
@@ -65,12 +69,12 @@ def order_components(sums_W, squares_W, n_samples, Ht, penalties, *, balanced=Fa
     if sums_W is not None:
         rows = (Ht[:, r] if unscale is None else unscale(Ht[None, :, r])[0] for r in order)
         order = np.argsort(-sums_W * row_totals(rows), kind="stable")
-    H = np.empty((n_components, len(Ht)), Ht.dtype)
+    H = np.empty((n_components, len(Ht)), dtype or Ht.dtype)
     for start in range(0, len(Ht), CHUNK):  # in cache, and no second copy of H
         H[:, start : start + CHUNK] = Ht[start : start + CHUNK].T[order]
-    scale = np.ones(n_components, Ht.dtype)
+    scale = np.ones(n_components, H.dtype)
     if balanced:
-        scale = balance(squares_W, squares_Ht, n_samples, len(Ht)).astype(Ht.dtype)[order]
+        scale = balance(squares_W, squares_Ht, n_samples, len(Ht)).astype(H.dtype)[order]
         H *= scale[:, None]
     idle_W, free_H = penalties[0].idle()[order], penalties[1].free[order]
     scale[idle_W & (squares_Ht[order] == 0)] = np.inf  # division makes these columns zero

@@ -70,6 +70,7 @@ def learn_from_scaled(rows, columns, n_components, n_iter, rng, *, dtype, n_thre
         factors = tuple(pad_factor(factor[:, :n_more], dtype) for factor in factors)
     for factor, root in zip(factors, roots, strict=True):
         factor *= root[:, None].astype(dtype)
+    del factor  # else it is kept beside those that follow
     _complete(factors, n_more, sums, rng)
     if n_more > n_components:
         factors = _improve(1.0, (rows, columns), factors, n_more, AT_MORE, n_threads)
@@ -157,8 +158,8 @@ def _complete(factors, n_components, sums, rng):
     for factor, of_rows, size in zip(factors, sums, sizes, strict=True):
         share = of_rows[:, None] / total
         size[lost] = size.sum() / (n_components - len(lost) or 1) or 1.0
-        factor[:, lost] = share * size[lost] * rng.exponential(size=(len(factor), len(lost)))
         for part, each in zip(chunks(factor[:, :n_components]), chunks(share), strict=True):
+            part[:, lost] = each * size[lost] * rng.exponential(size=(len(part), len(lost)))
             part *= 1 - BLUR
             part += BLUR * each * size
     mass = float((sizes[0] * sizes[1]).sum())

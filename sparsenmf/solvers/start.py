@@ -17,7 +17,13 @@ from ..data.names import feature_array
 from ..data.rows import begins_in_single
 from ..data.typing import Init, Matrix, RandomState, SeedWords
 from .constraints import Seeds, check_seeds, plant_seeds
-from .initialization import W_is_informative, check_some, check_start, initialize_factors
+from .initialization import (
+    W_is_informative,
+    check_some,
+    check_start,
+    chunks,
+    initialize_factors,
+)
 from .merging import merge_squares
 from .mixed_precision import fits_single
 from .problem import Cut, Problem
@@ -238,11 +244,15 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
         found = _iterate(sample, solver, began, start.n_iter, LEAST)
     if merges and may_grow:
         found = _learn_from_more(problem, solver, start, rng, began, found)
-    Ht = empty_factor((n_features, k), problem.dtype)
+    found.release()
+    del began  # before there is another H
+    Ht = pad_factor(found.current.Ht[:, :k], problem.dtype)
     learned = Ht[:, :k]
-    learned[:] = found.current.Ht[:, :k]
     lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
-    learned[:, lost] = np.abs(rng.standard_normal((n_features, len(lost)))) * (learned.mean() or 1)
+    if lost.size:
+        scale = learned.mean() or 1
+        for part in chunks(learned):
+            part[:, lost] = np.abs(rng.standard_normal((len(part), len(lost)))) * scale
     learned[~learned.any(axis=1)] = UNSEEN * learned.mean(axis=0)
     return Ht
 
@@ -272,7 +282,11 @@ def _learn_from_more(problem, solver, start, rng, began, found):
     room = problem.shape[0] * k * size
     most = room / (2 * room + 3 * nnz * (size + 4)) - start.sample
     share = min(start.sample * min(gap / GAP, MOST_MORE), SAMPLE_NNZ / nnz, most)
-    return go_on(share, False, start.n_iter) if gap > 2 * GAP and share > start.sample else found
+    if gap <= 2 * GAP or share <= start.sample:
+        return found
+    found.release()
+    others.release()
+    return go_on(share, False, start.n_iter)
 
 
 def _iterate(problem, solver, began, n_iter, least=0.0):

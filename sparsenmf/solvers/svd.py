@@ -7,12 +7,14 @@ from ..data.rows import Rows, even_blocks
 from ..kernels.compile.threads import threads_for
 from ..kernels.products import multiply_with_gram, rotate_rows
 
+OVERSAMPLE = 10  # vectors beyond the components
+
 DEPENDENT = 1e-12  # a column depends on others if they leave less of its squared length
 
 
 def truncated_svd(
     rows, columns, n_components, rng, *,
-    total=0.0, oversample=10, n_iter=4, folders=(None, None), n_threads=1,
+    total=0.0, oversample=OVERSAMPLE, n_iter=4, folders=(None, None), n_threads=1,
 ):  # fmt: skip
     """Return the leading singular triplets of X by randomized subspace iteration.
 

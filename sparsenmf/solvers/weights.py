@@ -113,16 +113,16 @@ class Scaling(NamedTuple):
         samples = None if self.samples is None else self.samples[start : start + len(W)]
         return _times(W, inverses(samples, self.beta), 0)
 
-    def unscale_H(self, H):
-        """Return the H of X itself; zero where the weight is zero."""
-        return _times(H, inverses(self.features, self.beta), 1)
+    def unscale_H(self, H, out=None):
+        """Return the H of X itself, perhaps in `out`; zero where the weight is zero."""
+        return _times(H, inverses(self.features, self.beta), 1, out)
 
 
-def _times(factor, scale, axis):
+def _times(factor, scale, axis, out=None):
     if factor is None or scale is None:
         return factor
     scale = scale.astype(factor.dtype)
-    return factor * (scale[:, None] if axis == 0 else scale)
+    return np.multiply(factor, scale[:, None] if axis == 0 else scale, out=out)
 
 
 def scales(weights, beta):

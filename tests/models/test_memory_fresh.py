@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparsenmf import Weights, estimate_memory
+from sparsenmf import RandomStarts, Weights, estimate_memory, factorize
 from sparsenmf.kernels.compile.cache import active_folder
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
@@ -47,7 +48,7 @@ before = status("VmRSS")
 init = options.pop("init", "random")
 from tests.grouped import grouped
 options = grouped(options)
-forecast = sparsenmf.estimate_memory(X, k, **options).total
+forecast = sparsenmf.estimate_memory(X, k, init=init, **options).total
 sparsenmf.factorize(X, k, init=init, tol=0, random_state=0, n_threads=2, **options)
 print(json.dumps([status("VmHWM") - before, forecast]))
 """
@@ -136,6 +137,11 @@ def test_forecast_counts_what_is_asked_for():
     assert estimate_memory(X, 20, missing="unknown").transpose == plain.transpose
     tall = {"n_components": 5, "shape": (10**6, 1000), "nnz": 10**7, "dtype": "float64"}
     assert estimate_memory(**tall).total > estimate_memory(**tall, max_iter=5).total
+    starts = estimate_memory(**PLAIN, init=RandomStarts(3)).total
+    assert starts == plain.total + 20 * 1800 * 4  # the best one
+    assert estimate_memory(**PLAIN, init=RandomStarts(1)) == plain
+    svd = {name: estimate_memory(**PLAIN, init=name).total for name in ("nndsvd", "nndsvda")}
+    assert svd["nndsvd"] == svd["nndsvda"] >= plain.total
     # Neither multiplicative updates nor unknown entries do without a transpose by themselves.
     for options in ({"solver": "mu"}, {"missing": "unknown"}, {"loss": "kullback-leibler"}):
         assert estimate_memory(**tall, **options).transpose > 12 * 10**7
@@ -153,6 +159,8 @@ BAD_SIZES = {
     "negative components": ({"n_components": -2}, ValueError, "n_components must be at least 1"),
     "no iteration": ({"max_iter": 0}, ValueError, "max_iter must be at least 1"),
     "half precision": ({"dtype": "float16"}, ValueError, "dtype must be float32 or float64"),
+    "no start": ({"init": "svd"}, ValueError, "init must be one of"),
+    "pairs": ({"init": "nndsvd", "n_components": 801}, ValueError, "has no 801 singular pairs"),
     "missing": ({"missing": "ignored"}, ValueError, "missing must be one of"),
 }
 
@@ -162,3 +170,27 @@ def test_impossible_sizes_are_refused(case):
     options, error, message = BAD_SIZES[case]
     with pytest.raises(error, match=message):
         estimate_memory(**{**PLAIN, **options})
+
+
+def test_what_is_made_of_a_long_H_takes_no_second_one():
+    X = sp.random_array((20, 100_000), density=0.001, rng=0, dtype=np.float32, format="csr")
+    weights, copied = Weights(features=np.linspace(0.5, 1, 100_000)), []
+
+    def watch(state):
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        copied.append(state.H)
+        copied.append(tracemalloc.get_traced_memory()[1] - before)
+        return True
+
+    tracemalloc.start()
+    try:
+        model = factorize(X, 10, init="random", random_state=0, weights=weights, progress=watch)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        model.normalize("H")
+        normalizing = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert copied[0].nbytes == model.H.nbytes == 4_000_000
+    assert max(copied[1], normalizing) < 6_000_000  # beside it, the weights in float64, and a row

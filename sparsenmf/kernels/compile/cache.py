@@ -13,7 +13,8 @@ has grown beyond `MAX_BYTES`, the files that were used longest ago are removed.
 Environment
 -----------
 SPARSENMF_CACHE : "0" switches the cache off.
-SPARSENMF_CACHE_DIR : folder to use instead of the user's cache folder.
+SPARSENMF_CACHE_DIR : folder to use instead of the user's cache folder. If it cannot be used, a
+    warning says so once, and nothing is stored.
 """
 
 import contextlib
@@ -35,6 +36,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from .fingerprint import UnknownError, fingerprint
+from .settings import FOLDER, cache_is_off, warn_once
 
 DIGEST_SIZE = 32
 
@@ -120,8 +122,10 @@ class KernelCache(NullCache):
             os.replace(temporary, path)
             temporary = None
             prune(folder)
-        except Exception:  # full or read-only disk, unpicklable code: it works uncached
+        except Exception as error:  # full or read-only disk, unpicklable code: it works uncached
             log.debug("%s: kernel not stored", self.name, exc_info=True)
+            if isinstance(error, OSError):
+                _warn_of_folder(f"cannot be written to ({error.strerror})")
         finally:
             if temporary is not None:
                 with contextlib.suppress(OSError):
@@ -198,7 +202,7 @@ PACKAGE = Path(__file__).parents[2]
 
 def _switched_off():
     # In a zip file there are no sources to fall back on.
-    return not PACKAGE.is_dir() or os.environ.get("SPARSENMF_CACHE") == "0"
+    return cache_is_off() or not PACKAGE.is_dir()
 
 
 def active_folder():
@@ -213,11 +217,23 @@ def cache_folder():
     The stored files are unpickled, which can run code, so a folder that others
     could write to is refused.
     """
-    return next(filter(_make_private, _candidates()), None)
+    folder = next(filter(_make_private, _candidates()), None)
+    if folder is None and os.environ.get(FOLDER):
+        _warn_of_folder("is no folder that only we can write to, and cannot become one")
+    return folder
+
+
+def _warn_of_folder(fault):
+    """Warn that kernels are not stored, once, if a user has chosen the folder."""
+    if chosen := os.environ.get(FOLDER):
+        warn_once(
+            f"{FOLDER} is {chosen!r}, which {fault}: compiled kernels are not stored, and every "
+            f"process compiles them again"
+        )
 
 
 def _candidates():
-    chosen = os.environ.get("SPARSENMF_CACHE_DIR")
+    chosen = os.environ.get(FOLDER)
     if chosen:
         with contextlib.suppress(RuntimeError):  # "~name" of nobody
             yield Path(os.path.abspath(Path(chosen).expanduser()))

@@ -18,6 +18,8 @@ import numba
 from numba.core import config
 from numba.np.ufunc import parallel as numba_parallel
 
+from .settings import number_in, threads_wanted
+
 _process = os.getpid()
 
 MIN_PARALLEL_WORK = 200_000
@@ -57,7 +59,7 @@ def resolve_threads(n_threads=None):
         of workers is likely to own the cores already.
     """
     if n_threads is None:
-        n_threads = _from_environment("SPARSENMF_NUM_THREADS")
+        n_threads = threads_wanted()
     if n_threads is None:
         alone = (
             threading.current_thread() is threading.main_thread()
@@ -71,14 +73,10 @@ def available_cores():
     """Return the number of cores that affinity, cgroup quota and ``OMP_NUM_THREADS`` allow."""
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
-    limits = cores, _cgroup_quota(), _from_environment("OMP_NUM_THREADS")
-    return min(filter(None, limits), default=1)
-
-
-def _from_environment(name):
     # OMP_NUM_THREADS may be a list for nested regions: the first counts.
-    text = os.environ.get(name, "").split(",")[0].strip()
-    return int(text) if text.isdecimal() and int(text) > 0 else None
+    outer = number_in(os.environ.get("OMP_NUM_THREADS", "").split(",")[0])
+    limits = cores, _cgroup_quota(), outer
+    return min(filter(None, limits), default=1)
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from ...data.factors import CHUNK
 from ...kernels.coordinate_descent import extrapolate_rows
 from ...kernels.gram import sum_columns
 from ...kernels.kullback_leibler import update_rows_kl
@@ -68,10 +69,14 @@ class NewtonDescent(SumsUpdate):
         could change that, and the loss would stay infinite.
         """
         free, support = penalty_H.free & penalty_W.free, penalty_H.support
-        missing = np.flatnonzero(~Ht[:, free].any(axis=1) & (np.diff(columns.indptr) > 0))
-        if missing.size:
-            allowed = free & support[missing] if len(support) else free
-            Ht[missing] += np.where(allowed, Ht.mean(axis=0), 0)
+        mean = None
+        for start in range(0, len(Ht), CHUNK):  # a chunk at a time, for memory
+            part, there = Ht[start : start + CHUNK], columns.indptr[start : start + CHUNK + 1]
+            missing = np.flatnonzero(~(part[:, free].any(axis=1)) & (np.diff(there) > 0))
+            if missing.size:
+                mean = Ht.mean(axis=0) if mean is None else mean
+                allowed = free & support[start + missing] if len(support) else free
+                part[missing] += np.where(allowed, mean, 0)
 
     def update(self, rows, other, summary, penalty, factor, out, how):
         """Improve the rows by sweeps over their coordinates."""
