@@ -9,6 +9,7 @@ from ..archive import check_checksums
 from ..compressed import plain_suffix
 from .content import Content, plain_path
 from .delimited import find_roles, is_index
+from .numbering import numbers_rows
 from .triplets import UNSURE, refuse_repeated
 
 READERS = {".parquet": "read_parquet", ".feather": "read_feather", ".xlsx": "read_excel"}
@@ -37,11 +38,20 @@ def read_frame_file(path, missing=None):
         return _triplets(frame, roles, missing)
     first = frame.columns[0] if frame.shape[1] else ""
     title = ""
-    if frame.shape[1] > 1 and (frame.dtypes.iloc[0].kind not in "fbiu" or is_index(str(first))):
+    if frame.shape[1] > 1 and _has_names(frame, str(first), path):
         title, frame = str(first), frame.set_index(first)
     numbered = type(frame.index).__name__ == "RangeIndex"
     names = [str(name) for name in frame.columns]
     return Content(frame, names, None if numbered else list(frame.index), row_title=title)
+
+
+def _has_names(frame, title, path):
+    """Return whether the first column of a frame has the names, or the numbers, of the rows."""
+    kind = frame.dtypes.iloc[0].kind
+    if kind not in "fbiu" or is_index(title):
+        return True
+    numbered = type(frame.index).__name__ == "RangeIndex"  # else the rows have names already
+    return kind in "iu" and numbered and numbers_rows(title, frame.iloc[:, 0], path)
 
 
 def _triplets(frame, roles, missing):

@@ -128,7 +128,8 @@ def read_matrix(
     -----
     UserWarning
         If the entries are ratings and `missing` is not given: `factorize` takes absent entries
-        for zeros unless it is told, too.
+        for zeros unless it is told, too. If the first column of a table counts up from row to row
+        and is taken for a feature all the same.
 
     Examples
     --------

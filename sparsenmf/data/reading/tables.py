@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from .content import Content, as_counts, as_numbers, first_lines, open_lines
 from .delimited import cut, guess_delimiter, is_index, is_missing, is_number, no_number
+from .numbering import numbers_rows
 
 
 def read_table(path, missing=None):
@@ -38,9 +39,13 @@ def read_table(path, missing=None):
             found.append((columns, values[columns]))
     if not found:
         raise ValueError("it has a header, but no rows")
-    return Content(
-        _as_csr(found, len(values)), header, as_numbers(samples) or None, row_title=title
-    )
+    X = _as_csr(found, len(values))
+    if not named and X.shape[1] > 1:
+        first = X[:, [0]].toarray()[:, 0]
+        if numbers_rows(None if header is None else header[0], first, path):
+            title, header, X = header[0], header[1:], X[:, 1:]
+            samples = list(map(str, map(int, first)))
+    return Content(X, header, as_numbers(samples) or None, row_title=title)
 
 
 def table_lines(lines):

@@ -104,7 +104,7 @@ def test_the_command_says_it_in_one_line(tmp_path):
     pytest.importorskip("click")
     (tmp_path / "x.csv").write_text("a,b\n1,2\n2,1\n3,1\n", encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(ROOT), settings.THREADS: "abc"}
-    command = [sys.executable, "-m", "sparsenmf", "fit", "x.csv", "-k", "1", "-o", "m.npz", "-q"]
+    command = [sys.executable, "-m", "sparsenmf", "factorize", "x.csv", "-k", "1"]
     child = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=TIMEOUT
     )
