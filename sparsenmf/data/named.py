@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
 from .annotated import is_annotated, names_in
+from .axes import common_names, is_diagonal, pick_names, split_key
 from .containers import is_frame
 from .names import PLAIN, feature_array, is_missing, sample_array
 from .typing import Matrix, Names, Vocabulary
 
 ENTRY_BY_ENTRY = (
-    "copy", "astype", "tocsr", "tocsc", "tocoo", "conjugate", "power", "multiply", "maximum",
-    "minimum", "__abs__", "__neg__", "__round__", "__add__", "__radd__", "__sub__", "__mul__",
-    "__rmul__", "__truediv__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__",
-    "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "deg2rad", "expm1", "floor", "log1p",
-    "rad2deg", "rint", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+    "copy", "astype", "tocsr", "tocsc", "tocoo", "tolil", "todok", "conjugate", "power",
+    "multiply", "maximum", "minimum", "__abs__", "__neg__", "__round__", "__add__", "__radd__",
+    "__sub__", "__mul__", "__rmul__", "__truediv__", "__eq__", "__ne__", "__lt__", "__le__",
+    "__gt__", "__ge__", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "deg2rad", "expm1",
+    "floor", "log1p", "rad2deg", "rint", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 )  # fmt: skip
 """What scipy computes entry by entry: rows and columns stay what they are, and keep their names."""
 
@@ -31,12 +31,14 @@ class Named(sp.sparray):
 
     def __getitem__(self, key: Any) -> Any:
         """Return what scipy does; a matrix of some rows and columns has their names."""
-        found, indices = super().__getitem__(key), _split(key)
+        found, indices = super().__getitem__(key), split_key(key)
         if not sp.issparse(found) or found.ndim != 2 or indices is None:
             return found
         (features, samples), (rows, columns) = names_of(self), indices
         n_rows, n_columns = found.shape
-        return _name(found, _pick(features, columns, n_columns), _pick(samples, rows, n_rows))
+        return _name(
+            found, pick_names(features, columns, n_columns), pick_names(samples, rows, n_rows)
+        )
 
     def transpose(self, axes: Any = None, copy: bool = False) -> Any:
         """Return the transpose, in which the names of samples are those of features."""
@@ -44,6 +46,17 @@ class Named(sp.sparray):
         if axes is not None and [axis % 2 for axis in axes] == [0, 1]:  # COO stays as it is
             features, samples = samples, features
         return _name(super().transpose(axes, copy), samples, features)
+
+    def resize(self, *shape: Any) -> None:
+        """Change the shape in place; an axis that grows has no names then."""
+        names, before = names_of(self)[::-1], self.shape
+        super().resize(*shape)
+        kept: list[Any] = [None, None]
+        if len(before) == self.ndim == 2:
+            for axis, (found, n) in enumerate(zip(names, self.shape, strict=True)):
+                if found is not None and n <= before[axis]:
+                    kept[axis] = found[:n]
+        self.sample_names, self.feature_names = kept
 
     def __rsub__(self, other: Any) -> Any:
         """Return other - self, with their names."""
@@ -73,10 +86,15 @@ def _with_names(operation):
     return method
 
 
-for _operation in ENTRY_BY_ENTRY:
-    setattr(Named, _operation, _with_names(_operation))
+def _takes_names(kind):
+    """Let what the format of a class computes entry by entry have its names."""
+    for operation in ENTRY_BY_ENTRY:
+        if hasattr(kind.__bases__[1], operation):
+            setattr(kind, operation, _with_names(operation))
+    return kind
 
 
+@_takes_names
 class NamedMatrix(Named, sp.csr_array):
     """A `scipy.sparse.csr_array` that knows the names of its samples and features.
 
@@ -84,8 +102,11 @@ class NamedMatrix(Named, sp.csr_array):
     returns one for files that carry names. Some of its rows or columns, its transpose, copies and
     what is computed entry by entry (``2 * X``, ``X.log1p()``, ``X * weights[:, None]``) have
     their names; a sum of two matrices has those that both agree on. A product ``X @ Y`` has the
-    names of X's rows and of Y's columns, or those of X's columns if Y is diagonal. What scipy
-    makes of a matrix in another way, such as ``scipy.sparse.vstack``, has none.
+    names of X's rows and of Y's columns, or those of X's columns if Y is diagonal. Names stay in
+    the formats csr, csc, coo, lil and dok; ``X.resize`` cuts them, and drops those of an axis that
+    grows. What scipy's functions make of matrices, such as ``scipy.sparse.vstack`` and ``hstack``,
+    and the formats bsr and dia, have none: pass them to `NamedMatrix` with the names that they
+    should have.
 
     Parameters
     ----------
@@ -135,15 +156,48 @@ class NamedMatrix(Named, sp.csr_array):
         self.sample_names = sample_array(sample_names, self.shape[0])
 
 
+@_takes_names
 class NamedColumns(Named, sp.csc_array):
     """A `NamedMatrix` by columns: a `scipy.sparse.csc_array` with names."""
 
 
+@_takes_names
 class NamedEntries(Named, sp.coo_array):
     """A `NamedMatrix` by entries: a `scipy.sparse.coo_array` with names."""
 
+    @property
+    def coords(self) -> Any:
+        """The rows and the columns of the entries."""
+        return self._coords
 
-TYPES = {"csr": NamedMatrix, "csc": NamedColumns, "coo": NamedEntries}
+    @coords.setter
+    def coords(self, coords: Any) -> None:
+        # scipy.sparse.permute_dims and swapaxes exchange them in place.
+        before, self._coords = getattr(self, "_coords", ()), coords
+        if len(before) == len(coords) == 2 and before[0] is coords[1] and before[1] is coords[0]:
+            names = self.sample_names, self.feature_names
+            self.feature_names, self.sample_names = (
+                (None, None) if coords[0] is coords[1] else names  # else it may be no exchange
+            )
+
+
+@_takes_names
+class NamedLists(Named, sp.lil_array):
+    """A `NamedMatrix` to be changed, by lists: a `scipy.sparse.lil_array` with names."""
+
+
+@_takes_names
+class NamedKeys(Named, sp.dok_array):
+    """A `NamedMatrix` to be changed, by keys: a `scipy.sparse.dok_array` with names."""
+
+
+TYPES = {
+    "csr": NamedMatrix,
+    "csc": NamedColumns,
+    "coo": NamedEntries,
+    "lil": NamedLists,
+    "dok": NamedKeys,
+}
 
 
 def _name(found, features, samples):
@@ -164,7 +218,7 @@ def _name_entries(found, one, other=None):
     if not sp.issparse(found) or found.ndim != 2:
         return found
     features, samples = (
-        _common([_of_axis(part, axis, found.shape[axis]) for part in (one, other)])
+        common_names([_of_axis(part, axis, found.shape[axis]) for part in (one, other)])
         for axis in (1, 0)
     )
     return _name(found, features, samples)
@@ -176,62 +230,16 @@ def _of_axis(X, axis, n):
     return names_of(X)[1 - axis] if is_named else None
 
 
-def _common(found):
-    """Return the names that all who have some agree on, or None."""
-    there = [names for names in found if names is not None]
-    agree = all(np.array_equal(names, there[0]) for names in there[1:])
-    return there[0] if there and agree else None
-
-
 def _name_product(found, left, right):
     """Name a product: rows are those of the left, columns those of the right."""
     if not sp.issparse(found) or found.ndim != 2:
         return found
     features, samples = _of_axis(right, 1, found.shape[1]), _of_axis(left, 0, found.shape[0])
-    if features is None and _is_diagonal(right):  # a column times a number is the same column
+    if features is None and is_diagonal(right):  # a column times a number is the same column
         features = _of_axis(left, 1, found.shape[1])
-    if samples is None and _is_diagonal(left):
+    if samples is None and is_diagonal(left):
         samples = _of_axis(right, 0, found.shape[0])
     return _name(found, features, samples)
-
-
-def _is_diagonal(X):
-    """Return whether a sparse matrix is square and has nothing beside its diagonal."""
-    if not sp.issparse(X) or X.ndim != 2 or X.shape[0] != X.shape[1] or X.nnz > X.shape[0]:
-        return False
-    entries = X.tocoo()
-    return np.array_equal(entries.row, entries.col)
-
-
-def _split(key):
-    """Return the indices of rows and of columns, or None if they do not come apart."""
-    key = key if isinstance(key, tuple) else (key,)
-    n_given = sum(part is not Ellipsis for part in key)
-    filled: list[Any] = []
-    for part in (*key, Ellipsis):
-        if part is Ellipsis:  # scipy takes one; the rest of the matrix is taken as a whole
-            filled += [slice(None)] * (2 - n_given)
-            n_given = 2
-        else:
-            filled.append(part if isinstance(part, slice) else np.asarray(part))
-    if len(filled) != 2:  # None adds an axis
-        return None
-    rows, columns = filled
-    arrays = [part for part in filled if not isinstance(part, slice)]
-    if len(arrays) == 2:  # only those of np.ix_ take whole rows and columns
-        if (rows.ndim, columns.ndim) != (2, 2) or rows.shape[1] != 1 or columns.shape[0] != 1:
-            return None
-        rows, columns = rows[:, 0], columns[0]
-    elif arrays and arrays[0].ndim != 1:
-        return None
-    return rows, columns
-
-
-def _pick(names, index, n):
-    """Return the n names at an index, or None if there are no names."""
-    if names is None:
-        return None
-    return names[index] if n else names[:0]  # an empty list is no index of NumPy
 
 
 def names_of(X: Matrix) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:

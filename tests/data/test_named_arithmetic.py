@@ -173,3 +173,77 @@ def test_what_is_computed_is_factorized_with_its_names(operation):
     model = factorize(operation(named()), 1, max_iter=2)
     assert model.feature_names.tolist() == FEATURES
     assert model.sample_names.tolist() == SAMPLES
+
+
+CHANGEABLE = ["lil", "dok"]
+
+
+@pytest.mark.parametrize("form", CHANGEABLE)
+@pytest.mark.parametrize("source", FORMATS)
+def test_names_go_through_formats_that_can_be_changed(source, form):
+    X = named().asformat(source).asformat(form)
+    X[0, 2] = 0.25
+    X[1, 0] = 0
+    dense = DENSE.copy()
+    dense[0, 2], dense[1, 0] = 0.25, 0
+    expected = sp.csr_array(dense)
+    for back in (*FORMATS, *CHANGEABLE):
+        check(X.asformat(back), expected.asformat(back), FEATURES, SAMPLES)
+    check(X.copy(), expected.asformat(form), FEATURES, SAMPLES)
+    check(X.T, expected.asformat(form).T, SAMPLES, FEATURES)
+    check(X * 2, expected.asformat(form) * 2, FEATURES, SAMPLES)
+    check(X[:, [2, 0]], expected.asformat(form)[:, [2, 0]], ["mouse", "cat"], SAMPLES)
+    assert X[0, 2] == 0.25
+    assert factorize(X, 1, random_state=0).top_terms(n=1) is not None
+    assert factorize(X, 1, random_state=0).sample_names.tolist() == SAMPLES
+
+
+def test_what_a_format_does_not_compute_is_not_there():
+    for form in CHANGEABLE:
+        assert not hasattr(named().asformat(form), "log1p")
+        assert not hasattr(sp.csr_array(DENSE).asformat(form), "log1p")
+
+
+@pytest.mark.parametrize("form", [*FORMATS, *CHANGEABLE])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 2), (1, 3), (1, 1), (3, 3), (2, 5), (3, 2), (1, 5)])
+@pytest.mark.parametrize("as_one", [True, False])
+def test_resizing_cuts_names_and_drops_those_of_what_grows(shape, form, as_one):
+    X, expected = named().asformat(form).copy(), sp.csr_array(DENSE).asformat(form).copy()
+    for matrix in (X, expected):
+        matrix.resize(shape) if as_one else matrix.resize(*shape)
+    features = FEATURES[: shape[1]] if shape[1] <= 3 else None
+    samples = SAMPLES[: shape[0]] if shape[0] <= 2 else None
+    check(X, expected, features, samples)
+    check(X.tocsr() * 2, expected.tocsr() * 2, features, samples)
+    check(X.tocsr()[:1], expected.tocsr()[:1], features, samples and samples[:1])
+
+
+def test_resizing_knows_assigned_names():
+    X = named(None, None)
+    X.feature_names = {"stock": 1, "cat": 0, "mouse": 2}
+    X.resize(2, 2)
+    assert X.feature_names.tolist() == ["cat", "stock"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("dense", [DENSE[:, :2], np.eye(2), np.array([[0, 1.0], [0, 0]])])
+def test_scipys_exchange_of_axes_exchanges_names(dense, form):
+    X = named(FEATURES[:2], SAMPLES, dense).asformat(form)
+    for exchange in (lambda Y: sp.permute_dims(Y, (1, 0)), lambda Y: sp.swapaxes(Y, 0, 1)):
+        found = exchange(X.copy())
+        assert [names.tolist() for names in names_of(found)] == [SAMPLES, FEATURES[:2]]
+        np.testing.assert_array_equal(found.toarray(), dense.T)
+        found.sum_duplicates()  # other arrays, of the same rows and columns
+        found.eliminate_zeros()
+        assert [names.tolist() for names in names_of(found)] == [SAMPLES, FEATURES[:2]]
+    same = np.arange(2)
+    Y = NamedMatrix(np.eye(2), feature_names=FEATURES[:2]).tocoo()
+    Y.coords = same, same
+    Y.coords = Y.coords[::-1]  # an exchange, or none: nobody can tell
+    assert names_of(Y) == (None, None)
+
+
+@pytest.mark.parametrize("stack", [sp.vstack, sp.hstack, sp.block_diag])
+def test_stacks_have_no_names_rather_than_wrong_ones(stack):
+    assert names_of(stack([named(), named()])) == (None, None)
+    assert factorize(stack([named(), named()]), 1, random_state=0).feature_names is None
