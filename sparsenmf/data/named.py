@@ -173,7 +173,8 @@ class NamedEntries(Named, sp.coo_array):
     @coords.setter
     def coords(self, coords: Any) -> None:
         # scipy.sparse.permute_dims and swapaxes exchange them in place.
-        before, self._coords = getattr(self, "_coords", ()), coords
+        before: Any = getattr(self, "_coords", ())
+        self._coords = coords
         if len(before) == len(coords) == 2 and before[0] is coords[1] and before[1] is coords[0]:
             names = self.sample_names, self.feature_names
             self.feature_names, self.sample_names = (
