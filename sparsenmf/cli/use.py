@@ -214,7 +214,7 @@ def warmup(loss, dtype, progress):
       RUN sparsenmf warmup    (in a Dockerfile, after ENV SPARSENMF_CACHE_DIR=/opt/sparsenmf)
 
     It prints the folder, which SPARSENMF_CACHE_DIR sets. Container images that have it start at
-    once. All kernels take about four minutes, those of one loss in one precision a good minute.
+    once. All kernels take a minute or two on two cores, those of one loss in one precision less.
     """
     if progress:
         which = " ".join(filter(None, (loss, dtype))) or "all"
