@@ -88,8 +88,9 @@ def _with_names(operation):
 
 def _takes_names(kind):
     """Let what the format of a class computes entry by entry have its names."""
+    _, of_scipy = kind.__bases__
     for operation in ENTRY_BY_ENTRY:
-        if hasattr(kind.__bases__[1], operation):
+        if hasattr(of_scipy, operation):
             setattr(kind, operation, _with_names(operation))
     return kind
 

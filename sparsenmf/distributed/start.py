@@ -12,8 +12,9 @@ from ..data.factors import column_totals, pad_factor, padded_width
 from ..data.matching import order_H
 from ..data.typing import Init, Matrix, RandomState
 from ..solvers.initialization import INITS, check_some, check_start, draw_start
+from ..solvers.origin import made_with
 from ..solvers.sampled import NNDSVD, choose_start
-from ..solvers.start import learn_from_sample, made_with
+from ..solvers.start import learn_from_sample
 from . import tasks
 from .problem import RemoteProblem
 from .remote import RemoteFactor

@@ -13,7 +13,7 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.validation import check_array, check_is_fitted
 
-    from .estimator_input import DTYPES, like_frame, validate_input
+    from .estimator_input import DTYPES, given_H, like_frame, validate_input
 except ImportError as error:
     raise ImportError(
         "sparsenmf's estimators need scikit-learn 1.6 or newer: "
@@ -24,7 +24,8 @@ except ImportError as error:
 from ..data.arguments import check_integer
 from ..data.containers import is_frame, read_frame
 from ..data.formats import as_csr
-from ..data.matching import align
+from ..data.matching import align, order_H
+from ..data.named import names_of
 from ..data.typing import AlphaH, FloatArray, Loss, Matrix
 from ..data.validation import fill_masked
 from ..solvers.losses import check_beta, loss_name
@@ -129,6 +130,31 @@ class BaseNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "missing": "unknown" if self._allows_nan else "zero",
         }
         return Components(H=H, options=options, feature_names=names)
+
+    def _other_components(self, model, H):
+        """Return components that were set in place of those of a fit; its weights remain.
+
+        Parameters
+        ----------
+        model : Factorization or None
+            The fit, if there was one.
+        H : matrix of shape (n_components, n_features)
+        """
+        names = names_of(H)[0]
+        if model is not None and model.feature_names is not None and H.shape == model.H.shape:
+            names = model.feature_names
+        H = given_H(order_H(H, names, "components_"))
+        self._check_n_components_set(H)
+        components = self._own_components(H, names)
+        if model is not None:
+            components.options, weights = model.options, model.feature_weight
+            if weights is not None and len(weights) != H.shape[1]:
+                raise ValueError(
+                    f"components_ has {H.shape[1]} features, but the weights of the fit are those "
+                    f"of {len(weights)}"
+                )
+            components.feature_weight = weights
+        return components
 
     @property
     def _n_components(self):

@@ -162,6 +162,14 @@ def count_components(wanted, X, W, H):
     return min(X.shape)
 
 
+def check_sample_weight(sample_weight):
+    """Return weights of samples as an array, or None if there are none."""
+    if sample_weight is None:
+        return None
+    sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
+    return check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+
+
 def join_weights(sample_weight, weights):
     """Return the `Weights` of samples and of all else, which a user passes apart."""
     weights = Weights.of(weights)

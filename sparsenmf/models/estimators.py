@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.matching import order_factors, order_H
+from ..data.matching import order_factors
 from ..data.named import names_of
 from ..data.typing import (
     AlphaH,
@@ -23,20 +23,19 @@ from ..data.typing import (
     Vector,
 )
 from ..data.typing import Solver as SolverName
-from ..data.validation import fill_masked
 from ..solvers.constraints import Seeds
 from ..solvers.sampled import NNDSVD
 from ..solvers.weights import Weights, check_weight_names
 from .algorithms import Solver
 
 # scikit-learn's names come from there, where their absence is explained.
-from .base import BaseNMF, check_array
+from .base import BaseNMF
 from .components import Components
 from .estimator_input import (
     check_loss_of_zeros,
+    check_sample_weight,
     check_start,
     count_components,
-    given_H,
     global_seed,
     join_weights,
     warn_unfinished,
@@ -239,9 +238,7 @@ or RandomStarts, optional
         W, H = order_factors(W, H, names)
         check_weight_names(names, Weights.of(weights), sample_weight)
         X = self._validate(X, reset=True)
-        if sample_weight is not None:
-            sample_weight = fill_masked(sample_weight, "sample_weight", allow_nan=False)
-            sample_weight = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+        sample_weight = check_sample_weight(sample_weight)
         check_loss_of_zeros(self.beta_loss, X, unknown=self._allows_nan)
         n_components = count_components(self.n_components, X, W, H)
         W, H = check_start(self, W, H, X, n_components, stacklevel=stacklevel)
@@ -299,18 +296,4 @@ or RandomStarts, optional
         if model is not None and H is model.H:
             self._check_n_components_set(H)
             return model
-        names = names_of(H)[0]
-        if model is not None and model.feature_names is not None and H.shape == model.H.shape:
-            names = model.feature_names
-        H = given_H(order_H(H, names, "components_"))
-        self._check_n_components_set(H)
-        components = self._own_components(H, names)
-        if model is not None:
-            components.options, weights = model.options, model.feature_weight
-            if weights is not None and len(weights) != H.shape[1]:
-                raise ValueError(
-                    f"components_ has {H.shape[1]} features, but the weights of the fit are those "
-                    f"of {len(weights)}"
-                )
-            components.feature_weight = weights
-        return components
+        return self._other_components(model, H)

@@ -8,22 +8,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.archive import check_factorization, read_archive, write_archive
 from ..data.containers import to_anndata, to_frame
 from ..data.factors import product_entries
 from ..data.matching import check_places
 from ..data.names import feature_array, sample_array
-from ..data.outputs import check_outputs
 from ..data.typing import AnnData, DataFrame, FloatArray, PathLike, Self, Vocabulary
 from ..solvers.stopping import REASONS
 from .components import Components
 from .normalisation import Normalized, normalize
 from .provided import Provided
-
-ARRAYS = ("W", "H", "objective_history", "time_history")
-OPTIONAL_ARRAYS = (
-    "feature_weight", "idf", "restart_objectives", "sample_norms", "feature_names", "sample_names",
-)  # fmt: skip
+from .saving import read_model, write_model
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -275,18 +269,7 @@ class Factorization(Components):
 
     def _save(self, path, texts=None):
         """Write the factorization to a file, and texts as further members of it."""
-        check_outputs([("path", path)], [("W", self.W), ("H", self.H)])
-        record = {
-            "stop_reason": self.stop_reason,
-            "optimality": self.optimality,
-            "x_norm": self.x_norm,
-            "error": self.error,
-            "options": self.options,
-        }
-        arrays = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
-        arrays["feature_names"] = feature_array(self.feature_names, self.n_features)
-        arrays["sample_names"] = sample_array(self.sample_names, self.n_samples)
-        write_archive(path, record, {k: v for k, v in arrays.items() if v is not None}, texts)
+        write_model(self, path, texts)
 
     @classmethod
     def load(cls, path: PathLike) -> Self:
@@ -299,11 +282,4 @@ class Factorization(Components):
         ValueError
             If it is not a saved factorization, is damaged, or is of a newer format.
         """
-        return read_archive(path, ARRAYS, OPTIONAL_ARRAYS, cls._restore)
-
-    @classmethod
-    def _restore(cls, record, arrays):
-        loaded = cls(**arrays, **record)
-        check_factorization(loaded)
-        loaded._check_options()
-        return loaded
+        return read_model(cls, path)

@@ -4,12 +4,8 @@ For each batch X_b the two steps of an iteration: W_b from H, then H from sums o
 batches, of which earlier ones fade (Mairal, Bach, Ponce & Sapiro 2010, "Online learning
 for matrix factorization and sparse coding", JMLR 11, algorithms 1 and 2):
 
-    Frobenius loss     A <- f A + W_b' W_b and B <- f B + X_b' W_b; H by coordinate descent
-                       on 1/2 <A, H H'> - <B', H>
-    Kullback-Leibler   C <- f C + H * W_b' (X_b / (W_b H)) and s <- f s + sums of W_b's
-                       columns; H = C / s, which minimises the bound that multiplicative
-                       updates rest on (Cappé & Moulines 2009, "On-line
-                       expectation-maximization algorithm for latent data models")
+    Frobenius loss     `stream_sums.learn_squares`
+    Kullback-Leibler   `stream_sums.learn_counts`
     any other          `stream_sums.learn_beta`
 
 with f = forget_factor ** (samples of the batch / samples of the window), where the window
@@ -35,10 +31,17 @@ from ..kernels.transpose import transpose_rows
 from ..solvers.blocks import columns_without_entries
 from ..solvers.losses import Loss, loss_name, make_loss
 from ..solvers.numerics import or_wider
-from ..solvers.penalties import make_penalties, make_penalty
+from ..solvers.penalties import make_penalties
 from ..solvers.row_update import Pass, row_update
 from .components import Components
-from .stream_sums import best_ratios, hold, learn_beta, missing_features, pad_rows
+from .stream_sums import (
+    draw_features,
+    hold,
+    learn_beta,
+    learn_counts,
+    learn_squares,
+    pad_rows,
+)
 
 ROWS = Pass(sweeps=50, tolerance=1e-2)
 """When rows of W_b are done. More sweeps would be wasted: H changes before the next batch."""
@@ -252,25 +255,19 @@ class Stream:
 
     def _draw_features(self, X, W):
         """Draw the features of a batch that no component has, and return whether there are any."""
-        found = missing_features(X, W, self.Ht, self.n_components, self.beta)
-        if found is None:
+        drawn = draw_features(X, W, self.Ht, self.n_components, self.beta, self._rng)
+        if drawn is None:
             return False
-        (new, scale), k = found, self.n_components
-        self.Ht = self.Ht.copy()
-        self.Ht[new, :k] = np.abs(self._rng.standard_normal((int(new.sum()), k))) * scale
+        self.Ht = drawn
         self._summaries = self._summarize()
         return True
 
     def _learn_frobenius(self, columns, W, gram, penalty, fade):
-        self._gram = fade * self._gram + gram
-        used = self._gram.diagonal() > np.finfo(W.dtype).tiny
-        update = self._update_of_H("cd")
-        cross, Ht = self._cross.copy(), empty_factor(self.Ht.shape, self.Ht.dtype)
-        how = Pass(earlier=cross, fade=fade, summary=True)
-        penalty = penalty._replace(free=used)
-        step = update.update(columns, W, self._gram, penalty, self.Ht, Ht, how)
-        self._cross, self.Ht = cross, Ht
-        self._summaries = step.summary, self._summaries[1]
+        update, sums = self._update_of_H("cd"), (self._cross, self._gram)
+        self.Ht, (self._cross, self._gram), gram = learn_squares(
+            update, columns, W, self.Ht, sums, gram, penalty, fade
+        )
+        self._summaries = gram, self._summaries[1]
 
     def _update_of_H(self, solver):
         """Return how H is updated, for a loss without the constants, which depend on one batch."""
@@ -278,18 +275,10 @@ class Stream:
         return row_update(Loss(self.beta, 0.0, 0.0, 0.0), solver, True, self.n_components, threads)
 
     def _learn_kullback_leibler(self, columns, W, penalty, fade):
-        totals = W.sum(axis=0, dtype=np.float64)
-        prior = np.where(self._sums == 0, PRIOR * totals, 0.0)
-        self._sums = self._sums + prior
-        self._cross = self._cross + self.Ht * prior
-        counts, none = np.empty_like(self.Ht), make_penalty(0, 0, len(totals))
-        # One multiplicative update with denominators of one: its numerators times H.
-        update, how = self._update_of_H("mu"), Pass(objective=False)
-        update.update(columns, W, np.ones_like(totals), none, self.Ht, counts, how)
-        self._cross = fade * self._cross
-        self._cross += counts
-        self._sums = fade * self._sums + totals
-        self.Ht = best_ratios(self._cross, self._sums, self.Ht, penalty)
+        update, sums = self._update_of_H("mu"), (self._cross, self._sums)
+        self.Ht, (self._cross, self._sums) = learn_counts(
+            update, columns, W, self.Ht, sums, PRIOR, penalty, fade
+        )
         self._summaries = self._summaries[0], self.Ht.sum(axis=0, dtype=np.float64)
 
     def _learn_beta(self, columns, W, loss, penalty, fade):

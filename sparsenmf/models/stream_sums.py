@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..data.factors import empty_factor
+from ..solvers.penalties import make_penalty
+from ..solvers.row_update import Pass
 from ..solvers.row_update.divergences import exponent
 
 
@@ -42,6 +45,62 @@ def learn_beta(parts, Ht, sums, prior, penalty, fade, beta):
         return np.where(B > 0, ratio**gamma, Ht).astype(Ht.dtype), (A, B)
 
 
+def learn_squares(update, columns, W, Ht, sums, gram, penalty, fade):
+    """Return the next Ht, the next sums (B, A) and the gram matrix of Ht, for the Frobenius loss.
+
+        A <- f A + W_b' W_b and B <- f B + X_b' W_b
+
+    and H by coordinate descent on 1/2 <A, H H'> - <B', H>.
+
+    Parameters
+    ----------
+    update : RowUpdate
+        Coordinate descent for H.
+    gram : ndarray of shape (width, width)
+        W_b' W_b.
+    columns, W, Ht, sums, penalty, fade
+        As in `learn_counts`.
+    """
+    total = fade * sums[1] + gram
+    penalty = penalty._replace(free=total.diagonal() > np.finfo(W.dtype).tiny)
+    cross, out = sums[0].copy(), empty_factor(Ht.shape, Ht.dtype)
+    how = Pass(earlier=cross, fade=fade, summary=True)
+    step = update.update(columns, W, total, penalty, Ht, out, how)
+    return out, (cross, total), step.summary
+
+
+def learn_counts(update, columns, W, Ht, sums, prior, penalty, fade):
+    """Return the next Ht and the next sums (C, s), for the Kullback-Leibler loss.
+
+        C <- f C + H * N and s <- f s + sums of the columns of W_b;    H = C / (s + penalties)
+
+    with the numerators N = W_b' (X_b / Y) of the multiplicative update, Y = W_b H. That minimises
+    the bound that such updates rest on (Cappé & Moulines 2009, "On-line expectation-maximization
+    algorithm for latent data models").
+
+    Parameters
+    ----------
+    update : RowUpdate
+        Multiplicative updates of H.
+    columns : Rows
+        The transpose of the batch.
+    W : ndarray of shape (n_samples, width)
+        Of the batch.
+    Ht, sums, prior, penalty, fade
+        As in `learn_beta`.
+    """
+    cross, totals = sums[0], W.sum(axis=0, dtype=np.float64)
+    first = np.where(sums[1] == 0, prior * totals, 0.0)
+    cross = cross + Ht * first
+    counts, none = np.empty_like(Ht), make_penalty(0, 0, len(totals))
+    # One multiplicative update with denominators of one: its numerators times H.
+    update.update(columns, W, np.ones_like(totals), none, Ht, counts, Pass(objective=False))
+    cross = fade * cross
+    cross += counts
+    totals = fade * (sums[1] + first) + totals
+    return best_ratios(cross, totals, Ht, penalty), (cross, totals)
+
+
 def best_ratios(cross, sums, Ht, penalty):
     """Return the next Ht for Kullback-Leibler: the root of l2 h^2 + (s + l1) h = c.
 
@@ -63,6 +122,23 @@ def hold(Ht, gram, sums, penalty, beta):
         return wide * (sums + penalty.l2 * wide + penalty.l1)
     base = sums + np.where(sums > 0, penalty.l1 + penalty.l2 * wide, 0.0)
     return wide ** (1 / exponent(beta)) * base
+
+
+def draw_features(X, W, Ht, n_components, beta, rng):
+    """Return an Ht with the features drawn that `missing_features` finds; None if there are none.
+
+    Parameters
+    ----------
+    X, W, Ht, n_components, beta
+        As there.
+    rng : numpy.random.Generator or RandomState
+    """
+    found = missing_features(X, W, Ht, n_components, beta)
+    if found is None:
+        return None
+    (new, scale), drawn = found, Ht.copy()
+    drawn[new, :n_components] = np.abs(rng.standard_normal((int(new.sum()), n_components))) * scale
+    return drawn
 
 
 def missing_features(X, W, Ht, n_components, beta):

@@ -15,6 +15,7 @@ import numpy as np
 from ..data.arguments import check_choice, check_flag, check_integer, check_number
 from ..data.store import is_store
 from ..data.typing import Init
+from .initialization import chunks
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -34,6 +35,8 @@ MOST_SHARE = 0.5  # of a store with few rows, but larger than this:
 WHOLE = 2**22
 """Up to so many nonzeros and entries of factors together, which take about 100 MiB, a store gets
 the start of its matrix."""
+
+UNSEEN = 0.01  # of a component's mean: the start of features that are not in the sample
 
 RUN_NNZ, RUNS = 2**17, 32
 """Nonzeros of a run of rows that is read from a store at once, about a megabyte; the least number
@@ -238,3 +241,22 @@ def sample_rows(X, share, n_components, rng):
     room = np.maximum(np.diff(parts) - length, 0)
     first = (parts[:-1] + room * rng.random(n_runs)).astype(np.int64)
     return np.unique(np.concatenate([np.arange(f, min(f + length, n_rows)) for f in first]))
+
+
+def complete_learned(learned, rng):
+    """Fill in what a sample has not shown, in place.
+
+    Components that it lost are random, for no update could revive them, and features that it has
+    nothing of have a little of each component.
+
+    Parameters
+    ----------
+    learned : ndarray of shape (n_features, n_components)
+    rng : numpy.random.Generator or RandomState
+    """
+    lost = np.flatnonzero(~learned.any(axis=0))
+    if lost.size:
+        scale = learned.mean() or 1
+        for part in chunks(learned):
+            part[:, lost] = np.abs(rng.standard_normal((len(part), len(lost)))) * scale
+    learned[~learned.any(axis=1)] = UNSEEN * learned.mean(axis=0)

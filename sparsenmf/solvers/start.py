@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import numbers
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import __version__
 from ..data.arguments import check_random_state
 from ..data.factors import empty_factor, pad_factor
 from ..data.matching import order_factors
@@ -21,13 +18,13 @@ from .initialization import (
     W_is_informative,
     check_some,
     check_start,
-    chunks,
     initialize_factors,
 )
 from .merging import merge_squares
 from .mixed_precision import fits_single
+from .origin import describe_state, made_with
 from .problem import Cut, Problem
-from .sampled import NNDSVD, choose_start, sample_rows
+from .sampled import NNDSVD, choose_start, complete_learned, sample_rows
 from .scaled import learn_from_scaled, more_components
 
 MORE_OFTEN = 2  # times n_iter with more components: they are merged rightly when they are apart
@@ -36,7 +33,6 @@ OTHER_ROWS, GAP, MOST_MORE = 10_000, 0.05, 4
 """Rows, at most, on which what a sample has shown is tried; the share by which it should explain
 less of them, aimed at where that is more than twice as much; times the sample, at most."""
 SAMPLE_NNZ = 2**26  # of a sample that is taken instead, at most: 512 MB in single precision
-UNSEEN = 0.01  # of a component's mean: the start of features that are not in the sample
 
 
 class Start(NamedTuple):
@@ -136,7 +132,7 @@ def initialize(
     if places and H is not None:
         raise ValueError("seeds make a start of H of their own: pass seeds or H, not both")
     rng = check_random_state(random_state)
-    origin = {"random_state": _describe(random_state, rng), "W": W, "H": H, "seeds": places}
+    origin = {"random_state": describe_state(random_state, rng), "W": W, "H": H, "seeds": places}
     origin["strength"] = seeds.strength
     keeps_order = bool(places) or fixed_W.any() or fixed_H.any()
 
@@ -247,13 +243,7 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     found.release()
     del began  # before there is another H
     Ht = pad_factor(found.current.Ht[:, :k], problem.dtype)
-    learned = Ht[:, :k]
-    lost = np.flatnonzero(~learned.any(axis=0))  # no update could revive them
-    if lost.size:
-        scale = learned.mean() or 1
-        for part in chunks(learned):
-            part[:, lost] = np.abs(rng.standard_normal((len(part), len(lost)))) * scale
-    learned[~learned.any(axis=1)] = UNSEEN * learned.mean(axis=0)
+    complete_learned(Ht[:, :k], rng)
     return Ht
 
 
@@ -302,18 +292,3 @@ def _iterate(problem, solver, began, n_iter, least=0.0):
             break
         found.append(state.objective)
     return run.alternation
-
-
-def made_with(random_state: RandomState, rng: Any) -> dict[str, Any]:
-    """Return the version, and the seed if it is a number and not a generator's state."""
-    if random_state is rng:
-        return {"sparsenmf": __version__}
-    return {"random_state": rng.bit_generator.seed_seq.entropy, "sparsenmf": __version__}
-
-
-def _describe(random_state, rng):
-    """Return a seed, or the state of an unused generator as text."""
-    if random_state is None or isinstance(random_state, numbers.Integral):
-        return random_state
-    state = rng.bit_generator.state if hasattr(rng, "bit_generator") else rng.get_state()
-    return json.dumps(state, default=np.ndarray.tolist)

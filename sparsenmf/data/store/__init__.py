@@ -29,7 +29,8 @@ from pathlib import Path
 
 from ..reading import read_matrix
 from .chunks import is_store_folder, refuse_options
-from .reader import CsrStore, open_csr
+from .opening import open_csr
+from .reader import CsrStore
 from .writer import write_csr
 
 __all__ = ["CsrStore", "is_store", "open_csr", "open_matrix", "write_csr"]

@@ -33,6 +33,7 @@ from ..reading.tenx import (
 from ..validation import check_matrix
 from . import portions
 from .layout import RECORD
+from .opening import open_csr
 from .portions import (
     Blocks,
     H5Stream,
@@ -42,7 +43,6 @@ from .portions import (
     slice_dense,
     zip_streams,
 )
-from .reader import open_csr
 from .triplets import Triplets, check_piece, sort_triplets, turn
 
 
