@@ -56,7 +56,7 @@ class NNDSVD:
         from their H. Coordinate descent for the Frobenius loss begins with half as many components
         more, if X has no more features than samples, and merges those that lose least by it. If
         what it finds explains other rows more than a tenth worse than these, a sample of up to
-        four times as many rows follows, which takes no more memory than W. Of a store, whole runs
+        four times as many rows follows, where X is in memory. Of a store, whole runs
         of rows are read, spread evenly over all shards, so sorted rows do no harm. Default: all
         rows.
     n_iter : int, default 10

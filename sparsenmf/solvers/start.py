@@ -32,7 +32,6 @@ LEAST = 1e-3  # of what W H explains: iterations on a sample that add less do no
 OTHER_ROWS, GAP, MOST_MORE = 10_000, 0.05, 4
 """Rows, at most, on which what a sample has shown is tried; the share by which it should explain
 less of them, aimed at where that is more than twice as much; times the sample, at most."""
-SAMPLE_NNZ = 2**26  # of a sample that is taken instead, at most: 512 MB in single precision
 
 
 class Start(NamedTuple):
@@ -217,10 +216,10 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
     """
     k, n_features, share = problem.n_components, problem.shape[1], start.sample or 1.0
     sample = problem.take_rows(sample_rows(problem.X, share, k, rng))
-    # A larger sample shall take less memory than W. On disk, that takes none; and after a fit in
-    # single precision, the heap has room for little beside the pair in double.
-    in_double = begins_in_single(problem.dtype, problem.X.nnz, k)
-    may_grow = share < 1 and solver.W_folder is None and not in_double
+    # A larger sample may take as much memory as W, which is more than a fit in blocks shall have.
+    # After a fit in single precision, the heap has no room for it beside the pair in double.
+    in_blocks = problem.is_stored or solver.low_memory
+    may_grow = not (in_blocks or begins_in_single(problem.dtype, problem.X.nnz, k))
     # The sweeps of all of X may be another number, or that which a result of its own records.
     sweeps = {"max_sweeps": None} if solver.name == "cd" else {}
     solver = replace(solver, low_memory=False, W_path=None, **sweeps)
@@ -238,7 +237,7 @@ def learn_from_sample(problem: Problem, solver: Any, start: NNDSVD, rng: Any) ->
         sample.n_components, free = k, np.zeros(k, bool)
         began = began._replace(W=W, Ht=Ht, fixed_W=free, fixed_H=free, informative=None)
         found = _iterate(sample, solver, began, start.n_iter, LEAST)
-    if merges and may_grow:
+    if merges and may_grow and share < 1:
         found = _learn_from_more(problem, solver, start, rng, began, found)
     found.release()
     del began  # before there is another H
@@ -271,7 +270,7 @@ def _learn_from_more(problem, solver, start, rng, began, found):
     nnz, size = max(problem.X.nnz, 1), dtype.itemsize
     room = problem.shape[0] * k * size
     most = room / (2 * room + 3 * nnz * (size + 4)) - start.sample
-    share = min(start.sample * min(gap / GAP, MOST_MORE), SAMPLE_NNZ / nnz, most)
+    share = min(start.sample * min(gap / GAP, MOST_MORE), most)
     if gap <= 2 * GAP or share <= start.sample:
         return found
     found.release()

@@ -91,6 +91,13 @@ def test_files_that_others_could_have_written_are_not_loaded(warm, harm, tmp_pat
     assert run_with(warm) == (compiled, set())  # replaced
 
 
+@pytest.fixture
+def nobody_chose_a_folder(monkeypatch):
+    """Who chose it is warned: test_settings.py."""
+    monkeypatch.delenv("SPARSENMF_CACHE_DIR", raising=False)
+
+
+@pytest.mark.usefixtures("nobody_chose_a_folder")
 @pytest.mark.parametrize("broken", ["os.replace", "tempfile.mkstemp"])
 def test_a_failing_disk_operation_does_no_harm(broken, tmp_path, monkeypatch):
     from sparsenmf.kernels.compile import cache, jit
@@ -132,6 +139,7 @@ def test_a_file_that_is_damaged_anywhere_is_not_loaded(tmp_path, monkeypatch):
     assert load() is not None
 
 
+@pytest.mark.usefixtures("nobody_chose_a_folder")
 def test_a_folder_in_the_place_of_a_file_does_no_harm(tmp_path, monkeypatch):
     load, path = stored_kernel(tmp_path, monkeypatch)
     path.unlink()
