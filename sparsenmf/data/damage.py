@@ -15,7 +15,7 @@ DAMAGE = (
     EOFError,
     LookupError,
     MemoryError,
-    NotImplementedError,  # of zipfile, for a compression that it does not know
+    NotImplementedError,  # zipfile raises it where a flipped bit names an unknown compression
     OSError,
     OverflowError,
     RuntimeError,

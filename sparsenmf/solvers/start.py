@@ -30,8 +30,9 @@ from .scaled import learn_from_scaled, more_components
 MORE_OFTEN = 2  # times n_iter with more components: they are merged rightly when they are apart
 LEAST = 1e-3  # of what W H explains: iterations on a sample that add less do not pay
 OTHER_ROWS, GAP, MOST_MORE = 10_000, 0.05, 4
-"""Rows, at most, on which what a sample has shown is tried; the share by which it should explain
-less of them, aimed at where that is more than twice as much; times the sample, at most."""
+"""A start looks at so many other rows, at most. If its components explain less of them than of its
+own, by more than twice this share, it takes a larger sample: one for which the share would be this,
+but no more than so many times as large."""
 
 
 class Start(NamedTuple):

@@ -108,7 +108,8 @@ def test_new_samples_of_any_scale_are_transformed_or_refused(solver, loss, dtype
             W = model.transform(X)
             assert np.isfinite(model.loss(X))
         except ValueError as error:
-            assert re.search("out of the range|do not fit into", str(error))  # noqa: PT017 - not all do
+            # pytest.raises would demand an error, but most of these scales are within the range.
+            assert re.search("out of the range|do not fit into", str(error))  # noqa: PT017
             assert abs(exponent) > (46 if dtype == np.float32 else 200)
             refused += 1
         else:

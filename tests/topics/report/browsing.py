@@ -11,7 +11,8 @@ from ...pages import HOSTILE
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
-from selenium.common.exceptions import WebDriverException  # noqa: E402 - skipped above without selenium
+# Not at the top: without selenium this would fail before the line above can skip.
+from selenium.common.exceptions import WebDriverException  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
