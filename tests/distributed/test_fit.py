@@ -269,7 +269,7 @@ def import_without_dask():
         del sys.modules[name]
     sys.modules["dask"] = None
     try:
-        import sparsenmf.distributed  # noqa: F401 - imported for its error, which is looked at below
+        import sparsenmf.distributed  # noqa: F401 - its error is looked at below
     except ImportError as error:
         print(error)
 

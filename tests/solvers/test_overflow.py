@@ -56,7 +56,7 @@ def test_values_of_many_decades_are_advised_on_and_the_advice_helps():
         factorize(wide().astype(np.float32), 3, **KL)
     except OverflowError as error:
         advice = "the factors overflow float32: clip or scale down X, or pass X in float64"
-        # pytest.raises would demand an error, which the rounding of another machine may not lead to.
+        # pytest.raises would demand an error, which depends on the rounding of this machine.
         assert str(error) == advice  # noqa: PT017
     single = wide().astype(np.float32)
     for better in (wide(), single * np.float32(1e-10), single.minimum(np.float32(1e5))):
